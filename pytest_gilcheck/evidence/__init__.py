@@ -1,0 +1,49 @@
+"""What was asked, what was seen and what we make of it: the frozen records between the stages.
+
+Standard library only, no behaviour beyond what a record can say of itself. An `Observation` holds no
+threshold and no opinion; a `Verdict` holds no raw event. Every integer of nanoseconds ends in ``_ns``,
+every share ends in ``_share`` and lies in 0..1, every count begins with ``n_``.
+"""
+
+from __future__ import annotations
+
+from pytest_gilcheck.evidence.bench import Bench
+from pytest_gilcheck.evidence.claim import Claim
+from pytest_gilcheck.evidence.errors import CheckFailed, DeadlineExceeded, Inconclusive, NotApplicable, UsageError
+from pytest_gilcheck.evidence.estimate import Estimate
+from pytest_gilcheck.evidence.observation import (
+    Duet,
+    Instrument,
+    Knocks,
+    Observation,
+    Outcome,
+    Progress,
+)
+from pytest_gilcheck.evidence.plan import Plan
+from pytest_gilcheck.evidence.reason import Reason
+from pytest_gilcheck.evidence.spans import CallSpan, GilTimeline, HandOver
+from pytest_gilcheck.evidence.verdict import HandOvers, Verdict
+
+__all__ = [
+    "Bench",
+    "CallSpan",
+    "CheckFailed",
+    "Claim",
+    "DeadlineExceeded",
+    "Duet",
+    "Estimate",
+    "GilTimeline",
+    "HandOver",
+    "HandOvers",
+    "Inconclusive",
+    "Instrument",
+    "Knocks",
+    "NotApplicable",
+    "Observation",
+    "Outcome",
+    "Plan",
+    "Progress",
+    "Reason",
+    "UsageError",
+    "Verdict",
+]

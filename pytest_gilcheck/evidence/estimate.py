@@ -1,0 +1,77 @@
+"""A figure with its interval, which refuses to be compared where the interval does not decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_gilcheck.evidence.errors import Inconclusive
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """How large is it, and how sure is that? ``low <= value <= high``; all None: it was not measured.
+
+    A comparison with a number is true only if the whole interval says so, false only if none of it does, and
+    raises `Inconclusive` otherwise; ``float(estimate)`` gives the value alone.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    quantity: str = "value"
+    why_not: str = ""
+
+    def __post_init__(self) -> None:
+        if self.value is not None and not (self.low is not None and self.high is not None and self.low <= self.value <= self.high):
+            message = f"an estimate needs low <= value <= high, got {self.low!r}, {self.value!r}, {self.high!r}"
+            raise ValueError(message)
+
+    @property
+    def measured(self) -> bool:
+        """Is there a figure at all?"""
+        return self.value is not None
+
+    def _bounds(self) -> tuple[float, float]:
+        if self.low is None or self.high is None:
+            message = f"{self.quantity} was not measured"
+            raise Inconclusive(f"{message}: {self.why_not}" if self.why_not else message)
+        return self.low, self.high
+
+    def _undecided(self, sign: str, bound: float) -> Inconclusive:
+        return Inconclusive(f"{self} does not decide {self.quantity} {sign} {bound:g}", ("straddles",))
+
+    def __gt__(self, bound: float) -> bool:
+        low, high = self._bounds()
+        if low > bound:
+            return True
+        if high <= bound:
+            return False
+        raise self._undecided(">", bound)
+
+    def __ge__(self, bound: float) -> bool:
+        low, high = self._bounds()
+        if low >= bound:
+            return True
+        if high < bound:
+            return False
+        raise self._undecided(">=", bound)
+
+    def __lt__(self, bound: float) -> bool:
+        return not self >= bound
+
+    def __le__(self, bound: float) -> bool:
+        return not self > bound
+
+    def __float__(self) -> float:
+        self._bounds()
+        assert self.value is not None  # noqa: S101  (narrowing: the bounds are set together)
+        return self.value
+
+    def __bool__(self) -> bool:
+        message = f"{self.quantity} is a figure, not a yes or no: compare it with a number"
+        raise TypeError(message)
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"{self.quantity} not measured"
+        return f"{self.quantity} {self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"

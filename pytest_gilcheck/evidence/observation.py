@@ -1,0 +1,97 @@
+"""Everything that was seen in one check: evidence without thresholds, enough to be judged again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_gilcheck.evidence.bench import Bench
+from pytest_gilcheck.evidence.claim import Claim
+from pytest_gilcheck.evidence.plan import Plan
+from pytest_gilcheck.evidence.reason import Reason
+from pytest_gilcheck.evidence.spans import CallSpan
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """Which witness saw the GIL, and how well? `grade` is ``exact``, ``bounded`` or ``none``; where a better one
+    was unavailable, `unavailable` says why."""
+
+    name: str
+    grade: str
+    unavailable: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How did calls of one thread end? `kind` is ``returned``, ``raised``, ``skipped`` or ``deadline``."""
+
+    kind: str
+    thread: int
+    n_calls: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Knocks:
+    """How long does the call keep another thread waiting? A native thread asked for the GIL again and again
+    beside `n_calls` calls; `longest_wait_ns` is its longest wait that touched a call, its own time off the
+    processor subtracted. `n_on_request` hand-overs were forced by its requests."""
+
+    n_calls: int
+    n_knocks: int
+    longest_wait_ns: int
+    n_voluntary: int
+    n_on_request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duet:
+    """How did the wall time of competing threads compare with one thread's, taken plainly? Information only.
+
+    The same `n_calls` calls took `serial_wall_ns` in one thread and `crew_wall_ns` in `n_threads`.
+    """
+
+    n_threads: int
+    n_calls: int
+    serial_wall_ns: int
+    crew_wall_ns: int
+    serial_cpu_ns: int
+    crew_cpu_ns: int
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast were the competing threads?"""
+        return self.serial_wall_ns / self.crew_wall_ns if self.crew_wall_ns else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Did a rival thread of plain Python get anywhere while the call ran?
+
+    It ran for `rival_ns` in `n_turns` turns inside spans of `span_ns` in all, under a switch interval so long
+    that nobody is asked to yield: during its turns the call cannot have held the GIL.
+    """
+
+    n_calls: int
+    n_turns: int
+    rival_ns: int
+    span_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What was seen? Can be saved and judged again; `notes` are reasons known when it was made (a neighbour, a
+    refusal of the system, an instrument that stopped early)."""
+
+    name: str
+    claim: Claim
+    bench: Bench
+    plan: Plan
+    instrument: Instrument
+    pilot: CallSpan | None
+    calls: tuple[CallSpan, ...]
+    outcomes: tuple[Outcome, ...]
+    knocks: Knocks | None = None
+    duet: Duet | None = None
+    progress: Progress | None = None
+    notes: tuple[Reason, ...] = ()

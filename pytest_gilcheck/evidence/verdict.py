@@ -1,0 +1,87 @@
+"""What we make of an observation: words with fixed borders, figures with bounds, reasons, and one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_gilcheck.evidence.bench import Bench
+from pytest_gilcheck.evidence.errors import Inconclusive, NotApplicable
+from pytest_gilcheck.evidence.estimate import Estimate
+from pytest_gilcheck.evidence.observation import Instrument
+from pytest_gilcheck.evidence.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class HandOvers:
+    """How often did a call hand the GIL over, per call (median)? Because the callee let go (`n_voluntary`), or
+    because the interpreter gave way to a waiting thread (`n_on_request`, seen beside the native waiter)."""
+
+    n_voluntary: float = 0
+    n_on_request: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Does it release the GIL, do calls overlap, are the answers right?
+
+    `gil` is ``released``, ``held``, ``partial``, ``not_applicable`` or ``inconclusive``; `overlap` is
+    ``overlaps``, ``serialised``, ``inconclusive`` or ``not_measured``; `results` is ``agree``, ``differ`` or
+    ``not_checked``. `claim_met` is None where nothing was claimed or the evidence does not decide the claim.
+    `picture` draws one call over time, one character a slice. `result` is what the first measured call
+    returned; it is no part of equality and of the JSON form. Undecided values raise `Inconclusive`.
+    """
+
+    name: str
+    gil: str
+    held_share: Estimate
+    n_calls: int
+    span_ns: int | None
+    cpu_ns: int | None
+    longest_hold_ns: int | None
+    longest_wait_ns: int | None
+    handovers: HandOvers
+    overlap: str
+    speedup: Estimate
+    efficiency: Estimate
+    results: str
+    claim_met: bool | None
+    reasons: tuple[Reason, ...]
+    diagnosis: str
+    picture: str
+    bench: Bench
+    instrument: Instrument
+    result: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def released(self) -> bool:
+        """Was the GIL released for (nearly) all of the call? Raises where the evidence does not decide."""
+        return self._is("released")
+
+    @property
+    def held(self) -> bool:
+        """Was the GIL held for (nearly) all of the call? Raises where the evidence does not decide."""
+        return self._is("held")
+
+    @property
+    def overlaps(self) -> bool:
+        """Did calls of competing threads overlap in wall time? Raises where the evidence does not decide."""
+        if self.overlap in ("inconclusive", "not_measured"):
+            raise Inconclusive(f"{self.name}: whether calls overlap is {self.overlap.replace('_', ' ')} ({self._why})", self.slugs)
+        return self.overlap == "overlaps"
+
+    @property
+    def slugs(self) -> tuple[str, ...]:
+        """Which reasons, by slug?"""
+        return tuple(reason.slug for reason in self.reasons)
+
+    @property
+    def _why(self) -> str:
+        return "; ".join(f"{r.slug}: {r.detail}" if r.detail else r.slug for r in self.reasons) or self.diagnosis
+
+    def _is(self, word: str) -> bool:
+        if self.gil == "inconclusive":
+            raise Inconclusive(f"{self.name}: the GIL verdict is inconclusive ({self._why})", self.slugs)
+        if self.gil == "not_applicable":
+            raise NotApplicable(f"{self.name}: no GIL in this interpreter ({self._why})", self.slugs)
+        return self.gil == word
