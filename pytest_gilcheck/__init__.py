@@ -1,0 +1,1 @@
+"""Verifies that extension functions release the GIL."""

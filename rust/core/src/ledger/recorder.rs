@@ -1,0 +1,346 @@
+//! From hand-overs to totals and spans.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use super::account::{Account, Accounts, Level, MAX_DEPTH, State, add};
+use super::log::{Event, EventLog, Kind};
+use crate::clock;
+
+/// A timeline longer than this says nothing more to a reader; totals are exact without it.
+const EVENTS: usize = 1 << 17;
+const THREADS: usize = 1 << 10;
+
+/// Follows the GIL from hand-over to hand-over.
+#[derive(Debug)]
+pub struct Recorder {
+    recording: AtomicBool,
+    epoch: AtomicU32,
+    /// The state that the last event left: is the GIL taken, and by which thread?
+    locked: AtomicBool,
+    holder: AtomicUsize,
+    /// A waiting thread has run out of patience: the interpreter will give way at its next chance.
+    request_pending: AtomicBool,
+    /// Events that the state before them does not allow. Not zero: nothing here can be trusted.
+    n_impossible: AtomicU64,
+    log: EventLog,
+    accounts: Accounts,
+}
+
+/// What is remembered at the beginning of a span.
+#[derive(Clone, Copy, Debug)]
+pub struct SpanStart {
+    thread: usize,
+    epoch: u32,
+    start_ns: u64,
+    held_ns: u64,
+    waiting_ns: u64,
+    instrument_ns: u64,
+    held_delay_ns: u64,
+    n_voluntary: u64,
+    n_on_request: u64,
+    n_impossible: u64,
+    n_dropped: u64,
+    first_event: usize,
+}
+
+/// Where the time of a span went. `end_ns - start_ns = held + waiting + released + instrument`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // the names are those of the Python record `CallSpan`, where they are explained
+pub struct SpanFigures {
+    pub start_ns: u64,
+    pub end_ns: u64,
+    pub held_ns: u64,
+    pub waiting_ns: u64,
+    pub instrument_ns: u64,
+    pub held_delay_ns: Option<u64>,
+    pub longest_hold_ns: u64,
+    pub n_voluntary: u64,
+    pub n_on_request: u64,
+    pub n_dropped: u64,
+    pub events: Vec<Event>,
+}
+
+/// Why a span could not be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpanError {
+    /// Nothing is recorded now.
+    NotRecording,
+    /// More threads than accounts.
+    TooManyThreads,
+    /// Spans nested deeper than eight.
+    TooDeep,
+    /// The thread's account contradicts that it holds the GIL, or the span began in another recording.
+    Inconsistent,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Recorder {
+    /// A recorder that records nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            recording: AtomicBool::new(false),
+            epoch: AtomicU32::new(0),
+            locked: AtomicBool::new(false),
+            holder: AtomicUsize::new(0),
+            request_pending: AtomicBool::new(false),
+            n_impossible: AtomicU64::new(0),
+            log: EventLog::with_capacity(EVENTS),
+            accounts: Accounts::with_capacity(THREADS),
+        }
+    }
+
+    /// Is it recording?
+    #[inline]
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        self.recording.load(Relaxed)
+    }
+
+    /// Begins to record. The calling thread `thread` holds the GIL.
+    pub fn start(&self, now_ns: u64, thread: usize) {
+        let epoch = self.epoch.load(Relaxed).wrapping_add(1).max(1);
+        self.epoch.store(epoch, Relaxed);
+        self.log.clear();
+        self.n_impossible.store(0, Relaxed);
+        self.request_pending.store(false, Relaxed);
+        self.locked.store(true, Relaxed);
+        self.holder.store(thread, Relaxed);
+        if let Some(account) = self.account(thread) {
+            account.enter(State::Holding, now_ns);
+        }
+        self.recording.store(true, Relaxed);
+    }
+
+    /// Stops recording; totals stay readable.
+    pub fn stop(&self) {
+        self.recording.store(false, Relaxed);
+    }
+
+    /// Has anybody run out of patience waiting for the GIL since it was last taken?
+    #[inline]
+    #[must_use]
+    pub fn request_pending(&self) -> bool {
+        self.request_pending.load(Relaxed)
+    }
+
+    /// How many events contradicted the state before them?
+    #[must_use]
+    pub fn n_impossible(&self) -> u64 {
+        self.n_impossible.load(Relaxed)
+    }
+
+    /// The accounts of all threads.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// The list of events.
+    #[must_use]
+    pub fn log(&self) -> &EventLog {
+        &self.log
+    }
+
+    /// A thread unlocked the GIL's mutex and left the GIL `locked` or not. Called under that mutex.
+    ///
+    /// Only a *change* is a hand-over: a thread that must exit unlocks the mutex without having taken anything.
+    #[inline]
+    pub fn unlocked(&self, now_ns: u64, locked: bool, thread: usize, on_request: bool) {
+        if locked == self.locked.load(Relaxed) {
+            return;
+        }
+        self.locked.store(locked, Relaxed);
+        if locked { self.taken(now_ns, thread) } else { self.dropped(now_ns, thread, on_request) }
+    }
+
+    #[inline]
+    fn taken(&self, now_ns: u64, thread: usize) {
+        self.holder.store(thread, Relaxed);
+        self.request_pending.store(false, Relaxed);
+        self.log.push(now_ns, Kind::Take, thread);
+        let Some(account) = self.account(thread) else { return };
+        match account.state() {
+            State::Waiting => add(&account.waiting_ns, now_ns.saturating_sub(account.since_ns())),
+            State::Holding => add(&self.n_impossible, 1),
+            State::Released | State::Unknown => {}
+        }
+        account.enter(State::Holding, now_ns);
+        if account.delay_fd.load(Relaxed) >= 0 {
+            Self::tell_delay_apart(account, now_ns, false);
+        }
+    }
+
+    #[inline]
+    fn dropped(&self, now_ns: u64, thread: usize, on_request: bool) {
+        let (kind, next) = if on_request { (Kind::DropOnRequest, State::Waiting) } else { (Kind::Drop, State::Released) };
+        self.log.push(now_ns, kind, thread);
+        if self.holder.load(Relaxed) != thread {
+            add(&self.n_impossible, 1);
+        }
+        let Some(account) = self.account(thread) else { return };
+        if account.state() == State::Holding {
+            let since_ns = account.since_ns();
+            add(&account.held_ns, now_ns.saturating_sub(since_ns));
+            for level in account.levels.iter().take(account.depth.load(Relaxed)) {
+                close_hold(level, since_ns, now_ns);
+            }
+        }
+        add(if on_request { &account.n_on_request } else { &account.n_voluntary }, 1);
+        account.enter(next, now_ns);
+        if account.delay_fd.load(Relaxed) >= 0 {
+            Self::tell_delay_apart(account, now_ns, true);
+        }
+    }
+
+    /// A thread begins to wait for the GIL. Called under the GIL's mutex.
+    #[inline]
+    pub fn waits(&self, now_ns: u64, thread: usize) {
+        let Some(account) = self.account(thread) else { return };
+        match account.state() {
+            State::Waiting => return, // it waits in a loop; the first time counts
+            State::Holding => add(&self.n_impossible, 1),
+            State::Released | State::Unknown => {}
+        }
+        account.enter(State::Waiting, now_ns);
+        self.log.push(now_ns, Kind::Wait, thread);
+    }
+
+    /// A waiting thread's patience ran out while the GIL was taken. Called under the GIL's mutex.
+    #[inline]
+    pub fn ran_out_of_patience(&self) {
+        self.request_pending.store(true, Relaxed);
+    }
+
+    /// Attributes the time off the processor since the last hand-over to the state that ends here.
+    #[cold]
+    fn tell_delay_apart(account: &Account, now_ns: u64, was_holding: bool) {
+        if let Some(delay_ns) = clock::run_delay_of(account.delay_fd.load(Relaxed)) {
+            if was_holding {
+                add(&account.held_delay_ns, delay_ns.saturating_sub(account.last_delay_ns.load(Relaxed)));
+            }
+            account.last_delay_ns.store(delay_ns, Relaxed);
+        }
+        let resumed_ns = clock::now_ns();
+        add(&account.instrument_ns, resumed_ns.saturating_sub(now_ns));
+        account.since_ns.store(resumed_ns, Relaxed);
+    }
+
+    /// The account of a thread in this recording.
+    #[inline]
+    fn account(&self, thread: usize) -> Option<&Account> {
+        let account = self.accounts.find_or_open(thread)?;
+        let epoch = self.epoch.load(Relaxed);
+        if account.epoch.load(Relaxed) != epoch {
+            account.renew(epoch);
+        }
+        Some(account)
+    }
+
+    /// Begins a span in the calling thread, which holds the GIL.
+    ///
+    /// With `delay`, the thread's open scheduler account and its present value, time off the processor is told
+    /// apart by state, at the price of one system call for each hand-over.
+    ///
+    /// # Errors
+    /// [`SpanError`] where no exact span can be had.
+    pub fn begin(&self, thread: usize, delay: Option<(i32, u64)>) -> Result<SpanStart, SpanError> {
+        if !self.is_recording() {
+            return Err(SpanError::NotRecording);
+        }
+        let account = self.account(thread).ok_or(SpanError::TooManyThreads)?;
+        let depth = account.depth.load(Relaxed);
+        let level = account.levels.get(depth).ok_or(SpanError::TooDeep)?;
+        if self.holder.load(Relaxed) != thread {
+            return Err(SpanError::Inconsistent);
+        }
+        match account.state() {
+            State::Holding => {}
+            State::Unknown => account.enter(State::Holding, clock::now_ns()),
+            State::Released | State::Waiting => return Err(SpanError::Inconsistent),
+        }
+        if let Some((fd, value)) = delay {
+            account.last_delay_ns.store(value, Relaxed);
+            account.delay_fd.store(fd, Relaxed);
+        }
+        level.longest_ns.store(0, Relaxed);
+        account.depth.store(depth + 1, Relaxed);
+        let n_dropped = self.log.n_dropped();
+        let first_event = self.log.len();
+        let start_ns = clock::now_ns();
+        level.floor_ns.store(start_ns, Relaxed);
+        Ok(SpanStart {
+            thread,
+            epoch: self.epoch.load(Relaxed),
+            start_ns,
+            held_ns: account.held_ns_at(start_ns),
+            waiting_ns: account.waiting_ns.load(Relaxed),
+            instrument_ns: account.instrument_ns.load(Relaxed),
+            held_delay_ns: account.held_delay_ns.load(Relaxed),
+            n_voluntary: account.n_voluntary.load(Relaxed),
+            n_on_request: account.n_on_request.load(Relaxed),
+            n_impossible: self.n_impossible(),
+            n_dropped,
+            first_event,
+        })
+    }
+
+    /// Ends a span in the thread that began it, which holds the GIL again. `end_ns` is stamped by the caller, before
+    /// anything else. Spans of a thread end in the reverse order of their beginnings.
+    ///
+    /// `final_delay_ns` is the scheduler's account at the end, where `begin` was given one.
+    ///
+    /// # Errors
+    /// [`SpanError::Inconsistent`] where the figures cannot be trusted.
+    pub fn end(&self, start: &SpanStart, end_ns: u64, final_delay_ns: Option<u64>, max_events: usize) -> Result<SpanFigures, SpanError> {
+        let account = self.accounts.find(start.thread).ok_or(SpanError::Inconsistent)?;
+        if account.epoch.load(Relaxed) != start.epoch || self.epoch.load(Relaxed) != start.epoch {
+            return Err(SpanError::Inconsistent);
+        }
+        let told_apart = account.delay_fd.swap(-1, Relaxed) >= 0;
+        let depth = account.depth.load(Relaxed).saturating_sub(1);
+        account.depth.store(depth, Relaxed);
+        let level = account.levels.get(depth.min(MAX_DEPTH - 1)).ok_or(SpanError::TooDeep)?;
+        if account.state() != State::Holding || self.n_impossible() != start.n_impossible {
+            return Err(SpanError::Inconsistent);
+        }
+        let since_ns = account.since_ns();
+        close_hold(level, since_ns, end_ns);
+        let mut held_delay_ns = None;
+        if let (true, Some(delay_ns)) = (told_apart, final_delay_ns) {
+            let running = delay_ns.saturating_sub(account.last_delay_ns.load(Relaxed));
+            held_delay_ns = Some(account.held_delay_ns.load(Relaxed) - start.held_delay_ns + running);
+        }
+        Ok(SpanFigures {
+            start_ns: start.start_ns,
+            end_ns,
+            held_ns: account.held_ns_at(end_ns) - start.held_ns,
+            waiting_ns: account.waiting_ns.load(Relaxed) - start.waiting_ns,
+            instrument_ns: account.instrument_ns.load(Relaxed) - start.instrument_ns,
+            held_delay_ns,
+            longest_hold_ns: level.longest_ns.load(Relaxed),
+            n_voluntary: account.n_voluntary.load(Relaxed) - start.n_voluntary,
+            n_on_request: account.n_on_request.load(Relaxed) - start.n_on_request,
+            n_dropped: self.log.n_dropped() - start.n_dropped,
+            events: self
+                .log
+                .since(start.first_event, max_events)
+                .filter(|event| event.at_ns >= start.start_ns && event.at_ns <= end_ns)
+                .collect(),
+        })
+    }
+}
+
+/// A hold that began at `since_ns` ends at `now_ns`: is it the longest since the level's floor?
+#[inline]
+fn close_hold(level: &Level, since_ns: u64, now_ns: u64) {
+    let hold_ns = now_ns.saturating_sub(since_ns.max(level.floor_ns.load(Relaxed)));
+    if hold_ns > level.longest_ns.load(Relaxed) {
+        level.longest_ns.store(hold_ns, Relaxed);
+    }
+}

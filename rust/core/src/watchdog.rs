@@ -1,0 +1,116 @@
+//! The deadline that also works while the GIL is never given back.
+//!
+//! A native thread waits. Whoever armed it disarms it in time; if nobody can, because the call that overran its
+//! deadline holds the GIL and no Python code runs any more, it has all stacks dumped, saves what it was given, and
+//! ends the process.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::FromRawFd;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What is done when nobody disarms it.
+#[derive(Clone, Debug)]
+pub struct LastWill {
+    /// Sent to this process first: a handler dumps all stacks (0: none).
+    pub signal: i32,
+    /// An open descriptor for the message (duplicated before anybody captured it).
+    pub message_fd: i32,
+    /// What is said.
+    pub message: String,
+    /// Data measured so far, and where it goes.
+    pub save: Option<(PathBuf, Vec<u8>)>,
+    /// The exit status of the process.
+    pub status: i32,
+}
+
+/// An armed deadline; dropping it disarms it.
+#[derive(Debug)]
+pub struct Watchdog {
+    disarmed: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Watchdog {
+    /// Arms a deadline `after` from now. `is_stuck` is asked once it has passed, and again every 50 ms: only while it
+    /// says so twenty times in a row does the process end.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn arm(after: Duration, is_stuck: impl Fn() -> bool + Send + 'static, will: LastWill) -> std::io::Result<Self> {
+        const LOOKS: u32 = 20;
+        const BETWEEN: Duration = Duration::from_millis(50);
+        let disarmed = Arc::new((Mutex::new(false), Condvar::new()));
+        let shared = Arc::clone(&disarmed);
+        thread::Builder::new().name("gilcheck-watchdog".into()).spawn(move || {
+            let deadline = Instant::now() + after;
+            let mut n_stuck = 0;
+            let (lock, changed) = &*shared;
+            let mut done = lock.lock().unwrap_or_else(PoisonError::into_inner);
+            while !*done {
+                let now = Instant::now();
+                let pause = if now < deadline { deadline - now } else { BETWEEN };
+                done = changed.wait_timeout(done, pause).unwrap_or_else(PoisonError::into_inner).0;
+                if *done || Instant::now() < deadline {
+                    continue;
+                }
+                n_stuck = if is_stuck() { n_stuck + 1 } else { 0 };
+                if n_stuck >= LOOKS {
+                    execute(&will);
+                }
+            }
+        })?;
+        Ok(Self { disarmed })
+    }
+
+    /// Nobody needs to be woken any more.
+    pub fn disarm(&self) {
+        let (lock, changed) = &*self.disarmed;
+        *lock.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.disarm();
+    }
+}
+
+fn execute(will: &LastWill) -> ! {
+    if let Some((path, data)) = &will.save
+        && let Ok(mut file) = File::create(path)
+    {
+        // Best effort: the process ends in any case, and says so below.
+        let _ = file.write_all(data).and_then(|()| file.sync_all());
+    }
+    if will.message_fd >= 0 {
+        // SAFETY: the descriptor belongs to the caller, who is stuck for good; it is never closed here.
+        let mut file = std::mem::ManuallyDrop::new(unsafe { File::from_raw_fd(will.message_fd) });
+        let _ = file.write_all(will.message.as_bytes());
+    }
+    if will.signal > 0 {
+        // SAFETY: sends a signal to this process; its handler was set by faulthandler and is async-signal-safe.
+        unsafe { libc::kill(libc::getpid(), will.signal) };
+        // The handler runs in some thread of this process: give it time to write the stacks.
+        thread::sleep(Duration::from_millis(300));
+    }
+    // SAFETY: ends the process at once, without running exit handlers that would wait for the GIL.
+    unsafe { libc::_exit(will.status) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disarmed_deadline_does_nothing() {
+        let will = LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, status: 99 };
+
+        let watchdog = Watchdog::arm(Duration::from_secs(3600), || true, will).expect("a thread");
+
+        watchdog.disarm();
+    }
+}

@@ -1,0 +1,205 @@
+//! Opening the ledger and taking spans.
+
+use gilcheck_core::clock::{self, RunDelay};
+use gilcheck_core::interpreter::{current_thread, instrument};
+use gilcheck_core::ledger::{Kind, SpanError, SpanFigures, SpanStart};
+use pyo3::create_exception;
+use pyo3::exceptions::{PyException, PyRuntimeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+create_exception!(
+    _native,
+    LedgerUnavailable,
+    PyException,
+    "Why is there no exact record here? `args` are the stable slug and one sentence."
+);
+
+/// Opens the ledger, or counts one more user: address of the GIL, distance of its mutex, and whether hand-overs on
+/// request are told apart by their way.
+#[pyfunction]
+fn open_ledger(switch_interval_us: usize) -> PyResult<(usize, usize, bool)> {
+    let layout = instrument()
+        .open(switch_interval_us)
+        .map_err(|reason| LedgerUnavailable::new_err((reason.slug(), reason.to_string())))?;
+    Ok((layout.gil, layout.mutex_offset, layout.knows_giveway))
+}
+
+/// One user less; the last one takes the hooks out. False: somebody hooked on top of ours, which stay in and do nothing.
+#[pyfunction]
+fn close_ledger() -> bool {
+    instrument().close()
+}
+
+/// Is the ledger recording?
+#[pyfunction]
+fn ledger_is_recording() -> bool {
+    instrument().recorder().is_recording()
+}
+
+/// For how long has the calling thread held the GIL since recording began? None while nothing is recorded.
+#[pyfunction]
+fn held_total_ns() -> Option<u64> {
+    let recorder = instrument().recorder();
+    if !recorder.is_recording() {
+        return None;
+    }
+    recorder.accounts().find(current_thread()).map(|account| account.held_ns_at(clock::now_ns()))
+}
+
+/// Where the time of one span went; see `pytest_gilcheck.evidence.CallSpan`.
+#[pyclass(frozen, get_all, module = "pytest_gilcheck._native")]
+struct Span {
+    start_ns: u64,
+    end_ns: u64,
+    thread: usize,
+    cpu_ns: u64,
+    process_cpu_ns: u64,
+    delay_ns: Option<u64>,
+    /// False: no ledger was open, the figures of the GIL are zero and mean nothing.
+    recorded: bool,
+    held_ns: u64,
+    waiting_ns: u64,
+    instrument_ns: u64,
+    held_delay_ns: Option<u64>,
+    longest_hold_ns: u64,
+    n_voluntary: u64,
+    n_on_request: u64,
+    n_dropped: u64,
+    /// (nanoseconds since the start, kind, thread).
+    events: Vec<(u64, &'static str, usize)>,
+}
+
+/// A span that has begun.
+struct Begun {
+    recorded: Option<SpanStart>,
+    delay: Option<RunDelay>,
+    delay_ns: Option<u64>,
+    cpu_ns: u64,
+    process_cpu_ns: u64,
+    start_ns: u64,
+}
+
+fn span_error(error: SpanError) -> PyErr {
+    PyRuntimeError::new_err(match error {
+        SpanError::NotRecording => "the ledger is not open",
+        SpanError::TooManyThreads => "more threads than the ledger can follow (1024)",
+        SpanError::TooDeep => "spans are nested deeper than 8",
+        SpanError::Inconsistent => "ledger-inconsistent: the record contradicts that this thread holds the GIL",
+    })
+}
+
+impl Begun {
+    /// With `fine`, time off the processor is told apart by state, at the price of a system call a hand-over.
+    fn now(fine: bool) -> PyResult<Self> {
+        let delay = RunDelay::of_this_thread();
+        let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
+        let process_cpu_ns = clock::process_cpu_ns();
+        let cpu_ns = clock::thread_cpu_ns();
+        let recorder = instrument().recorder();
+        let mut begun = Self { recorded: None, delay, delay_ns, cpu_ns, process_cpu_ns, start_ns: 0 };
+        if recorder.is_recording() {
+            let told_apart = match (fine, &begun.delay, delay_ns) {
+                (true, Some(delay), Some(ns)) => Some((delay.fd(), ns)),
+                _ => None,
+            };
+            begun.recorded = Some(recorder.begin(current_thread(), told_apart).map_err(span_error)?);
+        } else {
+            begun.start_ns = clock::now_ns();
+        }
+        Ok(begun)
+    }
+
+    fn end(self, end_ns: u64, max_events: usize) -> PyResult<Span> {
+        let cpu_ns = clock::thread_cpu_ns() - self.cpu_ns;
+        let process_cpu_ns = clock::process_cpu_ns() - self.process_cpu_ns;
+        let final_delay_ns = self.delay.as_ref().and_then(RunDelay::read_ns);
+        let figures = match &self.recorded {
+            Some(start) => instrument().recorder().end(start, end_ns, final_delay_ns, max_events).map_err(span_error)?,
+            None => SpanFigures { start_ns: self.start_ns, end_ns, ..SpanFigures::default() },
+        };
+        Ok(Span {
+            start_ns: figures.start_ns,
+            end_ns,
+            thread: current_thread(),
+            cpu_ns,
+            process_cpu_ns,
+            delay_ns: final_delay_ns.zip(self.delay_ns).map(|(end, start)| end.saturating_sub(start)),
+            recorded: self.recorded.is_some(),
+            held_ns: figures.held_ns,
+            waiting_ns: figures.waiting_ns,
+            instrument_ns: figures.instrument_ns,
+            held_delay_ns: figures.held_delay_ns,
+            longest_hold_ns: figures.longest_hold_ns,
+            n_voluntary: figures.n_voluntary,
+            n_on_request: figures.n_on_request,
+            n_dropped: figures.n_dropped,
+            events: figures
+                .events
+                .iter()
+                .map(|event| (event.at_ns - figures.start_ns, name_of(event.kind), event.thread))
+                .collect(),
+        })
+    }
+}
+
+fn name_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Take => "take",
+        Kind::Drop => "drop",
+        Kind::DropOnRequest => "drop_on_request",
+        Kind::Wait => "wait",
+    }
+}
+
+/// Calls `function` once and stamps the span around the call itself: it ends before the result is disposed of.
+///
+/// An exception of the call is raised as it is.
+#[pyfunction]
+#[pyo3(signature = (function, args, kwargs, fine, max_events))]
+fn call<'py>(
+    function: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+    fine: bool,
+    max_events: usize,
+) -> PyResult<(Bound<'py, PyAny>, Span)> {
+    let begun = Begun::now(fine)?;
+    let result = function.call(args, kwargs);
+    let end_ns = clock::now_ns();
+    let span = begun.end(end_ns, max_events);
+    Ok((result?, span?))
+}
+
+/// A block being measured; see `call` for calls.
+#[pyclass(module = "pytest_gilcheck._native", unsendable)]
+struct OpenSpan {
+    begun: Option<Begun>,
+}
+
+#[pymethods]
+impl OpenSpan {
+    /// Begins a span in the calling thread.
+    #[new]
+    fn new() -> PyResult<Self> {
+        Ok(Self { begun: Some(Begun::now(false)?) })
+    }
+
+    /// Ends it, in the same thread, innermost span first.
+    fn end(&mut self, max_events: usize) -> PyResult<Span> {
+        let end_ns = clock::now_ns();
+        let begun = self.begun.take().ok_or_else(|| PyRuntimeError::new_err("this span has ended already"))?;
+        begun.end(end_ns, max_events)
+    }
+}
+
+pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add("LedgerUnavailable", m.py().get_type::<LedgerUnavailable>())?;
+    m.add_class::<Span>()?;
+    m.add_class::<OpenSpan>()?;
+    m.add_function(wrap_pyfunction!(open_ledger, m)?)?;
+    m.add_function(wrap_pyfunction!(close_ledger, m)?)?;
+    m.add_function(wrap_pyfunction!(ledger_is_recording, m)?)?;
+    m.add_function(wrap_pyfunction!(held_total_ns, m)?)?;
+    m.add_function(wrap_pyfunction!(call, m)?)
+}

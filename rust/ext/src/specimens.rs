@@ -1,0 +1,77 @@
+//! Functions whose dealings with the GIL are exact by construction. The only code here that misbehaves on purpose.
+//!
+//! They work for so much *processor* time: a specimen that is descheduled works on afterwards, as real code does.
+
+use std::thread;
+use std::time::Duration;
+
+use gilcheck_core::clock::work;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+/// Works for `ns` with the GIL kept.
+#[pyfunction]
+fn holds(ns: u64) {
+    work(ns);
+}
+
+/// Works for `ns` with the GIL released.
+#[pyfunction]
+fn releases(py: Python<'_>, ns: u64) {
+    py.detach(|| work(ns));
+}
+
+/// Works for `released_ns` without the GIL, then for `held_ns` with it.
+#[pyfunction]
+fn releases_then_holds(py: Python<'_>, released_ns: u64, held_ns: u64) {
+    py.detach(|| work(released_ns));
+    work(held_ns);
+}
+
+/// Lets go and takes back `n_times`, working for `ns` each time without the GIL.
+#[pyfunction]
+fn chatters(py: Python<'_>, n_times: u64, ns: u64) {
+    for _ in 0..n_times {
+        py.detach(|| work(ns));
+    }
+}
+
+/// Sleeps for `ns` with the GIL released: no processor time.
+#[pyfunction]
+fn sleeps(py: Python<'_>, ns: u64) {
+    py.detach(|| thread::sleep(Duration::from_nanos(ns)));
+}
+
+/// Releases the GIL and starts `n_threads` of its own, each of which attaches and works for `ns` with the GIL.
+#[pyfunction]
+fn spawns(py: Python<'_>, n_threads: usize, ns: u64) -> PyResult<()> {
+    let failed = py.detach(|| {
+        let threads: Vec<_> =
+            (0..n_threads).map(|_| thread::spawn(move || Python::attach(|_py| work(ns)))).collect();
+        threads.into_iter().map(thread::JoinHandle::join).filter(Result::is_err).count()
+    });
+    if failed == 0 { Ok(()) } else { Err(PyRuntimeError::new_err(format!("{failed} of {n_threads} threads panicked"))) }
+}
+
+/// Never returns, with the GIL kept (`holding`) or released. For deadlines; it cannot be interrupted.
+#[pyfunction]
+fn never_returns(py: Python<'_>, holding: bool) {
+    let for_ever = || {
+        loop {
+            thread::sleep(Duration::from_secs(3600));
+        }
+    };
+    if holding { for_ever() } else { py.detach(for_ever) }
+}
+
+pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    let specimens = PyModule::new(m.py(), "specimens")?;
+    specimens.add_function(wrap_pyfunction!(holds, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(releases, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(releases_then_holds, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(chatters, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(sleeps, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(spawns, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(never_returns, &specimens)?)?;
+    m.add_submodule(&specimens)
+}

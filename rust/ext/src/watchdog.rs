@@ -1,0 +1,60 @@
+//! The deadline's Python face.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gilcheck_core::clock;
+use gilcheck_core::interpreter::instrument;
+use gilcheck_core::ledger::State;
+use gilcheck_core::watchdog::{LastWill, Watchdog as Core};
+use pyo3::prelude::*;
+
+/// A hold as long as this, past a deadline, is no hand-over in progress.
+const LONG_HOLD_NS: u64 = 500_000_000;
+
+/// Ends the process if nobody disarms it: see `pytest_gilcheck.run.deadline`.
+#[pyclass(frozen, module = "pytest_gilcheck._native")]
+struct Watchdog {
+    core: Core,
+}
+
+#[pymethods]
+impl Watchdog {
+    /// Arms a deadline `after_ns` from now for the call in thread `thread` (its ident).
+    #[new]
+    #[pyo3(signature = (after_ns, thread, *, signal, message_fd, message, save_path, save_data, status))]
+    #[allow(clippy::too_many_arguments)] // keywords of a Python constructor
+    fn new(
+        after_ns: u64,
+        thread: usize,
+        signal: i32,
+        message_fd: i32,
+        message: String,
+        save_path: Option<PathBuf>,
+        save_data: Vec<u8>,
+        status: i32,
+    ) -> PyResult<Self> {
+        let is_stuck = move || {
+            let recorder = instrument().recorder();
+            match recorder.accounts().find(thread) {
+                Some(account) if recorder.is_recording() => {
+                    account.state() == State::Holding && clock::now_ns().saturating_sub(account.since_ns()) > LONG_HOLD_NS
+                }
+                // Without a record: nobody who could disarm has had a turn for a second.
+                _ => true,
+            }
+        };
+        let save = save_path.map(|path| (path, save_data));
+        let will = LastWill { signal, message_fd, message, save, status };
+        Ok(Self { core: Core::arm(Duration::from_nanos(after_ns), is_stuck, will)? })
+    }
+
+    /// The call came back, or somebody else deals with it.
+    fn disarm(&self) {
+        self.core.disarm();
+    }
+}
+
+pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<Watchdog>()
+}
