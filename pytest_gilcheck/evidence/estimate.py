@@ -12,7 +12,7 @@ class Estimate:
     """How large is it, and how sure is that? ``low <= value <= high``; all None: it was not measured.
 
     A comparison with a number is true only if the whole interval says so, false only if none of it does, and
-    raises `Inconclusive` otherwise; ``float(estimate)`` gives the value alone.
+    raises `Inconclusive` otherwise. ``float(estimate)``, arithmetic and ``format`` use the value alone.
     """
 
     value: float | None = None
@@ -66,6 +66,31 @@ class Estimate:
         self._bounds()
         assert self.value is not None  # noqa: S101  (narrowing: the bounds are set together)
         return self.value
+
+    def __sub__(self, other: float) -> float:
+        return float(self) - float(other)
+
+    def __rsub__(self, other: float) -> float:
+        return float(other) - float(self)
+
+    def __add__(self, other: float) -> float:
+        return float(self) + float(other)
+
+    __radd__ = __add__
+
+    def __mul__(self, other: float) -> float:
+        return float(self) * float(other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: float) -> float:
+        return float(self) / float(other)
+
+    def __rtruediv__(self, other: float) -> float:
+        return float(other) / float(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(float(self), spec) if spec else str(self)
 
     def __bool__(self) -> bool:
         message = f"{self.quantity} is a figure, not a yes or no: compare it with a number"

@@ -33,6 +33,8 @@ class CallSpan:
     call's thread. `delay_ns` is the time during which that thread was ready to run and not running (None:
     the system does not tell); `held_delay_ns` is the part of it that fell while the thread held the GIL
     (None: not told apart). `instrument_ns` was spent by the instrument itself and belongs to no state.
+    `workers_held_ns` is how long threads that the callee itself brought held the GIL within the span, and
+    `waiting_on_workers_ns` the part of `waiting_ns` during which they did. `process_cpu_ns` counts all threads.
     """
 
     start_ns: int
@@ -47,6 +49,10 @@ class CallSpan:
     delay_ns: int | None = None
     held_delay_ns: int | None = None
     instrument_ns: int = 0
+    workers_held_ns: int = 0
+    waiting_on_workers_ns: int = 0
+    n_workers: int = 0
+    process_cpu_ns: int = 0
     timeline: GilTimeline | None = None
 
     @property

@@ -28,7 +28,8 @@ class Verdict:
     `gil` is ``released``, ``held``, ``partial``, ``not_applicable`` or ``inconclusive``; `overlap` is
     ``overlaps``, ``serialised``, ``inconclusive`` or ``not_measured``; `results` is ``agree``, ``differ`` or
     ``not_checked``. `claim_met` is None where nothing was claimed or the evidence does not decide the claim.
-    `picture` draws one call over time, one character a slice. `result` is what the first measured call
+    `reasons` are the slugs of why the verdict is not plainer, `notes` the same with this case's values.
+    `picture` draws one call over time, a letter a slice: ``H`` held, ``r`` released, ``m`` both, ``w`` waiting. `result` is what the first measured call
     returned; it is no part of equality and of the JSON form. Undecided values raise `Inconclusive`.
     """
 
@@ -46,7 +47,8 @@ class Verdict:
     efficiency: Estimate
     results: str
     claim_met: bool | None
-    reasons: tuple[Reason, ...]
+    reasons: tuple[str, ...]
+    notes: tuple[Reason, ...]
     diagnosis: str
     picture: str
     bench: Bench
@@ -67,21 +69,16 @@ class Verdict:
     def overlaps(self) -> bool:
         """Did calls of competing threads overlap in wall time? Raises where the evidence does not decide."""
         if self.overlap in ("inconclusive", "not_measured"):
-            raise Inconclusive(f"{self.name}: whether calls overlap is {self.overlap.replace('_', ' ')} ({self._why})", self.slugs)
+            raise Inconclusive(f"{self.name}: whether calls overlap is {self.overlap.replace('_', ' ')} ({self._why})", self.reasons)
         return self.overlap == "overlaps"
 
     @property
-    def slugs(self) -> tuple[str, ...]:
-        """Which reasons, by slug?"""
-        return tuple(reason.slug for reason in self.reasons)
-
-    @property
     def _why(self) -> str:
-        return "; ".join(f"{r.slug}: {r.detail}" if r.detail else r.slug for r in self.reasons) or self.diagnosis
+        return "; ".join(f"{r.slug}: {r.detail}" if r.detail else r.slug for r in self.notes) or self.diagnosis
 
     def _is(self, word: str) -> bool:
         if self.gil == "inconclusive":
-            raise Inconclusive(f"{self.name}: the GIL verdict is inconclusive ({self._why})", self.slugs)
+            raise Inconclusive(f"{self.name}: the GIL verdict is inconclusive ({self._why})", self.reasons)
         if self.gil == "not_applicable":
-            raise NotApplicable(f"{self.name}: no GIL in this interpreter ({self._why})", self.slugs)
+            raise NotApplicable(f"{self.name}: no GIL in this interpreter ({self._why})", self.reasons)
         return self.gil == word

@@ -1,0 +1,35 @@
+"""Does the evidence meet what the author claims? Judged apart: a claim never moves a word's borders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.evidence import Inconclusive
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.evidence import Claim, Estimate
+
+
+def claim_met(claim: Claim, gil: str, share: Estimate, longest_hold_ns: int | None) -> bool | None:
+    """Is every part of the claim met? False if one is not, None if nothing is claimed or one is undecided."""
+    parts: list[bool | None] = []
+    if claim.gil is not None:
+        parts.append(None if gil in ("inconclusive", "not_applicable") else gil == claim.gil)
+    if claim.releases is not None:
+        parts.append(_decided(share, 1 - claim.releases))
+    if claim.max_held_share is not None:
+        parts.append(_decided(share, claim.max_held_share))
+    if claim.longest_hold_ns is not None:
+        parts.append(None if longest_hold_ns is None else longest_hold_ns <= claim.longest_hold_ns)
+    if claim.min_speedup is not None or claim.min_efficiency is not None:
+        parts.append(None)  # the wall-clock witness judges these; without its rounds they are undecided
+    if False in parts:
+        return False
+    return None if not parts or None in parts else True
+
+
+def _decided(share: Estimate, most: float) -> bool | None:
+    try:
+        return share <= most
+    except Inconclusive:
+        return None

@@ -1,0 +1,111 @@
+"""Which share of the call was the GIL held for, and what do the bounds decide?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.evidence import Estimate
+from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.uncertainty import median, median_ranks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_gilcheck.evidence import CallSpan
+
+
+@dataclass(frozen=True, slots=True)
+class CallShare:
+    """What does one call say? ``low <= value <= high``; `is_disturbed`: descheduled for long, and not told apart when."""
+
+    value: float
+    low: float
+    high: float
+    is_disturbed: bool
+
+
+def share_of(call: CallSpan, clock_price_ns: int) -> CallShare:
+    """Held share of one call, with the bounds that its disturbances leave.
+
+    Held time over span without waiting. While the thread was ready but off the processor it neither worked nor held
+    anything of its own making: that time is left out, from holding or from the rest where the record tells which;
+    where it does not, both extremes are the bounds. Waiting for threads that the callee itself brought is part of
+    the call, and so is what they hold.
+    """
+    held_ns = call.held_ns + call.workers_held_ns
+    total_ns = call.span_ns - (call.waiting_ns - call.waiting_on_workers_ns)
+    if total_ns <= 0:
+        return CallShare(0.5, 0.0, 1.0, is_disturbed=True)
+    held_ns = min(held_ns, total_ns)
+    resolution = min(1.0, 2 * clock_price_ns / total_ns) if call.n_voluntary + call.n_on_request + call.n_workers else 0.0
+    free_ns = total_ns - held_ns
+    delay_ns = min(call.delay_ns or 0, total_ns)
+    if call.held_delay_ns is not None:
+        held_ns -= min(call.held_delay_ns, held_ns)
+        free_ns -= min(delay_ns - min(call.held_delay_ns, delay_ns), free_ns)
+        delay_ns = 0
+    value = held_ns / (held_ns + free_ns) if held_ns + free_ns > 0 else 0.5
+    low, high = _extremes(held_ns, free_ns, delay_ns)
+    return CallShare(
+        value=value,
+        low=max(0.0, min(low, value) - resolution),
+        high=min(1.0, max(high, value) + resolution),
+        is_disturbed=delay_ns > rules.UNDISTURBED_SHARE * total_ns,
+    )
+
+
+def _extremes(held_ns: int, free_ns: int, delay_ns: int) -> tuple[float, float]:
+    """All of the delay fell on holding; all of it fell on the rest."""
+    all_on_held = (max(0, held_ns - delay_ns), free_ns - max(0, delay_ns - held_ns))
+    all_on_free = (held_ns - max(0, delay_ns - free_ns), max(0, free_ns - delay_ns))
+    shares = [held / (held + free) if held + free > 0 else 0.5 for held, free in (all_on_held, all_on_free)]
+    return shares[0], shares[1]
+
+
+def held_share(calls: Sequence[CallSpan], clock_price_ns: int) -> Estimate:
+    """Typical held share over single calls: the median, and bounds that hold whatever the noise.
+
+    Undisturbed calls alone, if there are any. One call: its own bounds and an allowance. Several: the interval of the
+    median over their lower and upper bounds.
+    """
+    if not calls:
+        return Estimate(quantity="held share", why_not="no call was recorded")
+    shares = [share_of(call, clock_price_ns) for call in calls]
+    shares = [share for share in shares if not share.is_disturbed] or shares
+    value = median([share.value for share in shares])
+    if len(shares) == 1:
+        allowance = 0.0 if _never_let_go(calls) else rules.SINGLE_CALL_ALLOWANCE
+        low, high = shares[0].low - allowance, shares[0].high + allowance
+    else:
+        first, last = median_ranks(len(shares), rules.MEDIAN_ALPHA)
+        low = sorted(share.low for share in shares)[first]
+        high = sorted(share.high for share in shares)[last]
+    return Estimate(value, max(0.0, min(low, value)), min(1.0, max(high, value)), quantity="held share")
+
+
+def _never_let_go(calls: Sequence[CallSpan]) -> bool:
+    return all(call.n_voluntary + call.n_on_request + call.n_workers == 0 for call in calls)
+
+
+def word(share: Estimate) -> str | None:
+    """Which word do the bounds decide? None: they lie on both sides of a border."""
+    if share.low is None or share.high is None:
+        return None
+    if share.high <= rules.RELEASED_MOST_HELD_SHARE:
+        return "released"
+    if share.low >= rules.HELD_LEAST_HELD_SHARE:
+        return "held"
+    if share.low > rules.RELEASED_MOST_HELD_SHARE and share.high < rules.HELD_LEAST_HELD_SHARE:
+        return "partial"
+    return None
+
+
+def is_decided(calls: Sequence[CallSpan], clock_price_ns: int) -> bool:
+    """Do these calls decide the word, so that no more are needed?"""
+    return word(held_share(calls, clock_price_ns)) is not None
+
+
+def is_disturbed(calls: Sequence[CallSpan], clock_price_ns: int) -> bool:
+    """Was every one of these calls descheduled for long, without telling when?"""
+    return all(share_of(call, clock_price_ns).is_disturbed for call in calls)

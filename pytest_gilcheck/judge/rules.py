@@ -1,0 +1,38 @@
+"""Every threshold, with its derivation."""
+
+from __future__ import annotations
+
+#: Threshold: *released*. The contract's word for "lets others run for at least 19 of 20 parts of the call". Two threads
+#: that call it then run at least 1.9 times as fast (Amdahl), which no user tells from 2.
+RELEASED_MOST_HELD_SHARE = 0.05
+
+#: Threshold: *held*. The mirror image: others get at most one part in twenty.
+HELD_LEAST_HELD_SHARE = 0.95
+
+#: Threshold: what one single call may differ from the typical one, added to its bounds on both sides. Over the
+#: benchmark's corpus the share of calls of 10 ms and more spreads by less than this between repeats on an idle
+#: machine; where one call lies nearer to a border, more are made and their own spread is used instead.
+SINGLE_CALL_ALLOWANCE = 0.015
+
+#: Threshold: the error level of the interval of the median over several calls. There are at most four looks, so
+#: that each may err in one of 400 checks for all of them together to err in one of 100.
+MEDIAN_ALPHA = 0.0025
+
+#: Threshold: a call is undisturbed if its thread was ready but not running for at most this share of it. The bounds
+#: that such a call gives are no wider than this.
+UNDISTURBED_SHARE = 0.005
+
+#: Threshold: the shortest call whose share means something, in prices of one clock reading. A span costs about one
+#: reading between its stamps; at fifty that is 0.02 of the call, well inside the borders.
+SHORTEST_CALL_IN_CLOCK_PRICES = 20
+
+#: Threshold: below this a *held* call may be one whose release only begins with larger inputs. The releases known to
+#: depend on size begin between 32 bytes and 1 MB, all of them well below 0.1 ms of work.
+SMALL_INPUT_NS = 100_000
+
+#: Threshold: hand-overs per millisecond of call above which letting go and taking back is itself a cost worth naming:
+#: a contended pair costs 5 to 50 microseconds.
+CHATTER_PER_MS = 20.0
+
+#: Threshold: a hold this long is felt by others (an event loop, a progress bar, a heartbeat): one frame at 60 Hz.
+FELT_HOLD_NS = 16_000_000

@@ -1,0 +1,131 @@
+"""The whole opinion on one observation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.evidence import Estimate, HandOvers, Reason, Verdict
+from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.claim import claim_met
+from pytest_gilcheck.judge.diagnosis import diagnose
+from pytest_gilcheck.judge.holding import held_share, is_disturbed, word
+from pytest_gilcheck.judge.picture import picture
+from pytest_gilcheck.judge.uncertainty import median
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.evidence import CallSpan, Observation
+
+
+def judge(observation: Observation) -> Verdict:
+    """What is to be made of what was seen? The same observation gives the same verdict, always."""
+    calls = observation.calls
+    gil, share, reasons = _gil(observation)
+    verdict = Verdict(
+        name=observation.name,
+        gil=gil,
+        held_share=share,
+        n_calls=len(calls),
+        span_ns=_typical(calls, "span_ns"),
+        cpu_ns=_typical(calls, "cpu_ns"),
+        longest_hold_ns=_typical(calls, "longest_hold_ns") if observation.instrument.grade == "exact" else None,
+        longest_wait_ns=observation.knocks.longest_wait_ns if observation.knocks and observation.knocks.n_calls else None,
+        handovers=_handovers(observation),
+        overlap="not_measured",
+        speedup=Estimate(quantity="speed-up", why_not=_NO_WALL_CLOCK),
+        efficiency=Estimate(quantity="efficiency", why_not=_NO_WALL_CLOCK),
+        results="not_checked",
+        claim_met=claim_met(observation.claim, gil, share, _typical(calls, "longest_hold_ns")),
+        reasons=tuple(dict.fromkeys(reason.slug for reason in reasons)),
+        notes=tuple(reasons),
+        diagnosis=diagnose(observation, gil, share),
+        picture=picture(_drawn(calls)),
+        bench=observation.bench,
+        instrument=observation.instrument,
+    )
+    return verdict
+
+
+_NO_WALL_CLOCK = "no wall-clock rounds were run"
+
+
+def _typical(calls: tuple[CallSpan, ...], figure: str) -> int | None:
+    return round(median([getattr(call, figure) for call in calls])) if calls else None
+
+
+def _drawn(calls: tuple[CallSpan, ...]) -> CallSpan | None:
+    return next((call for call in calls if call.timeline is not None), None)
+
+
+def _handovers(observation: Observation) -> HandOvers:
+    calls, knocks = observation.calls, observation.knocks
+    return HandOvers(
+        n_voluntary=median([call.n_voluntary for call in calls]) if calls else 0,
+        n_on_request=knocks.n_on_request / knocks.n_calls if knocks and knocks.n_calls else 0,
+    )
+
+
+def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
+    """The word, the share and the reasons."""
+    notes = list(observation.notes)
+    instrument = observation.instrument
+    if instrument.unavailable is not None:
+        notes.append(instrument.unavailable)
+        if instrument.unavailable.slug == "no-gil":
+            return "not_applicable", Estimate(quantity="held share", why_not=instrument.unavailable.detail), notes
+        return _from_progress(observation, notes)
+    price_ns = observation.bench.clock_price_ns
+    share = held_share(observation.calls, price_ns)
+    found = word(share)
+    span_ns = _typical(observation.calls, "span_ns")
+    if span_ns is None:
+        return "inconclusive", share, [*notes, Reason("not-measured", "no call came back")]
+    shortest_ns = rules.SHORTEST_CALL_IN_CLOCK_PRICES * price_ns
+    if span_ns < shortest_ns:
+        detail = f"the call took {span_ns} ns; a share means something from {shortest_ns} ns on: give it more to do"
+        return "inconclusive", share, [*notes, Reason("too-short", detail)]
+    if found is None:
+        if is_disturbed(observation.calls, price_ns):
+            detail = f"every one of {len(observation.calls)} calls was descheduled for long: free a processor, or make more calls"
+            return "inconclusive", share, [*notes, Reason("disturbed", detail)]
+        detail = f"{share} lies on both sides of a border (0.05 released, 0.95 held) after {len(observation.calls)} calls"
+        return "inconclusive", share, [*notes, Reason("borderline", detail)]
+    conflict = _conflict(observation, share)
+    if conflict is not None:
+        return "inconclusive", share, [*notes, conflict]
+    if any(call.n_workers for call in observation.calls):
+        n = max(call.n_workers for call in observation.calls)
+        notes.append(Reason("own-threads-attach", f"{n} threads of the callee's own took the GIL; what they held counts as held by the call"))
+    if found == "held" and span_ns < rules.SMALL_INPUT_NS:
+        detail = f"{span_ns / 1000:.3g} µs only: some functions release from larger inputs on (hashlib from 2048 bytes)"
+        notes.append(Reason("small-input", detail))
+    return found, share, notes
+
+
+def _conflict(observation: Observation, share: Estimate) -> Reason | None:
+    """Can both be true: what the ledger says was held, and what the rival got done meanwhile?"""
+    progress = observation.progress
+    if progress is None or not progress.span_ns or share.low is None:
+        return None
+    rival_share = progress.rival_ns / progress.span_ns
+    # The rival's calls are others than those alone: a share that varies from call to call is no contradiction.
+    slack = rules.SINGLE_CALL_ALLOWANCE + rules.RELEASED_MOST_HELD_SHARE
+    if rival_share <= 1 - share.low + slack:
+        return None
+    return Reason(
+        "witnesses-conflict",
+        f"ledger against progress: the GIL was held for at least {share.low:.3f} of the call, yet a rival ran for {rival_share:.3f} of it",
+    )
+
+
+def _from_progress(observation: Observation, notes: list[Reason]) -> tuple[str, Estimate, list[Reason]]:
+    """Without a ledger: while the rival ran, the call did not hold. The rest of the call is unknown."""
+    progress = observation.progress
+    if progress is None or not progress.span_ns:
+        why_not = "no exact record, and no rival ran"
+        return "inconclusive", Estimate(quantity="held share", why_not=why_not), [*notes, Reason("not-measured", why_not)]
+    high = max(0.0, 1 - progress.rival_ns / progress.span_ns)
+    share = Estimate(high / 2, 0.0, high, quantity="held share")
+    if word(share) == "released":
+        return "released", share, notes
+    detail = f"a rival thread ran for {1 - high:.2f} of the call; that it did not for the rest proves nothing"
+    return "inconclusive", share, [*notes, Reason("progress-only", detail)]

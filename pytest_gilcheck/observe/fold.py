@@ -1,0 +1,157 @@
+"""From the raw record of a call to the record of evidence. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_gilcheck.evidence import CallSpan, GilTimeline, HandOver, Knocks, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+
+class RawSpan(Protocol):
+    """What the native module says of one span."""
+
+    @property
+    def start_ns(self) -> int: ...
+    @property
+    def end_ns(self) -> int: ...
+    @property
+    def thread(self) -> int: ...
+    @property
+    def cpu_ns(self) -> int: ...
+    @property
+    def process_cpu_ns(self) -> int: ...
+    @property
+    def delay_ns(self) -> int | None: ...
+    @property
+    def held_ns(self) -> int: ...
+    @property
+    def waiting_ns(self) -> int: ...
+    @property
+    def instrument_ns(self) -> int: ...
+    @property
+    def held_delay_ns(self) -> int | None: ...
+    @property
+    def longest_hold_ns(self) -> int: ...
+    @property
+    def n_voluntary(self) -> int: ...
+    @property
+    def n_on_request(self) -> int: ...
+    @property
+    def n_dropped(self) -> int: ...
+    @property
+    def events(self) -> list[tuple[int, str, int]]: ...
+
+
+def _holds(events: Iterable[tuple[int, str, int]], threads: Collection[int], end_ns: int) -> list[tuple[int, int]]:
+    """When did one of `threads` hold the GIL? Intervals in order; the GIL makes them disjoint."""
+    holds = []
+    since = None
+    for at_ns, kind, thread in events:
+        if thread not in threads:
+            continue
+        if kind == "take":
+            since = at_ns
+        elif kind in ("drop", "drop_on_request") and since is not None:
+            holds.append((since, at_ns))
+            since = None
+    if since is not None:
+        holds.append((since, end_ns))
+    return holds
+
+
+def _waits(events: Iterable[tuple[int, str, int]], thread: int) -> list[tuple[int, int]]:
+    """When did `thread` wait for the GIL?"""
+    waits = []
+    since = None
+    for at_ns, kind, who in events:
+        if who != thread:
+            continue
+        if kind in ("wait", "drop_on_request") and since is None:
+            since = at_ns
+        elif kind == "take":
+            if since is not None:
+                waits.append((since, at_ns))
+            since = None
+    return waits
+
+
+def common_ns(first: Sequence[tuple[int, int]], second: Sequence[tuple[int, int]]) -> int:
+    """For how long do two lists of disjoint, ordered intervals cover the same time?"""
+    total = i = j = 0
+    while i < len(first) and j < len(second):
+        total += max(0, min(first[i][1], second[j][1]) - max(first[i][0], second[j][0]))
+        if first[i][1] < second[j][1]:
+            i += 1
+        else:
+            j += 1
+    return total
+
+
+def call_span(raw: RawSpan, known_threads: Collection[int], *, with_timeline: bool = True) -> CallSpan:
+    """Where did the time of this call go?
+
+    A thread that holds the GIL within the span although Python knew no state of it before (`known_threads`, their
+    idents) was brought by the callee: what it holds is held by the call.
+    """
+    events = raw.events
+    span_ns = raw.end_ns - raw.start_ns
+    order: dict[int, int] = {raw.thread: 0}
+    for _, _, thread in events:
+        order.setdefault(thread, len(order))
+    workers = {thread for thread in order if thread != raw.thread and thread not in known_threads}
+    held_by_workers = _holds(events, workers, span_ns) if workers else []
+    timeline = None
+    if with_timeline:
+        timeline = GilTimeline(tuple(HandOver(at, kind, order[thread]) for at, kind, thread in events), raw.n_dropped)
+    return CallSpan(
+        start_ns=raw.start_ns,
+        end_ns=raw.end_ns,
+        held_ns=raw.held_ns,
+        waiting_ns=raw.waiting_ns,
+        longest_hold_ns=max([raw.longest_hold_ns, *(end - start for start, end in held_by_workers)]),
+        n_voluntary=raw.n_voluntary,
+        n_on_request=raw.n_on_request,
+        cpu_ns=raw.cpu_ns,
+        thread=raw.thread,
+        delay_ns=raw.delay_ns,
+        held_delay_ns=raw.held_delay_ns,
+        instrument_ns=raw.instrument_ns,
+        workers_held_ns=sum(end - start for start, end in held_by_workers),
+        waiting_on_workers_ns=common_ns(held_by_workers, _waits(events, raw.thread)) if held_by_workers else 0,
+        n_workers=len({thread for _, kind, thread in events if thread in workers and kind == "take"}),
+        process_cpu_ns=raw.process_cpu_ns,
+        timeline=timeline,
+    )
+
+
+def knocks_beside(calls: Sequence[CallSpan], knocks: Sequence[tuple[int, int, int]]) -> Knocks:
+    """How long did the calls keep the native waiter waiting? Waits are cut to the calls' spans."""
+    longest_wait_ns = n_knocks = 0
+    for asked_ns, got_ns, delay_ns in knocks:
+        for call in calls:
+            start_ns, end_ns = max(asked_ns, call.start_ns), min(got_ns, call.end_ns)
+            if start_ns < end_ns:
+                n_knocks += 1
+                longest_wait_ns = max(longest_wait_ns, end_ns - start_ns - delay_ns)
+    return Knocks(
+        n_calls=len(calls),
+        n_knocks=n_knocks,
+        longest_wait_ns=longest_wait_ns,
+        n_voluntary=sum(call.n_voluntary for call in calls),
+        n_on_request=sum(call.n_on_request for call in calls),
+    )
+
+
+def progress_beside(calls: Sequence[CallSpan], turns: Sequence[tuple[int, int]]) -> Progress:
+    """For how long did the rival run within the calls' spans? `turns` are the rival's, in order."""
+    spans = [(call.start_ns, call.end_ns) for call in calls]
+    n_turns = sum(1 for start, end in turns if any(start < last and first < end for first, last in spans))
+    return Progress(
+        n_calls=len(calls),
+        n_turns=n_turns,
+        rival_ns=common_ns(spans, turns),
+        span_ns=sum(end - start for start, end in spans),
+    )

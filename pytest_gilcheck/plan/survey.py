@@ -1,0 +1,121 @@
+"""The machine and the interpreter as found."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import sysconfig
+from pathlib import Path
+
+from pytest_gilcheck import _native
+from pytest_gilcheck.evidence import Bench
+
+_clock_quality: tuple[int, int] | None = None
+
+
+def n_cpus() -> int:
+    """How many processors may this process use?"""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def cpu_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
+    """How many cores does the control group grant? The smallest grant from ours up to the root; None: no limit."""
+    grants: list[float] = []
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            group = root / path.lstrip("/")
+            for folder in (group, *group.parents):
+                grants += _grant(folder / "cpu.max")
+                if folder == root:
+                    break
+        elif "cpu" in controllers.split(","):
+            grants += _grant_v1(root / "cpu" / path.lstrip("/"))
+    return min(grants, default=None)
+
+
+def _grant(limit: Path) -> list[float]:
+    try:
+        quota, period = limit.read_text().split()
+        return [] if quota == "max" else [int(quota) / int(period)]
+    except (OSError, ValueError):
+        return []
+
+
+def _grant_v1(group: Path) -> list[float]:
+    try:
+        quota = int((group / "cpu.cfs_quota_us").read_text())
+        return [] if quota <= 0 else [quota / int((group / "cpu.cfs_period_us").read_text())]
+    except (OSError, ValueError):
+        return []
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"
+
+
+def _gil() -> str:
+    if not sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return "enabled"
+    return "enabled" if getattr(sys, "_is_gil_enabled", lambda: True)() else "disabled"
+
+
+def neighbours() -> tuple[str, ...]:
+    """Which tools in this process are known to disturb a measurement?"""
+    found = []
+    if sys.gettrace() is not None:
+        found.append("tracer")
+    if sys.getprofile() is not None:
+        found.append("profiler")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        found.append("xdist-neighbours")
+    threading = sys.modules.get("gevent.monkey")
+    if threading is not None and threading.is_module_patched("threading"):
+        found.append("gevent")
+    if any(name in sys.modules for name in ("memray", "scalene")):
+        found.append("native-hooks")
+    return tuple(found)
+
+
+def survey() -> Bench:
+    """Where is it measured? The clock measures itself, once a process."""
+    global _clock_quality  # noqa: PLW0603  (a property of the process)
+    if _clock_quality is None:
+        _clock_quality = _native.clock_quality()
+    price_ns, resolution_ns = _clock_quality
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):
+        load = None
+    return Bench(
+        python=platform.python_version(),
+        implementation=platform.python_implementation(),
+        build=" ".join(platform.python_build()),
+        platform=platform.platform(),
+        machine=platform.machine(),
+        cpu=_cpu_name(),
+        n_cpus=n_cpus(),
+        n_cpus_present=os.cpu_count() or 1,
+        cpu_quota=cpu_quota(),
+        load_1min=load,
+        gil=_gil(),
+        switch_interval_ns=round(sys.getswitchinterval() * 1e9),
+        clock_price_ns=price_ns,
+        clock_resolution_ns=resolution_ns,
+        gilcheck=_native.__version__,
+        neighbours=neighbours(),
+    )

@@ -1,0 +1,10 @@
+"""Runs calls in competing threads, under a deadline, beside a rival, in a child process. Never imports `observe`."""
+
+from __future__ import annotations
+
+from pytest_gilcheck.run.call import Call, refuse_what_returns_at_once
+from pytest_gilcheck.run.crew import Crew, Deadline, ThreadFailed
+from pytest_gilcheck.run.duet import duet
+from pytest_gilcheck.run.rival import rival
+
+__all__ = ["Call", "Crew", "Deadline", "ThreadFailed", "duet", "refuse_what_returns_at_once", "rival"]

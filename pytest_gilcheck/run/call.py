@@ -1,0 +1,83 @@
+"""What is called: a function with its arguments, fresh for each call or made for each thread."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_gilcheck.evidence import UsageError
+
+
+@dataclass(frozen=True)
+class Call:
+    """What is called, and with which arguments?
+
+    `setup` is run before each call and `args_for` once in each thread, with the thread's index: each returns a
+    tuple of positional arguments that takes the place of `args`, or None to keep them. `setup` wins.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    setup: Callable[[], tuple[Any, ...] | None] | None = None
+    args_for: Callable[[int], tuple[Any, ...] | None] | None = None
+
+    def args_in_thread(self, index: int) -> tuple[Any, ...]:
+        """Which arguments do calls in thread `index` get? To be asked in that thread."""
+        return self._made("args_for", self.args_for(index), self.args) if self.args_for else self.args
+
+    def args_of_next(self, thread_args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Which arguments does the next call get, in a thread whose own are `thread_args`?"""
+        return self._made("setup", self.setup(), thread_args) if self.setup else thread_args
+
+    @staticmethod
+    def _made(option: str, made: object, otherwise: tuple[Any, ...]) -> tuple[Any, ...]:
+        if made is None:
+            return otherwise
+        if not isinstance(made, tuple):
+            message = (
+                f"{option}= must return a tuple of positional arguments, or None to keep those given; "
+                f"it returned {made!r}. For one argument write `(value,)`."
+            )
+            raise UsageError(message)
+        return made
+
+    def describe(self) -> str:
+        """What is called, in one line?"""
+        name = getattr(self.function, "__qualname__", None) or repr(self.function)
+        given = [_short(arg) for arg in self.args] + [f"{key}={_short(value)}" for key, value in self.kwargs.items()]
+        return f"{name}({', '.join(given)})"
+
+
+def _short(value: object, limit: int = 40) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def refuse_what_returns_at_once(function: object) -> None:
+    """Can a call of `function` be measured at all? Raises `UsageError` with the remedy where it cannot.
+
+    A coroutine or generator function only makes an object: it would look fast and innocent.
+    """
+    if not callable(function):
+        message = (
+            f"gilcheck measures calls, got {function!r} ({type(function).__name__}), which cannot be called. "
+            "Pass the function and its arguments apart: gilcheck(fn, arg), not gilcheck(fn(arg))."
+        )
+        raise UsageError(message)
+    inner = function
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    if not inspect.isroutine(inner) and not inspect.isclass(inner):
+        inner = type(inner).__call__  # what a callable object runs; looked up on the type, as a call does
+    for is_lazy, kind, remedy in (
+        (inspect.iscoroutinefunction, "a coroutine function", "gilcheck(asyncio.run, fn(...)) with setup=, or wrap it: def call(): asyncio.run(fn())"),
+        (inspect.isasyncgenfunction, "an asynchronous generator function", "wrap it in a function that runs it to its end"),
+        (inspect.isgeneratorfunction, "a generator function", "consume it: gilcheck(lambda: list(fn(...)))"),
+    ):
+        if is_lazy(inner):
+            message = f"{function!r} is {kind}: calling it does no work yet, so there is nothing to measure. Instead: {remedy}."
+            raise UsageError(message)

@@ -1,0 +1,168 @@
+"""Competing threads that keep every outcome, and a deadline that works while one of them keeps the GIL."""
+
+from __future__ import annotations
+
+import _thread
+import contextvars
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from pytest_gilcheck.evidence import DeadlineExceeded
+from pytest_gilcheck.run.deadline import Deadline, armed
+
+T = TypeVar("T")
+
+# Real threads: gevent and others replace `threading`, and what they put there never competes for the GIL.
+_start_thread = _thread.start_new_thread
+
+
+class ThreadFailed(Exception):  # noqa: N818  (a record of what happened, kept beside results)
+    """Which thread raised, and what? The exception keeps that thread's traceback."""
+
+    def __init__(self, index: int, error: BaseException) -> None:
+        super().__init__(f"thread {index}: {type(error).__name__}: {error}")
+        self.index = index
+        self.error = error
+
+
+class _Worker:
+    """One thread that runs what it is handed, in a copy of the context of whoever made it."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.ident = 0
+        self._job: Callable[[], Any] | None = None
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._wake = _thread.allocate_lock()
+        self._wake.acquire()
+        self._done = _thread.allocate_lock()
+        self._done.acquire()
+        context = contextvars.copy_context()
+        _start_thread(lambda: context.run(self._run), ())
+        self._done.acquire()  # it has begun, and its ident is known
+
+    def _run(self) -> None:
+        self.ident = _thread.get_ident()
+        self._done.release()
+        while True:
+            self._wake.acquire()
+            job = self._job
+            if job is None:
+                return
+            try:
+                self._result = job()
+            except BaseException as error:  # noqa: BLE001  (kept and raised again in the thread that asked)
+                self._error = error
+            self._job = job = None
+            self._done.release()
+
+    def begin(self, job: Callable[[], Any]) -> None:
+        self._job, self._result, self._error = job, None, None
+        self._wake.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Has it ended within `seconds`? A signal's handler runs meanwhile, and may raise here."""
+        return self._done.acquire(timeout=seconds)
+
+    def outcome(self) -> Any:
+        result, error = self._result, self._error
+        self._result = self._error = None
+        if error is not None:
+            raise ThreadFailed(self.index, error)
+        return result
+
+    def end(self) -> None:
+        self._job = None
+        self._wake.release()
+
+
+class Crew:
+    """`n_threads` competing Python threads, kept for as long as the block runs.
+
+    Threads whose job never ends are abandoned: they end with the process, or after their job.
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self._workers = [_Worker(index) for index in range(n_threads)]
+        self._lost = False
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        for worker in self._workers:
+            worker.end()
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    @property
+    def idents(self) -> tuple[int, ...]:
+        """Which threads are these, as `threading.get_ident` numbers them?"""
+        return tuple(worker.ident for worker in self._workers)
+
+    def run(self, jobs: Sequence[Callable[[], T]], deadline: Deadline) -> list[T | ThreadFailed]:
+        """What did each job give? One job a thread, begun together; failures are kept, not raised.
+
+        Raises `DeadlineExceeded` where one does not end in time. A job that keeps the GIL past the deadline ends the
+        process (see `run.deadline`).
+        """
+        if self._lost or len(jobs) > len(self._workers):
+            message = f"{len(jobs)} jobs for {len(self._workers)} threads{' of which one is lost' if self._lost else ''}"
+            raise RuntimeError(message)
+        chosen = self._workers[: len(jobs)]
+        try:
+            with armed(deadline, self.idents[: len(jobs)]):
+                for worker, job in zip(chosen, jobs, strict=True):
+                    worker.begin(job)
+                self._await(chosen, deadline)
+        except BaseException:
+            self._lost = True
+            raise
+        return [self._outcome(worker) for worker in chosen]
+
+    @staticmethod
+    def _outcome(worker: _Worker) -> Any:
+        try:
+            return worker.outcome()
+        except ThreadFailed as failed:
+            return failed
+
+    @staticmethod
+    def _await(workers: Sequence[_Worker], deadline: Deadline) -> None:
+        end = time.monotonic() + deadline.seconds
+        for worker in workers:
+            if not worker.wait(max(0.0, end - time.monotonic())):
+                deadline.dump_stacks()
+                message = (
+                    f"{deadline.what} did not return within {deadline.seconds:g} s in thread {worker.index}, with the GIL "
+                    "released. It was abandoned in its thread, and its stacks were dumped to stderr. If it needs longer, "
+                    "raise the deadline (`deadline=` or --gilcheck-deadline); isolate=True runs it in a child process."
+                )
+                raise DeadlineExceeded(message)
+
+    def solo(self, job: Callable[[], T], deadline: Deadline) -> T:
+        """What does `job` give in one thread? Raises what it raises, with its own traceback."""
+        (outcome,) = self.run([job], deadline)
+        if isinstance(outcome, ThreadFailed):
+            raise outcome.error
+        return outcome
+
+
+def together(n_threads: int) -> Callable[[], None]:
+    """A barrier of plain locks: each thread that calls it waits until `n_threads` have."""
+    gate = _thread.allocate_lock()
+    gate.acquire()
+    counter = itertools.count(1)
+
+    def wait() -> None:
+        if next(counter) == n_threads:
+            gate.release()
+        else:
+            gate.acquire()
+            gate.release()
+
+    return wait

@@ -1,0 +1,109 @@
+"""A deadline for calls that may never return, with the GIL released or kept.
+
+Released: whoever waits notices, has the stacks dumped and goes on without the thread. Kept: no Python code runs any
+more, so a native thread has `faulthandler` dump all stacks (through a real-time signal: pytest and others own its
+timer), saves what was measured so far, and ends the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck import _native
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: How the process ends when a call keeps the GIL past its deadline: as a failed run does.
+EXIT_STATUS = 1
+
+_stderr_fd: int | None = None
+
+
+def keep_stderr() -> None:
+    """Remembers where stderr goes now, before anybody captures it."""
+    global _stderr_fd  # noqa: PLW0603  (a descriptor of the process)
+    if _stderr_fd is None:
+        with contextlib.suppress(OSError):
+            _stderr_fd = os.dup(2)
+
+
+def _message_fd() -> int:
+    keep_stderr()
+    return -1 if _stderr_fd is None else _stderr_fd
+
+
+def _free_signal() -> int:
+    """A real-time signal that nobody handles; 0 where there is none."""
+    if not hasattr(signal, "SIGRTMAX"):
+        return 0
+    for number in range(signal.SIGRTMAX - 2, signal.SIGRTMIN + 2, -1):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            return number
+    return 0
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """By when must it have come back, and what is saved if it never does?
+
+    `so_far` gives the document of what was measured before, asked for before each run; None: nothing is saved.
+    """
+
+    seconds: float
+    what: str = "the call"
+    save_path: Path | None = None
+    so_far: Callable[[], bytes] | None = field(default=None, compare=False)
+
+    def dump_stacks(self) -> None:
+        """Writes the stacks of all threads to the stderr that was there before anybody captured it."""
+        fd = _message_fd()
+        if fd >= 0:
+            faulthandler.dump_traceback(file=fd, all_threads=True)
+        else:
+            faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
+
+    def last_words(self) -> str:
+        """What is said when the process ends?"""
+        saved = f" What was measured before is in {self.save_path}." if self.save_path else ""
+        return (
+            f"\ngilcheck: {self.what} has kept the GIL for longer than its deadline of {self.seconds:g} s: no other thread can "
+            f"run, so this process ends now (status {EXIT_STATUS}).{saved} Stacks of all threads follow. To let the "
+            "run go on after such a call, measure it in a child process: isolate=True or --gilcheck-isolate.\n"
+        )
+
+
+@contextlib.contextmanager
+def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[None]:
+    """The native watchdog, armed for the block for the calls in `threads` (idents)."""
+    fd = _message_fd()
+    number = _free_signal() if fd >= 0 else 0
+    if number:
+        faulthandler.register(number, file=fd, all_threads=True, chain=False)
+    dogs = [
+        _native.Watchdog(
+            int(deadline.seconds * 1e9),
+            thread,
+            signal=number,
+            message_fd=fd,
+            message=deadline.last_words(),
+            save_path=deadline.save_path,
+            save_data=deadline.so_far() if deadline.so_far and deadline.save_path else b"",
+            status=EXIT_STATUS,
+        )
+        for thread in threads
+    ]
+    try:
+        yield
+    finally:
+        for dog in dogs:
+            dog.disarm()
+        if number:
+            faulthandler.unregister(number)
