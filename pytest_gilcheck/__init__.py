@@ -1,1 +1,72 @@
-"""Verifies that extension functions release the GIL."""
+"""Verifies that extension functions release the GIL.
+
+Public names are imported when they are first used: a pytest run that has the plugin installed and uses no check
+imports neither the native module nor hypothesis nor any report library.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_gilcheck import reference, specimens
+    from pytest_gilcheck.check import check
+    from pytest_gilcheck.evidence import CheckFailed, DeadlineExceeded, Estimate, Inconclusive, NotApplicable, UsageError, Verdict
+
+__all__ = [
+    "CheckFailed",
+    "DeadlineExceeded",
+    "Estimate",
+    "Inconclusive",
+    "NotApplicable",
+    "UsageError",
+    "Verdict",
+    "check",
+    "reference",
+    "specimens",
+]
+
+#: Public name -> where it lives; an empty attribute means the module itself.
+_HOMES = {
+    "CheckFailed": ("evidence", "CheckFailed"),
+    "DeadlineExceeded": ("evidence", "DeadlineExceeded"),
+    "Estimate": ("evidence", "Estimate"),
+    "Inconclusive": ("evidence", "Inconclusive"),
+    "NotApplicable": ("evidence", "NotApplicable"),
+    "UsageError": ("evidence", "UsageError"),
+    "Verdict": ("evidence", "Verdict"),
+    "check": ("check", "check"),
+    "reference": ("reference", ""),
+    "specimens": ("specimens", ""),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    module_name, attribute = _HOMES[name]
+    module = importlib.import_module(f"{__name__}.{module_name}")
+    return getattr(module, attribute) if attribute else module
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """A package whose module `check` does not hide the public function of that name.
+
+    Importing a submodule sets it as an attribute of its package: after ``import pytest_gilcheck.check``, the public
+    ``pytest_gilcheck.check`` would be the module.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (isinstance(value, ModuleType) and _HOMES.get(name, ("", ""))[1]):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -39,7 +39,7 @@ def diagnose(observation: Observation, gil: str, share: Estimate) -> str:
     longest_ns = median([call.longest_hold_ns for call in observation.calls])
     n_letting_go = median([call.n_voluntary for call in observation.calls])
     knocks = observation.knocks
-    gives_way = bool(knocks and knocks.n_on_request)
+    gives_way = bool(knocks and knocks.n_on_request and knocks.longest_wait_ns <= rules.GIVES_WAY_WAIT_SHARE * span_ns)
     if gil == "released":
         sentence = f"Releases the GIL for {free} of the call: other threads run meanwhile."
     elif gil == "partial":
@@ -53,7 +53,8 @@ def diagnose(observation: Observation, gil: str, share: Estimate) -> str:
         )
     else:
         sentence = f"Holds the GIL from start to end ({duration(span_ns)}) and never lets it go: no other thread runs meanwhile."
-    if gil != "held" and n_letting_go / max(1e-9, span_ns / 1e6) > rules.CHATTER_PER_MS:
+    often = n_letting_go >= rules.CHATTER_PER_CALL and n_letting_go / max(1e-9, span_ns / 1e6) > rules.CHATTER_PER_MS
+    if gil != "held" and often:
         sentence += f" It lets go {_times(n_letting_go)} a call: under contention each time costs a wait."
     if knocks and knocks.longest_wait_ns >= rules.FELT_HOLD_NS:
         sentence += f" Another thread waited up to {duration(knocks.longest_wait_ns)} for it."

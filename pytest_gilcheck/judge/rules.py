@@ -34,5 +34,12 @@ SMALL_INPUT_NS = 100_000
 #: a contended pair costs 5 to 50 microseconds.
 CHATTER_PER_MS = 20.0
 
+#: Threshold: and at least so many in one call; a short call that lets go once is no chatter.
+CHATTER_PER_CALL = 10
+
+#: Threshold: a callee that gives way lets a waiter in well before it returns: half the call is neither one nearly whole
+#: wait (a native call that gives way only on its way out) nor the few milliseconds that the interpreter promises.
+GIVES_WAY_WAIT_SHARE = 0.5
+
 #: Threshold: a hold this long is felt by others (an event loop, a progress bar, a heartbeat): one frame at 60 Hz.
 FELT_HOLD_NS = 16_000_000

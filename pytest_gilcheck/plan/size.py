@@ -60,10 +60,12 @@ def size(
     )
 
 
-def duet_calls(span_ns: int, budget_ns: int) -> int:
-    """How many calls does each thread make in a plain round? 0: not even one fits the budget.
+def duet_size(span_ns: int, budget_ns: int) -> tuple[int, int]:
+    """How many calls does each of two threads make in a plain round, and in how many rounds? (0, 0): none fits.
 
-    A duet is three rounds of 2 n calls in one thread and of n in each of two: at worst (held) 12 n calls.
+    A round is 2 n calls in one thread and n in each of two: at worst (held) 4 n calls' time.
     """
     span_ns = max(1, span_ns)
-    return min(max(1, ROUND_NS // span_ns), budget_ns // (12 * span_ns))
+    n_calls = max(1, ROUND_NS // span_ns)
+    n_rounds = min(3, budget_ns // (4 * n_calls * span_ns))
+    return (n_calls, n_rounds) if n_rounds else (0, 0)

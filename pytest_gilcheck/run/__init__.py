@@ -5,6 +5,19 @@ from __future__ import annotations
 from pytest_gilcheck.run.call import Call, refuse_what_returns_at_once
 from pytest_gilcheck.run.crew import Crew, Deadline, ThreadFailed
 from pytest_gilcheck.run.duet import duet
+from pytest_gilcheck.run.deadline import keep_stderr
 from pytest_gilcheck.run.rival import rival
+from pytest_gilcheck.run.solo import Solo, SoloRun
 
-__all__ = ["Call", "Crew", "Deadline", "ThreadFailed", "duet", "refuse_what_returns_at_once", "rival"]
+__all__ = [
+    "Call",
+    "Crew",
+    "Deadline",
+    "Solo",
+    "SoloRun",
+    "ThreadFailed",
+    "duet",
+    "keep_stderr",
+    "refuse_what_returns_at_once",
+    "rival",
+]

@@ -24,6 +24,12 @@ class Call:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     setup: Callable[[], tuple[Any, ...] | None] | None = None
     args_for: Callable[[int], tuple[Any, ...] | None] | None = None
+    name: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What do reports call it?"""
+        return self.name or getattr(self.function, "__qualname__", None) or repr(self.function)
 
     def args_in_thread(self, index: int) -> tuple[Any, ...]:
         """Which arguments do calls in thread `index` get? To be asked in that thread."""
@@ -47,9 +53,8 @@ class Call:
 
     def describe(self) -> str:
         """What is called, in one line?"""
-        name = getattr(self.function, "__qualname__", None) or repr(self.function)
         given = [_short(arg) for arg in self.args] + [f"{key}={_short(value)}" for key, value in self.kwargs.items()]
-        return f"{name}({', '.join(given)})"
+        return f"{self.title}({', '.join(given)})"
 
 
 def _short(value: object, limit: int = 40) -> str:

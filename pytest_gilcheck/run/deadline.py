@@ -61,6 +61,7 @@ class Deadline:
     what: str = "the call"
     save_path: Path | None = None
     so_far: Callable[[], bytes] | None = field(default=None, compare=False)
+    status: int = EXIT_STATUS
 
     def dump_stacks(self) -> None:
         """Writes the stacks of all threads to the stderr that was there before anybody captured it."""
@@ -75,7 +76,7 @@ class Deadline:
         saved = f" What was measured before is in {self.save_path}." if self.save_path else ""
         return (
             f"\ngilcheck: {self.what} has kept the GIL for longer than its deadline of {self.seconds:g} s: no other thread can "
-            f"run, so this process ends now (status {EXIT_STATUS}).{saved} Stacks of all threads follow. To let the "
+            f"run, so this process ends now (status {self.status}).{saved} Stacks of all threads follow. To let the "
             "run go on after such a call, measure it in a child process: isolate=True or --gilcheck-isolate.\n"
         )
 
@@ -96,7 +97,7 @@ def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[None]:
             message=deadline.last_words(),
             save_path=deadline.save_path,
             save_data=deadline.so_far() if deadline.so_far and deadline.save_path else b"",
-            status=EXIT_STATUS,
+            status=deadline.status,
         )
         for thread in threads
     ]

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pytest_gilcheck.run.deadline import Deadline
 
 N_THREADS = 2
-N_ROUNDS = 3
 
 
 def _job(call: Call, index: int, n_calls: int, meet: Callable[[], None]) -> Callable[[], tuple[int, int, int]]:
@@ -33,13 +32,13 @@ def _job(call: Call, index: int, n_calls: int, meet: Callable[[], None]) -> Call
     return run
 
 
-def duet(crew: Crew, call: Call, n_calls: int, deadline: Deadline) -> Duet:
-    """How does the wall time of two competing threads compare with one's? The fastest of three rounds of each.
+def duet(crew: Crew, call: Call, n_calls: int, n_rounds: int, deadline: Deadline) -> Duet:
+    """How does the wall time of two competing threads compare with one's? The fastest of `n_rounds` rounds of each.
 
     Raises what the call raises in a thread.
     """
     serial, both = [], []
-    for _ in range(N_ROUNDS):
+    for _ in range(n_rounds):
         serial.append(_round(crew, [_job(call, 0, n_calls * N_THREADS, lambda: None)], deadline))
         meet = together(N_THREADS)
         both.append(_round(crew, [_job(call, index, n_calls, meet) for index in range(N_THREADS)], deadline))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -26,15 +27,19 @@ struct Knocker {
 
 #[pymethods]
 impl Knocker {
-    /// Starts to ask, with `gap_ns` between giving back and asking again.
+    /// Starts to ask, with `gap_ns` between giving back and asking again. Its thread has its Python state when this
+    /// returns: a call that begins now is asked from its first moment on.
     #[new]
-    fn new(gap_ns: u64) -> PyResult<Self> {
+    fn new(py: Python<'_>, gap_ns: u64) -> PyResult<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
+        let (attached, is_attached) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("gilcheck-knocker".into())
-            .spawn(move || knock(Duration::from_nanos(gap_ns), &told))
+            .spawn(move || knock(Duration::from_nanos(gap_ns), &told, &attached))
             .map_err(|error| PyRuntimeError::new_err(format!("no thread for the native waiter: {error}")))?;
+        // An error: the thread could not attach and has ended; it then has no requests to give.
+        let _ = py.detach(|| is_attached.recv());
         Ok(Self { stop, thread: Some(thread) })
     }
 
@@ -53,12 +58,13 @@ impl Drop for Knocker {
     }
 }
 
-fn knock(gap: Duration, stop: &AtomicBool) -> Vec<Knock> {
+fn knock(gap: Duration, stop: &AtomicBool, attached: &mpsc::Sender<()>) -> Vec<Knock> {
     let mut knocks = Vec::new();
     // Nobody to ask in an interpreter that is about to end: no requests then.
     Python::try_attach(|py| {
         let delay = RunDelay::of_this_thread();
         let delay_ns = || delay.as_ref().and_then(RunDelay::read_ns).unwrap_or(0);
+        let _ = attached.send(());
         while !stop.load(Relaxed) && knocks.len() < MAX_KNOCKS {
             let (asked_ns, delay_before_ns) = py.detach(|| {
                 thread::sleep(gap);
@@ -77,7 +83,7 @@ fn knock(gap: Duration, stop: &AtomicBool) -> Vec<Knock> {
 #[pyfunction]
 fn learn_giveway(py: Python<'_>, switch_interval_ns: u64) -> PyResult<bool> {
     const N_HANDOVERS: u64 = 4;
-    let mut knocker = Knocker::new(switch_interval_ns / 50)?;
+    let mut knocker = Knocker::new(py, switch_interval_ns / 50)?;
     let code = pyo3::ffi::c_str!("for _ in range(20000): pass");
     let run_python = || {
         let end_ns = clock::now_ns() + 2 * N_HANDOVERS * switch_interval_ns;

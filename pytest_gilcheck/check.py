@@ -1,0 +1,334 @@
+"""One check: brackets `run` with `observe`, hands the observation to `judge`."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_gilcheck.declare.settings import Settings
+from pytest_gilcheck.evidence import CallSpan, Observation, Outcome, Plan, Reason, UsageError, Verdict
+from pytest_gilcheck.judge import is_decided, judge
+from pytest_gilcheck.observe import (
+    Block,
+    call_span,
+    exact_ledger,
+    knocks_beside,
+    learn_giveway,
+    progress_beside,
+    waiter,
+)
+from pytest_gilcheck.plan import duet_size, size, survey
+from pytest_gilcheck.run import Call, Crew, Deadline, Solo, SoloRun, duet, refuse_what_returns_at_once, rival
+from pytest_gilcheck.run.child import STUCK_STATUS, in_child
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_gilcheck.evidence import Bench, Duet, Instrument, Knocks, Progress
+
+#: Calls below this are too short for a turn of the rival; above the other, too long to be made once more for it.
+_SHORTEST_BESIDE_RIVAL_NS = 1_000_000
+_LONGEST_BESIDE_RIVAL_NS = 250_000_000
+_BESIDE_RIVAL_NS = 20_000_000
+
+#: A call with more hand-overs is first measured without a system call at each of them.
+_MOST_FINE_HANDOVERS = 200
+#: A shorter one is rarely descheduled: those that are, are left out.
+_SHORTEST_FINE_NS = 200_000
+
+
+@dataclass(frozen=True)
+class Rescue:
+    """What is saved if a call ends this process: where, and the document of everything measured before."""
+
+    path: Path | None = None
+    so_far: Callable[[], bytes] | None = None
+    status: int = 1
+
+
+class Checker:
+    """Measures calls: ``check(fn, *args)`` gives a `Verdict`; `options` sets how, `span` measures a block."""
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        on_check: Callable[[Observation, Verdict], None] | None = None,
+        rescue: Rescue | None = None,
+    ) -> None:
+        self._settings = settings or Settings()
+        self._on_check = on_check
+        self._rescue = rescue or Rescue()
+
+    def options(self, **changes: Any) -> Checker:
+        """How is it measured, and what must hold? A checker with these settings (see `Settings`).
+
+        Raises `UsageError` for an unknown name or a wrong value.
+        """
+        return self._with(self._settings.changed(changes))
+
+    def _with(self, settings: Settings) -> Checker:
+        return type(self)(settings, on_check=self._on_check, rescue=self._rescue)
+
+    def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Verdict:
+        """Does this call release the GIL, and what does it do to others? Everything after the function is its own.
+
+        Calls it several times: first one that sizes the rest, then single calls alone, then beside a native waiter and,
+        unless ``overlap=False``, in two competing threads. Raises what the call raises, `DeadlineExceeded` where it
+        does not come back, `UsageError` where it cannot be measured.
+        """
+        settings = self._settings
+        call = Call(function, args, kwargs, settings.setup, settings.args_for)
+        return self.of_call(call)
+
+    def of_call(self, call: Call) -> Verdict:
+        """As calling the checker, for a call that is put together already."""
+        refuse_what_returns_at_once(call.function)
+        settings = self._settings
+        name = settings.name or call.title
+        observe = _measure_in_child if settings.isolate else measure
+        observation, result = observe(call, settings, name, self._rescue)
+        return self._judged(observation, result)
+
+    def _judged(self, observation: Observation, result: Any) -> Verdict:
+        verdict = replace(judge(observation), result=result)
+        if self._on_check is not None:
+            self._on_check(observation, verdict)
+        return verdict
+
+    @contextlib.contextmanager
+    def span(self, name: str) -> Iterator[Span]:
+        """Does this block release the GIL? The block runs once, in the calling thread; ``span.verdict`` afterwards.
+
+        For properties, operators, context managers, and objects bound to this thread. There is no second measurement:
+        the longest wait and the wall clock are not measured. Where the block raises there is no verdict.
+        """
+        if not isinstance(name, str) or not name:
+            message = f"span: expected a name, got {name!r}; write `with gilcheck.span('load') as span:`"
+            raise UsageError(message)
+        bench = survey()
+        span = Span(name)
+        with exact_ledger() as instrument:
+            block = Block() if instrument.grade == "exact" else None
+            yield span
+            call = block.end() if block else None
+        plan = Plan(
+            looks=(1,), solo_budget_ns=0, budget_ns=0, n_threads=1, knock_gap_ns=0, n_knock_calls=0, deadline_ns=0, overlap=False
+        )
+        calls = (call,) if call else ()
+        observation = Observation(
+            name=self._settings.name or name,
+            claim=self._settings.claim,
+            bench=bench,
+            plan=plan,
+            instrument=instrument,
+            pilot=None,
+            calls=calls,
+            outcomes=(Outcome("returned", 0, 1),),
+            notes=_notes(bench),
+        )
+        span._verdict = self._judged(observation, None)  # noqa: SLF001  (its maker)
+
+
+class Span:
+    """A block that is measured; `verdict` once it has ended."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._verdict: Verdict | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What came of it? Raises `UsageError` while the block runs, or where it raised."""
+        if self._verdict is None:
+            message = f"the block {self.name!r} has not ended: ask for its verdict after the `with` statement"
+            raise UsageError(message)
+        return self._verdict
+
+    def __getattr__(self, attribute: str) -> Any:
+        """A verdict's attributes: ``span.released``."""
+        return getattr(self.verdict, attribute)
+
+
+class _Measurement:
+    """The stages of one check, while the ledger is open and the crew stands."""
+
+    def __init__(self, call: Call, settings: Settings, name: str, bench: Bench, rescue: Rescue) -> None:
+        self.call = call
+        self.settings = settings
+        self.bench = bench
+        self.solo = Solo(call)
+        self.notes: list[Reason] = []
+        self.deadline = Deadline(
+            settings.deadline / 1e9, name, save_path=rescue.path, so_far=rescue.so_far, status=rescue.status
+        )
+
+    def singles(self, crew: Crew, plan: Plan, pilot: CallSpan) -> tuple[list[CallSpan], Any]:
+        """Single calls, alone, until a look decides or the budget is spent."""
+        calls: list[CallSpan] = []
+        first: Any = None
+        left_ns = plan.solo_budget_ns
+        fine = pilot.span_ns >= _SHORTEST_FINE_NS and pilot.n_voluntary + pilot.n_on_request <= _MOST_FINE_HANDOVERS
+        for look in plan.looks:
+            run = crew.solo(self.solo.job(look - len(calls), fine=fine, budget_ns=left_ns), self.deadline)
+            if not calls:
+                first = run.result
+            new = _spans(run, with_timeline=not calls)
+            calls += new
+            left_ns -= sum(call.end_ns - call.start_ns for call in new)
+            if is_decided(calls, self.bench.clock_price_ns) or left_ns <= 0:
+                break
+            fine = pilot.span_ns >= _SHORTEST_FINE_NS
+        return calls, first
+
+    def knocks(self, crew: Crew, plan: Plan) -> Knocks:
+        """Calls beside the native waiter."""
+        seen = self._knocks(crew, plan)
+        # Unlearned, every drop under a request counts as on request: only then is learning worth its 70 ms.
+        return self._knocks(crew, plan) if seen.n_on_request and learn_giveway_once() else seen
+
+    def _knocks(self, crew: Crew, plan: Plan) -> Knocks:
+        asked: list[tuple[int, int, int]] = []
+        with waiter(plan.knock_gap_ns, asked):
+            run = crew.solo(self.solo.job(plan.n_knock_calls, budget_ns=plan.solo_budget_ns), self.deadline)
+        return knocks_beside(_spans(run, with_timeline=False), asked)
+
+    def duet(self, crew: Crew, plan: Plan, span_ns: int) -> Duet | None:
+        """The plain comparison of two competing threads with one."""
+        n_calls, n_rounds = duet_size(span_ns, plan.budget_ns)
+        if not n_rounds:
+            self.notes.append(Reason("duet-not-run", "its rounds would take longer than the budget"))
+            return None
+        try:
+            return duet(crew, self.call, n_calls, n_rounds, self.deadline)
+        except Exception as error:  # noqa: BLE001  (information only: what failed is said, the verdict stands)
+            self.notes.append(Reason("duet-failed", f"beside another thread the call raised {type(error).__name__}: {error}"))
+            return None
+
+    def progress(self, crew: Crew, span_ns: int) -> Progress:
+        """Calls beside the rival."""
+        turns: list[tuple[int, int]] = []
+        n_calls = max(1, _BESIDE_RIVAL_NS // max(1, span_ns))
+        with rival(turns):
+            run = crew.solo(self.solo.job(n_calls), self.deadline)
+        return progress_beside(_spans(run, with_timeline=False), turns)
+
+
+_learned: bool | None = None
+
+
+def learn_giveway_once() -> bool:
+    """Was the way of hand-overs on request learned just now, so that a second look tells more?"""
+    global _learned  # noqa: PLW0603  (a property of the process)
+    if _learned is not None:
+        return False
+    _learned = learn_giveway()
+    return _learned
+
+
+def measure(call: Call, settings: Settings, name: str, rescue: Rescue) -> tuple[Observation, Any]:
+    """Everything that is seen of one call, and what its first measured call returned."""
+    bench = survey()
+    measurement = _Measurement(call, settings, name, bench, rescue)
+    with exact_ledger() as instrument, Crew(2) as crew:
+        pilot_run = crew.solo(measurement.solo.job(1), measurement.deadline)
+        (pilot,) = _spans(pilot_run, with_timeline=False)
+        plan = size(
+            pilot,
+            bench,
+            n_threads=settings.threads,
+            budget_ns=settings.budget_ns,
+            deadline_ns=settings.deadline,
+            overlap=settings.overlap,
+            seed=settings.seed,
+        )
+        exact = instrument.grade == "exact"
+        calls, result = measurement.singles(crew, plan, pilot) if exact else ([], pilot_run.result)
+        span_ns = min(call.span_ns for call in [pilot, *calls])
+        knocks = measurement.knocks(crew, plan) if exact and plan.n_knock_calls else None
+        both = measurement.duet(crew, plan, span_ns) if settings.overlap else None
+        progress = None
+        if _worth_a_rival(instrument, settings, span_ns):
+            progress = measurement.progress(crew, span_ns)
+    return (
+        Observation(
+            name=name,
+            claim=settings.claim,
+            bench=bench,
+            plan=plan,
+            instrument=instrument,
+            pilot=pilot,
+            calls=tuple(calls),
+            outcomes=(Outcome("returned", 0, len(calls) + 1),),
+            knocks=knocks,
+            duet=both,
+            progress=progress,
+            notes=(*_notes(bench), *measurement.notes),
+        ),
+        result,
+    )
+
+
+def _worth_a_rival(instrument: Instrument, settings: Settings, span_ns: int) -> bool:
+    if instrument.grade == "none" or not _SHORTEST_BESIDE_RIVAL_NS <= span_ns <= _LONGEST_BESIDE_RIVAL_NS:
+        return False
+    return settings.overlap or instrument.grade != "exact"
+
+
+def _spans(run: SoloRun, *, with_timeline: bool) -> list[CallSpan]:
+    """One timeline is enough to draw."""
+    return [
+        call_span(raw, run.known_threads, with_timeline=with_timeline and not index) for index, raw in enumerate(run.spans)
+    ]
+
+
+def _notes(bench: Bench) -> tuple[Reason, ...]:
+    return tuple(Reason(slug) for slug in bench.neighbours)
+
+
+def _measure_in_child(call: Call, settings: Settings, name: str, rescue: Rescue) -> tuple[Observation, Any]:
+    import cloudpickle  # noqa: PLC0415  (only needed here)
+
+    del rescue  # the parent lives on: nothing needs saving
+    try:
+        payload = cloudpickle.dumps((call, settings, name))
+    except Exception as error:
+        message = (
+            f"{call.describe()} cannot be sent to a child process ({type(error).__name__}: {error}). Make what it needs inside the "
+            "function or in setup=, or measure it without isolate."
+        )
+        raise UsageError(message) from error
+    answer = in_child(payload, deadline_seconds=settings.deadline / 1e9, what=name)
+    observation, result, error = pickle.loads(answer)  # noqa: S301  (made by our own child a moment ago)
+    if error is not None:
+        raise error
+    return observation, result
+
+
+def serve_child(given: Path, made: Path) -> None:
+    """The child's side: measures the call in the file `given` and writes what was seen to `made`."""
+    import cloudpickle  # noqa: PLC0415  (only needed here)
+
+    call, settings, name = pickle.loads(given.read_bytes())  # noqa: S301  (written by our own parent)
+    observation = result = error = None
+    try:
+        observation, result = measure(call, settings, name, Rescue(status=STUCK_STATUS))
+    except BaseException as raised:  # noqa: BLE001  (raised again in the parent)
+        error = raised
+    try:
+        answer = cloudpickle.dumps((observation, result, error))
+    except Exception as unpicklable:  # noqa: BLE001  (said in place of what cannot be sent)
+        if error is not None:
+            error = RuntimeError(f"{type(error).__name__}: {error}")
+        note = Reason("result-not-sent", f"what the call returned cannot leave the child process: {unpicklable}")
+        if observation is not None:
+            observation = replace(observation, notes=(*observation.notes, note))
+        answer = cloudpickle.dumps((observation, None, error))
+    made.write_bytes(answer)
+
+
+#: Measures calls outside of pytest, and in `unittest.TestCase`.
+check = Checker()

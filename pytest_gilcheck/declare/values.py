@@ -1,0 +1,84 @@
+"""Reads the values that people write: durations, shares, counts. Errors show the value, what was expected, the remedy."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from pytest_gilcheck.evidence import UsageError
+
+_UNITS_NS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "": 1_000_000_000, "min": 60_000_000_000}
+_DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ns|us|µs|ms|s|min|)\s*")
+
+
+def duration_ns(value: object, what: str = "a duration") -> int:
+    """How many nanoseconds? From ``"10ms"``, ``"0.25s"``, or a number of seconds. Not negative."""
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value)
+        if match:
+            return round(float(match[1]) * _UNITS_NS[match[2]])
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+        return round(value * 1e9)
+    message = f"{what}: expected seconds or a text such as '10ms', '0.25s' or '2min', got {value!r}"
+    raise UsageError(message)
+
+
+def positive_duration_ns(value: object, what: str = "a duration") -> int:
+    """As `duration_ns`, and more than nothing."""
+    ns = duration_ns(value, what)
+    if ns <= 0:
+        message = f"{what}: expected more than nothing, got {value!r}"
+        raise UsageError(message)
+    return ns
+
+
+def share(value: object, what: str = "a share") -> float:
+    """Which share, from 0 to 1? Also ``"90%"``."""
+    number = _number(value)
+    if number is None and isinstance(value, str) and value.strip().endswith("%"):
+        percent = _number(value.strip()[:-1])
+        number = None if percent is None else percent / 100
+    if number is None or not 0 <= number <= 1:
+        message = f"{what}: expected a share from 0 to 1 (or a percentage such as '90%'), got {value!r}"
+        raise UsageError(message)
+    return number
+
+
+def factor(value: object, what: str = "a factor") -> float:
+    """Which factor, above 0?"""
+    number = _number(value)
+    if number is None or number <= 0:
+        message = f"{what}: expected a number above 0, got {value!r}"
+        raise UsageError(message)
+    return number
+
+
+def count(value: object, what: str = "a count", *, most: int = 1024) -> int:
+    """How many, from 1 to `most`?"""
+    number = _number(value)
+    if number is None or number != int(number) or not 1 <= number <= most:
+        message = f"{what}: expected a whole number from 1 to {most}, got {value!r}"
+        raise UsageError(message)
+    return int(number)
+
+
+def flag(value: object, what: str = "a switch") -> bool:
+    """Yes or no?"""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in ("1", "true", "yes", "on"):
+        return True
+    if isinstance(value, str) and value.strip().lower() in ("0", "false", "no", "off", ""):
+        return False
+    message = f"{what}: expected true or false, got {value!r}"
+    raise UsageError(message)
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,177 @@
+"""The JSON document: every check's observation and verdict, readable by other tools and by `gilcheck show`."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_gilcheck.evidence import Estimate, Observation, UsageError, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cattrs import Converter
+
+#: Version of the document's form. 1: the first one. Raised with every change that a reader could stumble over.
+SCHEMA_VERSION = 1
+
+#: Events kept of the timeline that is saved; a picture needs no more, and totals are exact without it.
+MAX_SAVED_EVENTS = 2_000
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of a document: what was seen, and what was made of it."""
+
+    name: str
+    verdict: Verdict
+    observation: Observation
+
+
+@dataclass(frozen=True)
+class Document:
+    """All checks of a run. `interrupted` says why the run ended early, if it did."""
+
+    checks: tuple[Check, ...] = ()
+    tool: str = ""
+    interrupted: str | None = None
+    schema_version: int = field(default=SCHEMA_VERSION)
+
+
+_ESTIMATES = tuple(f.name for f in fields(Verdict) if f.type in ("Estimate", Estimate))
+
+
+@lru_cache(maxsize=1)
+def _converter() -> Converter:
+    import cattrs  # noqa: PLC0415  (a run that writes no document does not pay for it)
+    from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override  # noqa: PLC0415
+
+    converter = cattrs.Converter(forbid_extra_keys=False)
+    plain_out = make_dict_unstructure_fn(Verdict, converter, result=override(omit=True))
+    plain_in = make_dict_structure_fn(Verdict, converter, result=override(omit=True))
+
+    def verdict_out(verdict: Verdict) -> dict[str, Any]:
+        made = plain_out(verdict)
+        for name in _ESTIMATES:
+            estimate = made.pop(name)
+            # A figure stands under its own name, its bounds beside it: easy to pick with any JSON tool.
+            made |= {
+                name: estimate["value"],
+                f"{name}_low": estimate["low"],
+                f"{name}_high": estimate["high"],
+                f"{name}_why_not": estimate["why_not"],
+            }
+        return made
+
+    def verdict_in(made: dict[str, Any], _type: type) -> Verdict:
+        made = dict(made)
+        for name in _ESTIMATES:
+            made[name] = {
+                "value": made.get(name),
+                "low": made.pop(f"{name}_low", None),
+                "high": made.pop(f"{name}_high", None),
+                "quantity": _QUANTITIES.get(name, name.replace("_", " ")),
+                "why_not": made.pop(f"{name}_why_not", ""),
+            }
+        return plain_in(made, Verdict)
+
+    converter.register_unstructure_hook(Verdict, verdict_out)
+    converter.register_structure_hook(Verdict, verdict_in)
+    return converter
+
+
+_QUANTITIES = {"speedup": "speed-up"}
+
+
+def _saved(observation: Observation) -> dict[str, Any]:
+    made: dict[str, Any] = _converter().unstructure(observation)
+    for call in made["calls"]:
+        timeline = call["timeline"]
+        if timeline and len(timeline["events"]) > MAX_SAVED_EVENTS:
+            timeline["n_dropped"] += len(timeline["events"]) - MAX_SAVED_EVENTS
+            timeline["events"] = timeline["events"][:MAX_SAVED_EVENTS]
+    return made
+
+
+def to_json(checks: Sequence[tuple[Observation, Verdict]], *, tool: str, interrupted: str | None = None) -> str:
+    """The document of these checks, as JSON text."""
+    converter = _converter()
+    return json.dumps(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "tool": tool,
+            "interrupted": interrupted,
+            "checks": [
+                {
+                    "name": observation.name,
+                    "verdict": converter.unstructure(verdict),
+                    "observation": _saved(observation),
+                }
+                for observation, verdict in checks
+            ],
+        },
+        indent=1,
+        ensure_ascii=False,
+    )
+
+
+def from_json(text: str, source: str = "the document") -> Document:
+    """The document in `text`. Raises `UsageError`, naming `source`, where it is none, cut off, or of a newer version."""
+    try:
+        made = json.loads(text)
+    except json.JSONDecodeError as error:
+        message = f"{source} is no JSON document, or is cut off (line {error.lineno}, column {error.colno}: {error.msg})"
+        raise UsageError(message) from None
+    if not isinstance(made, dict) or "schema_version" not in made:
+        message = f"{source} is JSON but no gilcheck document: it has no schema_version. Save one with --json PATH or --gilcheck-json=PATH."
+        raise UsageError(message)
+    version = made["schema_version"]
+    if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
+        message = f"{source} has schema_version {version!r}; this gilcheck reads 1 to {SCHEMA_VERSION}: update it"
+        raise UsageError(message)
+    try:
+        return _converter().structure(made, Document)
+    except Exception as error:
+        message = f"{source} has schema_version {version} but not the form of it: {_first_cause(error)}"
+        raise UsageError(message) from error
+
+
+def _first_cause(error: BaseException) -> str:
+    while getattr(error, "exceptions", None):
+        error = error.exceptions[0]  # type: ignore[attr-defined]  # an exception group, whichever library made it
+    return f"{type(error).__name__}: {error}"
+
+
+def read(path: Path) -> Document:
+    """The document saved at `path`. Raises `UsageError` where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path} cannot be read: {error}"
+        raise UsageError(message) from None
+    return from_json(text, str(path))
+
+
+def write(path: Path, text: str) -> None:
+    """Saves `text` whole or not at all: a reader, or a full disk, never sees half of it. Raises `OSError`."""
+    if path.exists() and not path.is_file():  # a pipe, /dev/stdout: nothing to rename over
+        path.write_text(text, encoding="utf-8")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    made = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        made.chmod(0o666 & ~umask)
+        made.replace(path)
+    except BaseException:
+        made.unlink(missing_ok=True)
+        raise

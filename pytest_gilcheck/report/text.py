@@ -1,0 +1,101 @@
+"""One verdict's whole story as plain lines, for terminals, test reports and logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.judge.diagnosis import duration, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_gilcheck.evidence import Estimate, Observation, Verdict
+
+#: Letters of `Verdict.picture` -> what is drawn.
+GLYPHS = {"H": "█", "r": "·", "m": "▒", "w": "w", "?": "?"}
+ASCII_GLYPHS = {"H": "#", "r": ".", "m": "+", "w": "w", "?": "?"}
+
+
+def drawn(picture: str, encoding: str | None = "utf-8") -> str:
+    """The picture with shades where the terminal has them, with ASCII signs where it does not."""
+    shades = "".join(GLYPHS.get(letter, letter) for letter in picture)
+    try:
+        shades.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return "".join(ASCII_GLYPHS.get(letter, letter) for letter in picture)
+    return shades
+
+
+def share_text(share: Estimate) -> str:
+    """A share with its bounds as percentages; ``-`` where it was not measured."""
+    if share.value is None or share.low is None or share.high is None:
+        return "-"
+    if share.low == share.high:
+        return percent(share.value)
+    return f"{percent(share.value)} [{percent(share.low)}, {percent(share.high)}]"
+
+
+def count_text(n: float) -> str:
+    """How many, a call: whole where it is whole."""
+    return f"{n:,.0f}" if n == int(n) else f"{n:,.1f}"
+
+
+def story(observation: Observation, verdict: Verdict, *, encoding: str | None = "utf-8") -> Iterator[str]:
+    """What was found out, line by line; the first line alone is the verdict."""
+    yield f"{verdict.name}: {verdict.gil}"
+    yield f"  {verdict.diagnosis}"
+    if verdict.picture:
+        yield f"  |{drawn(verdict.picture, encoding)}|  one call, {_ns(verdict.span_ns)}: held {drawn('H', encoding)} released {drawn('r', encoding)}"
+    if verdict.held_share.measured:
+        n = "1 call" if verdict.n_calls == 1 else f"{verdict.n_calls} calls"
+        yield f"  held          {share_text(verdict.held_share)} of the call ({n}, instrument: {verdict.instrument.name}, {verdict.instrument.grade})"
+    if verdict.longest_hold_ns is not None:
+        handovers = verdict.handovers
+        yield (
+            f"  longest hold  {_ns(verdict.longest_hold_ns)}; hand-overs a call: {count_text(handovers.n_voluntary)} voluntary, "
+            f"{count_text(handovers.n_on_request)} on request (beside a waiter)"
+        )
+    if verdict.longest_wait_ns is not None:
+        yield f"  longest wait  {_ns(verdict.longest_wait_ns)} that it caused another thread"
+    if verdict.span_ns is not None:
+        yield f"  time          {_ns(verdict.span_ns)} of wall time, {_ns(verdict.cpu_ns)} of its thread's processor time"
+    yield from _information(observation)
+    for note in verdict.notes:
+        yield f"  {note.slug}: {note.detail}" if note.detail else f"  {note.slug}"
+    if verdict.claim_met is not None or not observation.claim.is_empty:
+        yield f"  claim         {claim_text(observation)}: {_met(verdict.claim_met)}"
+
+
+def _information(observation: Observation) -> Iterator[str]:
+    duet, progress = observation.duet, observation.progress
+    if duet is not None:
+        yield f"  for information: the same {duet.n_calls} calls were {duet.ratio:.2f} times as fast in {duet.n_threads} threads as in one"
+    if progress is not None and progress.span_ns:
+        yield f"  for information: a rival Python thread ran for {percent(min(1.0, progress.rival_ns / progress.span_ns))} of the call"
+
+
+def claim_text(observation: Observation) -> str:
+    """What is claimed, in one line."""
+    claim = observation.claim
+    parts = []
+    if claim.gil is not None:
+        parts.append(f"expect {claim.gil}")
+    if claim.releases is not None:
+        parts.append(f"releases >= {claim.releases:g}")
+    if claim.max_held_share is not None:
+        parts.append(f"held share <= {claim.max_held_share:g}")
+    if claim.longest_hold_ns is not None:
+        parts.append(f"longest hold <= {duration(claim.longest_hold_ns)}")
+    if claim.min_speedup is not None:
+        parts.append(f"speed-up >= {claim.min_speedup:g}")
+    if claim.min_efficiency is not None:
+        parts.append(f"efficiency >= {claim.min_efficiency:g}")
+    return ", ".join(parts) or "none"
+
+
+def _met(met: bool | None) -> str:  # noqa: FBT001  (a value to word, not a switch)
+    return "undecided" if met is None else ("met" if met else "NOT met")
+
+
+def _ns(ns: float | None) -> str:
+    return "?" if ns is None else duration(ns)

@@ -1,0 +1,64 @@
+"""Single calls, alone, each stamped natively around the call itself."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_gilcheck import _native
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_gilcheck.run.call import Call
+
+#: Events kept of one call; totals stay exact beyond.
+MAX_EVENTS = 50_000
+
+
+@dataclass(frozen=True)
+class SoloRun:
+    """What did single calls give? The result of the first one, the raw record of each, and the threads whose Python
+    state was known before (idents)."""
+
+    result: Any
+    spans: tuple[_native.Span, ...]
+    known_threads: frozenset[int]
+
+
+class Solo:
+    """Makes single calls in one thread; that thread's own arguments are made once."""
+
+    def __init__(self, call: Call, index: int = 0) -> None:
+        self._call = call
+        self._index = index
+        self._thread_args: tuple[Any, ...] | None = None
+
+    def job(self, n_calls: int, *, fine: bool = False, budget_ns: int | None = None) -> Callable[[], SoloRun]:
+        """A job that makes `n_calls` calls one after the other, or fewer once `budget_ns` is spent (at least one).
+
+        With `fine`, time off the processor is told apart by what the thread was doing, at the price of a system call
+        for each hand-over.
+        """
+
+        def run() -> SoloRun:
+            call = self._call
+            if self._thread_args is None:
+                self._thread_args = call.args_in_thread(self._index)
+            kwargs = dict(call.kwargs) or None
+            known = frozenset(sys._current_frames())  # noqa: SLF001  (documented, if specialised)
+            end_ns = None if budget_ns is None else _native.clock_ns() + budget_ns
+            first, spans = None, []
+            for done in range(n_calls):
+                args = call.args_of_next(self._thread_args)
+                result, span = _native.call(call.function, args, kwargs, fine, MAX_EVENTS)
+                if not done:
+                    first = result
+                del result, args  # disposed of between spans
+                spans.append(span)
+                if end_ns is not None and _native.clock_ns() > end_ns:
+                    break
+            return SoloRun(first, tuple(spans), known)
+
+        return run
