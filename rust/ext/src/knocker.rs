@@ -39,7 +39,7 @@ impl Knocker {
             .spawn(move || knock(Duration::from_nanos(gap_ns), &told, &attached))
             .map_err(|error| PyRuntimeError::new_err(format!("no thread for the native waiter: {error}")))?;
         // An error: the thread could not attach and has ended; it then has no requests to give.
-        let _ = py.detach(|| is_attached.recv());
+        let _ = py.detach(move || is_attached.recv());
         Ok(Self { stop, thread: Some(thread) })
     }
 
