@@ -67,6 +67,10 @@ class Settings:
             read[name] = None if value is None and name in _MAY_BE_NONE else reader(value, f"{where}: {name}")
         return dataclasses.replace(self, **read)
 
+    def with_read(self, changes: dict[str, Any]) -> Settings:
+        """These settings with values that have been read already."""
+        return dataclasses.replace(self, **changes)
+
     @property
     def claim(self) -> Claim:
         """What must hold?"""

@@ -31,8 +31,8 @@ class CallSpan:
 
     ``end_ns - start_ns = held_ns + waiting_ns + released_ns + instrument_ns``. `cpu_ns` is processor time of the
     call's thread. `delay_ns` is the time during which that thread was ready to run and not running (None:
-    the system does not tell); `held_delay_ns` is the part of it that fell while the thread held the GIL
-    (None: not told apart). `instrument_ns` was spent by the instrument itself and belongs to no state.
+    the system does not tell); `held_delay_ns` and `free_delay_ns` are the parts of it that fell while the thread
+    held the GIL, and while it was released (None: not told apart; the rest fell on waiting and on the instrument). `instrument_ns` was spent by the instrument itself and belongs to no state.
     `workers_held_ns` is how long threads that the callee itself brought held the GIL within the span, and
     `waiting_on_workers_ns` the part of `waiting_ns` during which they did. `process_cpu_ns` counts all threads.
     """
@@ -48,6 +48,7 @@ class CallSpan:
     thread: int = 0
     delay_ns: int | None = None
     held_delay_ns: int | None = None
+    free_delay_ns: int | None = None
     instrument_ns: int = 0
     workers_held_ns: int = 0
     waiting_on_workers_ns: int = 0

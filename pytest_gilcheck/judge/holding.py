@@ -41,9 +41,9 @@ def share_of(call: CallSpan, clock_price_ns: int) -> CallShare:
     resolution = min(1.0, 2 * clock_price_ns / total_ns) if call.n_voluntary + call.n_on_request + call.n_workers else 0.0
     free_ns = total_ns - held_ns
     delay_ns = min(call.delay_ns or 0, total_ns)
-    if call.held_delay_ns is not None:
+    if call.held_delay_ns is not None and call.free_delay_ns is not None:
         held_ns -= min(call.held_delay_ns, held_ns)
-        free_ns -= min(delay_ns - min(call.held_delay_ns, delay_ns), free_ns)
+        free_ns -= min(call.free_delay_ns, free_ns)
         delay_ns = 0
     value = held_ns / (held_ns + free_ns) if held_ns + free_ns > 0 else 0.5
     low, high = _extremes(held_ns, free_ns, delay_ns)
@@ -101,9 +101,26 @@ def word(share: Estimate) -> str | None:
     return None
 
 
-def is_decided(calls: Sequence[CallSpan], clock_price_ns: int) -> bool:
-    """Do these calls decide the word, so that no more are needed?"""
-    return word(held_share(calls, clock_price_ns)) is not None
+def is_decided(calls: Sequence[CallSpan], pilot: CallSpan, clock_price_ns: int) -> bool:
+    """Do these calls decide the word, so that no more are needed?
+
+    One call alone does not where it may still be a cold one (the call before it was much longer, or of another
+    share), nor where threads of the callee's own held the GIL: nobody tells for how long *they* were descheduled.
+    """
+    share = held_share(calls, clock_price_ns)
+    if word(share) is None:
+        return False
+    return len(calls) > 1 or not (_may_be_cold(calls[0], pilot, share, clock_price_ns) or calls[0].n_workers)
+
+
+def _may_be_cold(call: CallSpan, pilot: CallSpan, share: Estimate, clock_price_ns: int) -> bool:
+    """Was the call before this one of another kind? (A first call fills caches, grows pools, compiles.)"""
+    if pilot.span_ns > rules.COLD_CALL_FACTOR * call.span_ns:
+        return True
+    before = share_of(pilot, clock_price_ns)
+    if share.low is None or share.high is None or before.is_disturbed:
+        return False
+    return before.high < share.low - rules.COLD_SHARE_DIFFERENCE or before.low > share.high + rules.COLD_SHARE_DIFFERENCE
 
 
 def is_disturbed(calls: Sequence[CallSpan], clock_price_ns: int) -> bool:

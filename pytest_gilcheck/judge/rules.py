@@ -14,6 +14,13 @@ HELD_LEAST_HELD_SHARE = 0.95
 #: machine; where one call lies nearer to a border, more are made and their own spread is used instead.
 SINGLE_CALL_ALLOWANCE = 0.015
 
+#: Threshold: a call whose predecessor took so many times as long was perhaps still warming up itself. (rapidfuzz's
+#: workers held 0.53 and 0.27 of the first two calls after the pilot, and 0.01 of all later ones.)
+COLD_CALL_FACTOR = 2.0
+
+#: Threshold: and one whose share differs by so much from its predecessor's, beyond the bounds of both.
+COLD_SHARE_DIFFERENCE = 0.02
+
 #: Threshold: the error level of the interval of the median over several calls. There are at most four looks, so
 #: that each may err in one of 400 checks for all of them together to err in one of 100.
 MEDIAN_ALPHA = 0.0025

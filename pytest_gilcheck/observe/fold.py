@@ -34,6 +34,8 @@ class RawSpan(Protocol):
     @property
     def held_delay_ns(self) -> int | None: ...
     @property
+    def free_delay_ns(self) -> int | None: ...
+    @property
     def longest_hold_ns(self) -> int: ...
     @property
     def n_voluntary(self) -> int: ...
@@ -118,6 +120,7 @@ def call_span(raw: RawSpan, known_threads: Collection[int], *, with_timeline: bo
         thread=raw.thread,
         delay_ns=raw.delay_ns,
         held_delay_ns=raw.held_delay_ns,
+        free_delay_ns=raw.free_delay_ns,
         instrument_ns=raw.instrument_ns,
         workers_held_ns=sum(end - start for start, end in held_by_workers),
         waiting_on_workers_ns=common_ns(held_by_workers, _waits(events, raw.thread)) if held_by_workers else 0,

@@ -9,7 +9,7 @@ from pytest_gilcheck.judge.diagnosis import duration, percent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_gilcheck.evidence import Estimate, Observation, Verdict
+    from pytest_gilcheck.evidence import Claim, Estimate, Observation, Verdict
 
 #: Letters of `Verdict.picture` -> what is drawn.
 GLYPHS = {"H": "█", "r": "·", "m": "▒", "w": "w", "?": "?"}
@@ -63,7 +63,7 @@ def story(observation: Observation, verdict: Verdict, *, encoding: str | None = 
     for note in verdict.notes:
         yield f"  {note.slug}: {note.detail}" if note.detail else f"  {note.slug}"
     if verdict.claim_met is not None or not observation.claim.is_empty:
-        yield f"  claim         {claim_text(observation)}: {_met(verdict.claim_met)}"
+        yield f"  claim         {claim_text(observation.claim)}: {_met(verdict.claim_met)}"
 
 
 def _information(observation: Observation) -> Iterator[str]:
@@ -74,12 +74,11 @@ def _information(observation: Observation) -> Iterator[str]:
         yield f"  for information: a rival Python thread ran for {percent(min(1.0, progress.rival_ns / progress.span_ns))} of the call"
 
 
-def claim_text(observation: Observation) -> str:
+def claim_text(claim: Claim) -> str:
     """What is claimed, in one line."""
-    claim = observation.claim
     parts = []
     if claim.gil is not None:
-        parts.append(f"expect {claim.gil}")
+        parts.append(f"expected {claim.gil}")
     if claim.releases is not None:
         parts.append(f"releases >= {claim.releases:g}")
     if claim.max_held_share is not None:
@@ -90,7 +89,7 @@ def claim_text(observation: Observation) -> str:
         parts.append(f"speed-up >= {claim.min_speedup:g}")
     if claim.min_efficiency is not None:
         parts.append(f"efficiency >= {claim.min_efficiency:g}")
-    return ", ".join(parts) or "none"
+    return ", ".join(parts) or "nothing"
 
 
 def _met(met: bool | None) -> str:  # noqa: FBT001  (a value to word, not a switch)

@@ -58,6 +58,7 @@ pub struct Account {
     pub(super) delay_fd: AtomicI32,
     pub(super) last_delay_ns: AtomicU64,
     pub(super) held_delay_ns: AtomicU64,
+    pub(super) free_delay_ns: AtomicU64,
     pub(super) levels: [Level; MAX_DEPTH],
 }
 
@@ -101,6 +102,7 @@ impl Account {
             &self.n_on_request,
             &self.last_delay_ns,
             &self.held_delay_ns,
+            &self.free_delay_ns,
         ] {
             total.store(0, Relaxed);
         }

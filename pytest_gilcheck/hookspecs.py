@@ -1,0 +1,17 @@
+"""Hooks that users may implement in a ``conftest.py`` or a plugin of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_gilcheck.evidence import Observation, Verdict
+
+
+def pytest_gilcheck_verdict(item: pytest.Item | None, observation: Observation, verdict: Verdict) -> None:
+    """What came of a check? Called once for each, in the process that measured it, before the test goes on.
+
+    `item` is None for checks of the session-wide fixture.
+    """
