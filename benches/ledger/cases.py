@@ -28,7 +28,8 @@ class Case:
     `setup` defines what the expression `call` needs; `env` must be set before the interpreter starts. `truth`
     is ``released``, ``held`` or ``partial`` and holds for the versions in `python`; `evidence` is its source.
     `independent_truth`: it was written from the source before anything was measured. `expected_held_share` is
-    known closely where `exact_share` is set, else it is a reading on one machine. `correction` says what was
+    known closely where `exact_share` is set, else it is a reading on one machine. `alone`: the case changes a
+    setting of the process or thread for good, and must not share one with others. `correction` says what was
     changed in this copy, and why.
     """
 
@@ -44,6 +45,7 @@ class Case:
     evidence_basis: str = ""
     independent_truth: bool = False
     concurrency: str = "independent"
+    alone: bool = False
     notes: str = ""
     correction: str = ""
     nominal_ns: int | None = None
@@ -58,6 +60,11 @@ class Case:
         """Which version of the case is it? Figures of another version must not be mixed in."""
         text = json.dumps([self.setup, self.call, sorted(self.env.items())])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        """With which others may it share a process? Those of the same key."""
+        return (self.package, tuple(sorted(self.env.items())), self.id if self.alone else "")
 
     def runs_on(self, python: str) -> bool:
         """Does the truth hold for this version of Python (``3.11.7``)?"""
@@ -112,7 +119,9 @@ def specimen_cases() -> list[Case]:
     return cases
 
 
-def select(cases: Iterable[Case], patterns: Iterable[str] = (), packages: Iterable[str] = (), python: str | None = None) -> list[Case]:
+def select(
+    cases: Iterable[Case], patterns: Iterable[str] = (), packages: Iterable[str] = (), python: str | None = None
+) -> list[Case]:
     """Which of them are asked for? `patterns` are shell patterns of ids, `packages` exact names; empty means all.
 
     Raises ``ValueError`` where nothing is left: a benchmark of nothing would meet every bar.
@@ -127,14 +136,15 @@ def select(cases: Iterable[Case], patterns: Iterable[str] = (), packages: Iterab
         and case.runs_on(python)
     ]
     if not chosen:
-        message = f"no case matches ids {patterns or '*'}, packages {packages or '*'} on Python {python}: see cases.json for the names"
+        asked = f"ids {patterns or '*'}, packages {packages or '*'} on Python {python}"
+        message = f"no case matches {asked}: see cases.json for the names"
         raise ValueError(message)
     return chosen
 
 
 def grouped(cases: Iterable[Case]) -> Iterator[list[Case]]:
-    """Which cases may share a process, so that imports are paid once? Those of one package and one environment."""
-    groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[Case]] = {}
+    """Which cases share a process, so that imports are paid once?"""
+    groups: dict[tuple[object, ...], list[Case]] = {}
     for case in cases:
-        groups.setdefault((case.package, tuple(sorted(case.env.items()))), []).append(case)
+        groups.setdefault(case.group, []).append(case)
     yield from groups.values()

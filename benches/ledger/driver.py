@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -60,7 +61,7 @@ class Worker:
 
     def __init__(self, env: Mapping[str, str], command: Sequence[str]) -> None:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
-        self._process = subprocess.Popen(  # noqa: S603  (own interpreter, own module)
+        self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -94,17 +95,13 @@ class Worker:
 
     def kill(self) -> None:
         """It and its whole session must go."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                try:
+                with suppress(BrokenPipeError):
                     stream.close()
-                except BrokenPipeError:
-                    pass
         self._stderr.close()
 
     def _line(self, deadline: float) -> bytes | None:
@@ -132,7 +129,13 @@ class Worker:
 
 
 def plan(
-    cases: Iterable[Case], witnesses: Sequence[str], loads: Sequence[int], n_repeats: int, seed: int, done: Iterable[tuple[Any, ...]] = ()
+    cases: Iterable[Case],
+    witnesses: Sequence[str],
+    loads: Sequence[int],
+    n_repeats: int,
+    *,
+    seed: int,
+    done: Iterable[tuple[Any, ...]] = (),
 ) -> list[Block]:
     """What is asked, in which order? Blocks of all groups and loads in random order, the questions of a block too,
     so that a drift of the machine falls on all alike. Questions in `done` are left out; the same seed gives
@@ -155,10 +158,9 @@ def plan(
 
 def batches(blocks: Sequence[Block]) -> Iterator[list[Block]]:
     """Which blocks may share a worker, so that imports are paid once? All of one group, in the order planned."""
-    by_group: dict[tuple[str, tuple[tuple[str, str], ...]], list[Block]] = {}
+    by_group: dict[tuple[object, ...], list[Block]] = {}
     for block in blocks:
-        case = block.jobs[0].case
-        by_group.setdefault((case.package, tuple(sorted(case.env.items()))), []).append(block)
+        by_group.setdefault(block.jobs[0].case.group, []).append(block)
     yield from by_group.values()
 
 

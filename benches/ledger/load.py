@@ -26,7 +26,7 @@ def busy(n_processes: int) -> Iterator[list[int]]:
     started: list[subprocess.Popen[bytes]] = []
     try:
         for _ in range(n_processes):
-            process = subprocess.Popen(  # noqa: S603  (own interpreter, fixed program)
+            process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _SPIN, str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -43,7 +43,9 @@ def ratio_test(call: Call) -> RivalVerdict:
     serial = min(_serial_ns(call, 2 * n_calls) for _ in range(RATIO_ROUNDS))
     paired = min(_paired_ns(call, n_calls) for _ in range(RATIO_ROUNDS))
     ratio = serial / paired
-    return RivalVerdict("released" if ratio >= RATIO_BORDER else "held", ratio, f"2 x {n_calls} calls, best of {RATIO_ROUNDS}")
+    return RivalVerdict(
+        "released" if ratio >= RATIO_BORDER else "held", ratio, f"2 x {n_calls} calls, best of {RATIO_ROUNDS}"
+    )
 
 
 def _serial_ns(call: Call, n_calls: int) -> int:
@@ -118,4 +120,6 @@ def counter_test(call: Call) -> RivalVerdict:
         counter.join()
         if collecting:
             gc.enable()
-    return RivalVerdict("released" if n_moved else "held", n_moved / n_brackets, f"moved in {n_moved} of {n_brackets} brackets")
+    return RivalVerdict(
+        "released" if n_moved else "held", n_moved / n_brackets, f"moved in {n_moved} of {n_brackets} brackets"
+    )

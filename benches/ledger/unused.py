@@ -59,7 +59,9 @@ def measure_unused(n_pairs: int = 30, seed: int = 0) -> Unused:
         with_plugin = _modules(folder, ())
         without = _modules(folder, WITHOUT)
         if "pytest_gilcheck.plugin" not in with_plugin:
-            message = f"pytest of {sys.executable} does not load pytest_gilcheck.plugin: install the package there first"
+            message = (
+                f"pytest of {sys.executable} does not load pytest_gilcheck.plugin: install the package there first"
+            )
             raise RuntimeError(message)
         imported = sorted(with_plugin - without)
         pairs = []
@@ -73,7 +75,7 @@ def measure_unused(n_pairs: int = 30, seed: int = 0) -> Unused:
 
 def _collect(folder: Path, options: tuple[str, ...], env: dict[str, str]) -> None:
     command = [sys.executable, "-m", "pytest", "--co", "-q", "-p", "no:cacheprovider", *options]
-    done = subprocess.run(command, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False)
     if done.returncode or "test_nothing" not in done.stdout:
         message = f"{' '.join(command)} ended with status {done.returncode}: {(done.stdout + done.stderr)[-400:]}"
         raise RuntimeError(message)
