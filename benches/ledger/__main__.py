@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--adapter", default=ADAPTER, help=argparse.SUPPRESS)
 
     price = commands.add_parser("price", help="measure what recording adds to a release/take pair")
-    price.add_argument("--rounds", type=_count, default=60)
+    price.add_argument("--batches", type=_count, default=12, help="of fresh processes (default: 12)")
     price.add_argument("--adapter", default=ADAPTER, help=argparse.SUPPRESS)
 
     unused = commands.add_parser("unused", help="measure what the plugin costs a run that does not use it")
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "run":
             return _run(options)
         if options.command == "price":
-            _save(options.folder / "price.json", asdict(measure_price(options.rounds, adapter=options.adapter)))
+            _save(options.folder / "price.json", asdict(measure_price(options.batches, adapter=options.adapter)))
             return 0
         if options.command == "unused":
             _save(options.folder / "unused.json", asdict(measure_unused(options.pairs)))
@@ -136,11 +136,12 @@ def _report(options: argparse.Namespace) -> int:
     price = _price(options.folder / "price.json")
     unused = _unused(options.folder / "unused.json")
     rows = bars(scored, price, unused)
+    instruments = sorted({s.measurement.instrument for s in scored if s.measurement.instrument})
     header = [
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
         f"CPython {', '.join(sorted({s.measurement.python for s in scored}))}",
         f"busy processes: {', '.join(str(load) for load in sorted({s.measurement.load for s in scored}))}",
-        f"instruments: {', '.join(sorted({s.measurement.instrument for s in scored if s.measurement.instrument})) or 'none'}",
+        f"instruments: {', '.join(instruments) or 'none'}",
     ]
     page = render(header, rows, scored, price, unused)
     (options.folder / "report.md").write_text(page, encoding="utf-8")
@@ -158,7 +159,7 @@ def _price(path: Path) -> Price | None:
     if not path.exists():
         return None
     entry = json.loads(path.read_text(encoding="utf-8"))
-    for name in ("alone", "contended", "silent", "removed"):
+    for name in ("alone", "contended", "fine", "removed", "twin"):
         entry[name] = Interval(**entry[name])
     return Price(**entry)
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from benches.ledger.cases import Case
+from benches.ledger.price import FINE, RECORDING, REMOVED
+
+N_PAIRS = 20_000
 
 _ready_at_ns = 0
 
@@ -40,3 +47,55 @@ def measure(case: Case) -> dict[str, Any]:
         "reasons": [(reason.slug, reason.detail) for reason in verdict.reasons],
         "detail": verdict.diagnosis,
     }
+
+
+def clock_ns() -> float:
+    """What does one reading of the ledger's clock cost?"""
+    from pytest_gilcheck import _native  # noqa: PLC0415  (as above)
+
+    price_ns, _ = _native.clock_quality()
+    return float(price_ns)
+
+
+def pair_ns(state: str, n_threads: int) -> float:
+    """How much processor time does one release/take pair cost in this state, `n_threads` at it side by side?
+
+    A process is asked for one state only: what was hooked once is not like what never was.
+    """
+    from pytest_gilcheck import _native  # noqa: PLC0415  (as above)
+
+    def pairs() -> None:
+        if state == FINE:
+            _native.call(chatters, (N_PAIRS, 0), None, True, 0)  # noqa: FBT003  (positional only in the native module)
+        else:
+            chatters(N_PAIRS, 0)
+
+    chatters = _native.specimens.chatters
+    with _in_state(state):
+        threads = [threading.Thread(target=pairs) for _ in range(n_threads - 1)]
+        begin = _native.process_cpu_ns()
+        for thread in threads:
+            thread.start()
+        pairs()
+        for thread in threads:
+            thread.join()
+        elapsed: int = _native.process_cpu_ns() - begin
+    return elapsed / (N_PAIRS * n_threads)
+
+
+@contextmanager
+def _in_state(state: str) -> Iterator[None]:
+    from pytest_gilcheck import _native  # noqa: PLC0415  (as above)
+
+    interval_us = round(sys.getswitchinterval() * 1e6)
+    if state == REMOVED:
+        _native.open_ledger(interval_us)
+        _native.close_ledger()
+    if state not in (RECORDING, FINE):
+        yield
+        return
+    _native.open_ledger(interval_us)
+    try:
+        yield
+    finally:
+        _native.close_ledger()

@@ -1,6 +1,8 @@
 """What does a release/take pair cost while the ledger records, and after?
 
-Processes that differ in nothing but the hooks are asked in turns, so that a slow spell falls on all of them.
+Processes that differ in nothing but the hooks are asked in turns, so that a slow spell falls on all of them, and
+are started anew for every batch: where a program happens to lie in memory makes a few nanoseconds, and must show
+as uncertainty instead of as a price.
 """
 
 from __future__ import annotations
@@ -10,12 +12,16 @@ import json
 import random
 import sys
 from dataclasses import dataclass
+from statistics import median
+from typing import Any
 
 from benches.ledger.driver import Worker
 from benches.ledger.intervals import Interval, Pair, bootstrap, median_difference
 
-UNHOOKED, SILENT, RECORDING, REMOVED = "unhooked", "silent", "recording", "removed"
-STATES = (UNHOOKED, SILENT, RECORDING, REMOVED)
+# Never opened; a second one of these, whose difference shows what is no difference; open and recording; recording
+# inside a span that tells time off the processor apart by state; opened and closed again.
+UNHOOKED, TWIN, RECORDING, FINE, REMOVED = "unhooked", "twin", "recording", "fine", "removed"
+STATES = (UNHOOKED, TWIN, RECORDING, FINE, REMOVED)
 ALONE, CONTENDED = 1, 2
 TIMEOUT_S = 60.0
 
@@ -23,35 +29,71 @@ TIMEOUT_S = 60.0
 @dataclass(frozen=True)
 class Price:
     """What was added to a pair, in readings of the clock? `alone`: one thread lets go and takes back;
-    `contended`: two do, so that every pair waits. `silent` is with the hooks in and nothing recorded, `removed`
-    with the hooks out again. `pair_ns` is a plain pair, `clock_ns` one reading of the clock (medians)."""
+    `contended`: two do, and wait for each other. Both while recording. `fine` is with time off the processor told
+    apart, `removed` with the hooks out again, `twin` between two processes that never had any. `pair_ns` is a
+    plain pair, `clock_ns` one reading of the clock (medians). All in processor time of the process.
+    """
 
     alone: Interval
     contended: Interval
-    silent: Interval
+    fine: Interval
     removed: Interval
+    twin: Interval
     pair_ns: float
     contended_pair_ns: float
     clock_ns: float
+    n_batches: int
     n_rounds: int
 
 
-def measure_price(n_rounds: int = 60, seed: int = 0, adapter: str = "benches.ledger.adapter") -> Price:
-    """What does it cost? `n_rounds` rounds in which every state is asked once, in random order.
+Seen = dict[tuple[str, int], float]
+
+
+def measure_price(
+    n_batches: int = 12, n_rounds: int = 8, *, seed: int = 0, adapter: str = "benches.ledger.adapter"
+) -> Price:
+    """What does it cost? Each batch has its own processes and `n_rounds` rounds, in which every state is asked once
+    in random order; the median of a batch counts once.
 
     Raises ``RuntimeError`` with the worker's words where a state cannot be measured.
     """
     order = random.Random(seed)  # noqa: S311  (an order)
-    command = [sys.executable, "-m", "benches.ledger.price"]
-    workers = {state: Worker({}, command) for state in STATES}
-    seen: dict[tuple[str, int], list[float]] = {}
     clock: list[float] = []
+    batches = [_batch(order, n_rounds, adapter, clock) for _ in range(n_batches)]
+    clock_ns = median(clock)
+
+    def added(state: str, n_threads: int) -> Interval:
+        pairs: list[Pair] = [
+            (batch[state, n_threads] / clock_ns, batch[UNHOOKED, n_threads] / clock_ns) for batch in batches
+        ]
+        return bootstrap(pairs, median_difference, seed)
+
+    return Price(
+        alone=added(RECORDING, ALONE),
+        contended=added(RECORDING, CONTENDED),
+        fine=added(FINE, ALONE),
+        removed=added(REMOVED, ALONE),
+        twin=added(TWIN, ALONE),
+        pair_ns=median(batch[UNHOOKED, ALONE] for batch in batches),
+        contended_pair_ns=median(batch[UNHOOKED, CONTENDED] for batch in batches),
+        clock_ns=clock_ns,
+        n_batches=n_batches,
+        n_rounds=n_rounds,
+    )
+
+
+def _batch(order: random.Random, n_rounds: int, adapter: str, clock: list[float]) -> Seen:
+    workers: dict[str, Worker] = {}
+    seen: dict[tuple[str, int], list[float]] = {}
     try:
+        for state in STATES:
+            workers[state] = Worker({}, [sys.executable, "-m", "benches.ledger.price"])
         for _ in range(n_rounds):
             questions = [(state, n_threads) for state in STATES for n_threads in (ALONE, CONTENDED)]
             order.shuffle(questions)
             for state, n_threads in questions:
-                reply = workers[state].ask({"adapter": adapter, "state": state, "n_threads": n_threads}, TIMEOUT_S)
+                request = {"adapter": adapter, "state": state, "n_threads": n_threads}
+                reply: dict[str, Any] = workers[state].ask(request, TIMEOUT_S)
                 if "pair_ns" not in reply:
                     message = f"no price for {state}: {reply.get('outcome')}: {reply.get('detail')}"
                     raise RuntimeError(message)
@@ -60,25 +102,7 @@ def measure_price(n_rounds: int = 60, seed: int = 0, adapter: str = "benches.led
     finally:
         for worker in workers.values():
             worker.kill()
-    clock_ns = sorted(clock)[len(clock) // 2]
-
-    def added(state: str, n_threads: int) -> Interval:
-        pairs: list[Pair] = list(zip(seen[state, n_threads], seen[UNHOOKED, n_threads], strict=True))
-        return bootstrap([(a / clock_ns, b / clock_ns) for a, b in pairs], median_difference, seed)
-
-    def typical(n_threads: int) -> float:
-        return sorted(seen[UNHOOKED, n_threads])[n_rounds // 2]
-
-    return Price(
-        alone=added(RECORDING, ALONE),
-        contended=added(RECORDING, CONTENDED),
-        silent=added(SILENT, ALONE),
-        removed=added(REMOVED, ALONE),
-        pair_ns=typical(ALONE),
-        contended_pair_ns=typical(CONTENDED),
-        clock_ns=clock_ns,
-        n_rounds=n_rounds,
-    )
+    return {question: median(figures) for question, figures in seen.items()}
 
 
 def main() -> None:

@@ -107,9 +107,9 @@ def test_busy_when_the_block_raises_then_every_process_is_dead():
 
 def test_plan_when_made_twice_then_the_same_and_with_another_seed_another_order():
     cases = [case(str(i), "0") for i in range(6)]
-    order = lambda seed: [
-        job.key for block in plan(cases, ["ledger", "ratio"], [0, 2], 2, seed=seed) for job in block.jobs
-    ]  # noqa: E731
+
+    def order(seed):
+        return [job.key for block in plan(cases, ["ledger", "ratio"], [0, 2], 2, seed=seed) for job in block.jobs]
 
     assert order(1) == order(1)
     assert order(1) != order(2)

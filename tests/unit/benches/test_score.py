@@ -136,7 +136,7 @@ def test_bars_when_nothing_was_measured_then_nothing_is_met():
     [(Interval(2, 1.9, 3.0), "met"), (Interval(3, 2.9, 3.1), "undecided"), (Interval(4, 3.1, 5), "missed")],
 )
 def test_bars_when_a_price_has_bounds_then_both_must_lie_on_one_side(interval, verdict):
-    price = Price(interval, interval, interval, Interval(0, -1, 1), 120, 900, 20, 60)
+    price = Price(interval, interval, interval, Interval(0, -1, 1), Interval(0, -1, 1), 120, 900, 20, 12, 8)
 
     assert bar(bars([], price), "added to a release/take pair by recording, in clock readings").verdict == verdict
     assert bar(bars([], price), "added once the hooks are out, in clock readings").verdict == "met"
