@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _save(options.folder / "unused.json", asdict(measure_unused(options.pairs)))
             return 0
         return _report(options)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         sys.stderr.write(f"benches.ledger: {error}\n")
         return 2
     except KeyboardInterrupt:

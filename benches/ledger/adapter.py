@@ -12,7 +12,7 @@ from typing import Any
 from benches.ledger.cases import Case
 from benches.ledger.price import FINE, RECORDING, REMOVED
 
-N_PAIRS = 20_000
+N_PAIRS = 100_000
 
 _ready_at_ns = 0
 

@@ -67,7 +67,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             env={**os.environ, **env},
-            cwd=ROOT,
+            cwd=tempfile.gettempdir(),
             start_new_session=True,
         )
 
@@ -164,9 +164,10 @@ def batches(blocks: Sequence[Block]) -> Iterator[list[Block]]:
     yield from by_group.values()
 
 
-def worker_command() -> list[str]:
-    """How is a worker started? With the interpreter that runs the benchmark."""
-    return [sys.executable, "-m", "benches.ledger.worker"]
+def worker_command(module: str = "benches.ledger.worker") -> list[str]:
+    """How is a worker started? With the interpreter that runs the benchmark, the project's root last on its path:
+    the library must be the one that is installed, not the source tree that lacks its native half."""
+    return [sys.executable, "-c", f"import sys; sys.path.append({str(ROOT)!r}); from {module} import main; main()"]
 
 
 def run(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from benches.ledger.driver import Worker
+from benches.ledger.driver import Worker, worker_command
 from benches.ledger.intervals import Interval, Pair, bootstrap, median_difference
 
 # Never opened; a second one of these, whose difference shows what is no difference; open and recording; recording
@@ -87,7 +87,7 @@ def _batch(order: random.Random, n_rounds: int, adapter: str, clock: list[float]
     seen: dict[tuple[str, int], list[float]] = {}
     try:
         for state in STATES:
-            workers[state] = Worker({}, [sys.executable, "-m", "benches.ledger.price"])
+            workers[state] = Worker({}, worker_command("benches.ledger.price"))
         for _ in range(n_rounds):
             questions = [(state, n_threads) for state in STATES for n_threads in (ALONE, CONTENDED)]
             order.shuffle(questions)
@@ -113,7 +113,3 @@ def main() -> None:
         reply = {"pair_ns": adapter.pair_ns(job["state"], job["n_threads"]), "clock_ns": adapter.clock_ns()}
         sys.stdout.write(json.dumps(reply) + "\n")
         sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -146,7 +146,7 @@ def bars(scored: Sequence[Scored], price: Price | None = None, unused: Unused | 
         _interval_bar(
             "the same where every pair waits (two threads)", price.contended if price else None, PAIR_PRICE_AT_MOST
         ),
-        _removed_bar(price.removed if price else None),
+        _removed_bar(price),
         *_unused_bars(unused),
     ]
 
@@ -250,12 +250,13 @@ def _interval_bar(name: str, interval: Interval | None, at_most: float) -> Bar:
     return Bar(name, required, str(interval), interval.against(at_most))
 
 
-def _removed_bar(removed: Interval | None) -> Bar:
+def _removed_bar(price: Price | None) -> Bar:
     name, required = "added once the hooks are out, in clock readings", "nothing"
-    if removed is None:
+    if price is None:
         return Bar(name, required, "", NOT_MEASURED)
-    # Nothing: the interval reaches 0 or below. A clear positive difference is a price.
-    return Bar(name, required, str(removed), MET if removed.low <= 0 else MISSED)
+    # Nothing: no clear difference, or none beyond that between two processes that never had hooks.
+    nothing = price.removed.low <= max(0.0, price.twin.high)
+    return Bar(name, required, f"{price.removed} (two that never had any: {price.twin})", MET if nothing else MISSED)
 
 
 def _unused_bars(unused: Unused | None) -> list[Bar]:

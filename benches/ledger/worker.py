@@ -65,7 +65,3 @@ def main() -> None:
         reply = answer(Case(**job["case"]), job["witness"], job["adapter"])
         answers.write(json.dumps(reply) + "\n")
         answers.flush()
-
-
-if __name__ == "__main__":
-    main()

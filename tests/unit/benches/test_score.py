@@ -142,6 +142,16 @@ def test_bars_when_a_price_has_bounds_then_both_must_lie_on_one_side(interval, v
     assert bar(bars([], price), "added once the hooks are out, in clock readings").verdict == "met"
 
 
+@pytest.mark.parametrize(
+    ("removed", "verdict"),
+    [(Interval(0.1, -0.1, 0.3), "met"), (Interval(0.3, 0.2, 0.4), "met"), (Interval(0.5, 0.3, 0.6), "missed")],
+)
+def test_bars_when_the_hooks_are_out_then_only_more_than_two_untouched_processes_differ_is_a_price(removed, verdict):
+    price = Price(*[Interval(1, 1, 1)] * 3, removed, Interval(0.1, -0.1, 0.2), 120, 900, 20, 12, 8)
+
+    assert bar(bars([], price), "added once the hooks are out, in clock readings").verdict == verdict
+
+
 def test_bars_when_the_unused_plugin_imports_too_much_then_the_modules_are_named():
     unused = Unused(Interval(1, 0.99, 1.01), 30, ("hypothesis.core", "pytest_gilcheck"), ("hypothesis.core",))
     rows = bars([], None, unused)
