@@ -11,6 +11,7 @@ from typing import Any
 
 from benches.ledger.cases import Case
 from benches.ledger.price import FINE, RECORDING, REMOVED
+from benches.ledger.slots import n_pointers_into_native
 
 N_PAIRS = 100_000
 
@@ -81,6 +82,18 @@ def pair_ns(state: str, n_threads: int) -> float:
             thread.join()
         elapsed: int = _native.process_cpu_ns() - begin
     return elapsed / (N_PAIRS * n_threads)
+
+
+def n_hooks_left() -> int:
+    """How many slots of the interpreter still point into the library, once it has been opened and closed?
+
+    Raises ``RuntimeError`` where none does while it is open: then the search is blind.
+    """
+    with _in_state(RECORDING):
+        if not n_pointers_into_native():
+            message = "no slot of the interpreter points into the open ledger: the search cannot see hooks here"
+            raise RuntimeError(message)
+    return n_pointers_into_native()
 
 
 @contextmanager

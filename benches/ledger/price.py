@@ -22,6 +22,7 @@ from benches.ledger.intervals import Interval, Pair, bootstrap, median_differenc
 # inside a span that tells time off the processor apart by state; opened and closed again.
 UNHOOKED, TWIN, RECORDING, FINE, REMOVED = "unhooked", "twin", "recording", "fine", "removed"
 STATES = (UNHOOKED, TWIN, RECORDING, FINE, REMOVED)
+LEFT = "left"
 ALONE, CONTENDED = 1, 2
 TIMEOUT_S = 60.0
 
@@ -32,6 +33,7 @@ class Price:
     `contended`: two do, and wait for each other. Both while recording. `fine` is with time off the processor told
     apart, `removed` with the hooks out again, `twin` between two processes that never had any. `pair_ns` is a
     plain pair, `clock_ns` one reading of the clock (medians). All in processor time of the process.
+    `n_hooks_left` words of the interpreter point into the library after it was closed.
     """
 
     alone: Interval
@@ -42,6 +44,7 @@ class Price:
     pair_ns: float
     contended_pair_ns: float
     clock_ns: float
+    n_hooks_left: int
     n_batches: int
     n_rounds: int
 
@@ -77,9 +80,26 @@ def measure_price(
         pair_ns=median(batch[UNHOOKED, ALONE] for batch in batches),
         contended_pair_ns=median(batch[UNHOOKED, CONTENDED] for batch in batches),
         clock_ns=clock_ns,
+        n_hooks_left=_n_hooks_left(adapter),
         n_batches=n_batches,
         n_rounds=n_rounds,
     )
+
+
+def _ask(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
+    reply = worker.ask(request, TIMEOUT_S)
+    if "outcome" in reply:
+        message = f"no answer to {request}: {reply['outcome']}: {reply['detail']}"
+        raise RuntimeError(message)
+    return reply
+
+
+def _n_hooks_left(adapter: str) -> int:
+    worker = Worker({}, worker_command(__name__))
+    try:
+        return int(_ask(worker, {"adapter": adapter, "state": LEFT, "n_threads": ALONE})["n_hooks_left"])
+    finally:
+        worker.kill()
 
 
 def _batch(order: random.Random, n_rounds: int, adapter: str, clock: list[float]) -> Seen:
@@ -87,16 +107,13 @@ def _batch(order: random.Random, n_rounds: int, adapter: str, clock: list[float]
     seen: dict[tuple[str, int], list[float]] = {}
     try:
         for state in STATES:
-            workers[state] = Worker({}, worker_command("benches.ledger.price"))
+            workers[state] = Worker({}, worker_command(__name__))
         for _ in range(n_rounds):
             questions = [(state, n_threads) for state in STATES for n_threads in (ALONE, CONTENDED)]
             order.shuffle(questions)
             for state, n_threads in questions:
                 request = {"adapter": adapter, "state": state, "n_threads": n_threads}
-                reply: dict[str, Any] = workers[state].ask(request, TIMEOUT_S)
-                if "pair_ns" not in reply:
-                    message = f"no price for {state}: {reply.get('outcome')}: {reply.get('detail')}"
-                    raise RuntimeError(message)
+                reply = _ask(workers[state], request)
                 seen.setdefault((state, n_threads), []).append(reply["pair_ns"])
                 clock.append(reply["clock_ns"])
     finally:
@@ -110,6 +127,9 @@ def main() -> None:
     for line in sys.stdin:
         job = json.loads(line)
         adapter = importlib.import_module(job["adapter"])
-        reply = {"pair_ns": adapter.pair_ns(job["state"], job["n_threads"]), "clock_ns": adapter.clock_ns()}
+        if job["state"] == LEFT:
+            reply = {"n_hooks_left": adapter.n_hooks_left()}
+        else:
+            reply = {"pair_ns": adapter.pair_ns(job["state"], job["n_threads"]), "clock_ns": adapter.clock_ns()}
         sys.stdout.write(json.dumps(reply) + "\n")
         sys.stdout.flush()

@@ -136,18 +136,22 @@ def test_bars_when_nothing_was_measured_then_nothing_is_met():
     [(Interval(2, 1.9, 3.0), "met"), (Interval(3, 2.9, 3.1), "undecided"), (Interval(4, 3.1, 5), "missed")],
 )
 def test_bars_when_a_price_has_bounds_then_both_must_lie_on_one_side(interval, verdict):
-    price = Price(interval, interval, interval, Interval(0, -1, 1), Interval(0, -1, 1), 120, 900, 20, 12, 8)
+    price = Price(interval, interval, interval, Interval(0, -1, 1), Interval(0, -1, 1), 120, 900, 20, 0, 12, 8)
 
     assert bar(bars([], price), "added to a release/take pair by recording, in clock readings").verdict == verdict
     assert bar(bars([], price), "added once the hooks are out, in clock readings").verdict == "met"
 
 
 @pytest.mark.parametrize(
-    ("removed", "verdict"),
-    [(Interval(0.1, -0.1, 0.3), "met"), (Interval(0.3, 0.2, 0.4), "met"), (Interval(0.5, 0.3, 0.6), "missed")],
+    ("removed", "n_left", "verdict"),
+    [
+        (Interval(0.03, 0.01, 0.3), 0, "met"),
+        (Interval(0.03, 0.01, 0.3), 1, "missed"),
+        (Interval(0.2, 0.1, 0.3), 0, "missed"),
+    ],
 )
-def test_bars_when_the_hooks_are_out_then_only_more_than_two_untouched_processes_differ_is_a_price(removed, verdict):
-    price = Price(*[Interval(1, 1, 1)] * 3, removed, Interval(0.1, -0.1, 0.2), 120, 900, 20, 12, 8)
+def test_bars_when_the_hooks_are_out_then_neither_one_nor_its_price_may_be_left(removed, n_left, verdict):
+    price = Price(*[Interval(1, 1, 1)] * 3, removed, Interval(0, 0, 0), 120, 900, 20, n_left, 12, 8)
 
     assert bar(bars([], price), "added once the hooks are out, in clock readings").verdict == verdict
 
