@@ -29,9 +29,13 @@ _STAMP = f"\nimport {__name__} as _ledger_bench_adapter; _ledger_bench_adapter.s
 
 def measure(case: Case) -> dict[str, Any]:
     """What does the library say of the case? The fields of `Measurement` that a verdict knows."""
-    from pytest_gilcheck import check_statement  # noqa: PLC0415  (the rivals' workers must not need it)
+    from pytest_gilcheck import check  # noqa: PLC0415  (the rivals' workers must not need it)
+    from pytest_gilcheck.run import Call  # noqa: PLC0415  (as above)
+    from pytest_gilcheck.statement import Statement  # noqa: PLC0415  (as above)
 
-    verdict = check_statement(case.call, case.setup + _STAMP, overlap=False)
+    statement = Statement(case.call, case.setup + _STAMP)
+    checker = check.options(overlap=False, name=case.id)
+    verdict = checker.of_call(Call(eval, args_for=statement.args_for))
     seconds = (time.perf_counter_ns() - _ready_at_ns) / 1e9
     share = verdict.held_share
     return {
@@ -45,7 +49,7 @@ def measure(case: Case) -> dict[str, Any]:
         "cpu_ns": verdict.cpu_ns,
         "longest_hold_ns": verdict.longest_hold_ns,
         "instrument": f"{verdict.instrument.name} ({verdict.instrument.grade})",
-        "reasons": [(reason.slug, reason.detail) for reason in verdict.reasons],
+        "reasons": [(note.slug, note.detail) for note in verdict.notes],
         "detail": verdict.diagnosis,
     }
 
