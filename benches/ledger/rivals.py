@@ -1,0 +1,125 @@
+"""The two tests that people write by hand, written as well as they can be."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Call = Callable[[], object]
+
+# The figures of the usual test: at least 1.5 times as fast, best of three, passes long enough (0.1 s in one
+# thread) that starting two threads and a few switch intervals of 5 ms do not decide.
+RATIO_BORDER = 1.5
+RATIO_PASS_NS = 100_000_000
+RATIO_ROUNDS = 3
+
+# Far longer than any call: the interpreter never asks the measured thread to give way.
+COUNTER_INTERVAL_S = 1000.0
+COUNTER_BRACKETS = 20
+COUNTER_BUDGET_NS = 500_000_000
+
+
+@dataclass(frozen=True)
+class RivalVerdict:
+    """What does the test say? `gil` is ``released`` or ``held``: neither test has another word. `figure` is
+    what it decided by."""
+
+    gil: str
+    figure: float
+    detail: str
+
+
+def ratio_test(call: Call) -> RivalVerdict:
+    """Are two threads at least 1.5 times as fast as one? Best of three rounds each, the first call thrown away."""
+    call()
+    begin = time.perf_counter_ns()
+    call()
+    once_ns = max(1, time.perf_counter_ns() - begin)
+    n_calls = max(1, round(RATIO_PASS_NS / 2 / once_ns))
+    serial = min(_serial_ns(call, 2 * n_calls) for _ in range(RATIO_ROUNDS))
+    paired = min(_paired_ns(call, n_calls) for _ in range(RATIO_ROUNDS))
+    ratio = serial / paired
+    return RivalVerdict(
+        "released" if ratio >= RATIO_BORDER else "held", ratio, f"2 x {n_calls} calls, best of {RATIO_ROUNDS}"
+    )
+
+
+def _serial_ns(call: Call, n_calls: int) -> int:
+    begin = time.perf_counter_ns()
+    for _ in range(n_calls):
+        call()
+    return time.perf_counter_ns() - begin
+
+
+def _paired_ns(call: Call, n_calls: int) -> int:
+    gate = threading.Barrier(3)
+    failures: list[BaseException] = []
+
+    def calls() -> None:
+        gate.wait()
+        try:
+            for _ in range(n_calls):
+                call()
+        except BaseException as error:  # noqa: BLE001  (raised again in the thread that asked)
+            failures.append(error)
+
+    threads = [threading.Thread(target=calls) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    gate.wait()
+    begin = time.perf_counter_ns()
+    for thread in threads:
+        thread.join()
+    elapsed = time.perf_counter_ns() - begin
+    if failures:
+        raise failures[0]
+    return elapsed
+
+
+def counter_test(call: Call) -> RivalVerdict:
+    """Does a counting thread move while the call runs, although nobody is ever asked to give way?
+
+    The switch interval is set before the counter starts, each bracket holds exactly one call, the collector is
+    off inside (a finaliser that lets go would look like the callee). One bracket with progress is a release.
+    """
+    count = 0
+    going = True
+
+    def counts() -> None:
+        nonlocal count
+        while going:
+            count += 1
+            time.sleep(0)
+
+    interval, collecting = sys.getswitchinterval(), gc.isenabled()
+    call()
+    gc.collect()
+    sys.setswitchinterval(COUNTER_INTERVAL_S)
+    counter = threading.Thread(target=counts, daemon=True)
+    n_brackets = n_moved = 0
+    try:
+        counter.start()
+        gc.disable()
+        deadline = time.perf_counter_ns() + COUNTER_BUDGET_NS
+        while n_brackets < COUNTER_BRACKETS and (not n_brackets or time.perf_counter_ns() < deadline):
+            seen = count
+            while count == seen:  # the counter must be alive and waiting when the bracket opens
+                time.sleep(0.0005)
+            before = count
+            call()
+            after = count
+            n_brackets += 1
+            n_moved += after != before
+    finally:
+        sys.setswitchinterval(interval)
+        going = False
+        counter.join()
+        if collecting:
+            gc.enable()
+    return RivalVerdict(
+        "released" if n_moved else "held", n_moved / n_brackets, f"moved in {n_moved} of {n_brackets} brackets"
+    )
