@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CallShare:
-    """What does one call say? ``low <= value <= high``; `is_disturbed`: descheduled for long, and not told apart when."""
+    """What does one call say? ``low <= value <= high``; `is_disturbed`: descheduled for long, and not told apart when;
+    `is_quiet`: hardly descheduled at all."""
 
     value: float
     low: float
     high: float
     is_disturbed: bool
+    is_quiet: bool
 
 
 def share_of(call: CallSpan, clock_price_ns: int) -> CallShare:
@@ -36,11 +38,12 @@ def share_of(call: CallSpan, clock_price_ns: int) -> CallShare:
     held_ns = call.held_ns + call.workers_held_ns
     total_ns = call.span_ns - (call.waiting_ns - call.waiting_on_workers_ns)
     if total_ns <= 0:
-        return CallShare(0.5, 0.0, 1.0, is_disturbed=True)
+        return CallShare(0.5, 0.0, 1.0, is_disturbed=True, is_quiet=False)
     held_ns = min(held_ns, total_ns)
     resolution = min(1.0, 2 * clock_price_ns / total_ns) if call.n_voluntary + call.n_on_request + call.n_workers else 0.0
     free_ns = total_ns - held_ns
     delay_ns = min(call.delay_ns or 0, total_ns)
+    is_quiet = delay_ns <= rules.QUIET_SHARE * total_ns
     if call.held_delay_ns is not None and call.free_delay_ns is not None:
         held_ns -= min(call.held_delay_ns, held_ns)
         free_ns -= min(call.free_delay_ns, free_ns)
@@ -52,6 +55,7 @@ def share_of(call: CallSpan, clock_price_ns: int) -> CallShare:
         low=max(0.0, min(low, value) - resolution),
         high=min(1.0, max(high, value) + resolution),
         is_disturbed=delay_ns > rules.UNDISTURBED_SHARE * total_ns,
+        is_quiet=is_quiet,
     )
 
 
@@ -66,22 +70,36 @@ def _extremes(held_ns: int, free_ns: int, delay_ns: int) -> tuple[float, float]:
 def held_share(calls: Sequence[CallSpan], clock_price_ns: int) -> Estimate:
     """Typical held share over single calls: the median, and bounds that hold whatever the noise.
 
-    Undisturbed calls alone, if there are any. One call: its own bounds and an allowance. Several: the interval of the
-    median over their lower and upper bounds.
+    The calmer calls alone, if there are enough. One call: its own bounds, widened by what a single call may be off.
+    Several: the interval of the median over their lower and upper bounds.
     """
     if not calls:
         return Estimate(quantity="held share", why_not="no call was recorded")
-    shares = [share_of(call, clock_price_ns) for call in calls]
-    shares = [share for share in shares if not share.is_disturbed] or shares
+    shares = _calmest([share_of(call, clock_price_ns) for call in calls])
     value = median([share.value for share in shares])
-    if len(shares) == 1:
-        allowance = 0.0 if _never_let_go(calls) else rules.SINGLE_CALL_ALLOWANCE
-        low, high = shares[0].low - allowance, shares[0].high + allowance
+    if len(calls) == 1:
+        factor = rules.QUIET_CALL_FACTOR if shares[0].is_quiet else rules.SINGLE_CALL_FACTOR
+        if _never_let_go(calls):
+            factor = 1.0
+        low, high = _stretched(shares[0].low, 1 / factor), _stretched(shares[0].high, factor)
     else:
         first, last = median_ranks(len(shares), rules.MEDIAN_ALPHA)
         low = sorted(share.low for share in shares)[first]
         high = sorted(share.high for share in shares)[last]
     return Estimate(value, max(0.0, min(low, value)), min(1.0, max(high, value)), quantity="held share")
+
+
+def _calmest(shares: list[CallShare]) -> list[CallShare]:
+    """Those that were hardly descheduled, if they are enough; else those whose delays were told apart; else all."""
+    quiet = [share for share in shares if share.is_quiet and not share.is_disturbed]
+    if len(quiet) >= rules.ENOUGH_QUIET_CALLS:
+        return quiet
+    return [share for share in shares if not share.is_disturbed] or shares
+
+
+def _stretched(share: float, factor: float) -> float:
+    """The share if the held part had taken `factor` times as long, against the rest."""
+    return share * factor / (share * factor + (1 - share))
 
 
 def _never_let_go(calls: Sequence[CallSpan]) -> bool:

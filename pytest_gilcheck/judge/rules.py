@@ -9,10 +9,20 @@ RELEASED_MOST_HELD_SHARE = 0.05
 #: Threshold: *held*. The mirror image: others get at most one part in twenty.
 HELD_LEAST_HELD_SHARE = 0.95
 
-#: Threshold: what one single call may differ from the typical one, added to its bounds on both sides. Over the
-#: benchmark's corpus the share of calls of 10 ms and more spreads by less than this between repeats on an idle
-#: machine; where one call lies nearer to a border, more are made and their own spread is used instead.
-SINGLE_CALL_ALLOWANCE = 0.015
+#: Threshold: how much longer one part of a single call may have taken, against the other, than in a typical one: caches,
+#: page faults, a shared processor's other tenants, nothing of which anybody records. Over the benchmark's corpus
+#: repeats of calls of 10 ms and more stay within 1.4 on an idle machine.
+QUIET_CALL_FACTOR = 1.5
+
+#: Threshold: the same for a call that was also descheduled. Beside four busy processes on two processors one call that
+#: reads and decodes a file took 104 ms in place of 5, its decoding twelve times as long against its reading.
+SINGLE_CALL_FACTOR = 15.0
+
+#: Threshold: ready to run and not running for more than this share of it, a call was not left alone.
+QUIET_SHARE = 0.05
+
+#: Threshold: from so many calls that were left alone on, the others are left out: the smallest look of several calls.
+ENOUGH_QUIET_CALLS = 7
 
 #: Threshold: a call whose predecessor took so many times as long was perhaps still warming up itself. (rapidfuzz's
 #: workers held 0.53 and 0.27 of the first two calls after the pilot, and 0.01 of all later ones.)
@@ -25,7 +35,7 @@ COLD_SHARE_DIFFERENCE = 0.02
 #: that each may err in one of 400 checks for all of them together to err in one of 100.
 MEDIAN_ALPHA = 0.0025
 
-#: Threshold: a call is undisturbed if its thread was ready but not running for at most this share of it. The bounds
+#: Threshold: where it is not told apart by state, a call is undisturbed if its thread was ready but not running for at most this share of it. The bounds
 #: that such a call gives are no wider than this.
 UNDISTURBED_SHARE = 0.005
 
@@ -50,3 +60,7 @@ GIVES_WAY_WAIT_SHARE = 0.5
 
 #: Threshold: a hold this long is felt by others (an event loop, a progress bar, a heartbeat): one frame at 60 Hz.
 FELT_HOLD_NS = 16_000_000
+
+#: Threshold: by how much more of a call a rival may have run than the ledger leaves it before both cannot be true. The
+#: rival's calls are others than the ledger's: a share that varies by this much from call to call is common.
+PROGRESS_SLACK = 0.1

@@ -108,7 +108,7 @@ def _conflict(observation: Observation, share: Estimate) -> Reason | None:
         return None
     rival_share = progress.rival_ns / progress.span_ns
     # The rival's calls are others than those alone: a share that varies from call to call is no contradiction.
-    slack = rules.SINGLE_CALL_ALLOWANCE + rules.RELEASED_MOST_HELD_SHARE
+    slack = rules.PROGRESS_SLACK
     if rival_share <= 1 - share.low + slack:
         return None
     return Reason(
