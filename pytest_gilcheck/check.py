@@ -179,7 +179,7 @@ class _Measurement:
             new = _spans(run, with_timeline=not calls)
             calls += new
             left_ns -= sum(call.end_ns - call.start_ns for call in new)
-            if is_decided(calls, pilot, self.bench.clock_price_ns) or left_ns <= 0:
+            if is_decided(calls, pilot, self.bench.clock_price_ns, self.settings.claim) or left_ns <= 0:
                 break
             fine = pilot.span_ns >= _SHORTEST_FINE_NS
         return calls, first

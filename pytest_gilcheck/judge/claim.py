@@ -13,19 +13,31 @@ if TYPE_CHECKING:
 def claim_met(claim: Claim, gil: str, share: Estimate, longest_hold_ns: int | None) -> bool | None:
     """Is every part of the claim met? False if one is not, None if nothing is claimed or one is undecided."""
     parts: list[bool | None] = []
+    if claim.gil is not None or claim.releases is not None or claim.max_held_share is not None:
+        parts.append(share_claim_met(claim, gil, share))
+    if claim.longest_hold_ns is not None:
+        parts.append(None if longest_hold_ns is None else longest_hold_ns <= claim.longest_hold_ns)
+    if claim.min_speedup is not None or claim.min_efficiency is not None:
+        parts.append(None)  # the wall-clock witness judges these; without its rounds they are undecided
+    return _all_of(parts) if parts else None
+
+
+def share_claim_met(claim: Claim, gil: str, share: Estimate) -> bool | None:
+    """Is what is claimed of the held share met? True where nothing is claimed of it, None where it is undecided."""
+    parts: list[bool | None] = []
     if claim.gil is not None:
         parts.append(None if gil in ("inconclusive", "not_applicable") else gil == claim.gil)
     if claim.releases is not None:
         parts.append(_decided(share, 1 - claim.releases))
     if claim.max_held_share is not None:
         parts.append(_decided(share, claim.max_held_share))
-    if claim.longest_hold_ns is not None:
-        parts.append(None if longest_hold_ns is None else longest_hold_ns <= claim.longest_hold_ns)
-    if claim.min_speedup is not None or claim.min_efficiency is not None:
-        parts.append(None)  # the wall-clock witness judges these; without its rounds they are undecided
+    return _all_of(parts)
+
+
+def _all_of(parts: list[bool | None]) -> bool | None:
     if False in parts:
         return False
-    return None if not parts or None in parts else True
+    return None if None in parts else True
 
 
 def _decided(share: Estimate, most: float) -> bool | None:

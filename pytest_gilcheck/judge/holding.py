@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Estimate
 from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.claim import share_claim_met
 from pytest_gilcheck.judge.uncertainty import median, median_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_gilcheck.evidence import CallSpan
+    from pytest_gilcheck.evidence import CallSpan, Claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +120,15 @@ def word(share: Estimate) -> str | None:
     return None
 
 
-def is_decided(calls: Sequence[CallSpan], pilot: CallSpan, clock_price_ns: int) -> bool:
-    """Do these calls decide the word, so that no more are needed?
+def is_decided(calls: Sequence[CallSpan], pilot: CallSpan, clock_price_ns: int, claim: Claim) -> bool:
+    """Do these calls decide the word, and what is claimed of the share, so that no more are needed?
 
     One call alone does not where it may still be a cold one (the call before it was much longer, or of another
     share), nor where threads of the callee's own held the GIL: nobody tells for how long *they* were descheduled.
     """
     share = held_share(calls, clock_price_ns)
-    if word(share) is None:
+    found = word(share)
+    if found is None or share_claim_met(claim, found, share) is None:
         return False
     return len(calls) > 1 or not (_may_be_cold(calls[0], pilot, share, clock_price_ns) or calls[0].n_workers)
 
