@@ -79,9 +79,7 @@ def held_share(calls: Sequence[CallSpan], clock_price_ns: int) -> Estimate:
     shares = _calmest([share_of(call, clock_price_ns) for call in calls])
     value = median([share.value for share in shares])
     if len(calls) == 1:
-        factor = rules.QUIET_CALL_FACTOR if shares[0].is_quiet else rules.SINGLE_CALL_FACTOR
-        if _never_let_go(calls):
-            factor = 1.0
+        factor = 1.0 if _never_let_go(calls) else rules.SINGLE_CALL_FACTOR
         low, high = _stretched(shares[0].low, 1 / factor), _stretched(shares[0].high, factor)
     else:
         first, last = median_ranks(len(shares), rules.MEDIAN_ALPHA)
