@@ -42,11 +42,13 @@ _SHORTEST_FINE_NS = 200_000
 
 @dataclass(frozen=True)
 class Rescue:
-    """What is saved if a call ends this process: where, and the document of everything measured before."""
+    """What is saved if a call ends this process: where, and the document of everything measured before; with which
+    exit status it ends, and where its last words go."""
 
     path: Path | None = None
     so_far: Callable[[], bytes] | None = None
     status: int = 1
+    stderr_fd: int = 2
 
 
 class Checker:
@@ -163,7 +165,12 @@ class _Measurement:
         self.solo = Solo(call)
         self.notes: list[Reason] = []
         self.deadline = Deadline(
-            settings.deadline / 1e9, name, save_path=rescue.path, so_far=rescue.so_far, status=rescue.status
+            settings.deadline / 1e9,
+            name,
+            save_path=rescue.path,
+            so_far=rescue.so_far,
+            status=rescue.status,
+            stderr_fd=rescue.stderr_fd,
         )
 
     def singles(self, crew: Crew, plan: Plan, pilot: CallSpan) -> tuple[list[CallSpan], Any]:

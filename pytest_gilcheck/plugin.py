@@ -6,6 +6,7 @@ imported where a check is made.
 
 from __future__ import annotations
 
+import os
 import warnings
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ __all__ = ["gilcheck", "gilcheck_session"]
 _GIVEN = pytest.StashKey[dict[str, Any]]()
 _SESSION = pytest.StashKey["Session"]()
 _SETTINGS = pytest.StashKey["Settings"]()
+_STDERR = pytest.StashKey[int]()
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -48,8 +50,16 @@ def pytest_configure(config: pytest.Config) -> None:
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[MAKER] = partial(_checker, config)
+    # Capture is suspended now and never again: what is said when a call keeps the GIL for ever must reach people.
+    config.stash[_STDERR] = os.dup(2)
     if given[""] and given["disable"]:
         raise pytest.UsageError("--gilcheck and --gilcheck-disable contradict each other: give one of them")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _STDERR in config.stash:
+        os.close(config.stash[_STDERR])
+        del config.stash[_STDERR]
 
 
 def _session(config: pytest.Config) -> Session:
@@ -74,11 +84,9 @@ def _checker(config: pytest.Config, item: pytest.Item | None, settings: Settings
     if config.stash[_GIVEN]["disable"]:
         return DisabledChecker()
     from pytest_gilcheck.check import Checker, Rescue  # noqa: PLC0415
-    from pytest_gilcheck.run import keep_stderr  # noqa: PLC0415
 
-    keep_stderr()
     session = _session(config)
-    rescue = Rescue(_rescue_path(config), lambda: _document(session, interrupted="deadline").encode())
+    rescue = Rescue(_rescue_path(config), lambda: _document(session, interrupted="deadline").encode(), stderr_fd=config.stash[_STDERR])
     return Checker(settings or _base(config), on_check=partial(_noted, config, item), rescue=rescue)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pytest_gilcheck.run.call import Call, refuse_what_returns_at_once
 from pytest_gilcheck.run.crew import Crew, Deadline, ThreadFailed
 from pytest_gilcheck.run.duet import duet
-from pytest_gilcheck.run.deadline import keep_stderr
 from pytest_gilcheck.run.rival import rival
 from pytest_gilcheck.run.solo import Solo, SoloRun
 
@@ -17,7 +16,6 @@ __all__ = [
     "SoloRun",
     "ThreadFailed",
     "duet",
-    "keep_stderr",
     "refuse_what_returns_at_once",
     "rival",
 ]

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import os
 import signal
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,22 +21,6 @@ if TYPE_CHECKING:
 
 #: How the process ends when a call keeps the GIL past its deadline: as a failed run does.
 EXIT_STATUS = 1
-
-_stderr_fd: int | None = None
-
-
-def keep_stderr() -> None:
-    """Remembers where stderr goes now, before anybody captures it."""
-    global _stderr_fd  # noqa: PLW0603  (a descriptor of the process)
-    if _stderr_fd is None:
-        with contextlib.suppress(OSError):
-            _stderr_fd = os.dup(2)
-
-
-def _message_fd() -> int:
-    keep_stderr()
-    return -1 if _stderr_fd is None else _stderr_fd
-
 
 def _free_signal() -> int:
     """A real-time signal that nobody handles; 0 where there is none."""
@@ -55,6 +37,7 @@ class Deadline:
     """By when must it have come back, and what is saved if it never does?
 
     `so_far` gives the document of what was measured before, asked for before each run; None: nothing is saved.
+    `stderr_fd` is where stacks and last words go: a copy made before anybody captured the real one.
     """
 
     seconds: float
@@ -62,14 +45,11 @@ class Deadline:
     save_path: Path | None = None
     so_far: Callable[[], bytes] | None = field(default=None, compare=False)
     status: int = EXIT_STATUS
+    stderr_fd: int = 2
 
     def dump_stacks(self) -> None:
-        """Writes the stacks of all threads to the stderr that was there before anybody captured it."""
-        fd = _message_fd()
-        if fd >= 0:
-            faulthandler.dump_traceback(file=fd, all_threads=True)
-        else:
-            faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
+        """Writes the stacks of all threads."""
+        faulthandler.dump_traceback(file=self.stderr_fd, all_threads=True)
 
     def last_words(self) -> str:
         """What is said when the process ends?"""
@@ -84,8 +64,8 @@ class Deadline:
 @contextlib.contextmanager
 def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[None]:
     """The native watchdog, armed for the block for the calls in `threads` (idents)."""
-    fd = _message_fd()
-    number = _free_signal() if fd >= 0 else 0
+    fd = deadline.stderr_fd
+    number = _free_signal()
     if number:
         faulthandler.register(number, file=fd, all_threads=True, chain=False)
     dogs = [

@@ -80,11 +80,12 @@ impl Drop for Watchdog {
 }
 
 fn execute(will: &LastWill) -> ! {
-    if let Some((path, data)) = &will.save
-        && let Ok(mut file) = File::create(path)
-    {
-        // Best effort: the process ends in any case, and says so below.
-        let _ = file.write_all(data).and_then(|()| file.sync_all());
+    if let Some((path, data)) = &will.save {
+        // Best effort, all of it: the process ends in any case, and says so below.
+        if let Some(folder) = path.parent() {
+            let _ = std::fs::create_dir_all(folder);
+        }
+        let _ = File::create(path).and_then(|mut file| file.write_all(data).and_then(|()| file.sync_all()));
     }
     if will.message_fd >= 0 {
         // SAFETY: the descriptor belongs to the caller, who is stuck for good; it is never closed here.
