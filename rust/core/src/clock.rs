@@ -123,24 +123,28 @@ fn parse_run_delay(text: &[u8]) -> Option<u64> {
 /// Works on the processor, without asking for anything, until the calling thread has used about `cpu_ns` of it.
 ///
 /// Processor time and not wall time: a thread that is descheduled in the middle then works as long as one that is not,
-/// as real work does, and the share of a call that it stands for stays exact under load. It is told from the wall
-/// clock, which is ten times cheaper to read than the thread's own and so ends ten times more exactly: two readings in
-/// a row that lie further apart than [`WORK_GAP_NS`] mean that the thread was away, and the end moves by as much.
+/// as real work does, and the share of a call that it stands for stays exact under load. It is read from the wall clock,
+/// which costs a tenth of the thread's own; only where two readings in a row lie further apart than [`WORK_GAP_NS`], so
+/// that the thread may have been away, is the thread's own clock asked how much is left.
 pub fn work(cpu_ns: u64) {
+    let start_cpu_ns = if cpu_ns > WORK_GAP_NS { thread_cpu_ns() } else { 0 };
     let mut last_ns = now_ns();
     let mut end_ns = last_ns + cpu_ns;
     while last_ns < end_ns {
         std::hint::spin_loop();
         let now = now_ns();
-        if now - last_ns > WORK_GAP_NS {
-            end_ns += now - last_ns;
+        if now - last_ns > WORK_GAP_NS && start_cpu_ns > 0 {
+            let left_ns = cpu_ns.saturating_sub(thread_cpu_ns() - start_cpu_ns);
+            last_ns = now_ns();
+            end_ns = last_ns + left_ns;
+        } else {
+            last_ns = now;
         }
-        last_ns = now;
     }
 }
 
 /// A reading takes tens of nanoseconds, being descheduled takes microseconds at least.
-const WORK_GAP_NS: u64 = 2_000;
+const WORK_GAP_NS: u64 = 5_000;
 
 #[cfg(test)]
 mod tests {
