@@ -13,7 +13,8 @@ project_copyright = author
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest", "option_table"]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build", "gallery/*/README.md", "gallery/*/build", "gallery/*/tests", "gallery/*/src"]
+# Example projects are shown by the pages that quote them; their own READMEs are for those who copy one.
+exclude_patterns = ["_build", "gallery/*/**"]
 html_theme = "furo"
 html_title = "pytest-gilcheck"
 
