@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import nox
@@ -65,16 +66,10 @@ def wheel(session: nox.Session) -> Path:
         # Old wheels are of no use once their sources have changed, and each is tens of megabytes.
         shutil.rmtree(shelf, ignore_errors=True)
         session.install(*PYPROJECT["build-system"]["requires"])
-        session.run(
-            "maturin", "build", "--release", *locked(), "--out", str(home), env={"PYO3_PYTHON": python_of(session)}
-        )
+        # nox's own interpreter, not the session's: PyO3 is compiled again whenever that path changes.
+        session.run("maturin", "build", "--release", *locked(), "--interpreter", sys.executable, "--out", str(home))
     (built,) = home.glob("*.whl")
     return built
-
-
-def python_of(session: nox.Session) -> str:
-    """Which interpreter does this session run?"""
-    return str(Path(session.bin) / "python")
 
 
 def install(session: nox.Session, *requirements: str) -> None:
@@ -161,7 +156,7 @@ def live(session: nox.Session) -> None:
 @nox.session
 def rust(session: nox.Session) -> None:
     """Rust: tests of what needs no Python, format, clippy."""
-    env = {"PYO3_PYTHON": python_of(session)}
+    env = {"PYO3_PYTHON": sys.executable}
     session.run("cargo", "test", *locked(), "--workspace", "--exclude", "gilcheck-ext", external=True, env=env)
     for component, command in {
         "fmt": ["fmt", "--all", "--check"],
