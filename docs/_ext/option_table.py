@@ -5,8 +5,7 @@ Made anew at each build from `pytest_gilcheck.declare.options.OPTIONS`, so it ca
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -14,41 +13,26 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-PREFIX = "gilcheck"
 WIDTHS = (30, 15, 15, 40)
 
 
-def option_name(name: str) -> str:
-    """How is it written on the command line? ``budget`` and ``--gilcheck-budget`` both give the latter."""
-    words = re.sub(rf"^{PREFIX}(-|$)", "", name.lstrip("-").replace("_", "-"))
-    return f"--{PREFIX}-{words}" if words else f"--{PREFIX}"
+def value_name(option: Any) -> str:
+    """What is given to it? A choice of words, nothing for a switch, else the placeholder that `--help` shows."""
+    if option.choices:
+        return " | ".join(option.choices)
+    return "" if option.is_flag else option.metavar
 
 
-def ini_key(name: str) -> str:
-    """How is it written in an ini file or in pyproject.toml?"""
-    return option_name(name).lstrip("-").replace("-", "_")
-
-
-def type_name(kind: object) -> str:
-    """How is its type called in the table? A tuple is a choice of words."""
-    if isinstance(kind, type):
-        return kind.__name__
-    if isinstance(kind, Sequence) and not isinstance(kind, str):
-        return " | ".join(str(choice) for choice in kind)
-    return str(getattr(kind, "__name__", kind))
+def default_name(option: Any) -> str:
+    """What holds if it is not given? A switch is off; where the default depends on the check, the help tells it."""
+    if option.is_flag:
+        return "off"
+    return "" if option.default is None else str(option.default)
 
 
 def rows(options: Iterable[Any]) -> list[tuple[str, str, str, str]]:
-    """Which rows does the table have? Records have `name`, `type`, `default` and `help`; in their own order."""
-    return [
-        (
-            f"{option_name(option.name)}\n{ini_key(option.name)}",
-            type_name(option.type),
-            "" if option.default is None else str(option.default),
-            option.help,
-        )
-        for option in options
-    ]
+    """Which rows does the table have? Name and ini key in one cell, value, default, help; in the records' order."""
+    return [(f"{o.flag}\n{o.key}", value_name(o), default_name(o), o.help) for o in options]
 
 
 def cell(text: str, *, literal: bool) -> nodes.entry:
@@ -73,7 +57,7 @@ class OptionTable(SphinxDirective):
         for width in WIDTHS:
             group += nodes.colspec(colwidth=width)
         head = nodes.thead()
-        head += nodes.row("", *(cell(title, literal=False) for title in ("option, ini key", "type", "default", "")))
+        head += nodes.row("", *(cell(title, literal=False) for title in ("option, ini key", "value", "default", "")))
         group += head
         table_body = nodes.tbody()
         for name, kind, default, told in body:

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import option_table
-import pytest
+
+from pytest_gilcheck.declare.options import OPTIONS, Option
 
 
-@dataclass
-class Row:
-    name: str
-    type: object
-    default: object
-    help: str
+def test_rows_give_every_option_in_its_order_under_both_names() -> None:
+    names = [row[0].split("\n") for row in option_table.rows(OPTIONS)]
+
+    assert names == [[option.flag, option.key] for option in OPTIONS]
+    assert names[0] == ["--gilcheck", "gilcheck"]
 
 
-@pytest.mark.parametrize("name", ["budget", "--gilcheck-budget", "gilcheck-budget", "gilcheck_budget"])
-def test_option_name_is_the_same_however_the_record_spells_it(name: str) -> None:
-    assert option_table.option_name(name) == "--gilcheck-budget"
-    assert option_table.ini_key(name) == "gilcheck_budget"
+def test_rows_give_every_help_and_no_empty_one() -> None:
+    told = [row[3] for row in option_table.rows(OPTIONS)]
+
+    assert told == [option.help for option in OPTIONS]
+    assert all(told)
 
 
-def test_option_name_of_the_switch_itself_is_bare() -> None:
-    assert option_table.option_name("gilcheck") == "--gilcheck"
-    assert option_table.ini_key("--gilcheck") == "gilcheck"
-
-
-def test_rows_keep_order_and_say_type_default_and_help() -> None:
-    options = (Row("inconclusive", ("fail", "skip"), "fail", "What then?"), Row("budget", float, None, "How long?"))
+def test_rows_say_what_a_switch_a_choice_and_a_value_take() -> None:
+    options = (
+        Option("isolate", "In a child?", is_flag=True, default=False),
+        Option("inconclusive", "What then?", default="fail", choices=("fail", "skip")),
+        Option("budget", "How long?", metavar="TIME"),
+    )
 
     assert option_table.rows(options) == [
+        ("--gilcheck-isolate\ngilcheck_isolate", "", "off", "In a child?"),
         ("--gilcheck-inconclusive\ngilcheck_inconclusive", "fail | skip", "fail", "What then?"),
-        ("--gilcheck-budget\ngilcheck_budget", "float", "", "How long?"),
+        ("--gilcheck-budget\ngilcheck_budget", "TIME", "", "How long?"),
     ]
