@@ -7,7 +7,7 @@ class UsageError(ValueError):
     """How was the tool misused? The message shows the value, what was expected and the remedy."""
 
 
-class Inconclusive(AssertionError):  # noqa: N818  (DESIGN.md fixes the public name)
+class Inconclusive(AssertionError):  # noqa: N818  (a word of the glossary, not only an error)
     """Which value was asked for that the evidence does not decide?
 
     Raised where a plain ``bool`` or comparison would have to guess. Under pytest the option

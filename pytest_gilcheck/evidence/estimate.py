@@ -22,7 +22,9 @@ class Estimate:
     why_not: str = ""
 
     def __post_init__(self) -> None:
-        if self.value is not None and not (self.low is not None and self.high is not None and self.low <= self.value <= self.high):
+        if self.value is not None and not (
+            self.low is not None and self.high is not None and self.low <= self.value <= self.high
+        ):
             message = f"an estimate needs low <= value <= high, got {self.low!r}, {self.value!r}, {self.high!r}"
             raise ValueError(message)
 

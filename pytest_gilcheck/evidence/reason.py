@@ -4,6 +4,46 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Each slug has an entry of the same name in docs/messages.md, where its remedy is told at length; a test compares
+# the two, and finds every `Reason("...")` in the package, and every slug in Rust, that is missing here.
+SLUGS: dict[str, str] = {
+    "borderline": "the bounds of the held share straddle a border after the last look",
+    "callee-raised": "the call raised an exception instead of returning",
+    "callee-skipped": "the call skipped its test",
+    "clock-coarse": "the clock's step or price is too large for so short a call",
+    "deadline": "the call did not return before its deadline",
+    "disturbed": "the system took the processor away during the calls, so their times are weaker evidence",
+    "duet-failed": "beside another thread the call raised; the verdict stands on single calls",
+    "duet-not-run": "the comparison of two threads with one would take longer than the budget",
+    "events-dropped": "the bounded log of hand-overs was full; totals are exact, the picture ends early",
+    "gevent": "the threading module is patched, so that its threads are not the system's",
+    "interrupted": "the check was stopped before its last look",
+    "ledger-forked-child": "no ledger: this process was forked while a check ran in its parent",
+    "ledger-memory-unreadable": "no ledger: the system forbids a process to read its own memory",
+    "ledger-missing-symbol": "no ledger: a function of the interpreter or of the C library is not exported",
+    "ledger-no-slot": "no ledger: the interpreter calls the C library through no dynamic relocation",
+    "ledger-not-verified": "no ledger: what was found in memory did not behave as a GIL must",
+    "ledger-page-locked": "no ledger: the page of the dynamic relocations cannot be made writable",
+    "ledger-platform": "no ledger: there is none for this system or processor",
+    "ledger-shape-not-found": "no ledger: nothing in the interpreter, or more than one thing, has the shape of a GIL",
+    "native-hooks": "a memory tracker or profiler is loaded that hooks native functions",
+    "no-gil": "this interpreter runs without a GIL, so nothing can be released",
+    "not-measured": "this figure was not asked for, or no instrument here can give it",
+    "one-cpu": "this process may use one processor only, so wall time cannot show overlap",
+    "own-threads-attach": "threads of the callee's own took the GIL, and what they held counts for the call",
+    "process-lost": "the child process that ran the call ended without an answer",
+    "profiler": "a profiler is called at every Python call",
+    "progress-only": "without a ledger, a rival thread's progress does not decide",
+    "python-callee": "the call runs Python code: it gives way on request, which is not parallelism",
+    "result-not-sent": "what the call returned cannot leave the child process",
+    "small-input": "the call is so short that it may be one that releases for larger inputs only",
+    "straddles": "the interval of the figure contains the number that it was compared with",
+    "too-short": "the call is too short beside the price of reading the clock",
+    "tracer": "a tracer (coverage, a debugger) is called at every line",
+    "witnesses-conflict": "two witnesses saw what cannot both be true",
+    "xdist-neighbours": "other workers of pytest-xdist use the same processors",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

@@ -1,0 +1,278 @@
+"""Every task of the project. `make test` is `nox`, `make demo` is `nox -s demo`; there is no other task list.
+
+The wheel is built once per state of its sources, by the first session that needs it, and shared by the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+# What fails fastest comes first; pytest's own count comes last, where a reader of the log looks for it.
+nox.options.sessions = ["lint", "imports", "rust", "typing", "docs", "live", "tests"]
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
+# The pinned packages of the corpus have wheels for this one.
+CORPUS_PYTHON = (3, 11)
+GALLERY_PROJECT = ROOT / "docs" / "gallery" / "first_check"
+WHEEL_SOURCES = (
+    "pyproject.toml",
+    "Cargo.toml",
+    "Cargo.lock",
+    "README.md",
+    "LICENSE*",
+    "rust/**/*",
+    "pytest_gilcheck/**/*",
+)
+MAKES_NO_WHEEL = {".so", ".pyc"}
+
+
+def group(*names: str) -> tuple[str, ...]:
+    """Which requirements do these dependency groups of pyproject.toml name?"""
+    return nox.project.dependency_groups(PYPROJECT, *names)
+
+
+def fingerprint() -> str:
+    """Has anything changed that goes into the wheel? Contents, not times: a checkout changes only the latter."""
+    digest = hashlib.sha256()
+    found = {path for pattern in WHEEL_SOURCES for path in ROOT.glob(pattern) if path.is_file()}
+    for path in sorted(found):
+        if path.suffix not in MAKES_NO_WHEEL:
+            digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def locked() -> list[str]:
+    """How is cargo told to keep to the committed versions?"""
+    return ["--locked"] if (ROOT / "Cargo.lock").exists() else []
+
+
+def wheel(session: nox.Session) -> Path:
+    """Where is the wheel of the present sources? Built here if no session has built it yet."""
+    shelf = ROOT / ".nox" / "wheels"
+    home = shelf / fingerprint()
+    if not list(home.glob("*.whl")):
+        # Old wheels are of no use once their sources have changed, and each is tens of megabytes.
+        shutil.rmtree(shelf, ignore_errors=True)
+        session.install(*PYPROJECT["build-system"]["requires"])
+        # nox's own interpreter, not the session's: PyO3 is compiled again whenever that path changes.
+        session.run("maturin", "build", "--release", *locked(), "--interpreter", sys.executable, "--out", str(home))
+    (built,) = home.glob("*.whl")
+    return built
+
+
+def install(session: nox.Session, *requirements: str) -> None:
+    """Install the wheel with these requirements.
+
+    The wheel is installed anew each time: its version number stays while its sources change.
+    """
+    built = wheel(session)
+    session.install(f"{built}[agree]", *requirements)
+    session.install("--force-reinstall", "--no-deps", str(built))
+
+
+def interpreters() -> dict[str, str]:
+    """Which supported CPythons does this machine have? From PATH, else pyenv; version -> path.
+
+    pyenv's shims are passed over: they exist for versions that they then refuse to run.
+    """
+    found = {}
+    pyenv = shutil.which("pyenv")
+    root = subprocess.run([pyenv, "root"], capture_output=True, text=True, check=True).stdout.strip() if pyenv else ""
+    for version in SUPPORTED:
+        name = f"python{version}"
+        on_path = shutil.which(name)
+        if on_path and Path(on_path).parent.name != "shims":
+            found[version] = on_path
+        elif root:
+            homes = [
+                home
+                for home in Path(root, "versions").glob(f"{version}.*")
+                if re.fullmatch(r"[\d.]+", home.name) and (home / "bin" / name).exists()
+            ]
+            if homes:
+                newest = max(homes, key=lambda home: [int(part) for part in home.name.split(".")])
+                found[version] = str(newest / "bin" / name)
+    return found
+
+
+def run_tests(session: nox.Session, *folders: str) -> None:
+    """Run these folders of the suite against the installed wheel, or what the command line names after ``--``."""
+    install(session, *group("test"))
+    # The `pytest` command, not `python -m pytest`: the latter puts the source tree, which has no native module, first.
+    session.run("pytest", *(session.posargs or existing(session, *folders)))
+
+
+def existing(session: nox.Session, *folders: str) -> list[str]:
+    """Which of these folders exist?"""
+    there = [folder for folder in folders if (ROOT / folder).is_dir()]
+    if not there:
+        session.error(f"none of {', '.join(folders)} exists: nothing would be tested")
+    return there
+
+
+DETERMINISTIC = ("tests/unit", "tests/plugin", "tests/golden", "tests/captures")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Build and install the plugin and a small C extension, and check the latter with `pytest --gilcheck`."""
+    install(session)
+    session.install("--force-reinstall", "--no-deps", str(GALLERY_PROJECT))
+    session.chdir(GALLERY_PROJECT)
+    session.run("pytest", "--gilcheck", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything that does not depend on the machine's mood: unit, plugin, golden, captures."""
+    run_tests(session, *DETERMINISTIC)
+
+
+@nox.session
+@nox.parametrize("python", [nox.param(path, id=version) for version, path in interpreters().items()])
+def tests_all(session: nox.Session) -> None:
+    """The deterministic and the live tests on every supported Python that this machine has."""
+    run_tests(session, *DETERMINISTIC, "tests/live")
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Real time, one test at a time, on specimens only; under load a test may be inconclusive, never wrong."""
+    run_tests(session, "tests/live")
+
+
+@nox.session
+def rust(session: nox.Session) -> None:
+    """Rust: tests of what needs no Python, format, clippy."""
+    env = {"PYO3_PYTHON": sys.executable}
+    session.run("cargo", "test", *locked(), "--workspace", "--exclude", "gilcheck-ext", external=True, env=env)
+    for component, command in {
+        "fmt": ["fmt", "--all", "--check"],
+        "clippy": ["clippy", *locked(), "--workspace", "--all-targets", "--", "-D", "warnings"],
+    }.items():
+        # Minimal toolchains come without these two. A newcomer's tests should still run; CI must not pass unchecked.
+        # Asked by running it: rustup puts a `cargo-clippy` on PATH whether or not the component is there.
+        present = subprocess.run(["cargo", component, "--version"], capture_output=True, check=False).returncode == 0
+        if present or os.environ.get("CI"):
+            session.run("cargo", *command, external=True, env=env)
+        else:
+            session.warn(f"cargo {component} is not installed: NOT CHECKED; `rustup component add rustfmt clippy`")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """mypy strict on the package, and the native module's stub against the binary."""
+    install(session, *group("typing"))
+    session.run("mypy", *session.posargs)
+    # Away from the source tree, whose package has no binary and would be imported first.
+    config = str(ROOT / "pyproject.toml")
+    session.chdir(session.create_tmp())
+    session.run("python", "-m", "mypy.stubtest", "pytest_gilcheck._native", "--mypy-config-file", config)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff, check and format; `nox -s lint -- --fix` mends what can be mended."""
+    session.install(*group("lint"))
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []))
+    session.run("ruff", "format", *([] if fix else ["--check"]))
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Who may import whom?
+
+    The linter sees no binaries, so it gets a copy in which the stub stands for the native module.
+    """
+    session.install(*group("imports"))
+    copy = Path(session.create_tmp()).resolve() / "imports"
+    package = copy / "pytest_gilcheck"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(ROOT / "pytest_gilcheck", package, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    stub = package / "_native.pyi"
+    if not stub.exists():
+        session.error("pytest_gilcheck/_native.pyi is missing: the contract on the native module would protect nothing")
+    stub.rename(stub.with_suffix(".py"))
+    session.chdir(copy)
+    session.run("lint-imports", "--config", str(ROOT / ".importlinter"), env={"PYTHONPATH": str(copy)})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Documentation as HTML, warnings being errors, and its examples run."""
+    install(session, *group("docs"))
+    for builder in ("html", "doctest"):
+        session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", "-b", builder, "docs", f"docs/_build/{builder}")
+
+
+@nox.session
+def linkcheck(session: nox.Session) -> None:
+    """Do the documentation's links lead anywhere? Needs the network, so it is no part of `make test`."""
+    install(session, *group("docs"))
+    session.run("sphinx-build", "-b", "linkcheck", "docs", "docs/_build/linkcheck")
+
+
+@nox.session
+def quick(session: nox.Session) -> None:
+    """Lint, types and unit tests: under a minute once the wheel stands."""
+    install(session, *group("lint", "typing", "test"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    session.run("pytest", "-q", *(session.posargs or ["tests/unit"]))
+
+
+def run_bench(session: nox.Session, name: str, *steps: list[str]) -> None:
+    """Run benches/<name>; what follows ``--`` goes to it in place of the usual steps.
+
+    Installed in place: a benchmark starts workers of its own from the source tree, which then needs its binary.
+    """
+    session.install(*PYPROJECT["build-system"]["requires"], *group("bench"))
+    requirements = ROOT / "benches" / name / "requirements.txt"
+    if requirements.exists():
+        subjects = [line.split("#")[0].strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
+        for batch in [["-r", str(requirements)]] if sys.version_info[:2] == CORPUS_PYTHON else filter(None, subjects):
+            # On other Pythons some of the pinned packages have no wheel: their cases are left out, and said to be.
+            session.install(*([batch] if isinstance(batch, str) else batch), success_codes=[0, 1])
+    session.run("maturin", "develop", "--release", *locked(), "--extras", "agree")
+    for step in [session.posargs] if session.posargs else (steps or [[]]):
+        session.run("python", "-m", f"benches.{name}", *step)
+
+
+@nox.session
+def bench_ledger(session: nox.Session) -> None:
+    """Are verdicts right, how sharp, at what price? Public corpus and specimens, idle and loaded. Hours, resumable."""
+    run_bench(session, "ledger", ["run"], ["price"], ["unused"], ["report"])
+
+
+@nox.session
+def bench_overlap(session: nox.Session) -> None:
+    """How often is overlap seen where there is none, and missed where there is some?"""
+    run_bench(session, "overlap")
+
+
+@nox.session
+def bench_counter(session: nox.Session) -> None:
+    """How fast is the reference counter beside the usual ways of counting a word?"""
+    run_bench(session, "counter")
+
+
+@nox.session
+def bench_gate(session: nox.Session) -> None:
+    """Does the gate fail each regression and pass each unchanged project?"""
+    run_bench(session, "gate")
