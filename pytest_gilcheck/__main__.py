@@ -105,7 +105,7 @@ def _measure(options: argparse.Namespace) -> int:
     statement = Statement("\n".join(options.statement), "\n".join(options.setup) or "pass")
     kept: list[tuple[Observation, Verdict]] = []
     path = Path(options.json) if options.json and options.json != "-" else None
-    rescue = Rescue(path, lambda: document.to_json(kept, tool=_tool(), interrupted="deadline").encode())
+    rescue = Rescue(path, lambda: document.to_json(kept, interrupted="deadline").encode())
     checker = Checker(settings, on_check=lambda *record: kept.append(record), rescue=rescue)
     sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
     try:
@@ -124,18 +124,12 @@ def _measure(options: argparse.Namespace) -> int:
     return _deliver(kept, options.json, quiet=options.quiet)
 
 
-def _tool() -> str:
-    from pytest_gilcheck import _native  # noqa: PLC0415  (a run that only shows does not need it)
-
-    return f"pytest-gilcheck {_native.__version__}"
-
-
 def _deliver(kept: list[tuple[Observation, Verdict]], json_path: str | None, *, quiet: bool) -> int:
     from pytest_gilcheck.report import document, text  # noqa: PLC0415  (the command starts fast for --help)
 
     written = True
     if json_path:
-        made = document.to_json(kept, tool=_tool())
+        made = document.to_json(kept)
         if json_path == "-":
             sys.stdout.write(made + "\n")
         else:

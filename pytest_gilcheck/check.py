@@ -14,6 +14,7 @@ from pytest_gilcheck.judge import is_decided, judge
 from pytest_gilcheck.observe import (
     Block,
     call_span,
+    clock_quality,
     exact_ledger,
     knocks_beside,
     learn_giveway,
@@ -111,7 +112,7 @@ class Checker:
         if not isinstance(name, str) or not name:
             message = f"span: expected a name, got {name!r}; write `with gilcheck.span('load') as span:`"
             raise UsageError(message)
-        bench = survey()
+        bench = survey(clock_quality())
         span = Span(name)
         with exact_ledger() as instrument:
             block = Block() if instrument.grade == "exact" else None
@@ -238,7 +239,7 @@ def learn_giveway_once() -> bool:
 
 def measure(call: Call, settings: Settings, name: str, rescue: Rescue) -> tuple[Observation, Any]:
     """Everything that is seen of one call, and what its first measured call returned."""
-    bench = survey()
+    bench = survey(clock_quality())
     measurement = _Measurement(call, settings, name, bench, rescue)
     with exact_ledger() as instrument, Crew(2) as crew:
         pilot_run = crew.solo(measurement.solo.job(1), measurement.deadline)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_gilcheck.declare import options
-from pytest_gilcheck.declare.fixtures import MAKER, DisabledChecker, gilcheck, gilcheck_session
+from pytest_gilcheck.declare.fixtures import MAKER, gilcheck, gilcheck_session
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Observation, Verdict
     from pytest_gilcheck.report.session import Session
+    from pytest_gilcheck.unmeasured import UnmeasuredChecker
 
 __all__ = ["gilcheck", "gilcheck_session"]
 
@@ -80,9 +81,11 @@ def _base(config: pytest.Config) -> Settings:
     return config.stash[_SETTINGS]
 
 
-def _checker(config: pytest.Config, item: pytest.Item | None, settings: Settings | None = None) -> Checker | DisabledChecker:
+def _checker(config: pytest.Config, item: pytest.Item | None, settings: Settings | None = None) -> Checker | UnmeasuredChecker:
     if config.stash[_GIVEN]["disable"]:
-        return DisabledChecker()
+        from pytest_gilcheck.unmeasured import UnmeasuredChecker  # noqa: PLC0415
+
+        return UnmeasuredChecker()
     from pytest_gilcheck.check import Checker, Rescue  # noqa: PLC0415
 
     session = _session(config)
@@ -100,10 +103,9 @@ def _noted(config: pytest.Config, item: pytest.Item | None, observation: Observa
 
 
 def _document(session: Session, *, interrupted: str | None = None) -> str:
-    from pytest_gilcheck import _native  # noqa: PLC0415
     from pytest_gilcheck.report import document  # noqa: PLC0415
 
-    return document.to_json(session.checks, tool=f"pytest-gilcheck {_native.__version__}", interrupted=interrupted)
+    return document.to_json(session.checks, interrupted=interrupted)
 
 
 def _rescue_path(config: pytest.Config) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How is it measured? `looks` are the numbers of single calls, cumulative, after which the judge is asked
-    whether they decide (fixed beforehand, so that stopping early does not spoil the bounds). `budget_ns`
+    whether they decide (fixed beforehand, so that stopping early does not spoil the bounds; a block runs once, with no budget). `budget_ns`
     bounds the time spent on wall-clock rounds and `solo_budget_ns` that on single calls. `n_threads` compete.
     `knock_gap_ns` is the native waiter's pause between two requests, `n_knock_calls` the calls made beside it.
     """

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_gilcheck.evidence.figures import duration, percent
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.uncertainty import median
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Estimate, Observation
-
-
-def percent(share: float) -> str:
-    """A share as a percentage that never flatters: 0 % and 100 % only if exact."""
-    if share in (0.0, 1.0):
-        return f"{share:.0%}"
-    return f"{min(99.9, max(0.1, share * 100)):.1f}%"
-
-
-def duration(ns: float) -> str:
-    """A duration for people, three figures."""
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns:.3g} ns"
 
 
 def diagnose(observation: Observation, gil: str, share: Estimate) -> str:

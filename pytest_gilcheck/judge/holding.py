@@ -68,18 +68,19 @@ def _extremes(held_ns: int, free_ns: int, delay_ns: int) -> tuple[float, float]:
     return shares[0], shares[1]
 
 
-def held_share(calls: Sequence[CallSpan], clock_price_ns: int) -> Estimate:
+def held_share(calls: Sequence[CallSpan], clock_price_ns: int, *, as_it_ran: bool = False) -> Estimate:
     """Typical held share over single calls: the median, and bounds that hold whatever the noise.
 
     The calmer calls alone, if there are enough. One call: its own bounds, widened by what a single call may be off.
-    Several: the interval of the median over their lower and upper bounds.
+    Several: the interval of the median over their lower and upper bounds. With `as_it_ran` the one call that there is
+    stands for itself alone, and nothing is widened.
     """
     if not calls:
         return Estimate(quantity="held share", why_not="no call was recorded")
     shares = _calmest([share_of(call, clock_price_ns) for call in calls])
     value = median([share.value for share in shares])
     if len(calls) == 1:
-        factor = 1.0 if _never_let_go(calls) else rules.SINGLE_CALL_FACTOR
+        factor = 1.0 if as_it_ran or _never_let_go(calls) else rules.SINGLE_CALL_FACTOR
         low, high = _stretched(shares[0].low, 1 / factor), _stretched(shares[0].high, factor)
     else:
         first, last = median_ranks(len(shares), rules.MEDIAN_ALPHA)

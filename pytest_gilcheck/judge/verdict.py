@@ -74,7 +74,7 @@ def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
             return "not_applicable", Estimate(quantity="held share", why_not=instrument.unavailable.detail), notes
         return _from_progress(observation, notes)
     price_ns = observation.bench.clock_price_ns
-    share = held_share(observation.calls, price_ns)
+    share = held_share(observation.calls, price_ns, as_it_ran=observation.plan.solo_budget_ns == 0)
     found = word(share)
     span_ns = _typical(observation.calls, "span_ns")
     if span_ns is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 MAX_EVENTS = 50_000
 
 _n_open = 0
+
+
+@functools.lru_cache(maxsize=1)
+def clock_quality() -> tuple[int, int]:
+    """What does one reading of the clock cost, and how finely does it step? Nanoseconds; measured once a process."""
+    return _native.clock_quality()
 
 
 def _switch_interval_us() -> int:

@@ -6,13 +6,10 @@ import os
 import platform
 import sys
 import sysconfig
+from importlib.metadata import version
 from pathlib import Path
 
-from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import Bench
-
-_clock_quality: tuple[int, int] | None = None
-
 
 def n_cpus() -> int:
     """How many processors may this process use?"""
@@ -91,12 +88,9 @@ def neighbours() -> tuple[str, ...]:
     return tuple(found)
 
 
-def survey() -> Bench:
-    """Where is it measured? The clock measures itself, once a process."""
-    global _clock_quality  # noqa: PLW0603  (a property of the process)
-    if _clock_quality is None:
-        _clock_quality = _native.clock_quality()
-    price_ns, resolution_ns = _clock_quality
+def survey(clock_quality: tuple[int, int]) -> Bench:
+    """Where is it measured? `clock_quality` is what the instrument found of its clock: price and resolution, in ns."""
+    price_ns, resolution_ns = clock_quality
     try:
         load = os.getloadavg()[0]
     except (AttributeError, OSError):
@@ -116,6 +110,6 @@ def survey() -> Bench:
         switch_interval_ns=round(sys.getswitchinterval() * 1e9),
         clock_price_ns=price_ns,
         clock_resolution_ns=resolution_ns,
-        gilcheck=_native.__version__,
+        gilcheck=version("pytest-gilcheck"),
         neighbours=neighbours(),
     )

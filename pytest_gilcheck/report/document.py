@@ -7,6 +7,7 @@ import os
 import tempfile
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,13 +99,13 @@ def _saved(observation: Observation) -> dict[str, Any]:
     return made
 
 
-def to_json(checks: Sequence[tuple[Observation, Verdict]], *, tool: str, interrupted: str | None = None) -> str:
+def to_json(checks: Sequence[tuple[Observation, Verdict]], *, interrupted: str | None = None) -> str:
     """The document of these checks, as JSON text."""
     converter = _converter()
     return json.dumps(
         {
             "schema_version": SCHEMA_VERSION,
-            "tool": tool,
+            "tool": f"pytest-gilcheck {version('pytest-gilcheck')}",
             "interrupted": interrupted,
             "checks": [
                 {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.judge.diagnosis import duration
+from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.report.text import count_text, drawn, share_text, story
 
 if TYPE_CHECKING:

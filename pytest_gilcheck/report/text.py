@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.judge.diagnosis import duration, percent
+from pytest_gilcheck.evidence.figures import duration, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
