@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_gilcheck import reference, specimens
     from pytest_gilcheck.check import check
-    from pytest_gilcheck.evidence import CheckFailed, DeadlineExceeded, Estimate, Inconclusive, NotApplicable, UsageError, Verdict
+    from pytest_gilcheck.evidence import (
+        CheckFailed,
+        DeadlineExceeded,
+        Estimate,
+        Inconclusive,
+        NotApplicable,
+        UsageError,
+        Verdict,
+    )
 
 __all__ = [
     "CheckFailed",

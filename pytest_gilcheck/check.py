@@ -109,7 +109,7 @@ class Checker:
         For properties, operators, context managers, and objects bound to this thread. There is no second measurement:
         the longest wait and the wall clock are not measured. Where the block raises there is no verdict.
         """
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not name:  # type: ignore[redundant-expr]  # what users pass is not checked by mypy
             message = f"span: expected a name, got {name!r}; write `with gilcheck.span('load') as span:`"
             raise UsageError(message)
         bench = survey(clock_quality())
@@ -310,9 +310,9 @@ def _measure_in_child(call: Call, settings: Settings, name: str, rescue: Rescue)
         )
         raise UsageError(message) from error
     answer = in_child(payload, deadline_seconds=settings.deadline / 1e9, what=name)
-    observation, result, error = pickle.loads(answer)  # noqa: S301  (made by our own child a moment ago)
-    if error is not None:
-        raise error
+    observation, result, failure = pickle.loads(answer)  # noqa: S301  (made by our own child a moment ago)
+    if failure is not None:
+        raise failure
     return observation, result
 
 
@@ -321,20 +321,21 @@ def serve_child(given: Path, made: Path) -> None:
     import cloudpickle  # noqa: PLC0415  (only needed here)
 
     call, settings, name = pickle.loads(given.read_bytes())  # noqa: S301  (written by our own parent)
-    observation = result = error = None
+    observation: Observation | None = None
+    result: Any = None
+    failure: BaseException | None = None
     try:
         observation, result = measure(call, settings, name, Rescue(status=STUCK_STATUS))
     except BaseException as raised:  # noqa: BLE001  (raised again in the parent)
-        error = raised
+        failure = raised
     try:
-        answer = cloudpickle.dumps((observation, result, error))
+        answer = cloudpickle.dumps((observation, result, failure))
     except Exception as unpicklable:  # noqa: BLE001  (said in place of what cannot be sent)
-        if error is not None:
-            error = RuntimeError(f"{type(error).__name__}: {error}")
+        sent = None if failure is None else RuntimeError(f"{type(failure).__name__}: {failure}")
         note = Reason("result-not-sent", f"what the call returned cannot leave the child process: {unpicklable}")
         if observation is not None:
             observation = replace(observation, notes=(*observation.notes, note))
-        answer = cloudpickle.dumps((observation, None, error))
+        answer = cloudpickle.dumps((observation, None, sent))
     made.write_bytes(answer)
 
 

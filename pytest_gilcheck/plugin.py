@@ -81,16 +81,20 @@ def _base(config: pytest.Config) -> Settings:
     return config.stash[_SETTINGS]
 
 
-def _checker(config: pytest.Config, item: pytest.Item | None, settings: Settings | None = None) -> Checker | UnmeasuredChecker:
+def _checker(config: pytest.Config, item: pytest.Item | None) -> Checker | UnmeasuredChecker:
     if config.stash[_GIVEN]["disable"]:
         from pytest_gilcheck.unmeasured import UnmeasuredChecker  # noqa: PLC0415
 
         return UnmeasuredChecker()
+    return _real_checker(config, item, _base(config))
+
+
+def _real_checker(config: pytest.Config, item: pytest.Item | None, settings: Settings) -> Checker:
     from pytest_gilcheck.check import Checker, Rescue  # noqa: PLC0415
 
     session = _session(config)
     rescue = Rescue(_rescue_path(config), lambda: _document(session, interrupted="deadline").encode(), stderr_fd=config.stash[_STDERR])
-    return Checker(settings or _base(config), on_check=partial(_noted, config, item), rescue=rescue)
+    return Checker(settings, on_check=partial(_noted, config, item), rescue=rescue)
 
 
 def _noted(config: pytest.Config, item: pytest.Item | None, observation: Observation, verdict: Verdict) -> None:
@@ -140,10 +144,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
         _session(config).n_not_run += 1
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}  # noqa: SLF001  (as pytest's own hook does)
-    checker = _checker(config, pyfuncitem, settings)
     from pytest_gilcheck.report.claims import require  # noqa: PLC0415
 
-    require(checker(pyfuncitem.obj, **arguments), settings.claim)
+    require(_real_checker(config, pyfuncitem, settings)(pyfuncitem.obj, **arguments), settings.claim)
     return True
 
 
@@ -189,6 +192,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             _session(config).warnings.append(f"--gilcheck-json={given['json']} was not written: {error}")
             if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    if given[""] and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        if _session(config).failure(asked=True) is not None:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    passed = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if given[""] and passed and _session(config).failure(asked=True) is not None:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -11,6 +11,8 @@ from pytest_gilcheck.run import Call, refuse_what_returns_at_once
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import Self
+
 
 class UnmeasuredChecker:
     """The checker under ``--gilcheck-disable``: refuses what the real one refuses, and calls once."""
@@ -39,7 +41,7 @@ class Unmeasured:
     def __init__(self, result: Any) -> None:
         self.result = result
 
-    def __enter__(self) -> Unmeasured:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:

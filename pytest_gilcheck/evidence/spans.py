@@ -29,12 +29,13 @@ class GilTimeline:
 class CallSpan:
     """Where did the time of one call go? Stamped natively; it ends before the result is disposed of.
 
-    ``end_ns - start_ns = held_ns + waiting_ns + released_ns + instrument_ns``. `cpu_ns` is processor time of the
-    call's thread. `delay_ns` is the time during which that thread was ready to run and not running (None:
-    the system does not tell); `held_delay_ns` and `free_delay_ns` are the parts of it that fell while the thread
-    held the GIL, and while it was released (None: not told apart; the rest fell on waiting and on the instrument). `instrument_ns` was spent by the instrument itself and belongs to no state.
+    ``end_ns - start_ns = held_ns + waiting_ns + released_ns + instrument_ns``. `cpu_ns` is processor time of the call's
+    thread, `process_cpu_ns` that of all threads. `delay_ns` is the time during which the call's thread was ready to run
+    and not running (None: the system does not tell); `held_delay_ns` and `free_delay_ns` are the parts of it that fell
+    while it held the GIL, and while it had let go (None: not told apart; the rest fell on waiting and on the
+    instrument). `instrument_ns` was spent by the instrument itself and belongs to no state.
     `workers_held_ns` is how long threads that the callee itself brought held the GIL within the span, and
-    `waiting_on_workers_ns` the part of `waiting_ns` during which they did. `process_cpu_ns` counts all threads.
+    `waiting_on_workers_ns` the part of `waiting_ns` during which they did.
     """
 
     start_ns: int

@@ -20,7 +20,7 @@ def judge(observation: Observation) -> Verdict:
     """What is to be made of what was seen? The same observation gives the same verdict, always."""
     calls = observation.calls
     gil, share, reasons = _gil(observation)
-    verdict = Verdict(
+    return Verdict(
         name=observation.name,
         gil=gil,
         held_share=share,
@@ -42,7 +42,6 @@ def judge(observation: Observation) -> Verdict:
         bench=observation.bench,
         instrument=observation.instrument,
     )
-    return verdict
 
 
 _NO_WALL_CLOCK = "no wall-clock rounds were run"
@@ -67,38 +66,45 @@ def _handovers(observation: Observation) -> HandOvers:
 def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
     """The word, the share and the reasons."""
     notes = list(observation.notes)
-    instrument = observation.instrument
-    if instrument.unavailable is not None:
-        notes.append(instrument.unavailable)
-        if instrument.unavailable.slug == "no-gil":
-            return "not_applicable", Estimate(quantity="held share", why_not=instrument.unavailable.detail), notes
+    unavailable = observation.instrument.unavailable
+    if unavailable is not None:
+        notes.append(unavailable)
+        if unavailable.slug == "no-gil":
+            return "not_applicable", Estimate(quantity="held share", why_not=unavailable.detail), notes
         return _from_progress(observation, notes)
-    price_ns = observation.bench.clock_price_ns
-    share = held_share(observation.calls, price_ns, as_it_ran=observation.plan.solo_budget_ns == 0)
+    share = held_share(observation.calls, observation.bench.clock_price_ns, as_it_ran=observation.plan.solo_budget_ns == 0)
     found = word(share)
-    span_ns = _typical(observation.calls, "span_ns")
-    if span_ns is None:
-        return "inconclusive", share, [*notes, Reason("not-measured", "no call came back")]
-    shortest_ns = rules.SHORTEST_CALL_IN_CLOCK_PRICES * price_ns
-    if span_ns < shortest_ns:
-        detail = f"the call took {span_ns} ns; a share means something from {shortest_ns} ns on: give it more to do"
-        return "inconclusive", share, [*notes, Reason("too-short", detail)]
-    if found is None:
-        if is_disturbed(observation.calls, price_ns):
-            detail = f"every one of {len(observation.calls)} calls was descheduled for long: free a processor, or make more calls"
-            return "inconclusive", share, [*notes, Reason("disturbed", detail)]
-        detail = f"{share} lies on both sides of a border (0.05 released, 0.95 held) after {len(observation.calls)} calls"
-        return "inconclusive", share, [*notes, Reason("borderline", detail)]
-    conflict = _conflict(observation, share)
-    if conflict is not None:
-        return "inconclusive", share, [*notes, conflict]
+    doubt = _doubt(observation, share)
+    if doubt is not None or found is None:
+        return "inconclusive", share, [*notes, *([doubt] if doubt else [])]
     if any(call.n_workers for call in observation.calls):
         n = max(call.n_workers for call in observation.calls)
-        notes.append(Reason("own-threads-attach", f"{n} threads of the callee's own took the GIL; what they held counts as held by the call"))
+        detail = f"{n} threads of the callee's own took the GIL; what they held counts as held by the call"
+        notes.append(Reason("own-threads-attach", detail))
+    span_ns = _typical(observation.calls, "span_ns") or 0
     if found == "held" and span_ns < rules.SMALL_INPUT_NS:
         detail = f"{span_ns / 1000:.3g} µs only: some functions release from larger inputs on (hashlib from 2048 bytes)"
         notes.append(Reason("small-input", detail))
     return found, share, notes
+
+
+def _doubt(observation: Observation, share: Estimate) -> Reason | None:
+    """Why is the ledger's share no verdict? None: it is one."""
+    calls, price_ns = observation.calls, observation.bench.clock_price_ns
+    span_ns = _typical(calls, "span_ns")
+    if span_ns is None:
+        return Reason("not-measured", "no call came back")
+    shortest_ns = rules.SHORTEST_CALL_IN_CLOCK_PRICES * price_ns
+    if span_ns < shortest_ns:
+        detail = f"the call took {span_ns} ns; a share means something from {shortest_ns} ns on: give it more to do"
+        return Reason("too-short", detail)
+    if word(share) is not None:
+        return _conflict(observation, share)
+    if is_disturbed(calls, price_ns):
+        detail = f"every one of {len(calls)} calls was descheduled for long: free a processor, or make more calls"
+        return Reason("disturbed", detail)
+    detail = f"{share} lies on both sides of a border (0.05 released, 0.95 held) after {len(calls)} calls"
+    return Reason("borderline", detail)
 
 
 def _conflict(observation: Observation, share: Estimate) -> Reason | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pytest_gilcheck.evidence import Bench
 
+
 def n_cpus() -> int:
     """How many processors may this process use?"""
     try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pytest_gilcheck.run.call import Call, refuse_what_returns_at_once
-from pytest_gilcheck.run.crew import Crew, Deadline, ThreadFailed
+from pytest_gilcheck.run.crew import Crew, ThreadFailed
+from pytest_gilcheck.run.deadline import Deadline
 from pytest_gilcheck.run.duet import duet
 from pytest_gilcheck.run.rival import rival
 from pytest_gilcheck.run.solo import Solo, SoloRun

@@ -73,7 +73,7 @@ def refuse_what_returns_at_once(function: object) -> None:
             "Pass the function and its arguments apart: gilcheck(fn, arg), not gilcheck(fn(arg))."
         )
         raise UsageError(message)
-    inner = function
+    inner: Any = function
     while isinstance(inner, functools.partial):
         inner = inner.func
     if not inspect.isroutine(inner) and not inspect.isclass(inner):

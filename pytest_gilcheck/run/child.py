@@ -29,7 +29,7 @@ def in_child(payload: bytes, *, deadline_seconds: float, what: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="gilcheck-") as folder:
         given, made = Path(folder, "call"), Path(folder, "observation")
         given.write_bytes(payload)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)}
         child = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
             [sys.executable, "-m", "pytest_gilcheck", "--child", str(given), str(made)],
             env=environment,

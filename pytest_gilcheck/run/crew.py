@@ -7,10 +7,13 @@ import contextvars
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gilcheck.evidence import DeadlineExceeded
 from pytest_gilcheck.run.deadline import Deadline, armed
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -89,7 +92,7 @@ class Crew:
         self._workers = [_Worker(index) for index in range(n_threads)]
         self._lost = False
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.run.crew import Crew
-from pytest_gilcheck.run.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
