@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_gilcheck import reference, specimens
+    from pytest_gilcheck.agree import strategies
+    from pytest_gilcheck.agree.agreement import agrees
     from pytest_gilcheck.check import check
     from pytest_gilcheck.evidence import (
         CheckFailed,
@@ -25,30 +27,38 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Agreement",
     "CheckFailed",
     "DeadlineExceeded",
+    "Disagreement",
     "Estimate",
     "Inconclusive",
     "NotApplicable",
     "UsageError",
     "Verdict",
+    "agrees",
     "check",
     "reference",
     "specimens",
+    "strategies",
 ]
 
 #: Public name -> where it lives; an empty attribute means the module itself.
 _HOMES = {
+    "Agreement": ("evidence", "Agreement"),
     "CheckFailed": ("evidence", "CheckFailed"),
+    "Disagreement": ("evidence", "Disagreement"),
     "DeadlineExceeded": ("evidence", "DeadlineExceeded"),
     "Estimate": ("evidence", "Estimate"),
     "Inconclusive": ("evidence", "Inconclusive"),
     "NotApplicable": ("evidence", "NotApplicable"),
     "UsageError": ("evidence", "UsageError"),
     "Verdict": ("evidence", "Verdict"),
+    "agrees": ("agree.agreement", "agrees"),
     "check": ("check", "check"),
     "reference": ("reference", ""),
     "specimens": ("specimens", ""),
+    "strategies": ("agree.strategies", ""),
 }
 
 

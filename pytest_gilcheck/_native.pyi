@@ -71,7 +71,7 @@ class Watchdog:
     def __new__(
         cls,
         after_ns: int,
-        thread: int,
+        threads: list[int],
         *,
         signal: int,
         message_fd: int,
@@ -80,6 +80,7 @@ class Watchdog:
         save_data: bytes,
         status: int,
     ) -> Watchdog: ...
+    def put_off(self, after_ns: int) -> None: ...
     def disarm(self) -> None: ...
 
 class _Specimens(ModuleType):
@@ -90,5 +91,6 @@ class _Specimens(ModuleType):
     def sleeps(self, ns: int) -> None: ...
     def spawns(self, n_threads: int, ns: int) -> None: ...
     def never_returns(self, holding: bool) -> None: ...
+    def races(self, n: int) -> int: ...
 
 specimens: _Specimens

@@ -90,11 +90,12 @@ def _checker(config: pytest.Config, item: pytest.Item | None) -> Checker | Unmea
 
 
 def _real_checker(config: pytest.Config, item: pytest.Item | None, settings: Settings) -> Checker:
-    from pytest_gilcheck.check import Checker, Rescue  # noqa: PLC0415
+    from pytest_gilcheck.agree.checker import FixtureChecker  # noqa: PLC0415
+    from pytest_gilcheck.check import Rescue  # noqa: PLC0415
 
     session = _session(config)
     rescue = Rescue(_rescue_path(config), lambda: _document(session, interrupted="deadline").encode(), stderr_fd=config.stash[_STDERR])
-    return Checker(settings, on_check=partial(_noted, config, item), rescue=rescue)
+    return FixtureChecker(settings, on_check=partial(_noted, config, item), rescue=rescue)
 
 
 def _noted(config: pytest.Config, item: pytest.Item | None, observation: Observation, verdict: Verdict) -> None:

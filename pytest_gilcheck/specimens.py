@@ -21,12 +21,14 @@ chatters = _native.specimens.chatters
 sleeps = _native.specimens.sleeps
 spawns = _native.specimens.spawns
 never_returns = _native.specimens.never_returns
+races = _native.specimens.races
 
 __all__ = [
     "chatters",
     "controls",
     "holds",
     "never_returns",
+    "races",
     "releases",
     "releases_then_holds",
     "sleeps",

@@ -7,6 +7,7 @@ every share ends in ``_share`` and lies in 0..1, every count begins with ``n_``.
 
 from __future__ import annotations
 
+from pytest_gilcheck.evidence.agreement import Agreement, Difference, Disagreement, OracleFailed
 from pytest_gilcheck.evidence.bench import Bench
 from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.errors import CheckFailed, DeadlineExceeded, Inconclusive, NotApplicable, UsageError
@@ -25,11 +26,14 @@ from pytest_gilcheck.evidence.spans import CallSpan, GilTimeline, HandOver
 from pytest_gilcheck.evidence.verdict import HandOvers, Verdict
 
 __all__ = [
+    "Agreement",
     "Bench",
     "CallSpan",
     "CheckFailed",
     "Claim",
     "DeadlineExceeded",
+    "Difference",
+    "Disagreement",
     "Duet",
     "Estimate",
     "GilTimeline",
@@ -40,6 +44,7 @@ __all__ = [
     "Knocks",
     "NotApplicable",
     "Observation",
+    "OracleFailed",
     "Outcome",
     "Plan",
     "Progress",

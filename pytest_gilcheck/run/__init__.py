@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_gilcheck.run.call import Call, refuse_what_returns_at_once
-from pytest_gilcheck.run.crew import Crew, ThreadFailed
+from pytest_gilcheck.run.crew import Crew, ThreadFailed, together
 from pytest_gilcheck.run.deadline import Deadline
 from pytest_gilcheck.run.duet import duet
 from pytest_gilcheck.run.rival import rival
@@ -19,4 +19,5 @@ __all__ = [
     "duet",
     "refuse_what_returns_at_once",
     "rival",
+    "together",
 ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import contextvars
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gilcheck.evidence import DeadlineExceeded
@@ -91,6 +92,7 @@ class Crew:
     def __init__(self, n_threads: int) -> None:
         self._workers = [_Worker(index) for index in range(n_threads)]
         self._lost = False
+        self._put_off: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +109,16 @@ class Crew:
         """Which threads are these, as `threading.get_ident` numbers them?"""
         return tuple(worker.ident for worker in self._workers)
 
+    @contextlib.contextmanager
+    def armed(self, deadline: Deadline) -> Iterator[None]:
+        """Keeps one watchdog for all runs within the block: arming one costs a thread and a signal handler."""
+        with armed(deadline, self.idents) as put_off:
+            self._put_off = put_off
+            try:
+                yield
+            finally:
+                self._put_off = None
+
     def run(self, jobs: Sequence[Callable[[], T]], deadline: Deadline) -> list[T | ThreadFailed]:
         """What did each job give? One job a thread, begun together; failures are kept, not raised.
 
@@ -118,7 +130,9 @@ class Crew:
             raise RuntimeError(message)
         chosen = self._workers[: len(jobs)]
         try:
-            with armed(deadline, self.idents[: len(jobs)]):
+            with contextlib.nullcontext() if self._put_off else self.armed(deadline):
+                if self._put_off:
+                    self._put_off()
                 for worker, job in zip(chosen, jobs, strict=True):
                     worker.begin(job)
                 self._await(chosen, deadline)

@@ -62,29 +62,25 @@ class Deadline:
 
 
 @contextlib.contextmanager
-def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[None]:
-    """The native watchdog, armed for the block for the calls in `threads` (idents)."""
-    fd = deadline.stderr_fd
+def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[Callable[[], None]]:
+    """The native watchdog, armed for the block for calls in `threads` (idents); what it gives puts the deadline off."""
     number = _free_signal()
+    after_ns = int(deadline.seconds * 1e9)
     if number:
-        faulthandler.register(number, file=fd, all_threads=True, chain=False)
-    dogs = [
-        _native.Watchdog(
-            int(deadline.seconds * 1e9),
-            thread,
-            signal=number,
-            message_fd=fd,
-            message=deadline.last_words(),
-            save_path=deadline.save_path,
-            save_data=deadline.so_far() if deadline.so_far and deadline.save_path else b"",
-            status=deadline.status,
-        )
-        for thread in threads
-    ]
+        faulthandler.register(number, file=deadline.stderr_fd, all_threads=True, chain=False)
+    watchdog = _native.Watchdog(
+        after_ns,
+        list(threads),
+        signal=number,
+        message_fd=deadline.stderr_fd,
+        message=deadline.last_words(),
+        save_path=deadline.save_path,
+        save_data=deadline.so_far() if deadline.so_far and deadline.save_path else b"",
+        status=deadline.status,
+    )
     try:
-        yield
+        yield lambda: watchdog.put_off(after_ns)
     finally:
-        for dog in dogs:
-            dog.disarm()
+        watchdog.disarm()
         if number:
             faulthandler.unregister(number)

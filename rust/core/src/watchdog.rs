@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::FromRawFd;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,20 @@ pub struct LastWill {
 /// An armed deadline; dropping it disarms it.
 #[derive(Debug)]
 pub struct Watchdog {
-    disarmed: Arc<(Mutex<bool>, Condvar)>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// By when somebody must have said that all is well; `None`: disarmed.
+    deadline: Mutex<Option<Instant>>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn deadline(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Watchdog {
@@ -42,34 +55,41 @@ impl Watchdog {
     pub fn arm(after: Duration, is_stuck: impl Fn() -> bool + Send + 'static, will: LastWill) -> std::io::Result<Self> {
         const LOOKS: u32 = 20;
         const BETWEEN: Duration = Duration::from_millis(50);
-        let disarmed = Arc::new((Mutex::new(false), Condvar::new()));
-        let shared = Arc::clone(&disarmed);
+        let shared = Arc::new(Shared { deadline: Mutex::new(Some(Instant::now() + after)), changed: Condvar::new() });
+        let watched = Arc::clone(&shared);
         thread::Builder::new().name("gilcheck-watchdog".into()).spawn(move || {
-            let deadline = Instant::now() + after;
             let mut n_stuck = 0;
-            let (lock, changed) = &*shared;
-            let mut done = lock.lock().unwrap_or_else(PoisonError::into_inner);
-            while !*done {
+            let mut guard = watched.deadline();
+            while let Some(deadline) = *guard {
                 let now = Instant::now();
                 let pause = if now < deadline { deadline - now } else { BETWEEN };
-                done = changed.wait_timeout(done, pause).unwrap_or_else(PoisonError::into_inner).0;
-                if *done || Instant::now() < deadline {
-                    continue;
+                guard = watched.changed.wait_timeout(guard, pause).unwrap_or_else(PoisonError::into_inner).0;
+                match *guard {
+                    // Put off, or not yet over: look again when it is.
+                    Some(deadline) if Instant::now() < deadline => n_stuck = 0,
+                    Some(_) => n_stuck = if is_stuck() { n_stuck + 1 } else { 0 },
+                    None => return,
                 }
-                n_stuck = if is_stuck() { n_stuck + 1 } else { 0 };
                 if n_stuck >= LOOKS {
                     execute(&will);
                 }
             }
         })?;
-        Ok(Self { disarmed })
+        Ok(Self { shared })
+    }
+
+    /// All is well so far: the deadline is `after` from now. Wakes nobody, so that it may be said often.
+    pub fn put_off(&self, after: Duration) {
+        let mut deadline = self.shared.deadline();
+        if deadline.is_some() {
+            *deadline = Some(Instant::now() + after);
+        }
     }
 
     /// Nobody needs to be woken any more.
     pub fn disarm(&self) {
-        let (lock, changed) = &*self.disarmed;
-        *lock.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        changed.notify_all();
+        *self.shared.deadline() = None;
+        self.shared.changed.notify_all();
     }
 }
 
@@ -112,6 +132,22 @@ mod tests {
 
         let watchdog = Watchdog::arm(Duration::from_secs(3600), || true, will).expect("a thread");
 
+        watchdog.disarm();
+    }
+
+    #[test]
+    fn a_deadline_that_is_put_off_has_not_passed() {
+        let will = LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, status: 99 };
+        let (asked, was_asked) = std::sync::mpsc::channel();
+        let is_stuck = move || {
+            let _ = asked.send(());
+            false
+        };
+
+        let watchdog = Watchdog::arm(Duration::from_millis(1), is_stuck, will).expect("a thread");
+
+        was_asked.recv().expect("asked once the deadline has passed");
+        watchdog.put_off(Duration::from_secs(3600));
         watchdog.disarm();
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! They work for so much *processor* time: a specimen that is descheduled works on afterwards, as real code does.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -58,6 +59,22 @@ fn spawns(py: Python<'_>, n_threads: usize, ns: u64) -> PyResult<()> {
     if failed == 0 { Ok(()) } else { Err(PyRuntimeError::new_err(format!("{failed} of {n_threads} threads panicked"))) }
 }
 
+/// Counts to `n` without the GIL in a place that all threads share: right alone, wrong under competition. `n` is cut to
+/// 1000; each step gives the processor away, so that competitors meet on one processor, too.
+#[pyfunction]
+fn races(py: Python<'_>, n: u64) -> u64 {
+    static SHARED: AtomicU64 = AtomicU64::new(0);
+    py.detach(|| {
+        SHARED.store(0, Relaxed);
+        for _ in 0..n.min(1000) {
+            let seen = SHARED.load(Relaxed);
+            thread::yield_now();
+            SHARED.store(seen + 1, Relaxed);
+        }
+        SHARED.load(Relaxed)
+    })
+}
+
 /// Never returns, with the GIL kept (`holding`) or released. For deadlines; it cannot be interrupted.
 #[pyfunction]
 fn never_returns(py: Python<'_>, holding: bool) {
@@ -77,6 +94,7 @@ pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     specimens.add_function(wrap_pyfunction!(chatters, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(sleeps, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(spawns, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(races, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(never_returns, &specimens)?)?;
     m.add_submodule(&specimens)
 }

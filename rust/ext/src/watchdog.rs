@@ -20,13 +20,13 @@ struct Watchdog {
 
 #[pymethods]
 impl Watchdog {
-    /// Arms a deadline `after_ns` from now for the call in thread `thread` (its ident).
+    /// Arms a deadline `after_ns` from now for calls in `threads` (their idents).
     #[new]
-    #[pyo3(signature = (after_ns, thread, *, signal, message_fd, message, save_path, save_data, status))]
+    #[pyo3(signature = (after_ns, threads, *, signal, message_fd, message, save_path, save_data, status))]
     #[allow(clippy::too_many_arguments)] // keywords of a Python constructor
     fn new(
         after_ns: u64,
-        thread: usize,
+        threads: Vec<usize>,
         signal: i32,
         message_fd: i32,
         message: String,
@@ -36,17 +36,22 @@ impl Watchdog {
     ) -> PyResult<Self> {
         let is_stuck = move || {
             let recorder = instrument().recorder();
-            match recorder.accounts().find(thread) {
-                Some(account) if recorder.is_recording() => {
-                    account.state() == State::Holding && clock::now_ns().saturating_sub(account.since_ns()) > LONG_HOLD_NS
-                }
+            if !recorder.is_recording() {
                 // Without a record: nobody who could disarm has had a turn for a second.
-                _ => true,
+                return true;
             }
+            threads.iter().filter_map(|thread| recorder.accounts().find(*thread)).any(|account| {
+                account.state() == State::Holding && clock::now_ns().saturating_sub(account.since_ns()) > LONG_HOLD_NS
+            })
         };
         let save = save_path.map(|path| (path, save_data));
         let will = LastWill { signal, message_fd, message, save, status };
         Ok(Self { core: Core::arm(Duration::from_nanos(after_ns), is_stuck, will)? })
+    }
+
+    /// All is well so far: the deadline is `after_ns` from now.
+    fn put_off(&self, after_ns: u64) {
+        self.core.put_off(Duration::from_nanos(after_ns));
     }
 
     /// The call came back, or somebody else deals with it.

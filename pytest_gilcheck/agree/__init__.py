@@ -1,0 +1,1 @@
+"""Are the answers still right? Agreement of results under competing threads; hypothesis strategies."""

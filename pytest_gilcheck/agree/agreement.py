@@ -1,0 +1,185 @@
+"""Agreement of answers under competing threads, on inputs that hypothesis thinks of."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, given
+from hypothesis.errors import Flaky
+
+from pytest_gilcheck.agree import strategies
+from pytest_gilcheck.agree.same import as_predicate
+from pytest_gilcheck.agree.trial import PATIENT_ROUNDS, Trial
+from pytest_gilcheck.declare import values
+from pytest_gilcheck.declare.settings import DEADLINE_NS
+from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, UsageError
+from pytest_gilcheck.run import Crew, Deadline, refuse_what_returns_at_once
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+#: How often a difference is tried again, to say how often it comes.
+N_REPLAYS = 20
+
+#: Of how many of the smallest examples that is tried.
+N_CANDIDATES = 4
+
+_Found = tuple[Difference, tuple[Any, ...]]
+
+DEFAULT_THREADS = 4
+
+#: Seconds. Fifty times as often as usual; ten times more often still made examples cost half as much again.
+EAGER_SWITCH_INTERVAL = 1e-4
+
+
+def agrees(
+    function: Callable[..., Any],
+    oracle: Callable[..., Any] | None = None,
+    inputs: SearchStrategy[tuple[Any, ...]] | tuple[Any, ...] | None = None,
+    *,
+    same: Callable[[Any, Any], Any] | None = None,
+    threads: int = DEFAULT_THREADS,
+    examples: int = 100,
+    deadline: float | str = DEADLINE_NS / 1e9,
+    blob: bytes | None = None,
+) -> Agreement:
+    """Are the answers still right when threads compete?
+
+    Each example is computed by `function` alone, by `oracle` (None: not compared), and by `threads` competing threads, all
+    on this one input and then on distinct ones. `inputs` is a hypothesis strategy of tuples of positional
+    arguments, of which `examples` are drawn (default: a text and a word to look for in it), or one such tuple, for
+    use under a ``@given`` of your own. `same` compares two results (default: `agree.same.equal`); it may
+    raise `AssertionError` instead of answering, as ``numpy.testing.assert_allclose`` does.
+
+    Raises `Disagreement` with the smallest example found, the thread, both answers, and how often it came in
+    replays; `UsageError` for arguments that do not fit; `OracleFailed` where the oracle raises; `DeadlineExceeded` where
+    a round of calls does not come back. Drawing follows hypothesis' own profile (repeatable in CI); `blob` repeats the
+    one drawing that a failure printed.
+
+    Not seen: an answer that is wrong only under a competition that did not arise in these rounds.
+    """
+    refuse_what_returns_at_once(function)
+    if oracle is not None:
+        refuse_what_returns_at_once(oracle)
+    n_threads = values.count(threads, "agrees: threads")
+    n_examples = values.count(examples, "agrees: examples", most=10_000_000)
+    if inputs is None:
+        inputs = strategies.texts_with_needle()
+    name = getattr(function, "__qualname__", None) or repr(function)
+    limit = Deadline(values.positive_duration_ns(deadline, "agrees: deadline") / 1e9, name)
+    with Crew(n_threads) as crew, crew.armed(limit), _eager_switching():
+        trial = Trial(function, oracle, as_predicate(same), crew, limit)
+        note = None
+        if isinstance(inputs, tuple):
+            difference = trial.difference(inputs)
+            found = [] if difference is None else [(difference, inputs)]
+        else:
+            found, note = _explored(trial, inputs, n_examples, blob)
+        if not found:
+            return Agreement(name, "agree", trial.n_examples, trial.n_calls, n_threads)
+        smallest = _smallest(trial, found)
+    raise Disagreement(_message(name, smallest, n_threads, note), smallest)
+
+
+@contextlib.contextmanager
+def _eager_switching() -> Iterator[None]:
+    """Lets the interpreter switch between threads as often as it can: races of Python code show sooner."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(EAGER_SWITCH_INTERVAL)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+class _Differs(Exception):  # noqa: N818  (a signal to hypothesis, never seen by a user)
+    """Tells hypothesis that this example is interesting."""
+
+
+def _explored(
+    trial: Trial, inputs: SearchStrategy[tuple[Any, ...]], n_examples: int, blob: bytes | None
+) -> tuple[list[_Found], str | None]:
+    """Every example that differed, with its arguments, and the blob that repeats the smallest drawing."""
+    found: list[_Found] = []
+
+    def example(args: tuple[Any, ...]) -> None:
+        difference = trial.difference(args, rounds=PATIENT_ROUNDS if found else 1)
+        if difference is not None:
+            found.append((difference, args))
+            raise _Differs
+
+    explore = hypothesis.settings(
+        hypothesis.settings.default,
+        max_examples=n_examples,
+        # Its data base knows tests by their source, and this one stands for every function: examples of one would be
+        # replayed for all. The blob repeats a drawing.
+        database=None,
+        deadline=None,  # threads make a call's time anybody's guess
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+        phases=[phase for phase in Phase if phase not in (Phase.explicit, Phase.explain)],
+    )(given(inputs)(example))
+    run = hypothesis.reproduce_failure(hypothesis.__version__, blob)(explore) if blob is not None else explore
+    note = None
+    try:
+        run()
+    except (_Differs, Flaky) as error:
+        # A race need not come when hypothesis looks again, which it then calls flaky: what was seen was seen.
+        note = _blob_in(error)
+        if not found:
+            raise
+    except TypeError as error:
+        if not hasattr(inputs, "example"):
+            message = f"agrees: inputs= takes a hypothesis strategy or a tuple of arguments, got {inputs!r}"
+            raise UsageError(message) from error
+        raise
+    return found, note
+
+
+def _blob_in(error: BaseException) -> str | None:
+    notes = "\n".join(getattr(error, "__notes__", ()))
+    match = re.search(r"reproduce_failure\('[^']*', (b'[^']*')\)", notes)
+    return match[1] if match else None
+
+
+def _smallest(trial: Trial, found: list[_Found]) -> Difference:
+    """The smallest example that differs again when it is replayed, with how often; the smallest of all if none does.
+
+    A race that came once on an example may never come there again: such an example helps nobody.
+    """
+    # Of equally long ones the later found: shrinking found it after the others.
+    candidates = {pair[0].inputs: pair for pair in reversed(found)}
+    ordered = sorted(candidates.values(), key=lambda pair: len(pair[0].inputs))[:N_CANDIDATES]
+    replayed = [_replayed(trial, args, difference) for difference, args in ordered]
+    return next((difference for difference in replayed if difference.n_differ), replayed[0])
+
+
+def _replayed(trial: Trial, args: tuple[Any, ...], found: Difference) -> Difference:
+    n_differ = sum(trial.difference(args) is not None for _ in range(N_REPLAYS))
+    return replace(found, n_differ=n_differ, n_replays=N_REPLAYS)
+
+
+_HEADLINES = {
+    "alone": "{name} alone contradicts the oracle",
+    "shared": "{name} gives another answer when {n} threads call it on the same input (thread {thread})",
+    "distinct": "{name} gives another answer when {n} threads call it on distinct inputs (thread {thread})",
+    "mutates": "{name} changes its own arguments, so that no two calls share an input; let it work on a copy",
+}
+
+
+def _message(name: str, found: Difference, n_threads: int, blob: str | None) -> str:
+    lines = [
+        _HEADLINES[found.kind].format(name=name, n=n_threads, thread=found.thread),
+        f"  input:    {found.inputs}",
+        f"  expected: {found.expected}",
+        f"  got:      {found.got}",
+        f"  came again in {found.n_differ} of {found.n_replays} replays",
+    ]
+    lines.append(f"  to repeat: agrees(..., inputs={found.inputs})" + (f" or blob={blob}" if blob else ""))
+    return "\n".join(lines)

@@ -1,0 +1,102 @@
+"""Texts on which code that reads words goes wrong: hypothesis strategies that hit on purpose, and shrink well.
+
+Plain random text hardly ever holds the word that is looked for, never a megabyte of it, and no `\\r\\n`. Here
+needles are drawn first and texts are built around them, out of few parts.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hypothesis import strategies as st
+
+#: What a word is made of: letters first (the first one is what examples shrink to), then what other tools take
+#: for the end of a word or of a line, then characters of two to four bytes, accents, and letters whose case is odd.
+LETTERS: Final = "abAkKiI"
+CLOSE_TO_SEPARATORS: Final = "\r\t\f\v\x1c\x85\u2028\u2029\xa0\u3000\0"
+BEYOND_ASCII: Final = "éÉßſΣσς\u0301\u0345\u212aİı漢\ufeff😀𐐀𐐨"
+NO_LETTERS: Final = "-*.,'1_"
+LONE_SURROGATES: Final = "\ud800\udcff\udfff"
+
+#: What may stand between two words: what this project's counter takes for a separator, and what it does not.
+SEPARATORS: Final = (" ", "\n", "\r\n", "  ", "   ", "\n\n", "\r\r\n", "\r", "\x85", "\u2028", "\t", " \n ", "")
+
+#: Sizes at which readers cut: vector registers, pages, and the blocks of common buffered readers.
+BORDERS: Final = (32, 64, 4096, 8192, 1 << 16, 1 << 18, 1 << 19, 1 << 20)
+
+#: How often a text is repeated. Most are small: a large one costs as much as thousands of those.
+_REPETITIONS: Final = (1,) * 16 + (2, 40, 1000, 50_000)
+
+DEFAULT_MAX_SIZE: Final = 2 << 20
+
+
+def _characters(*, surrogates: bool) -> st.SearchStrategy[str]:
+    kinds = [LETTERS[:2], LETTERS, NO_LETTERS, CLOSE_TO_SEPARATORS, BEYOND_ASCII]
+    if surrogates:
+        kinds.append(LONE_SURROGATES)
+    return st.one_of([st.sampled_from(kind) for kind in kinds])
+
+
+@st.composite
+def _overlapping(draw: st.DrawFn) -> str:
+    unit = draw(st.text(LETTERS[:2], min_size=1, max_size=3))
+    return unit * draw(st.integers(2, 9)) + unit[: draw(st.integers(0, len(unit) - 1))]
+
+
+def needles(*, surrogates: bool = False) -> st.SearchStrategy[str]:
+    """Which words are looked for? Words of one to many characters, never with a space or a line feed.
+
+    Among them: words that overlap themselves (``abab``), words with characters that others take for separators,
+    and words longer than a vector register. ``surrogates=True`` adds lone surrogates, which UTF-8 cannot hold.
+    Shrinks to ``"a"``.
+    """
+    return st.one_of(
+        st.text(LETTERS[:2], min_size=1, max_size=3),
+        st.text(_characters(surrogates=surrogates), min_size=1, max_size=12),
+        _overlapping(),
+        st.sampled_from(("zen", "better", "implementation", "a-word-that-is-longer-than-one-vector-register-can-hold")),
+    )
+
+
+@st.composite
+def _text_around(draw: st.DrawFn, needle: str, *, surrogates: bool, max_size: int) -> str:
+    near_misses = [needle, needle + needle, needle + "a", "a" + needle, needle[:-1], needle[1:], needle.swapcase(),
+                   f"*{needle}*", f"{needle},", f"{needle}\u0301", f"{needle}\r"]  # fmt: skip
+    words = st.one_of(st.just(needle), st.sampled_from(near_misses), needles(surrogates=surrogates))
+    pairs = draw(st.lists(st.tuples(words, st.one_of(st.just(" "), st.sampled_from(SEPARATORS))), max_size=12))
+    text = "".join(word + separator for word, separator in pairs)
+    if draw(st.booleans()):
+        text = text.rstrip(" \r\n")
+    if draw(st.integers(0, 9)) == 9:
+        border = draw(st.sampled_from([border for border in BORDERS if border <= max_size] or [0]))
+        text = _to_border(border - draw(st.integers(0, len(needle) + 2))) + text
+    repetitions = draw(st.sampled_from(_REPETITIONS))
+    return text * max(1, min(repetitions, max_size // max(1, len(text))))
+
+
+def _to_border(size: int) -> str:
+    return ("and so on " * (size // 10 + 1))[-size:] if size > 0 else ""
+
+
+def texts(*, surrogates: bool = False, max_size: int = DEFAULT_MAX_SIZE) -> st.SearchStrategy[str]:
+    """Which texts are read? Words between separators of every kind, from nothing to about `max_size` characters.
+
+    Empty lines, runs of spaces, ``\\r\\n``, lone ``\\r``, U+0085, U+2028, accents, letters of four bytes; large ones by
+    repetition, and ones whose last words lie across the borders at which readers cut. Shrinks to ``""``.
+    """
+    return needles(surrogates=surrogates).flatmap(
+        lambda needle: _text_around(needle, surrogates=surrogates, max_size=max_size)
+    )
+
+
+def texts_with_needle(
+    *, surrogates: bool = False, max_size: int = DEFAULT_MAX_SIZE
+) -> st.SearchStrategy[tuple[str, str]]:
+    """Which text is searched for which word? Pairs, ready to be the two arguments of a function.
+
+    The text is built around the needle: it holds it often, and often what is almost it (doubled, cut short, in
+    another case, with punctuation). Shrinks to ``("", "a")``, and to ``("a", "a")`` where it must hit.
+    """
+    return needles(surrogates=surrogates).flatmap(
+        lambda needle: st.tuples(_text_around(needle, surrogates=surrogates, max_size=max_size), st.just(needle))
+    )

@@ -1,0 +1,131 @@
+"""Agreement: what is caught, what is told apart, what is never accused."""
+
+from __future__ import annotations
+
+import math
+
+import hypothesis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_gilcheck import Disagreement, UsageError, agrees
+from pytest_gilcheck.agree.same import as_predicate, equal
+from pytest_gilcheck.evidence import OracleFailed
+
+ONE_INT = st.integers(0, 10_000).map(lambda n: (n,))
+
+
+def test_a_correct_function_agrees_and_the_record_says_how_much_was_compared() -> None:
+    agreement = agrees(lambda n: n + 1, lambda n: 1 + n, ONE_INT, threads=3, examples=10)
+
+    assert agreement.results == "agree"
+    assert agreement.n_examples >= 1
+    assert agreement.n_threads == 3
+    assert agreement.n_calls > agreement.n_examples
+
+
+def test_a_function_that_is_wrong_alone_shrinks_to_the_smallest_example() -> None:
+    with pytest.raises(Disagreement) as failed:
+        agrees(lambda n: n if n < 100 else 0, lambda n: n, ONE_INT)
+
+    difference = failed.value.difference
+    assert (difference.kind, difference.inputs) == ("alone", "(100,)")
+    assert (difference.expected, difference.got) == ("100", "0")
+    assert difference.n_differ == difference.n_replays > 0
+    assert "inputs=(100,)" in str(failed.value)
+
+
+def test_a_function_that_changes_its_arguments_is_told_apart_from_a_wrong_answer() -> None:
+    with pytest.raises(Disagreement, match="changes its own arguments") as failed:
+        agrees(lambda items: items.append(0), None, st.lists(st.integers()).map(lambda items: (items,)))
+
+    assert failed.value.difference.kind == "mutates"
+
+
+def test_an_oracle_that_raises_is_told_apart() -> None:
+    def broken_oracle(n: int) -> int:
+        message = f"cannot say for {n}"
+        raise LookupError(message)
+
+    with pytest.raises(OracleFailed, match="cannot say for") as failed:
+        agrees(lambda n: n, broken_oracle, ONE_INT)
+
+    assert isinstance(failed.value.__cause__, LookupError)
+
+
+def test_function_and_oracle_may_refuse_the_same_input() -> None:
+    def refuse(n: int) -> int:
+        message = f"refused {n}"
+        raise ValueError(message)
+
+    assert agrees(refuse, refuse, ONE_INT, examples=5).results == "agree"
+
+
+def test_a_function_that_raises_where_the_oracle_answers_differs() -> None:
+    def refuse(n: int) -> int:
+        message = f"refused {n}"
+        raise ValueError(message)
+
+    with pytest.raises(Disagreement) as failed:
+        agrees(refuse, lambda n: n, ONE_INT)
+
+    assert failed.value.difference.got.startswith("raised ValueError")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        (st.integers(), "tuples of positional arguments"),
+        (st.just((1, 2)), "does not take"),
+        ([1, 2], "a hypothesis strategy or a tuple"),
+    ],
+)
+def test_inputs_of_the_wrong_shape_are_refused(inputs: object, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        agrees(lambda n: n, None, inputs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"threads": 0}, {"examples": 0}, {"deadline": -1}, {"threads": "many"}])
+def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=next(iter(options))):
+        agrees(lambda n: n, None, ONE_INT, **options)  # type: ignore[arg-type]
+
+
+@hypothesis.settings(max_examples=5, deadline=None)
+@given(st.integers())
+def test_it_works_under_a_given_of_the_users_own(n: int) -> None:
+    assert agrees(lambda value: value * 2, lambda value: value + value, inputs=(n,), threads=2).results == "agree"
+
+
+def test_a_blob_repeats_the_drawing_that_a_failure_printed() -> None:
+    with pytest.raises(Disagreement) as first:
+        agrees(lambda n: n if n < 100 else 0, lambda n: n, ONE_INT)
+    blob = str(first.value).rpartition("blob=")[2]
+
+    with pytest.raises(Disagreement) as again:
+        agrees(lambda n: n if n < 100 else 0, lambda n: n, ONE_INT, blob=eval(blob))  # noqa: S307  (our own text)
+
+    assert again.value.difference.inputs == "(100,)"
+
+
+@given(st.recursive(st.floats() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.tuples(inner, inner)))
+def test_everything_equals_itself_even_nan(value: object) -> None:
+    import copy
+
+    assert equal(value, copy.deepcopy(value))
+
+
+@pytest.mark.parametrize(("first", "second"), [(math.nan, 0.0), ([1], [2]), ((1,), [1]), ({"a": 1}, {"a": 2}), (1, "1")])
+def test_what_differs_is_not_equal(first: object, second: object) -> None:
+    assert not equal(first, second)
+
+
+def test_a_comparison_may_raise_instead_of_answering() -> None:
+    def close(first: float, second: float) -> None:
+        assert abs(first - second) < 0.5
+
+    same = as_predicate(close)
+
+    assert same(1.0, 1.2)
+    assert not same(1.0, 2.0)
