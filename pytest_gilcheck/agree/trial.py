@@ -188,7 +188,7 @@ def _copied(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
 def _unchanged(same: Callable[[Any, Any], bool], before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
     """Did the call leave its arguments as they were? Objects that only equal themselves cannot tell."""
     for old, new in zip(before, after, strict=True):
-        compares_by_identity = type(new).__eq__ == object.__eq__
+        compares_by_identity = type(new).__eq__ is vars(object)["__eq__"]
         if not compares_by_identity and not same(old, new):
             return False
     return True

@@ -1,0 +1,1 @@
+"""What comparing under competition costs, and whether a race is always caught."""
