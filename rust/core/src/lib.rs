@@ -1,11 +1,13 @@
 //! The native core of pytest-gilcheck, free of any Python binding.
 //!
 //! - [`clock`]: nanoseconds, processor time, and what one reading costs.
+//! - [`counter`]: how often a word stands in a text; the reference for answers under competing threads.
 //! - [`ledger`]: which thread held the GIL when; pure bookkeeping, no interpreter memory.
 //! - [`interpreter`]: the one folder that reads the interpreter's memory and re-points its functions.
 //! - [`watchdog`]: the deadline that also works while the GIL is never given back.
 
 pub mod clock;
+pub mod counter;
 pub mod interpreter;
 pub mod ledger;
 pub mod watchdog;

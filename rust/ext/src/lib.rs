@@ -2,6 +2,7 @@
 
 mod knocker;
 mod ledger;
+mod reference;
 mod specimens;
 mod watchdog;
 
@@ -45,5 +46,6 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     ledger::register(m)?;
     knocker::register(m)?;
     specimens::register(m)?;
+    reference::register(m)?;
     watchdog::register(m)
 }

@@ -1,0 +1,236 @@
+//! What must hold of every routine, for any text: equal to the naive twin, additive, blind to how the text is cut.
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::lanes::{Lanes, Plain};
+use super::needle::Beginning;
+use super::{Needle, NeedleError, Rule, count, count_in_chunks, count_sequential, naive};
+
+/// Words that share beginnings, letters of one to four bytes, characters that fold to ASCII, bytes that are no
+/// character, and everything that other tools take for a line's or a word's end.
+const PARTS: [&[u8]; 40] = [
+    b"a",
+    b"b",
+    b"A",
+    b"k",
+    b"K",
+    b"i",
+    b"I",
+    b"ab",
+    b"aba",
+    b"zen",
+    b"Zen",
+    b"kind",
+    b"KIND",
+    b"better",
+    b"implementation",
+    b"an-even-longer-word-than-one-register-has-bytes",
+    b"don't",
+    b"1",
+    b"-",
+    b"--",
+    b"*",
+    b"\r",
+    b"\t",
+    b"\x0c",
+    b"\0",
+    "\u{85}".as_bytes(),
+    "\u{2028}".as_bytes(),
+    "\u{A0}".as_bytes(),
+    "\u{301}".as_bytes(),
+    "é".as_bytes(),
+    "É".as_bytes(),
+    "ß".as_bytes(),
+    "\u{212A}".as_bytes(),
+    "\u{130}".as_bytes(),
+    "漢".as_bytes(),
+    "😀".as_bytes(),
+    "𐐀".as_bytes(),
+    b"\xFF",
+    b"\xE2\x84",
+    b"\xED\xA0\x80",
+];
+
+fn word() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(select(&PARTS[..]), 1..4).prop_map(|parts| parts.concat())
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    select(&[Rule::Exact, Rule::Folded][..])
+}
+
+/// A text of words, and a needle that is often one of them. Separators are often missing or doubled.
+fn text_and_needle() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+    let separators: &[&[u8]] = &[
+        b" ", b" ", b" ", b"\n", b"\n", b"\r\n", b"  ", b"\n\n", b"\r\r\n", b"",
+    ];
+    let piece = (any::<Index>(), select(separators));
+    (
+        prop::collection::vec(word(), 1..6),
+        prop::collection::vec(piece, 0..120),
+        any::<Index>(),
+        prop::option::of(word()),
+    )
+        .prop_map(|(words, pieces, which, other)| {
+            let text = pieces
+                .iter()
+                .flat_map(|(index, separator)| [index.get(&words).as_slice(), separator].concat())
+                .collect();
+            (text, other.unwrap_or_else(|| which.get(&words).clone()))
+        })
+}
+
+/// Few bytes, many accidents: needles that overlap themselves, matches at every distance from every border.
+fn dense() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+    let byte = select(&b"aab \n\rA-"[..]);
+    let inside = select(&b"aab\rA-"[..]);
+    (
+        prop::collection::vec(byte, 0..300),
+        prop::collection::vec(inside, 1..8),
+    )
+}
+
+fn any_text() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+    prop_oneof![text_and_needle(), dense()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    /// Sequential, parallel and naive counts are one number.
+    #[test]
+    fn every_routine_equals_the_naive_twin((text, needle) in any_text(), rule in rule()) {
+        let expected = naive::count(&text, &needle, rule);
+        let prepared = Needle::new(&needle, rule).unwrap();
+
+        prop_assert_eq!(count_sequential(&text, &prepared), expected);
+        prop_assert_eq!(count(&text, &prepared), expected);
+    }
+
+    /// A text's count is the sum of its lines' counts.
+    #[test]
+    fn counts_add_up_over_lines((text, needle) in any_text(), rule in rule()) {
+        let prepared = Needle::new(&needle, rule).unwrap();
+        let by_line: usize = naive::lines(&text).map(|line| count_sequential(line, &prepared)).sum();
+
+        prop_assert_eq!(count_sequential(&text, &prepared), by_line);
+    }
+
+    /// Cut behind any separator, the pieces' counts add up.
+    #[test]
+    fn counts_add_up_behind_every_separator((text, needle) in any_text(), rule in rule(), at in any::<Index>()) {
+        let cuts: Vec<usize> = (0..text.len()).filter(|&at| matches!(text[at], b' ' | b'\n')).map(|at| at + 1).collect();
+        let cut = if cuts.is_empty() { 0 } else { *at.get(&cuts) };
+        let prepared = Needle::new(&needle, rule).unwrap();
+        let pieces = count_sequential(&text[..cut], &prepared) + count_sequential(&text[cut..], &prepared);
+
+        prop_assert_eq!(count_sequential(&text, &prepared), pieces);
+    }
+
+    /// What is known of a word from its first bytes is what all of it says; and what may be dropped may be dropped.
+    #[test]
+    fn a_beginning_never_says_what_the_whole_contradicts((text, needle) in any_text(), rule in rule(), at in any::<Index>()) {
+        let prepared = Needle::new(&needle, rule).unwrap();
+        let cut = at.index(text.len() + 1);
+        let whole = prepared.begins_word(&text, true);
+
+        prop_assert!(!matches!(whole, Beginning::Open(_)));
+        match prepared.begins_word(&text[..cut], false) {
+            Beginning::Open(skip) => prop_assert_eq!(prepared.begins_word(&text[skip..], true), whole),
+            known => prop_assert_eq!(known, whole),
+        }
+    }
+
+    /// Registers of every kind agree with plain bytes.
+    #[test]
+    fn every_kind_of_lanes_agrees(a in prop::array::uniform32(any::<u8>()), b in prop::array::uniform32(any::<u8>())) {
+        fn all<L: Lanes>(a: &[u8], b: &[u8]) -> Vec<u32> {
+            let (a, b) = (L::load(a), L::load(b));
+            let near = a.and(L::splat(3)).equal(b.and(L::splat(3)));
+            [
+                near, a.equal(b), a.is(b'a'), a.at_most(0x7F), a.or(b).at_most(0xEF), near.or(a.is(b' ')),
+                near.without(b.at_most(0x7F)), a.minus(b).at_most(25), a.smaller_of(b).equal(a),
+            ].map(Lanes::bits).to_vec()
+        }
+        let expected = all::<Plain<32>>(&a, &b);
+        let low: Vec<u32> = expected.iter().map(|bits| bits & 0xFFFF).collect();
+        prop_assert_eq!(all::<Plain<16>>(&a, &b), low.clone());
+        #[cfg(target_arch = "x86_64")]
+        {
+            prop_assert_eq!(all::<super::lanes::x86::Sse2>(&a, &b), low);
+            if std::arch::is_x86_feature_detected!("avx2") {
+                prop_assert_eq!(all::<super::lanes::x86::Avx2>(&a, &b), expected);
+            }
+        }
+    }
+}
+
+proptest! {
+    // Each case starts threads of its own.
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    /// Where chunks are cut, and by how many threads they are counted, changes nothing.
+    #[test]
+    fn chunks_and_threads_change_nothing((text, needle) in any_text(), rule in rule(), chunk in 1..80_usize, n_threads in 1..5_usize) {
+        let prepared = Needle::new(&needle, rule).unwrap();
+
+        prop_assert_eq!(count_in_chunks(&text, &prepared, chunk, n_threads), Some(naive::count(&text, &needle, rule)));
+    }
+}
+
+/// A text long enough for the shared pool, with words across the borders of its chunks.
+#[test]
+fn a_long_text_counted_by_the_pool_equals_the_naive_twin() {
+    let line = "better than Better, implementation\r\nbetter\n  \u{212A}ind *kind* über";
+    let text = line.repeat(3 * super::PARALLEL_FROM / line.len());
+    for rule in [Rule::Exact, Rule::Folded] {
+        for needle in [
+            "better",
+            "implementation",
+            "kind",
+            "über",
+            "überbetter",
+            "x",
+        ] {
+            let prepared = Needle::new(needle.as_bytes(), rule).unwrap();
+            assert_eq!(
+                count(text.as_bytes(), &prepared),
+                naive::count(text.as_bytes(), needle.as_bytes(), rule),
+                "{needle}"
+            );
+        }
+    }
+}
+
+/// A single word of a megabyte: no separator to cut at, and no reading of it anew for every chunk.
+#[test]
+fn a_word_longer_than_many_chunks_is_counted_once() {
+    let text = [b"x ", "-".repeat(1 << 20).as_bytes(), b"zen"].concat();
+    let folded = Needle::new(b"zen", Rule::Folded).unwrap();
+    assert_eq!(count_in_chunks(&text, &folded, 1000, 2), Some(1));
+
+    let exact = Needle::new(&text[2..], Rule::Exact).unwrap();
+    assert_eq!(count_in_chunks(&text, &exact, 1000, 2), Some(1));
+}
+
+/// Needles that could never be a word are refused, with the place.
+#[test]
+fn needles_that_no_word_could_be_are_refused() {
+    for rule in [Rule::Exact, Rule::Folded] {
+        assert_eq!(Needle::new(b"", rule).unwrap_err(), NeedleError::Empty);
+        assert_eq!(
+            Needle::new(b"a b", rule).unwrap_err(),
+            NeedleError::Space(1)
+        );
+        assert_eq!(
+            Needle::new(b"ab\n", rule).unwrap_err(),
+            NeedleError::LineEnd(2)
+        );
+        assert_eq!(
+            Needle::new(b"ab\n ", rule).unwrap_err().to_string(),
+            "has a line end at byte 2"
+        );
+        assert!(Needle::new(b"a\rb\t\0", rule).is_ok());
+    }
+}
