@@ -1,0 +1,132 @@
+"""Every way to count is the naive twin's way, on any text, however it is cut and whoever counts."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from pytest_gilcheck import _native, reference
+from pytest_gilcheck.agree.strategies import texts_with_needle
+from pytest_gilcheck.reference import naive
+
+PAIRS = texts_with_needle(surrogates=True, max_size=20_000)
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+NATIVE = [reference.count, reference.count_sequential, reference.count_holding_gil]
+
+
+@LAW
+@given(PAIRS, st.booleans())
+@example(("a\n", "a"), ignore_case=False)
+@example(("a\r\na\r", "a"), ignore_case=False)
+@example(("a\r\r\na\r", "a\r"), ignore_case=False)
+@example(("a\x85a\u2028a\x0ca", "a"), ignore_case=False)
+@example(("a\ud800 a", "a\ud800"), ignore_case=True)
+@example(("\ud83d\ude00 😀", "😀"), ignore_case=False)
+@example(("\u212aind İs", "kind"), ignore_case=True)
+def test_every_way_equals_the_naive_twin(pair: tuple[str, str], *, ignore_case: bool) -> None:
+    """Parallel, sequential, holding the GIL; `str`, `bytes`, a writable buffer."""
+    text, needle = pair
+    expected = reference.count_python(text, needle, ignore_case=ignore_case)
+    as_bytes, word = text.encode("utf-8", "surrogatepass"), needle.encode("utf-8", "surrogatepass")
+
+    for count in NATIVE:
+        assert count(text, needle, ignore_case=ignore_case) == expected
+        assert count(as_bytes, word, ignore_case=ignore_case) == expected
+        assert count(bytearray(as_bytes), word, ignore_case=ignore_case) == expected
+    assert reference.count_python(as_bytes, word, ignore_case=ignore_case) == expected
+
+
+@LAW
+@given(st.binary(max_size=200), st.binary(min_size=1, max_size=4), st.booleans())
+def test_any_bytes_are_a_text(text: bytes, needle: bytes, *, ignore_case: bool) -> None:
+    """Bytes that are no UTF-8 have an answer too, and it is the naive twin's."""
+    needle = needle.replace(b" ", b"_").replace(b"\n", b"_")
+    for whole in (text, text + b" " + needle + b"\n" + text):
+        expected = reference.count_python(whole, needle, ignore_case=ignore_case)
+        assert reference.count(whole, needle, ignore_case=ignore_case) == expected
+
+
+@LAW
+@given(PAIRS, st.booleans())
+def test_a_file_counts_as_its_contents(pair: tuple[str, str], *, ignore_case: bool) -> None:
+    """Written out and counted from there."""
+    text, needle = pair
+    path = Path(_scratch.name)
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+
+    expected = reference.count(text, needle, ignore_case=ignore_case)
+    as_bytes = needle.encode("utf-8", "surrogatepass")
+    assert reference.count_file(path, needle, ignore_case=ignore_case) == expected
+    assert reference.count_file(path, as_bytes, ignore_case=ignore_case) == expected
+
+
+@LAW
+@given(PAIRS, st.booleans())
+def test_counts_add_up_over_lines(pair: tuple[str, str], *, ignore_case: bool) -> None:
+    """A text's count is the sum of its lines' counts."""
+    text, needle = pair
+    by_line = sum(reference.count(line, needle, ignore_case=ignore_case) for line in naive.lines(text))
+
+    assert reference.count(text, needle, ignore_case=ignore_case) == by_line
+
+
+@settings(LAW, max_examples=50)
+@given(PAIRS, st.booleans(), st.integers(1, 100), st.integers(1, 4))
+def test_chunks_and_threads_change_nothing(
+    pair: tuple[str, str], *, ignore_case: bool, chunk_bytes: int, n_threads: int
+) -> None:
+    """Wherever chunks are cut, and however many threads count them."""
+    text, needle = pair
+    in_chunks = _native.reference_count_in_chunks(text, needle, chunk_bytes, n_threads, ignore_case)
+
+    assert in_chunks == reference.count_sequential(text, needle, ignore_case=ignore_case)
+
+
+@settings(LAW, max_examples=15)
+@given(texts_with_needle())
+def test_texts_of_megabytes_count_alike(pair: tuple[str, str]) -> None:
+    """Sizes at which several threads count."""
+    text, needle = pair
+    copies = _native.REFERENCE_PARALLEL_FROM // (len(text) + 1) + 2
+    long = (text + "\n") * copies
+
+    assert reference.count(long, needle) == copies * reference.count(text + "\n", needle)
+
+
+def test_letters_are_those_of_the_interpreter_where_it_knows_them() -> None:
+    """The counter's table against Python's own: every letter of Python's is one, and what it takes besides is known.
+
+    Vowel signs, letter-like numbers and circled letters are alphabetic without being letters to Python;
+    characters newer than this Python are unassigned to it.
+    """
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        if character.isalpha():
+            assert naive.is_letter(character), hex(code)
+        elif naive.is_letter(character):
+            assert unicodedata.category(character) in {"Nl", "Mn", "Mc", "So", "Cn"}, hex(code)
+
+
+def test_folding_is_that_of_the_interpreter_where_it_knows_the_character() -> None:
+    """The counter's table against Python's own lower case."""
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        folded = naive.fold(character)
+        known = {unicodedata.category(character), unicodedata.category(folded)}
+        if "Cn" not in known:
+            assert folded == character.lower()[0], hex(code)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _scratch_file(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One file for all examples: function-scoped paths and `@given` do not go together."""
+    _scratch.name = str(tmp_path_factory.mktemp("counter") / "text")
+
+
+class _scratch:  # noqa: N801
+    name = ""
