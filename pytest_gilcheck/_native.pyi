@@ -3,6 +3,8 @@ from os import PathLike
 from types import ModuleType
 from typing import Any, final
 
+from typing_extensions import Buffer
+
 __version__: str
 
 class LedgerUnavailable(Exception): ...  # noqa: N818  (says what is the matter)
@@ -19,6 +21,7 @@ def learn_giveway(switch_interval_ns: int) -> bool: ...
 def call(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None, fine: bool, max_events: int
 ) -> tuple[Any, Span]: ...
+
 @final
 class Span:
     @property
@@ -94,3 +97,21 @@ class _Specimens(ModuleType):
     def races(self, n: int) -> int: ...
 
 specimens: _Specimens
+
+REFERENCE_UNICODE_VERSION: tuple[int, int, int]
+REFERENCE_PARALLEL_FROM: int
+
+def reference_count(text: str | Buffer, needle: str | bytes, *, ignore_case: bool = False) -> int: ...
+def reference_count_sequential(text: str | Buffer, needle: str | bytes, *, ignore_case: bool = False) -> int: ...
+def reference_count_holding_gil(text: str | Buffer, needle: str | bytes, *, ignore_case: bool = False) -> int: ...
+def reference_count_file(
+    path: str | bytes | PathLike[str] | PathLike[bytes],
+    needle: str | bytes,
+    *,
+    ignore_case: bool = False,
+) -> int: ...
+def reference_count_in_chunks(
+    text: str | bytes, needle: str | bytes, chunk_bytes: int, n_threads: int, ignore_case: bool
+) -> int: ...
+def reference_letter_stretches() -> list[tuple[int, int]]: ...
+def reference_foldings() -> dict[str, str]: ...

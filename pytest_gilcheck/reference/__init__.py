@@ -1,9 +1,9 @@
-"""Are the answers still right? A word counter to check against, in four ways that must give one number.
+r"""Are the answers still right? A word counter to check against, in four ways that must give one number.
 
-    >>> count("Now is better than never.\\n", "better")
+    >>> count("Now is better than never.\n", "better")
     1
 
-Meaning, kept by all of them: a line ends with ``\\n``, and a ``\\r`` directly before it belongs to the line's end.
+Meaning, kept by all of them: a line ends with ``\n``, and a ``\r`` directly before it belongs to the line's end.
 A line is cut at every single space; nothing else separates. `count` is how many of these words equal the
 needle. ``ignore_case=True`` is the folding rule of the PyO3 guide's first word counter instead: leading
 characters that are no letters are skipped, the following ones, folded, must be the needle's, then the word ends

@@ -207,7 +207,7 @@ fn count_file(path: &Bound<'_, PyAny>, needle: &Bound<'_, PyAny>, ignore_case: b
     let mut interruption = None;
     let counted = py.detach(|| {
         let mut go_on = || {
-            interruption = Python::attach(|py| py.check_signals()).err();
+            interruption = Python::attach(Python::check_signals).err();
             interruption.is_none()
         };
         counter::count_file(&File::open(&place)?, &prepared, &mut go_on)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
+
 from pytest_gilcheck import reference
 from pytest_gilcheck.agree.strategies import BORDERS, needles, texts, texts_with_needle
+
+# Found on purpose: texts too large to be shown well.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 SEARCH = settings(max_examples=20_000, deadline=None, database=None, derandomize=True)
 FIND_ONLY = settings(SEARCH, phases=[Phase.generate])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
 from pytest_gilcheck import _native, reference
 from pytest_gilcheck.agree.strategies import texts_with_needle
 from pytest_gilcheck.reference import naive
@@ -20,14 +21,14 @@ NATIVE = [reference.count, reference.count_sequential, reference.count_holding_g
 
 
 @LAW
-@given(PAIRS, st.booleans())
-@example(("a\n", "a"), ignore_case=False)
-@example(("a\r\na\r", "a"), ignore_case=False)
-@example(("a\r\r\na\r", "a\r"), ignore_case=False)
-@example(("a\x85a\u2028a\x0ca", "a"), ignore_case=False)
-@example(("a\ud800 a", "a\ud800"), ignore_case=True)
-@example(("\ud83d\ude00 😀", "😀"), ignore_case=False)
-@example(("\u212aind İs", "kind"), ignore_case=True)
+@given(pair=PAIRS, ignore_case=st.booleans())
+@example(pair=("a\n", "a"), ignore_case=False)
+@example(pair=("a\r\na\r", "a"), ignore_case=False)
+@example(pair=("a\r\r\na\r", "a\r"), ignore_case=False)
+@example(pair=("a\x85a\u2028a\x0ca", "a"), ignore_case=False)
+@example(pair=("a\ud800 a", "a\ud800"), ignore_case=True)
+@example(pair=("\ud83d\ude00 😀", "😀"), ignore_case=False)
+@example(pair=("\u212aind İs", "kind"), ignore_case=True)
 def test_every_way_equals_the_naive_twin(pair: tuple[str, str], *, ignore_case: bool) -> None:
     """Parallel, sequential, holding the GIL; `str`, `bytes`, a writable buffer."""
     text, needle = pair
@@ -42,7 +43,7 @@ def test_every_way_equals_the_naive_twin(pair: tuple[str, str], *, ignore_case: 
 
 
 @LAW
-@given(st.binary(max_size=200), st.binary(min_size=1, max_size=4), st.booleans())
+@given(text=st.binary(max_size=200), needle=st.binary(min_size=1, max_size=4), ignore_case=st.booleans())
 def test_any_bytes_are_a_text(text: bytes, needle: bytes, *, ignore_case: bool) -> None:
     """Bytes that are no UTF-8 have an answer too, and it is the naive twin's."""
     needle = needle.replace(b" ", b"_").replace(b"\n", b"_")
@@ -52,7 +53,7 @@ def test_any_bytes_are_a_text(text: bytes, needle: bytes, *, ignore_case: bool) 
 
 
 @LAW
-@given(PAIRS, st.booleans())
+@given(pair=PAIRS, ignore_case=st.booleans())
 def test_a_file_counts_as_its_contents(pair: tuple[str, str], *, ignore_case: bool) -> None:
     """Written out and counted from there."""
     text, needle = pair
@@ -66,7 +67,7 @@ def test_a_file_counts_as_its_contents(pair: tuple[str, str], *, ignore_case: bo
 
 
 @LAW
-@given(PAIRS, st.booleans())
+@given(pair=PAIRS, ignore_case=st.booleans())
 def test_counts_add_up_over_lines(pair: tuple[str, str], *, ignore_case: bool) -> None:
     """A text's count is the sum of its lines' counts."""
     text, needle = pair
@@ -76,7 +77,7 @@ def test_counts_add_up_over_lines(pair: tuple[str, str], *, ignore_case: bool) -
 
 
 @settings(LAW, max_examples=50)
-@given(PAIRS, st.booleans(), st.integers(1, 100), st.integers(1, 4))
+@given(pair=PAIRS, ignore_case=st.booleans(), chunk_bytes=st.integers(1, 100), n_threads=st.integers(1, 4))
 def test_chunks_and_threads_change_nothing(
     pair: tuple[str, str], *, ignore_case: bool, chunk_bytes: int, n_threads: int
 ) -> None:

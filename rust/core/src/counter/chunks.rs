@@ -43,16 +43,8 @@ pub fn count_sequential(text: &[u8], needle: &Needle<'_>) -> usize {
 ///
 /// If `chunk_bytes` is zero.
 #[must_use]
-pub fn count_in_chunks(
-    text: &[u8],
-    needle: &Needle<'_>,
-    chunk_bytes: usize,
-    n_threads: usize,
-) -> Option<usize> {
-    assert!(
-        chunk_bytes > 0,
-        "a chunk of 0 bytes never ends; give at least 1"
-    );
+pub fn count_in_chunks(text: &[u8], needle: &Needle<'_>, chunk_bytes: usize, n_threads: usize) -> Option<usize> {
+    assert!(chunk_bytes > 0, "a chunk of 0 bytes never ends; give at least 1");
     let threads = pool::build(n_threads)?;
     Some(threads.install(|| count_in_tasks(text, needle, chunk_bytes)))
 }

@@ -22,9 +22,7 @@ impl<'n> Exact<'n> {
         if self.needle.last() == Some(&b'\r') {
             return self.count_before_line_feed(piece);
         }
-        kernel::count::<Separated>(piece, self.needle, |at| {
-            self.begins_word(&piece[at..], true) == Beginning::Matches
-        })
+        kernel::count::<Separated>(piece, self.needle, |at| self.begins_word(&piece[at..], true) == Beginning::Matches)
     }
 
     /// The kernel takes `\n` for the end of any word. Behind a needle's own last `\r` it is not: there it makes that
@@ -38,11 +36,7 @@ impl<'n> Exact<'n> {
 
     pub(super) fn begins_word(&self, rest: &[u8], whole: bool) -> Beginning {
         let Some((word, behind)) = rest.split_at_checked(self.needle.len()) else {
-            return if !whole && self.needle.starts_with(rest) {
-                Beginning::Open(0)
-            } else {
-                Beginning::Differs
-            };
+            return if !whole && self.needle.starts_with(rest) { Beginning::Open(0) } else { Beginning::Differs };
         };
         if word != self.needle {
             return Beginning::Differs;
@@ -58,7 +52,7 @@ impl<'n> Exact<'n> {
 
 /// Between separators is a match. Before a `\r` it depends on the byte behind that.
 #[derive(Clone, Copy)]
-struct Separated;
+pub(super) struct Separated;
 
 impl Judge for Separated {
     #[inline(always)]

@@ -33,11 +33,7 @@ const SLAB_BYTES: u64 = 1 << 30;
 /// # Errors
 ///
 /// What the system says to reading the file.
-pub fn count_file(
-    file: &File,
-    needle: &Needle<'_>,
-    go_on: &mut dyn FnMut() -> bool,
-) -> io::Result<usize> {
+pub fn count_file(file: &File, needle: &Needle<'_>, go_on: &mut dyn FnMut() -> bool) -> io::Result<usize> {
     let about = file.metadata()?;
     if about.is_file() && about.len() > 0 {
         count_blocks(file, about.len(), needle, go_on)
@@ -46,17 +42,8 @@ pub fn count_file(
     }
 }
 
-fn count_blocks(
-    file: &File,
-    length: u64,
-    needle: &Needle<'_>,
-    go_on: &mut dyn FnMut() -> bool,
-) -> io::Result<usize> {
-    let threads = if length < PARALLEL_FROM as u64 {
-        None
-    } else {
-        pool::shared()
-    };
+fn count_blocks(file: &File, length: u64, needle: &Needle<'_>, go_on: &mut dyn FnMut() -> bool) -> io::Result<usize> {
+    let threads = if length < PARALLEL_FROM as u64 { None } else { pool::shared() };
     let n_workers = threads.map_or(1, rayon::ThreadPool::current_num_threads);
     let block_bytes = (ALL_BLOCKS_BYTES / n_workers).min(BLOCK_BYTES);
     let mut total = 0;
@@ -74,12 +61,8 @@ fn count_blocks(
             next: AtomicU64::new(begin),
         };
         total += match threads {
-            Some(threads) => threads.install(|| {
-                (0..n_workers)
-                    .into_par_iter()
-                    .map(|_| slab.work())
-                    .try_reduce(|| 0, |a, b| Ok(a + b))
-            })?,
+            Some(threads) => threads
+                .install(|| (0..n_workers).into_par_iter().map(|_| slab.work()).try_reduce(|| 0, |a, b| Ok(a + b)))?,
             None => slab.work()?,
         };
         begin = slab.end;
@@ -104,9 +87,7 @@ impl Slab<'_> {
         let mut buffer = Vec::new();
         let mut total = 0;
         loop {
-            let begin = self
-                .next
-                .fetch_add(self.block_bytes as u64, Ordering::Relaxed);
+            let begin = self.next.fetch_add(self.block_bytes as u64, Ordering::Relaxed);
             if begin >= self.end {
                 return Ok(total);
             }
@@ -131,8 +112,7 @@ impl Slab<'_> {
                 None => return Ok(0),
             },
         };
-        let last =
-            memrchr2(b' ', b'\n', &text[first..]).map_or(first, |separator| first + separator + 1);
+        let last = memrchr2(b' ', b'\n', &text[first..]).map_or(first, |separator| first + separator + 1);
         let inside = self.needle.count_words(&text[first..last]);
         let open = last < text.len() && self.begins_word(&text[last..], from + n_read as u64)?;
         Ok(inside + usize::from(open))
@@ -156,9 +136,7 @@ impl Slab<'_> {
             longer = next;
             rest = &longer;
             // Nothing read: the file has become shorter, and ends here now.
-            state = self
-                .needle
-                .begins_word(rest, at >= self.length || n_read == 0);
+            state = self.needle.begins_word(rest, at >= self.length || n_read == 0);
         }
         drop(longer);
         Ok(state == Beginning::Matches)

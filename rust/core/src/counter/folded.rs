@@ -32,22 +32,10 @@ impl<'n> Folded<'n> {
         }
         let plain = |byte: &u8| byte.is_ascii() && !byte.is_ascii_uppercase() && *byte != b'\r';
         let ascii = needle[0].is_ascii_lowercase() && needle.iter().all(plain);
-        let stranger = |letter: u8, strange: &'static str| {
-            needle.contains(&letter).then(|| Finder::new(strange))
-        };
-        let strangers = || {
-            Strangers(
-                [stranger(b'k', "\u{212A}"), stranger(b'i', "\u{130}")]
-                    .into_iter()
-                    .flatten()
-                    .collect(),
-            )
-        };
-        Self {
-            needle,
-            symbols,
-            ascii: ascii.then(strangers),
-        }
+        let stranger = |letter: u8, strange: &'static str| needle.contains(&letter).then(|| Finder::new(strange));
+        let strangers =
+            || Strangers([stranger(b'k', "\u{212A}"), stranger(b'i', "\u{130}")].into_iter().flatten().collect());
+        Self { needle, symbols, ascii: ascii.then(strangers) }
     }
 
     pub(super) fn count_words(&self, piece: &[u8]) -> usize {
@@ -80,14 +68,9 @@ impl<'n> Folded<'n> {
     ///
     /// Reads back no further than to the nearest ASCII letter. A candidate of the kernel consists of such letters, so
     /// the next one does not read beyond this one, and all of them together read a text at most twice.
-    #[allow(
-        clippy::unused_self,
-        reason = "reads beside `matches`, whose other half it is"
-    )]
+    #[allow(clippy::unused_self, reason = "reads beside `matches`, whose other half it is")]
     fn is_first_letter(&self, piece: &[u8], at: usize) -> bool {
-        let stop = piece[..at]
-            .iter()
-            .rposition(|&b| is_separator(b) || b.is_ascii_alphabetic());
+        let stop = piece[..at].iter().rposition(|&b| is_separator(b) || b.is_ascii_alphabetic());
         let begin = match stop {
             Some(stop) if !is_separator(piece[stop]) => return false,
             Some(separator) => separator + 1,
@@ -109,9 +92,8 @@ impl<'n> Folded<'n> {
         for stranger in strangers {
             let mut from = 0;
             while let Some(found) = stranger.find(&piece[from..]) {
-                let begin = from
-                    + memrchr2(b' ', b'\n', &piece[from..from + found])
-                        .map_or(0, |separator| separator + 1);
+                let begin =
+                    from + memrchr2(b' ', b'\n', &piece[from..from + found]).map_or(0, |separator| separator + 1);
                 let end = memchr2(b' ', b'\n', &piece[from + found..])
                     .map_or(piece.len(), |length| from + found + length + 1);
                 let first = self.first_stranger(&piece[begin..end]);
@@ -191,15 +173,12 @@ fn next_of_word(rest: &[u8], whole: bool) -> Next {
 /// A match behind a separator and before an ASCII character is sure. Beside other bytes it depends on characters
 /// that the kernel cannot read.
 #[derive(Clone, Copy)]
-struct FoldedAscii;
+pub(super) struct FoldedAscii;
 
 impl FoldedAscii {
     #[inline(always)]
     fn letter<L: Lanes>(bytes: L) -> L {
-        bytes
-            .or(L::splat(0x20))
-            .minus(L::splat(b'a'))
-            .at_most(b'z' - b'a')
+        bytes.or(L::splat(0x20)).minus(L::splat(b'a')).at_most(b'z' - b'a')
     }
 }
 

@@ -33,9 +33,7 @@ pub(super) trait Judge: Copy {
 pub(super) fn count<J: Judge>(text: &[u8], needle: &[u8], decide: impl Fn(usize) -> bool) -> usize {
     #[cfg(target_arch = "x86_64")]
     {
-        if std::arch::is_x86_feature_detected!("avx2")
-            && std::arch::is_x86_feature_detected!("popcnt")
-        {
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("popcnt") {
             // SAFETY: the processor has the features that the function is compiled for, as just asked.
             return unsafe { count_avx2::<J>(text, needle, decide) };
         }
@@ -53,11 +51,7 @@ fn count_avx2<J: Judge>(text: &[u8], needle: &[u8], decide: impl Fn(usize) -> bo
 
 /// Short needles have a copy of the loop for each length: the number of comparisons is then no loop of its own.
 #[inline(always)]
-fn by_length<J: Judge, L: Lanes>(
-    text: &[u8],
-    needle: &[u8],
-    decide: impl Fn(usize) -> bool,
-) -> usize {
+pub(super) fn by_length<J: Judge, L: Lanes>(text: &[u8], needle: &[u8], decide: impl Fn(usize) -> bool) -> usize {
     match needle.len() {
         0 => 0,
         1 => positions::<J, L, 1>(text, needle, decide),
@@ -76,11 +70,7 @@ const LONG: usize = 0;
 const END_BYTES: usize = 128;
 
 #[inline(always)]
-fn positions<J: Judge, L: Lanes, const N: usize>(
-    text: &[u8],
-    needle: &[u8],
-    decide: impl Fn(usize) -> bool,
-) -> usize {
+fn positions<J: Judge, L: Lanes, const N: usize>(text: &[u8], needle: &[u8], decide: impl Fn(usize) -> bool) -> usize {
     let length = if N == LONG { needle.len() } else { N };
     if text.len() < length {
         return 0;
@@ -98,16 +88,13 @@ fn positions<J: Judge, L: Lanes, const N: usize>(
     }
     let last = text.len() - length;
     if length > L::N {
-        return total
-            + (at..=last)
-                .map(|at| alone::<J>(text, needle, at, &decide))
-                .sum::<usize>();
+        return total + (at..=last).map(|at| alone::<J>(text, needle, at, &decide)).sum::<usize>();
     }
     let mut end = [b' '; END_BYTES];
     while at <= last {
         let rest = &text[at - 1..];
         end[..rest.len()].copy_from_slice(rest);
-        let (sure, doubt) = block::<J, L, N>(&end[..length + L::N + 1], needle);
+        let (sure, doubt) = block::<J, L, N>(&end[..=length + L::N], needle);
         total += sure.count_ones() as usize + decided(doubt, at, &decide);
         at += L::N;
     }
@@ -121,9 +108,7 @@ fn block<J: Judge, L: Lanes, const N: usize>(window: &[u8], needle: &[u8]) -> (u
     let mut all;
     if N == LONG {
         all = same::<J, L>(window, needle, 0).and(same::<J, L>(window, needle, 1));
-        all = all
-            .and(same::<J, L>(window, needle, length - 2))
-            .and(same::<J, L>(window, needle, length - 1));
+        all = all.and(same::<J, L>(window, needle, length - 2)).and(same::<J, L>(window, needle, length - 1));
         if all.bits() == 0 {
             return (0, 0);
         }
@@ -150,25 +135,14 @@ fn same<J: Judge, L: Lanes>(window: &[u8], needle: &[u8], n: usize) -> L {
 #[cold]
 #[inline(never)]
 fn decided(doubt: u32, at: usize, decide: &impl Fn(usize) -> bool) -> usize {
-    (0..u32::BITS as usize)
-        .filter(|lane| doubt >> lane & 1 == 1 && decide(at + lane))
-        .count()
+    (0..u32::BITS as usize).filter(|lane| doubt >> lane & 1 == 1 && decide(at + lane)).count()
 }
 
 /// 1 for a match at this position, 0 for none.
 #[inline(always)]
-fn alone<J: Judge>(
-    text: &[u8],
-    needle: &[u8],
-    at: usize,
-    decide: &impl Fn(usize) -> bool,
-) -> usize {
+fn alone<J: Judge>(text: &[u8], needle: &[u8], at: usize, decide: &impl Fn(usize) -> bool) -> usize {
     let one = |byte: u8| Plain::<1>::splat(byte);
-    if text[at..]
-        .iter()
-        .zip(needle)
-        .any(|(&byte, &expected)| J::same(one(byte), expected).bits() == 0)
-    {
+    if text[at..].iter().zip(needle).any(|(&byte, &expected)| J::same(one(byte), expected).bits() == 0) {
         return 0;
     }
     let before = if at == 0 { b' ' } else { text[at - 1] };

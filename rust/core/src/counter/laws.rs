@@ -3,6 +3,9 @@
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use super::exact::Separated;
+use super::folded::FoldedAscii;
+use super::kernel::{self, Judge};
 use super::lanes::{Lanes, Plain};
 use super::needle::Beginning;
 use super::{Needle, NeedleError, Rule, count, count_in_chunks, count_sequential, naive};
@@ -62,9 +65,7 @@ fn rule() -> impl Strategy<Value = Rule> {
 
 /// A text of words, and a needle that is often one of them. Separators are often missing or doubled.
 fn text_and_needle() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
-    let separators: &[&[u8]] = &[
-        b" ", b" ", b" ", b"\n", b"\n", b"\r\n", b"  ", b"\n\n", b"\r\r\n", b"",
-    ];
+    let separators: &[&[u8]] = &[b" ", b" ", b" ", b"\n", b"\n", b"\r\n", b"  ", b"\n\n", b"\r\r\n", b""];
     let piece = (any::<Index>(), select(separators));
     (
         prop::collection::vec(word(), 1..6),
@@ -85,10 +86,7 @@ fn text_and_needle() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
 fn dense() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     let byte = select(&b"aab \n\rA-"[..]);
     let inside = select(&b"aab\rA-"[..]);
-    (
-        prop::collection::vec(byte, 0..300),
-        prop::collection::vec(inside, 1..8),
-    )
+    (prop::collection::vec(byte, 0..300), prop::collection::vec(inside, 1..8))
 }
 
 fn any_text() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
@@ -166,6 +164,32 @@ proptest! {
     }
 }
 
+/// The kernel with one kind of lanes. What is in doubt is left out: that is the rules' own business.
+fn kernel<J: Judge, L: Lanes>(text: &[u8], needle: &[u8]) -> usize {
+    kernel::by_length::<J, L>(text, needle, |_| false)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    /// Processors without AVX2, and those of another make, count what this one counts.
+    #[test]
+    fn the_kernel_counts_alike_with_every_kind_of_lanes((text, needle) in any_text()) {
+        let (exact, folded) = (kernel::<Separated, Plain<1>>, kernel::<FoldedAscii, Plain<1>>);
+        let expected = (exact(&text, &needle), folded(&text, &needle));
+
+        prop_assert_eq!((kernel::<Separated, Plain<16>>(&text, &needle), kernel::<FoldedAscii, Plain<16>>(&text, &needle)), expected);
+        #[cfg(target_arch = "x86_64")]
+        {
+            use super::lanes::x86::{Avx2, Sse2};
+            prop_assert_eq!((kernel::<Separated, Sse2>(&text, &needle), kernel::<FoldedAscii, Sse2>(&text, &needle)), expected);
+            if std::arch::is_x86_feature_detected!("avx2") {
+                prop_assert_eq!((kernel::<Separated, Avx2>(&text, &needle), kernel::<FoldedAscii, Avx2>(&text, &needle)), expected);
+            }
+        }
+    }
+}
+
 proptest! {
     // Each case starts threads of its own.
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
@@ -185,14 +209,7 @@ fn a_long_text_counted_by_the_pool_equals_the_naive_twin() {
     let line = "better than Better, implementation\r\nbetter\n  \u{212A}ind *kind* über";
     let text = line.repeat(3 * super::PARALLEL_FROM / line.len());
     for rule in [Rule::Exact, Rule::Folded] {
-        for needle in [
-            "better",
-            "implementation",
-            "kind",
-            "über",
-            "überbetter",
-            "x",
-        ] {
+        for needle in ["better", "implementation", "kind", "über", "überbetter", "x"] {
             let prepared = Needle::new(needle.as_bytes(), rule).unwrap();
             assert_eq!(
                 count(text.as_bytes(), &prepared),
@@ -219,18 +236,9 @@ fn a_word_longer_than_many_chunks_is_counted_once() {
 fn needles_that_no_word_could_be_are_refused() {
     for rule in [Rule::Exact, Rule::Folded] {
         assert_eq!(Needle::new(b"", rule).unwrap_err(), NeedleError::Empty);
-        assert_eq!(
-            Needle::new(b"a b", rule).unwrap_err(),
-            NeedleError::Space(1)
-        );
-        assert_eq!(
-            Needle::new(b"ab\n", rule).unwrap_err(),
-            NeedleError::LineEnd(2)
-        );
-        assert_eq!(
-            Needle::new(b"ab\n ", rule).unwrap_err().to_string(),
-            "has a line end at byte 2"
-        );
+        assert_eq!(Needle::new(b"a b", rule).unwrap_err(), NeedleError::Space(1));
+        assert_eq!(Needle::new(b"ab\n", rule).unwrap_err(), NeedleError::LineEnd(2));
+        assert_eq!(Needle::new(b"ab\n ", rule).unwrap_err().to_string(), "has a line end at byte 2");
         assert!(Needle::new(b"a\rb\t\0", rule).is_ok());
     }
 }

@@ -14,11 +14,7 @@ pub fn is_letter(c: char) -> bool {
 #[must_use]
 #[inline]
 pub fn fold(c: char) -> char {
-    if c.is_ascii() {
-        c.to_ascii_lowercase()
-    } else {
-        c.to_lowercase().next().unwrap_or(c)
-    }
+    if c.is_ascii() { c.to_ascii_lowercase() } else { c.to_lowercase().next().unwrap_or(c) }
 }
 
 /// A character of a word: a decoded one, or a byte that belongs to none.
@@ -57,10 +53,7 @@ pub(super) fn first_symbol(bytes: &[u8]) -> Option<(Symbol, usize)> {
         0xF0..=0xF4 => 4,
         _ => 1,
     };
-    let decoded = bytes
-        .get(..width)
-        .and_then(|b| std::str::from_utf8(b).ok())
-        .and_then(|s| s.chars().next());
+    let decoded = bytes.get(..width).and_then(|b| std::str::from_utf8(b).ok()).and_then(|s| s.chars().next());
     Some(decoded.map_or((Symbol::Stray(lead), 1), |c| (Symbol::Char(c), width)))
 }
 
@@ -71,10 +64,8 @@ mod tests {
     /// The kernel for ASCII needles relies on it: two characters beyond ASCII fold into ASCII, and no more.
     #[test]
     fn exactly_two_characters_fold_into_ascii_from_beyond_it() {
-        let found: Vec<(char, char)> = ('\u{80}'..=char::MAX)
-            .map(|c| (c, fold(c)))
-            .filter(|(_, folded)| folded.is_ascii())
-            .collect();
+        let found: Vec<(char, char)> =
+            ('\u{80}'..=char::MAX).map(|c| (c, fold(c))).filter(|(_, folded)| folded.is_ascii()).collect();
 
         assert_eq!(found, [('\u{130}', 'i'), ('\u{212A}', 'k')]);
     }
@@ -91,13 +82,7 @@ mod tests {
     /// Decoding one symbol after the other gives what the standard library's lossy decoding sees.
     #[test]
     fn symbols_are_those_of_the_standard_decoder() {
-        for bytes in [
-            &b"a\xF0\x9F\x98\x80b"[..],
-            b"\xED\xA0\x80",
-            b"\xF0\x9F\x98",
-            b"\xC0\x80\xE2\x84",
-            b"\xFFz",
-        ] {
+        for bytes in [&b"a\xF0\x9F\x98\x80b"[..], b"\xED\xA0\x80", b"\xF0\x9F\x98", b"\xC0\x80\xE2\x84", b"\xFFz"] {
             let mut rest = bytes;
             let mut symbols = Vec::new();
             while let Some((symbol, width)) = first_symbol(rest) {
@@ -106,12 +91,7 @@ mod tests {
             }
             let expected: Vec<Symbol> = bytes
                 .utf8_chunks()
-                .flat_map(|c| {
-                    c.valid()
-                        .chars()
-                        .map(Symbol::Char)
-                        .chain(c.invalid().iter().copied().map(Symbol::Stray))
-                })
+                .flat_map(|c| c.valid().chars().map(Symbol::Char).chain(c.invalid().iter().copied().map(Symbol::Stray)))
                 .collect();
             assert_eq!(symbols, expected);
         }

@@ -27,6 +27,11 @@
 //! the last word may run on past its end ([`Needle::begins_word`] decides it with bounded look-ahead, however long
 //! the word is).
 
+#![expect(
+    clippy::inline_always,
+    reason = "what touches a vector register has to be inlined: see the kernel's last note"
+)]
+
 mod chunks;
 mod exact;
 mod file;

@@ -11,29 +11,20 @@ pub fn count(text: &[u8], needle: &[u8], rule: Rule) -> usize {
         Rule::Exact => *word == needle,
         Rule::Folded => matches_folded(&characters(word), &needle_characters),
     };
-    lines(text)
-        .map(|line| line.split(|&byte| byte == b' ').filter(matches).count())
-        .sum()
+    lines(text).map(|line| line.split(|&byte| byte == b' ').filter(matches).count()).sum()
 }
 
 /// Which lines does the text have, without their ends? (The last one may be empty: it has no words.)
 pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split_inclusive(|&byte| byte == b'\n')
-        .map(|line| match line {
-            [content @ .., b'\r', b'\n'] | [content @ .., b'\n'] | content => content,
-        })
+    text.split_inclusive(|&byte| byte == b'\n').map(|line| match line {
+        [content @ .., b'\r', b'\n'] | [content @ .., b'\n'] | content => content,
+    })
 }
 
 /// The characters of a word: `Ok` for a character, `Err` for a byte that belongs to none.
 fn characters(word: &[u8]) -> Vec<Result<char, u8>> {
     word.utf8_chunks()
-        .flat_map(|chunk| {
-            chunk
-                .valid()
-                .chars()
-                .map(Ok)
-                .chain(chunk.invalid().iter().copied().map(Err))
-        })
+        .flat_map(|chunk| chunk.valid().chars().map(Ok).chain(chunk.invalid().iter().copied().map(Err)))
         .collect()
 }
 
@@ -42,14 +33,8 @@ fn matches_folded(word: &[Result<char, u8>], needle: &[Result<char, u8>]) -> boo
     let Some(begin) = word.iter().position(letter) else {
         return needle.is_empty();
     };
-    let folded: Vec<Result<char, u8>> = word[begin..]
-        .iter()
-        .map(|symbol| symbol.map(fold))
-        .collect();
-    folded.starts_with(needle)
-        && word
-            .get(begin + needle.len())
-            .is_none_or(|next| !letter(next))
+    let folded: Vec<Result<char, u8>> = word[begin..].iter().map(|symbol| symbol.map(fold)).collect();
+    folded.starts_with(needle) && word.get(begin + needle.len()).is_none_or(|next| !letter(next))
 }
 
 #[cfg(test)]

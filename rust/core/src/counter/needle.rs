@@ -69,11 +69,7 @@ impl<'n> Needle<'n> {
             return Err(NeedleError::Empty);
         }
         if let Some(at) = bytes.iter().position(|&b| is_separator(b)) {
-            return Err(if bytes[at] == b' ' {
-                NeedleError::Space(at)
-            } else {
-                NeedleError::LineEnd(at)
-            });
+            return Err(if bytes[at] == b' ' { NeedleError::Space(at) } else { NeedleError::LineEnd(at) });
         }
         let how = match rule {
             Rule::Exact => How::Exact(Exact::new(bytes)),

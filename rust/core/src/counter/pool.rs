@@ -21,9 +21,7 @@ static POOL: AtomicPtr<OwnPool> = AtomicPtr::new(ptr::null_mut());
 
 /// How many threads may this process use at once (affinity and control group respected)?
 pub(super) fn n_threads() -> usize {
-    thread::available_parallelism()
-        .map_or(1, NonZero::get)
-        .min(MOST)
+    thread::available_parallelism().map_or(1, NonZero::get).min(MOST)
 }
 
 /// Which threads count here? None where the system grants no threads, or one core only: count alone.
@@ -43,10 +41,7 @@ pub(super) fn shared() -> Option<&'static ThreadPool> {
     if n_threads == 1 {
         return None;
     }
-    let made = Box::into_raw(Box::new(OwnPool {
-        process,
-        threads: build(n_threads)?,
-    }));
+    let made = Box::into_raw(Box::new(OwnPool { process, threads: build(n_threads)? }));
     // The parent's pool is left as it is: to drop it would be to wait for threads that this process never had.
     match POOL.compare_exchange(known, made, Ordering::AcqRel, Ordering::Acquire) {
         // SAFETY: just made from a box, now published and never freed.

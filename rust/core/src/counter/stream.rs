@@ -20,11 +20,7 @@ const READS: usize = 256;
 /// # Errors
 ///
 /// What the reader says.
-pub fn count_stream(
-    reader: &mut dyn Read,
-    needle: &Needle<'_>,
-    go_on: &mut dyn FnMut() -> bool,
-) -> io::Result<usize> {
+pub fn count_stream(reader: &mut dyn Read, needle: &Needle<'_>, go_on: &mut dyn FnMut() -> bool) -> io::Result<usize> {
     let mut buffer = vec![0; BLOCK_BYTES];
     let mut filled = 0;
     let mut total = 0;
@@ -54,8 +50,7 @@ pub fn count_stream(
             decided = separator.is_none();
             first = separator.map_or(filled, |separator| separator + 1);
         }
-        let last =
-            memrchr2(b' ', b'\n', &text[first..]).map_or(first, |separator| first + separator + 1);
+        let last = memrchr2(b' ', b'\n', &text[first..]).map_or(first, |separator| first + separator + 1);
         total += needle.count_words(&text[first..last]);
         let mut keep = filled;
         if last < filled {
@@ -78,4 +73,3 @@ pub fn count_stream(
         }
     }
 }
-

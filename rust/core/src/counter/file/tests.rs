@@ -17,8 +17,7 @@ impl Scratch {
     fn new(content: &[u8]) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path =
-            std::env::temp_dir().join(format!("gilcheck-counter-{}-{n}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("gilcheck-counter-{}-{n}", std::process::id()));
         fs::write(&path, content).unwrap();
         Self(path)
     }
@@ -88,15 +87,7 @@ proptest! {
 fn a_file_of_many_blocks_equals_the_naive_twin() {
     let line = "better than Better, implementation\r\nbetter\n  \u{212A}ind *kind* über\n";
     let long = "y".repeat(2 * BLOCK_BYTES + 7);
-    let text = [
-        &line.repeat(30_000),
-        " ",
-        &long,
-        " ",
-        &"-".repeat(1 << 20),
-        "zen",
-    ]
-    .concat();
+    let text = [&line.repeat(30_000), " ", &long, " ", &"-".repeat(1 << 20), "zen"].concat();
     let scratch = Scratch::new(text.as_bytes());
     for rule in [Rule::Exact, Rule::Folded] {
         for needle in ["better", "implementation", "kind", "zen", "absent", &long] {
@@ -115,9 +106,7 @@ fn a_long_word_in_a_pipe_is_not_kept() {
     let reader = File::from(std::os::fd::OwnedFd::from(reader));
     let writing = std::thread::spawn(move || {
         for _ in 0..40 {
-            writer
-                .write_all("-".repeat(BLOCK_BYTES).as_bytes())
-                .unwrap();
+            writer.write_all("-".repeat(BLOCK_BYTES).as_bytes()).unwrap();
         }
         writer.write_all(b"zen").unwrap();
     });
@@ -132,14 +121,7 @@ fn files_without_a_length_are_read_to_their_end() {
     let status = fs::read("/proc/self/limits").unwrap();
     let expected = naive::count(&status, b"Max", Rule::Exact);
     assert!(expected > 0);
-    assert_eq!(
-        counted(
-            &File::open("/proc/self/limits").unwrap(),
-            b"Max",
-            Rule::Exact
-        ),
-        expected
-    );
+    assert_eq!(counted(&File::open("/proc/self/limits").unwrap(), b"Max", Rule::Exact), expected);
 }
 
 /// A directory cannot be read, and a caller who says no is obeyed.
@@ -147,17 +129,7 @@ fn files_without_a_length_are_read_to_their_end() {
 fn errors_and_refusals_end_the_call() {
     let needle = Needle::new(b"a", Rule::Exact).unwrap();
     let directory = File::open(std::env::temp_dir()).unwrap();
-    assert_eq!(
-        count_file(&directory, &needle, &mut || true)
-            .unwrap_err()
-            .kind(),
-        ErrorKind::IsADirectory
-    );
+    assert_eq!(count_file(&directory, &needle, &mut || true).unwrap_err().kind(), ErrorKind::IsADirectory);
     let scratch = Scratch::new(b"a a");
-    assert_eq!(
-        count_file(&scratch.open(), &needle, &mut || false)
-            .unwrap_err()
-            .kind(),
-        ErrorKind::Interrupted
-    );
+    assert_eq!(count_file(&scratch.open(), &needle, &mut || false).unwrap_err().kind(), ErrorKind::Interrupted);
 }
