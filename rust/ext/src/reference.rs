@@ -207,7 +207,9 @@ fn count_file(path: &Bound<'_, PyAny>, needle: &Bound<'_, PyAny>, ignore_case: b
     let mut interruption = None;
     let counted = py.detach(|| {
         let mut go_on = || {
-            interruption = Python::attach(Python::check_signals).err();
+            #[expect(clippy::redundant_closure_for_method_calls, reason = "the bare method has one lifetime, not any")]
+            let heard = Python::attach(|py| py.check_signals());
+            interruption = heard.err();
             interruption.is_none()
         };
         counter::count_file(&File::open(&place)?, &prepared, &mut go_on)
@@ -231,6 +233,20 @@ fn os_error(path: &Bound<'_, PyAny>, error: &io::Error) -> PyErr {
         }
         None => PyOSError::new_err(error.to_string()),
     }
+}
+
+/// How many words of the text match, counted by all cores however short it is? The same number as `count`: for
+/// measuring from which length that pays.
+#[pyfunction]
+fn count_parallel(text: &Bound<'_, PyAny>, needle: &Bound<'_, PyAny>) -> PyResult<usize> {
+    let (text, is_str) = Text::of(text)?;
+    let Text::Fixed(fixed) = text else {
+        return Err(PyTypeError::new_err("text must be str or bytes: no other buffer is cut into chunks"));
+    };
+    let word = needle_of(needle, Some(is_str))?;
+    let prepared = prepare(&word, needle, false)?;
+    let bytes = fixed.bytes()?;
+    Ok(needle.py().detach(|| counter::count_parallel(bytes, &prepared)))
 }
 
 /// How many words match if the text is cut after every `chunk_bytes` and counted by `n_threads` threads of their own?
@@ -284,11 +300,12 @@ fn foldings() -> BTreeMap<char, char> {
 /// reported, and pickled.
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     let home = PyModule::new(m.py(), "pytest_gilcheck.reference")?;
-    let functions: [Bound<'_, PyCFunction>; 7] = [
+    let functions: [Bound<'_, PyCFunction>; 8] = [
         wrap_pyfunction!(count, &home)?,
         wrap_pyfunction!(count_sequential, &home)?,
         wrap_pyfunction!(count_holding_gil, &home)?,
         wrap_pyfunction!(count_file, &home)?,
+        wrap_pyfunction!(count_parallel, &home)?,
         wrap_pyfunction!(count_in_chunks, &home)?,
         wrap_pyfunction!(letter_stretches, &home)?,
         wrap_pyfunction!(foldings, &home)?,

@@ -1,13 +1,17 @@
 //! A text in memory, counted alone or by several threads.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use memchr::{memchr2, memrchr2};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::ThreadPool;
 
 use super::needle::{Beginning, Needle};
-use super::pool;
+use super::pool::{self, together};
 
-/// What one task counts: large against the price of a task, small enough to share out evenly.
+/// What a thread takes at a time, at most and at least: large against the price of taking it, small enough that all end
+/// at the same time.
 const CHUNK_BYTES: usize = 512 << 10;
+const SMALL_CHUNK_BYTES: usize = 64 << 10;
 
 /// The length of a text from which several threads count it.
 ///
@@ -19,12 +23,18 @@ pub const PARALLEL_FROM: usize = 1 << 20;
 #[must_use]
 #[inline]
 pub fn count(text: &[u8], needle: &Needle<'_>) -> usize {
-    if text.len() < PARALLEL_FROM {
-        return count_sequential(text, needle);
-    }
+    if text.len() < PARALLEL_FROM { count_sequential(text, needle) } else { count_parallel(text, needle) }
+}
+
+/// How many words match? Counted by the calling thread and the shared pool, where the system grants one.
+#[must_use]
+pub fn count_parallel(text: &[u8], needle: &Needle<'_>) -> usize {
     match pool::shared() {
-        Some(threads) => threads.install(|| count_in_tasks(text, needle, CHUNK_BYTES)),
         None => count_sequential(text, needle),
+        Some(helpers) => {
+            let share = text.len() / (4 * (helpers.current_num_threads() + 1));
+            count_shares(text, needle, share.clamp(SMALL_CHUNK_BYTES, CHUNK_BYTES), Some(helpers))
+        }
     }
 }
 
@@ -45,18 +55,28 @@ pub fn count_sequential(text: &[u8], needle: &Needle<'_>) -> usize {
 #[must_use]
 pub fn count_in_chunks(text: &[u8], needle: &Needle<'_>, chunk_bytes: usize, n_threads: usize) -> Option<usize> {
     assert!(chunk_bytes > 0, "a chunk of 0 bytes never ends; give at least 1");
-    let threads = pool::build(n_threads)?;
-    Some(threads.install(|| count_in_tasks(text, needle, chunk_bytes)))
+    let helpers = pool::beside_caller(n_threads);
+    if helpers.is_none() && n_threads > 1 {
+        return None;
+    }
+    Some(count_shares(text, needle, chunk_bytes, helpers.as_ref()))
 }
 
-fn count_in_tasks(text: &[u8], needle: &Needle<'_>, chunk_bytes: usize) -> usize {
-    (0..text.len().div_ceil(chunk_bytes))
-        .into_par_iter()
-        .map(|n| {
-            let begin = n * chunk_bytes;
-            count_beginning_in(text, needle, begin, text.len().min(begin + chunk_bytes))
-        })
-        .sum()
+fn count_shares(text: &[u8], needle: &Needle<'_>, chunk_bytes: usize, helpers: Option<&ThreadPool>) -> usize {
+    let next = AtomicUsize::new(0);
+    let counts = together(helpers, || {
+        let mut total = 0;
+        loop {
+            // Chunks and not bytes are numbered, so that the number cannot overflow past the end of the text.
+            let begin = next.fetch_add(1, Ordering::Relaxed).saturating_mul(chunk_bytes);
+            if begin >= text.len() {
+                return total;
+            }
+            let end = text.len().min(begin.saturating_add(chunk_bytes));
+            total += count_beginning_in(text, needle, begin, end);
+        }
+    });
+    counts.into_iter().sum()
 }
 
 /// How many of the words that begin in `text[begin..end]` match?

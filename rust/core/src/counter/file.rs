@@ -6,11 +6,11 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memchr::{memchr2, memrchr2};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::ThreadPool;
 
 use super::chunks::PARALLEL_FROM;
 use super::needle::{Beginning, Needle};
-use super::pool;
+use super::pool::{self, together};
 use super::stream::{BLOCK_BYTES, count_stream};
 
 /// What all blocks together may take.
@@ -43,34 +43,26 @@ pub fn count_file(file: &File, needle: &Needle<'_>, go_on: &mut dyn FnMut() -> b
 }
 
 fn count_blocks(file: &File, length: u64, needle: &Needle<'_>, go_on: &mut dyn FnMut() -> bool) -> io::Result<usize> {
-    let threads = if length < PARALLEL_FROM as u64 { None } else { pool::shared() };
-    let n_workers = threads.map_or(1, rayon::ThreadPool::current_num_threads);
-    let block_bytes = (ALL_BLOCKS_BYTES / n_workers).min(BLOCK_BYTES);
+    let helpers = if length < PARALLEL_FROM as u64 { None } else { pool::shared() };
+    let n_threads = 1 + helpers.map_or(0, ThreadPool::current_num_threads);
+    let block_bytes = (ALL_BLOCKS_BYTES / n_threads).min(BLOCK_BYTES);
     let mut total = 0;
     let mut begin = 0;
     while begin < length {
         if !go_on() {
             return Err(ErrorKind::Interrupted.into());
         }
-        let slab = Slab {
-            file,
-            needle,
-            length,
-            end: length.min(begin + SLAB_BYTES),
-            block_bytes,
-            next: AtomicU64::new(begin),
-        };
-        total += match threads {
-            Some(threads) => threads
-                .install(|| (0..n_workers).into_par_iter().map(|_| slab.work()).try_reduce(|| 0, |a, b| Ok(a + b)))?,
-            None => slab.work()?,
-        };
-        begin = slab.end;
+        let end = length.min(begin + SLAB_BYTES);
+        let slab = Slab { file, needle, length, end, block_bytes, next: AtomicU64::new(begin) };
+        for counted in together(helpers, || slab.work()) {
+            total += counted?;
+        }
+        begin = end;
     }
     Ok(total)
 }
 
-/// A stretch of a file whose blocks the workers take one after the other.
+/// A stretch of a file whose blocks the threads take one after the other.
 struct Slab<'s> {
     file: &'s File,
     needle: &'s Needle<'s>,

@@ -47,7 +47,7 @@ mod stream;
 #[cfg(test)]
 mod laws;
 
-pub use chunks::{PARALLEL_FROM, count, count_in_chunks, count_sequential};
+pub use chunks::{PARALLEL_FROM, count, count_in_chunks, count_parallel, count_sequential};
 pub use file::count_file;
 pub use needle::{Needle, NeedleError, Rule};
 pub use stream::count_stream;
