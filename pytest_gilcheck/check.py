@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.declare.settings import Settings
-from pytest_gilcheck.evidence import CallSpan, Observation, Outcome, Plan, Reason, UsageError, Verdict
+from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Observation, Outcome, Plan, Reason, UsageError, Verdict
 from pytest_gilcheck.judge import is_decided, judge
 from pytest_gilcheck.observe import (
     Block,
@@ -115,8 +115,11 @@ class Checker:
         span = Span(name)
         with exact_ledger() as instrument:
             block = Block() if instrument.grade == "exact" else None
-            yield span
-            call = block.end() if block else None
+            try:
+                yield span
+            finally:
+                # Also where the block raised: a span that is never ended would be taken for the outer one's.
+                call = block.end() if block else None
         plan = Plan(
             looks=(1,), solo_budget_ns=0, budget_ns=0, n_threads=1, knock_gap_ns=0, n_knock_calls=0, deadline_ns=0, overlap=False
         )
@@ -211,6 +214,8 @@ class _Measurement:
             return None
         try:
             return duet(crew, self.call, n_calls, n_rounds, self.deadline)
+        except DeadlineExceeded:
+            raise  # a call that never comes back beside another thread is no information: it is the finding
         except Exception as error:  # noqa: BLE001  (information only: what failed is said, the verdict stands)
             self.notes.append(Reason("duet-failed", f"beside another thread the call raised {type(error).__name__}: {error}"))
             return None

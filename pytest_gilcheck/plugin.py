@@ -6,6 +6,7 @@ imported where a check is made.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from functools import partial
@@ -51,7 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     config.stash[MAKER] = partial(_checker, config)
     # Capture is suspended now and never again: what is said when a call keeps the GIL for ever must reach people.
-    config.stash[_STDERR] = os.dup(2)
+    with contextlib.suppress(OSError):  # a process without stderr
+        config.stash[_STDERR] = os.dup(2)
     if given[""] and given["disable"]:
         raise pytest.UsageError("--gilcheck and --gilcheck-disable contradict each other: give one of them")
 
@@ -86,7 +88,7 @@ def _checker(config: pytest.Config, item: pytest.Item | None, settings: Settings
     from pytest_gilcheck.check import Checker, Rescue  # noqa: PLC0415
 
     session = _session(config)
-    rescue = Rescue(_rescue_path(config), lambda: _document(session, interrupted="deadline").encode(), stderr_fd=config.stash[_STDERR])
+    rescue = Rescue(_rescue_path(config), lambda: _document(session, interrupted="deadline").encode(), stderr_fd=config.stash.get(_STDERR, 2))
     return Checker(settings or _base(config), on_check=partial(_noted, config, item), rescue=rescue)
 
 
@@ -182,7 +184,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         from pytest_gilcheck.report import document  # noqa: PLC0415
 
         try:
-            document.write(Path(given["json"]), _document(_session(config)))
+            interrupted = "interrupted" if session.exitstatus == pytest.ExitCode.INTERRUPTED else None
+            document.write(Path(given["json"]), _document(_session(config), interrupted=interrupted))
         except OSError as error:
             _session(config).warnings.append(f"--gilcheck-json={given['json']} was not written: {error}")
             if session.exitstatus == pytest.ExitCode.OK:

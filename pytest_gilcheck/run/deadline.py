@@ -27,7 +27,7 @@ def _free_signal() -> int:
     if not hasattr(signal, "SIGRTMAX"):
         return 0
     for number in range(signal.SIGRTMAX - 2, signal.SIGRTMIN + 2, -1):
-        if signal.getsignal(number) is signal.SIG_DFL:
+        if number not in _dumping and signal.getsignal(number) is signal.SIG_DFL:
             return number
     return 0
 
@@ -61,30 +61,54 @@ class Deadline:
         )
 
 
+#: Signal -> the descriptor it dumps to, and how many checks rely on it now.
+_dumping: dict[int, tuple[int, int]] = {}
+
+
+@contextlib.contextmanager
+def _stacks_on_signal(fd: int) -> Iterator[int]:
+    """Which signal dumps all stacks to `fd` while the block runs? 0: none is free.
+
+    One signal for each descriptor, for as long as any check needs it: checks nest, and run in several threads, and
+    `signal.getsignal` does not show what `faulthandler` has taken.
+    """
+    number = next((known for known, (its_fd, _) in _dumping.items() if its_fd == fd), 0) or _free_signal()
+    if not number:
+        yield 0
+        return
+    _, n_users = _dumping.get(number, (fd, 0))
+    if not n_users:
+        faulthandler.register(number, file=fd, all_threads=True, chain=False)
+    _dumping[number] = (fd, n_users + 1)
+    try:
+        yield number
+    finally:
+        _, n_users = _dumping.pop(number)
+        if n_users > 1:
+            _dumping[number] = (fd, n_users - 1)
+        else:
+            faulthandler.unregister(number)
+
+
 @contextlib.contextmanager
 def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[None]:
     """The native watchdog, armed for the block for the calls in `threads` (idents)."""
-    fd = deadline.stderr_fd
-    number = _free_signal()
-    if number:
-        faulthandler.register(number, file=fd, all_threads=True, chain=False)
-    dogs = [
-        _native.Watchdog(
-            int(deadline.seconds * 1e9),
-            thread,
-            signal=number,
-            message_fd=fd,
-            message=deadline.last_words(),
-            save_path=deadline.save_path,
-            save_data=deadline.so_far() if deadline.so_far and deadline.save_path else b"",
-            status=deadline.status,
-        )
-        for thread in threads
-    ]
-    try:
-        yield
-    finally:
-        for dog in dogs:
-            dog.disarm()
-        if number:
-            faulthandler.unregister(number)
+    with _stacks_on_signal(deadline.stderr_fd) as number:
+        dogs = [
+            _native.Watchdog(
+                int(deadline.seconds * 1e9),
+                thread,
+                signal=number,
+                message_fd=deadline.stderr_fd,
+                message=deadline.last_words(),
+                save_path=deadline.save_path,
+                save_data=deadline.so_far() if deadline.so_far and deadline.save_path else b"",
+                status=deadline.status,
+            )
+            for thread in threads
+        ]
+        try:
+            yield
+        finally:
+            for dog in dogs:
+                dog.disarm()
