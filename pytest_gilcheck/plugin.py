@@ -19,8 +19,6 @@ from pytest_gilcheck.declare import options
 from pytest_gilcheck.declare.fixtures import MAKER, DisabledChecker, gilcheck, gilcheck_session
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from pytest_gilcheck.check import Checker
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Observation, Verdict
@@ -147,22 +145,22 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     return True
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    try:
-        return (yield)
-    except AssertionError as error:
-        from pytest_gilcheck.evidence import Inconclusive, NotApplicable  # noqa: PLC0415  (a test has failed: no hurry)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    # Here and not around the call: fixtures ask for verdicts too, and unittest keeps its exceptions until now.
+    if call.excinfo is None or not isinstance(call.excinfo.value, AssertionError):
+        return
+    from pytest_gilcheck.evidence import Inconclusive, NotApplicable  # noqa: PLC0415  (a test has failed: no hurry)
 
-        if not isinstance(error, Inconclusive):
-            raise
-        policy = item.config.stash[_GIVEN]["inconclusive"]
-        if policy == "skip" or isinstance(error, NotApplicable):
-            pytest.skip(f"gilcheck: {error}")
-        if policy == "warn":
-            warnings.warn(pytest.PytestWarning(f"gilcheck: {item.nodeid}: {error}"), stacklevel=1)
-            return None
-        raise
+    error = call.excinfo.value
+    if not isinstance(error, Inconclusive):
+        return
+    policy = item.config.stash[_GIVEN]["inconclusive"]
+    if policy == "warn":
+        warnings.warn(pytest.PytestWarning(f"gilcheck: {item.nodeid}: {error}"), stacklevel=1)
+    if policy == "skip" or isinstance(error, NotApplicable) or (policy == "warn" and call.when == "setup"):
+        call.excinfo = pytest.CallInfo.from_call(lambda: pytest.skip(f"gilcheck: {error}"), call.when).excinfo
+    elif policy == "warn":
+        call.excinfo = None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -59,7 +59,7 @@ def table(checks: Sequence[tuple[Observation, Verdict]], *, width: int, colour: 
 
     width = max(_NARROWEST, width)
     verdicts = [verdict for _, verdict in checks]
-    columns = _fitting(verdicts, width - max(_SHORTEST_NAME, min(_LONGEST_NAME, *(len(verdict.name) for verdict in verdicts))) - _GAP)
+    columns = _fitting(verdicts, width - max(_SHORTEST_NAME, min(_LONGEST_NAME, max(len(verdict.name) for verdict in verdicts))) - _GAP)
     made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     made.add_column("check", overflow="fold", ratio=1)
     for heading, _ in columns:
