@@ -46,6 +46,14 @@ pub struct SpanStart {
     first_event: usize,
 }
 
+impl SpanStart {
+    /// When did it begin?
+    #[must_use]
+    pub fn start_ns(&self) -> u64 {
+        self.start_ns
+    }
+}
+
 /// Where the time of a span went. `end_ns - start_ns = held + waiting + released + instrument`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)] // the names are those of the Python record `CallSpan`, where they are explained
