@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.evidence import CheckFailed, Inconclusive, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,9 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("interrupted; nothing was decided")
         return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone: nothing more to say to it
-        return NOT_AS_EXPECTED
+    except OSError as error:
+        # What is left in the buffer cannot be written either: at exit the interpreter would try again, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # its reader has gone: nothing to say to nobody
+            _say(f"the report cannot be written: {error}; give --json a path with room for it")
+        return USAGE
 
 
 def _child(arguments: Sequence[str]) -> int:
@@ -109,13 +113,13 @@ def _measure(options: argparse.Namespace) -> int:
     checker = Checker(settings, on_check=lambda *record: kept.append(record), rescue=rescue)
     sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
     try:
-        checker.of_call(Call(eval, args_for=statement.args_for, name=settings.name or statement.statement))
+        checker.of_call(Call(eval, setup=statement.between, args_for=statement.args_for, name=settings.name or statement.statement))
     except UsageError:
         raise
-    except AssertionError as failed:
+    except (CheckFailed, Inconclusive) as failed:
         _say(str(failed))
         return NOT_AS_EXPECTED
-    except Exception as error:  # noqa: BLE001  (the statement's own: shown as the interpreter would)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (the statement's own: shown as the interpreter would)
         import traceback  # noqa: PLC0415  (only needed here)
 
         traceback.print_exception(error)

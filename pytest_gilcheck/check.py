@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.declare.settings import Settings
-from pytest_gilcheck.evidence import CallSpan, Observation, Outcome, Plan, Reason, UsageError, Verdict
+from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Instrument, Observation, Outcome, Plan, Reason, UsageError, Verdict
 from pytest_gilcheck.judge import is_decided, judge
 from pytest_gilcheck.observe import (
     Block,
@@ -28,7 +28,7 @@ from pytest_gilcheck.run.child import STUCK_STATUS, in_child
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_gilcheck.evidence import Bench, Duet, Instrument, Knocks, Progress
+    from pytest_gilcheck.evidence import Bench, Duet, Knocks, Progress
 
 #: Calls below this are too short for a turn of the rival; above the other, too long to be made once more for it.
 _SHORTEST_BESIDE_RIVAL_NS = 1_000_000
@@ -116,12 +116,17 @@ class Checker:
         span = Span(name)
         with exact_ledger() as instrument:
             block = Block() if instrument.grade == "exact" else None
-            yield span
-            call = block.end() if block else None
+            try:
+                yield span
+            finally:
+                # Also where the block raised: a span that is never ended would be taken for the outer one's.
+                seen = block.end() if block else None
         plan = Plan(
             looks=(1,), solo_budget_ns=0, budget_ns=0, n_threads=1, knock_gap_ns=0, n_knock_calls=0, deadline_ns=0, overlap=False
         )
-        calls = (call,) if call else ()
+        if isinstance(seen, Reason):
+            instrument = Instrument("progress", "bounded", seen)
+        calls = (seen,) if isinstance(seen, CallSpan) else ()
         observation = Observation(
             name=self._settings.name or name,
             claim=self._settings.claim,
@@ -165,6 +170,7 @@ class _Measurement:
         self.bench = bench
         self.solo = Solo(call)
         self.notes: list[Reason] = []
+        self.refused: Reason | None = None
         self.deadline = Deadline(
             settings.deadline / 1e9,
             name,
@@ -184,6 +190,9 @@ class _Measurement:
             run = crew.solo(self.solo.job(look - len(calls), fine=fine, budget_ns=left_ns), self.deadline)
             if not calls:
                 first = run.result
+            self.refused = self.refused or _refusal(run)
+            if self.refused:
+                return [], first
             new = _spans(run, with_timeline=not calls)
             calls += new
             left_ns -= sum(call.end_ns - call.start_ns for call in new)
@@ -202,7 +211,7 @@ class _Measurement:
         asked: list[tuple[int, int, int]] = []
         with waiter(plan.knock_gap_ns, asked):
             run = crew.solo(self.solo.job(plan.n_knock_calls, budget_ns=plan.solo_budget_ns), self.deadline)
-        return knocks_beside(_spans(run, with_timeline=False), asked)
+        return knocks_beside([] if _refusal(run) else _spans(run, with_timeline=False), asked)
 
     def duet(self, crew: Crew, plan: Plan, span_ns: int) -> Duet | None:
         """The plain comparison of two competing threads with one."""
@@ -212,6 +221,8 @@ class _Measurement:
             return None
         try:
             return duet(crew, self.call, n_calls, n_rounds, self.deadline)
+        except DeadlineExceeded:
+            raise  # a call that never comes back beside another thread is no information: it is the finding
         except Exception as error:  # noqa: BLE001  (information only: what failed is said, the verdict stands)
             self.notes.append(Reason("duet-failed", f"beside another thread the call raised {type(error).__name__}: {error}"))
             return None
@@ -253,8 +264,10 @@ def measure(call: Call, settings: Settings, name: str, rescue: Rescue) -> tuple[
             overlap=settings.overlap,
             seed=settings.seed,
         )
+        calls, result = measurement.singles(crew, plan, pilot) if instrument.grade == "exact" else ([], pilot_run.result)
+        if measurement.refused:
+            instrument = Instrument("progress", "bounded", measurement.refused)
         exact = instrument.grade == "exact"
-        calls, result = measurement.singles(crew, plan, pilot) if exact else ([], pilot_run.result)
         span_ns = min(call.span_ns for call in [pilot, *calls])
         knocks = measurement.knocks(crew, plan) if exact and plan.n_knock_calls else None
         both = measurement.duet(crew, plan, span_ns) if settings.overlap else None
@@ -284,6 +297,11 @@ def _worth_a_rival(instrument: Instrument, settings: Settings, span_ns: int) -> 
     if instrument.grade == "none" or not _SHORTEST_BESIDE_RIVAL_NS <= span_ns <= _LONGEST_BESIDE_RIVAL_NS:
         return False
     return settings.overlap or instrument.grade != "exact"
+
+
+def _refusal(run: SoloRun) -> Reason | None:
+    """Why has the ledger, although open, no figures for one of these calls?"""
+    return next((Reason(*raw.refused) for raw in run.spans if raw.refused), None)
 
 
 def _spans(run: SoloRun, *, with_timeline: bool) -> list[CallSpan]:

@@ -6,6 +6,7 @@ imported where a check is made.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from functools import partial
@@ -18,8 +19,6 @@ from pytest_gilcheck.declare import options
 from pytest_gilcheck.declare.fixtures import MAKER, gilcheck, gilcheck_session
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from pytest_gilcheck.check import Checker
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Observation, Verdict
@@ -52,7 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     config.stash[MAKER] = partial(_checker, config)
     # Capture is suspended now and never again: what is said when a call keeps the GIL for ever must reach people.
-    config.stash[_STDERR] = os.dup(2)
+    with contextlib.suppress(OSError):  # a process without stderr
+        config.stash[_STDERR] = os.dup(2)
     if given[""] and given["disable"]:
         raise pytest.UsageError("--gilcheck and --gilcheck-disable contradict each other: give one of them")
 
@@ -94,7 +94,11 @@ def _real_checker(config: pytest.Config, item: pytest.Item | None, settings: Set
     from pytest_gilcheck.check import Rescue  # noqa: PLC0415
 
     session = _session(config)
-    rescue = Rescue(_rescue_path(config), lambda: _document(session, interrupted="deadline").encode(), stderr_fd=config.stash[_STDERR])
+    rescue = Rescue(
+        _rescue_path(config),
+        lambda: _document(session, interrupted="deadline").encode(),
+        stderr_fd=config.stash.get(_STDERR, 2),
+    )
     return FixtureChecker(settings, on_check=partial(_noted, config, item), rescue=rescue)
 
 
@@ -151,22 +155,22 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     return True
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    try:
-        return (yield)
-    except AssertionError as error:
-        from pytest_gilcheck.evidence import Inconclusive, NotApplicable  # noqa: PLC0415  (a test has failed: no hurry)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    # Here and not around the call: fixtures ask for verdicts too, and unittest keeps its exceptions until now.
+    if call.excinfo is None or not isinstance(call.excinfo.value, AssertionError):
+        return
+    from pytest_gilcheck.evidence import Inconclusive, NotApplicable  # noqa: PLC0415  (a test has failed: no hurry)
 
-        if not isinstance(error, Inconclusive):
-            raise
-        policy = item.config.stash[_GIVEN]["inconclusive"]
-        if policy == "skip" or isinstance(error, NotApplicable):
-            pytest.skip(f"gilcheck: {error}")
-        if policy == "warn":
-            warnings.warn(pytest.PytestWarning(f"gilcheck: {item.nodeid}: {error}"), stacklevel=1)
-            return None
-        raise
+    error = call.excinfo.value
+    if not isinstance(error, Inconclusive):
+        return
+    policy = item.config.stash[_GIVEN]["inconclusive"]
+    if policy == "warn":
+        warnings.warn(pytest.PytestWarning(f"gilcheck: {item.nodeid}: {error}"), stacklevel=1)
+    if policy == "skip" or isinstance(error, NotApplicable) or (policy == "warn" and call.when == "setup"):
+        call.excinfo = pytest.CallInfo.from_call(lambda: pytest.skip(f"gilcheck: {error}"), call.when).excinfo
+    elif policy == "warn":
+        call.excinfo = None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -188,7 +192,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         from pytest_gilcheck.report import document  # noqa: PLC0415
 
         try:
-            document.write(Path(given["json"]), _document(_session(config)))
+            interrupted = "interrupted" if session.exitstatus == pytest.ExitCode.INTERRUPTED else None
+            document.write(Path(given["json"]), _document(_session(config), interrupted=interrupted))
         except OSError as error:
             _session(config).warnings.append(f"--gilcheck-json={given['json']} was not written: {error}")
             if session.exitstatus == pytest.ExitCode.OK:

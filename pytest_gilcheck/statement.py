@@ -17,16 +17,19 @@ def _compiled(source: str, what: str) -> Any:
         try:
             return compile(source.strip(), f"<gilcheck {what}>", "eval", dont_inherit=True)
         except SyntaxError:
-            tree = ast.parse(source, f"<gilcheck {what}>")
+            return compile(_keeping_the_last_value(ast.parse(source)), f"<gilcheck {what}>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         where = f" (line {error.lineno}: {(error.text or '').strip()!r})" if isinstance(error, SyntaxError) else ""
         message = f"the {what} does not compile: {error}{where}. Quote it for the shell; several lines may be given one after the other."
         raise UsageError(message) from None
+
+
+def _keeping_the_last_value(tree: ast.Module) -> ast.Module:
     if tree.body and isinstance(tree.body[-1], ast.Expr):
         last = tree.body[-1]
         target = ast.copy_location(ast.Name(_RESULT, ast.Store()), last)
         tree.body[-1] = ast.copy_location(ast.Assign([target], last.value), last)
-    return compile(tree, f"<gilcheck {what}>", "exec", dont_inherit=True)
+    return tree
 
 
 @dataclass
@@ -47,6 +50,10 @@ class Statement:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]  # code objects do not travel: compiled anew
+
+    def between(self) -> None:
+        """Disposes of what the last call gave, so that this does not fall into the span of the next one."""
+        self.names.pop(_RESULT, None)
 
     def args_for(self, _index: int) -> tuple[Any, ...]:
         """The arguments of `eval` for one call; the first time, after the setup."""

@@ -61,7 +61,7 @@ class Settings:
             reader = _READERS.get(name)
             if reader is None:
                 near = difflib.get_close_matches(name, _READERS, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = f"; did you mean {near[0]!r}?" if near else "."
                 message = f"{where}: unknown option {name!r}{hint} Known: {', '.join(_READERS)}."
                 raise UsageError(message)
             read[name] = None if value is None and name in _MAY_BE_NONE else reader(value, f"{where}: {name}")

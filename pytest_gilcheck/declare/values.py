@@ -10,17 +10,24 @@ from pytest_gilcheck.evidence import UsageError
 _UNITS_NS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "": 1_000_000_000, "min": 60_000_000_000}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ns|us|µs|ms|s|min|)\s*")
 
+#: About three years: timers and locks of the system overflow from a few hundred years on.
+LONGEST_NS = 10**17
+
 
 def duration_ns(value: object, what: str = "a duration") -> int:
     """How many nanoseconds? From ``"10ms"``, ``"0.25s"``, or a number of seconds. Not negative."""
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value)
-        if match:
-            return round(float(match[1]) * _UNITS_NS[match[2]])
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
-        return round(value * 1e9)
-    message = f"{what}: expected seconds or a text such as '10ms', '0.25s' or '2min', got {value!r}"
-    raise UsageError(message)
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match:
+        ns = float(match[1]) * _UNITS_NS[match[2]]
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
+        ns = min(value, LONGEST_NS) * 1e9
+    else:
+        message = f"{what}: expected seconds or a text such as '10ms', '0.25s' or '2min', got {value!r}"
+        raise UsageError(message)
+    if ns > LONGEST_NS:
+        message = f"{what}: expected at most {LONGEST_NS // 10**9} seconds, got {value!r}"
+        raise UsageError(message)
+    return round(ns)
 
 
 def positive_duration_ns(value: object, what: str = "a duration") -> int:
@@ -79,6 +86,6 @@ def _number(value: object) -> float | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None

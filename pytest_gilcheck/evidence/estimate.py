@@ -64,6 +64,16 @@ class Estimate:
     def __le__(self, bound: float) -> bool:
         return not self > bound
 
+    def __eq__(self, other: object) -> bool:
+        """Is it the same record? Whether it equals a number is no question that an interval can answer."""
+        if isinstance(other, Estimate):
+            mine = (self.value, self.low, self.high, self.quantity, self.why_not)
+            return mine == (other.value, other.low, other.high, other.quantity, other.why_not)
+        if isinstance(other, (int, float)):
+            message = f"{self.quantity} is an interval, which never equals {other!r}: ask whether it is < or > a number, or compare .value"
+            raise TypeError(message)
+        return NotImplemented
+
     def __float__(self) -> float:
         self._bounds()
         assert self.value is not None  # noqa: S101  (narrowing: the bounds are set together)

@@ -28,7 +28,8 @@ def share_claim_met(claim: Claim, gil: str, share: Estimate) -> bool | None:
     if claim.gil is not None:
         parts.append(None if gil in ("inconclusive", "not_applicable") else gil == claim.gil)
     if claim.releases is not None:
-        parts.append(_decided(share, 1 - claim.releases))
+        # Rounded: 1 - 0.9 is a little less than the 0.1 that the author means.
+        parts.append(_decided(share, round(1 - claim.releases, 12)))
     if claim.max_held_share is not None:
         parts.append(_decided(share, claim.max_held_share))
     return _all_of(parts)

@@ -94,6 +94,7 @@ class Block:
         self._known = frozenset(sys._current_frames())  # noqa: SLF001  (documented, if specialised)
         self._open = _native.OpenSpan()
 
-    def end(self) -> CallSpan:
-        """Where did the block's time go? To be called once, in the same thread."""
-        return call_span(self._open.end(MAX_EVENTS), self._known)
+    def end(self) -> CallSpan | Reason:
+        """Where did the block's time go, or why is that not known? To be called once, in the same thread."""
+        raw = self._open.end(MAX_EVENTS)
+        return Reason(*raw.refused) if raw.refused else call_span(raw, self._known)

@@ -28,7 +28,10 @@ def cpu_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/pro
     except OSError:
         return None
     for line in lines:
-        _, controllers, path = line.split(":", 2)
+        _, _, rest = line.partition(":")
+        controllers, colon, path = rest.partition(":")
+        if not colon:
+            continue
         if controllers == "":
             group = root / path.lstrip("/")
             for folder in (group, *group.parents):
@@ -44,7 +47,7 @@ def _grant(limit: Path) -> list[float]:
     try:
         quota, period = limit.read_text().split()
         return [] if quota == "max" else [int(quota) / int(period)]
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZeroDivisionError):
         return []
 
 
@@ -52,7 +55,7 @@ def _grant_v1(group: Path) -> list[float]:
     try:
         quota = int((group / "cpu.cfs_quota_us").read_text())
         return [] if quota <= 0 else [quota / int((group / "cpu.cfs_period_us").read_text())]
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZeroDivisionError):
         return []
 
 

@@ -117,7 +117,6 @@ def to_json(checks: Sequence[tuple[Observation, Verdict]], *, interrupted: str |
             ],
         },
         indent=1,
-        ensure_ascii=False,
     )
 
 
@@ -132,7 +131,7 @@ def from_json(text: str, source: str = "the document") -> Document:
         message = f"{source} is JSON but no gilcheck document: it has no schema_version. Save one with --json PATH or --gilcheck-json=PATH."
         raise UsageError(message)
     version = made["schema_version"]
-    if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
         message = f"{source} has schema_version {version!r}; this gilcheck reads 1 to {SCHEMA_VERSION}: update it"
         raise UsageError(message)
     try:

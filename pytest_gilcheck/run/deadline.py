@@ -27,7 +27,7 @@ def _free_signal() -> int:
     if not hasattr(signal, "SIGRTMAX"):
         return 0
     for number in range(signal.SIGRTMAX - 2, signal.SIGRTMIN + 2, -1):
-        if signal.getsignal(number) is signal.SIG_DFL:
+        if number not in _dumping and signal.getsignal(number) is signal.SIG_DFL:
             return number
     return 0
 
@@ -61,26 +61,51 @@ class Deadline:
         )
 
 
+#: Signal -> the descriptor it dumps to, and how many checks rely on it now.
+_dumping: dict[int, tuple[int, int]] = {}
+
+
+@contextlib.contextmanager
+def _stacks_on_signal(fd: int) -> Iterator[int]:
+    """Which signal dumps all stacks to `fd` while the block runs? 0: none is free.
+
+    One signal for each descriptor, for as long as any check needs it: checks nest, and run in several threads, and
+    `signal.getsignal` does not show what `faulthandler` has taken.
+    """
+    number = next((known for known, (its_fd, _) in _dumping.items() if its_fd == fd), 0) or _free_signal()
+    if not number:
+        yield 0
+        return
+    _, n_users = _dumping.get(number, (fd, 0))
+    if not n_users:
+        faulthandler.register(number, file=fd, all_threads=True, chain=False)
+    _dumping[number] = (fd, n_users + 1)
+    try:
+        yield number
+    finally:
+        _, n_users = _dumping.pop(number)
+        if n_users > 1:
+            _dumping[number] = (fd, n_users - 1)
+        else:
+            faulthandler.unregister(number)
+
+
 @contextlib.contextmanager
 def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[Callable[[], None]]:
     """The native watchdog, armed for the block for calls in `threads` (idents); what it gives puts the deadline off."""
-    number = _free_signal()
     after_ns = int(deadline.seconds * 1e9)
-    if number:
-        faulthandler.register(number, file=deadline.stderr_fd, all_threads=True, chain=False)
-    watchdog = _native.Watchdog(
-        after_ns,
-        list(threads),
-        signal=number,
-        message_fd=deadline.stderr_fd,
-        message=deadline.last_words(),
-        save_path=deadline.save_path,
-        save_data=deadline.so_far() if deadline.so_far and deadline.save_path else b"",
-        status=deadline.status,
-    )
-    try:
-        yield lambda: watchdog.put_off(after_ns)
-    finally:
-        watchdog.disarm()
-        if number:
-            faulthandler.unregister(number)
+    with _stacks_on_signal(deadline.stderr_fd) as number:
+        watchdog = _native.Watchdog(
+            after_ns,
+            list(threads),
+            signal=number,
+            message_fd=deadline.stderr_fd,
+            message=deadline.last_words(),
+            save_path=deadline.save_path,
+            save_data=deadline.so_far() if deadline.so_far and deadline.save_path else b"",
+            status=deadline.status,
+        )
+        try:
+            yield lambda: watchdog.put_off(after_ns)
+        finally:
+            watchdog.disarm()

@@ -19,10 +19,12 @@ N_THREADS = 2
 
 def _job(call: Call, index: int, n_calls: int, meet: Callable[[], None]) -> Callable[[], tuple[int, int, int]]:
     def run() -> tuple[int, int, int]:
-        thread_args = call.args_in_thread(index)
-        ready = [call.args_of_next(thread_args) for _ in range(n_calls)]
-        kwargs = dict(call.kwargs)
-        meet()
+        try:
+            thread_args = call.args_in_thread(index)
+            ready = [call.args_of_next(thread_args) for _ in range(n_calls)]
+            kwargs = dict(call.kwargs)
+        finally:
+            meet()  # also where one thread cannot go on: the others would wait for it until their deadline
         cpu_ns = _native.thread_cpu_ns()
         start_ns = _native.clock_ns()
         for args in ready:

@@ -20,6 +20,29 @@ TURN_NS = 200_000
 SWITCH_INTERVAL = 10.0
 
 
+_n_patient = 0
+_interval_before = 0.0
+
+
+@contextlib.contextmanager
+def _nobody_is_asked() -> Iterator[None]:
+    """The long switch interval while the block runs; the last of several blocks puts back what the first one found.
+
+    (Two that each put back what they found themselves, in another order, left the process with the long one.)
+    """
+    global _n_patient, _interval_before  # noqa: PLW0603  (the interval is the interpreter's)
+    if not _n_patient:
+        _interval_before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_INTERVAL)
+    _n_patient += 1
+    try:
+        yield
+    finally:
+        _n_patient -= 1
+        if not _n_patient:
+            sys.setswitchinterval(_interval_before)
+
+
 @contextlib.contextmanager
 def rival(turns: list[tuple[int, int]], *, patience: float = 60.0) -> Iterator[None]:
     """Did a rival thread get on beside the block? Its turns, in `_native.clock_ns`, are added to `turns`.
@@ -39,14 +62,11 @@ def rival(turns: list[tuple[int, int]], *, patience: float = 60.0) -> Iterator[N
             turns.append((start, now))
             nap(0)
 
-    before = sys.getswitchinterval()
-    with Crew(1) as crew:
+    with Crew(1) as crew, _nobody_is_asked():
         worker = crew._workers[0]  # noqa: SLF001  (same folder: the rival is a crew of one that runs beside another)
-        sys.setswitchinterval(SWITCH_INTERVAL)
         try:
             worker.begin(run)
             yield
         finally:
             running = False
             worker.wait(patience)
-            sys.setswitchinterval(before)

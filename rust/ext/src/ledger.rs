@@ -2,7 +2,7 @@
 
 use gilcheck_core::clock::{self, RunDelay};
 use gilcheck_core::interpreter::{current_thread, instrument};
-use gilcheck_core::ledger::{Kind, SpanError, SpanFigures, SpanStart};
+use gilcheck_core::ledger::{Kind, SpanError, SpanStart};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
@@ -56,8 +56,10 @@ struct Span {
     cpu_ns: u64,
     process_cpu_ns: u64,
     delay_ns: Option<u64>,
-    /// False: no ledger was open, the figures of the GIL are zero and mean nothing.
+    /// False: the figures of the GIL are zero and mean nothing.
     recorded: bool,
+    /// Why not, although a ledger was open: slug and sentence.
+    refused: Option<(&'static str, &'static str)>,
     held_ns: u64,
     waiting_ns: u64,
     instrument_ns: u64,
@@ -73,7 +75,7 @@ struct Span {
 
 /// A span that has begun.
 struct Begun {
-    recorded: Option<SpanStart>,
+    recorded: Result<SpanStart, SpanError>,
     delay: Option<RunDelay>,
     delay_ns: Option<u64>,
     cpu_ns: u64,
@@ -81,52 +83,55 @@ struct Begun {
     start_ns: u64,
 }
 
-fn span_error(error: SpanError) -> PyErr {
-    PyRuntimeError::new_err(match error {
-        SpanError::NotRecording => "the ledger is not open",
-        SpanError::TooManyThreads => "more threads than the ledger can follow (1024)",
-        SpanError::TooDeep => "spans are nested deeper than 8",
-        SpanError::Inconsistent => "ledger-inconsistent: the record contradicts that this thread holds the GIL",
-    })
+/// Stable slug and one sentence.
+fn refusal(error: SpanError) -> (&'static str, &'static str) {
+    match error {
+        SpanError::NotRecording => ("ledger-not-open", "the ledger was closed meanwhile"),
+        SpanError::TooManyThreads => ("ledger-too-many-threads", "more threads than the ledger can follow (1024)"),
+        SpanError::TooDeep => ("ledger-too-deep", "spans of this thread are nested deeper than 8: measure fewer inside of each other"),
+        SpanError::Inconsistent => ("ledger-inconsistent", "the record contradicts that this thread holds the GIL"),
+    }
 }
 
 impl Begun {
     /// With `fine`, time off the processor is told apart by state, at the price of a system call a hand-over.
-    fn now(fine: bool) -> PyResult<Self> {
+    fn now(fine: bool) -> Self {
         let delay = RunDelay::of_this_thread();
         let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
         let process_cpu_ns = clock::process_cpu_ns();
         let cpu_ns = clock::thread_cpu_ns();
         let recorder = instrument().recorder();
-        let mut begun = Self { recorded: None, delay, delay_ns, cpu_ns, process_cpu_ns, start_ns: 0 };
-        if recorder.is_recording() {
-            let told_apart = match (fine, &begun.delay, delay_ns) {
-                (true, Some(delay), Some(ns)) => Some((delay.fd(), ns)),
-                _ => None,
-            };
-            begun.recorded = Some(recorder.begin(current_thread(), told_apart).map_err(span_error)?);
-        } else {
-            begun.start_ns = clock::now_ns();
-        }
-        Ok(begun)
+        let mut begun = Self { recorded: Err(SpanError::NotRecording), delay, delay_ns, cpu_ns, process_cpu_ns, start_ns: 0 };
+        let told_apart = match (fine, &begun.delay, delay_ns) {
+            (true, Some(delay), Some(ns)) => Some((delay.fd(), ns)),
+            _ => None,
+        };
+        begun.recorded = recorder.begin(current_thread(), told_apart);
+        begun.start_ns = begun.recorded.as_ref().map_or_else(|_| clock::now_ns(), SpanStart::start_ns);
+        begun
     }
 
-    fn end(self, end_ns: u64, max_events: usize) -> PyResult<Span> {
+    /// A span that cannot be recorded still has its stamps: the call has run, and its result is not lost.
+    fn end(self, end_ns: u64, max_events: usize) -> Span {
         let cpu_ns = clock::thread_cpu_ns() - self.cpu_ns;
         let process_cpu_ns = clock::process_cpu_ns() - self.process_cpu_ns;
         let final_delay_ns = self.delay.as_ref().and_then(RunDelay::read_ns);
-        let figures = match &self.recorded {
-            Some(start) => instrument().recorder().end(start, end_ns, final_delay_ns, max_events).map_err(span_error)?,
-            None => SpanFigures { start_ns: self.start_ns, end_ns, ..SpanFigures::default() },
+        let figures = self.recorded.and_then(|start| instrument().recorder().end(&start, end_ns, final_delay_ns, max_events));
+        let refused = match &figures {
+            Ok(_) | Err(SpanError::NotRecording) => None,
+            Err(error) => Some(refusal(*error)),
         };
-        Ok(Span {
-            start_ns: figures.start_ns,
+        let recorded = figures.is_ok();
+        let figures = figures.unwrap_or_default();
+        Span {
+            start_ns: self.start_ns,
             end_ns,
             thread: current_thread(),
             cpu_ns,
             process_cpu_ns,
             delay_ns: final_delay_ns.zip(self.delay_ns).map(|(end, start)| end.saturating_sub(start)),
-            recorded: self.recorded.is_some(),
+            recorded,
+            refused,
             held_ns: figures.held_ns,
             waiting_ns: figures.waiting_ns,
             instrument_ns: figures.instrument_ns,
@@ -139,9 +144,9 @@ impl Begun {
             events: figures
                 .events
                 .iter()
-                .map(|event| (event.at_ns - figures.start_ns, name_of(event.kind), event.thread))
+                .map(|event| (event.at_ns - self.start_ns, name_of(event.kind), event.thread))
                 .collect(),
-        })
+        }
     }
 }
 
@@ -166,11 +171,11 @@ fn call<'py>(
     fine: bool,
     max_events: usize,
 ) -> PyResult<(Bound<'py, PyAny>, Span)> {
-    let begun = Begun::now(fine)?;
+    let begun = Begun::now(fine);
     let result = function.call(args, kwargs);
     let end_ns = clock::now_ns();
     let span = begun.end(end_ns, max_events);
-    Ok((result?, span?))
+    Ok((result?, span))
 }
 
 /// A block being measured; see `call` for calls.
@@ -183,15 +188,15 @@ struct OpenSpan {
 impl OpenSpan {
     /// Begins a span in the calling thread.
     #[new]
-    fn new() -> PyResult<Self> {
-        Ok(Self { begun: Some(Begun::now(false)?) })
+    fn new() -> Self {
+        Self { begun: Some(Begun::now(false)) }
     }
 
     /// Ends it, in the same thread, innermost span first.
     fn end(&mut self, max_events: usize) -> PyResult<Span> {
         let end_ns = clock::now_ns();
         let begun = self.begun.take().ok_or_else(|| PyRuntimeError::new_err("this span has ended already"))?;
-        begun.end(end_ns, max_events)
+        Ok(begun.end(end_ns, max_events))
     }
 }
 

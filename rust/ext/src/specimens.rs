@@ -87,7 +87,8 @@ fn never_returns(py: Python<'_>, holding: bool) {
 }
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
-    let specimens = PyModule::new(m.py(), "specimens")?;
+    // Under the public name, by which `pickle` finds the functions again in a child process.
+    let specimens = PyModule::new(m.py(), "pytest_gilcheck.specimens")?;
     specimens.add_function(wrap_pyfunction!(holds, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(releases, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(releases_then_holds, &specimens)?)?;
@@ -96,5 +97,5 @@ pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     specimens.add_function(wrap_pyfunction!(spawns, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(races, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(never_returns, &specimens)?)?;
-    m.add_submodule(&specimens)
+    m.add("specimens", &specimens)
 }

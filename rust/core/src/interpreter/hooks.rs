@@ -48,11 +48,19 @@ pub fn current_thread() -> usize {
     }
 }
 
-/// Sets what the hooks chain to and which structure they read. Before any slot is pointed.
-pub fn prepare(gil: usize, real_unlock: usize, real_wait: usize) {
-    GIL.store(gil, Relaxed);
-    REAL_UNLOCK.store(real_unlock, Release);
-    REAL_WAIT.store(real_wait, Release);
+/// Sets which structure the hooks read. Before any slot is pointed.
+pub fn watch_structure(gil: usize) {
+    GIL.store(gil, Release);
+}
+
+/// Sets what [`unlock`] chains to. Before its slots are pointed, and not while it stands in one.
+pub fn chain_unlock(real: usize) {
+    REAL_UNLOCK.store(real, Release);
+}
+
+/// Sets what [`timed_wait`] chains to. Before its slots are pointed, and not while it stands in one.
+pub fn chain_wait(real: usize) {
+    REAL_WAIT.store(real, Release);
 }
 
 /// Watches one mutex, or none.
@@ -131,7 +139,7 @@ unsafe extern "C" fn unlock_from(mutex: *mut libc::pthread_mutex_t, stack: *cons
     } else if LEARNER.load(Relaxed) != NONE {
         learn(mutex as usize);
     }
-    // SAFETY: `prepare` stored the C library's function (or whoever stood in the slot) before the slot was pointed here.
+    // SAFETY: `chain_unlock` stored the C library's function (or whoever stood in the slot) before the slot was pointed here.
     unsafe { std::mem::transmute::<usize, Unlock>(REAL_UNLOCK.load(Relaxed))(mutex) }
 }
 
@@ -148,7 +156,7 @@ pub unsafe extern "C" fn timed_wait(
     if let Some(recorder) = recorder {
         recorder.waits(clock::now_ns(), current_thread());
     }
-    // SAFETY: as in `unlock_from`.
+    // SAFETY: as in `unlock_from`, by `chain_wait`.
     let result =
         unsafe { std::mem::transmute::<usize, TimedWait>(REAL_WAIT.load(Relaxed))(condition, mutex, until) };
     // The mutex is held again here. A thread whose wait timed out while the GIL is taken asks its holder to give way.

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use super::elf::{Object, object_at};
+use super::elf::object_at;
 use super::locate::{locate, verify};
 use super::memory::Reader;
 use super::slots::{self, Slots};
@@ -30,9 +30,10 @@ pub struct Layout {
 struct Inner {
     n_open: usize,
     found: Option<(usize, usize)>,
-    slots: Vec<Slots>,
-    /// Somebody hooked on top of us, so that our functions stayed in: they must not be pointed to a second time.
-    left_in: bool,
+    /// Slots that are pointed to our functions. Also while nothing is open, where somebody hooked on top of us: our
+    /// functions then stayed in as silent pass-throughs and must not be pointed to a second time.
+    unlock: Option<Slots>,
+    wait: Option<Slots>,
 }
 
 /// The instrument of this process.
@@ -41,7 +42,7 @@ pub struct Instrument {
     inner: Mutex<Inner>,
 }
 
-static INSTRUMENT: Instrument = Instrument { inner: Mutex::new(Inner { n_open: 0, found: None, slots: Vec::new(), left_in: false }) };
+static INSTRUMENT: Instrument = Instrument { inner: Mutex::new(Inner { n_open: 0, found: None, unlock: None, wait: None }) };
 
 /// The instrument of this process.
 #[must_use]
@@ -124,9 +125,9 @@ impl Inner {
             Some(gil) => gil,
             None => locate(&reader, symbols, interval_us)?,
         };
-        if !self.left_in {
-            let object = object_at(symbols.gil_code()).ok_or(Unavailable::NoSlot("anything"))?;
-            self.point(gil, &object)?;
+        if let Err(reason) = self.point(gil, symbols) {
+            self.take_out();
+            return Err(reason);
         }
         forget_after_fork();
         match learn_mutex(symbols) {
@@ -143,17 +144,19 @@ impl Inner {
         }
     }
 
-    fn point(&mut self, gil: usize, object: &Object) -> Result<(), Unavailable> {
-        let (unlock_slots, real_unlock) = slots::find(object, UNLOCK)?;
-        let (wait_slots, real_wait) = slots::find(object, TIMED_WAIT)?;
-        hooks::prepare(gil, real_unlock, real_wait);
-        self.slots.push(Slots::point(unlock_slots, hooks::unlock as *const () as usize)?);
-        match Slots::point(wait_slots, hooks::timed_wait as *const () as usize) {
-            Ok(slots) => self.slots.push(slots),
-            Err(reason) => {
-                self.take_out();
-                return Err(reason);
-            }
+    /// Points the slots that do not lead to our functions yet.
+    fn point(&mut self, gil: usize, symbols: &Symbols) -> Result<(), Unavailable> {
+        let object = object_at(symbols.gil_code()).ok_or(Unavailable::NoSlot("anything"))?;
+        hooks::watch_structure(gil);
+        if self.unlock.is_none() {
+            let (slots, real) = slots::find(&object, UNLOCK)?;
+            hooks::chain_unlock(real);
+            self.unlock = Some(Slots::point(slots, hooks::unlock as *const () as usize)?);
+        }
+        if self.wait.is_none() {
+            let (slots, real) = slots::find(&object, TIMED_WAIT)?;
+            hooks::chain_wait(real);
+            self.wait = Some(Slots::point(slots, hooks::timed_wait as *const () as usize)?);
         }
         Ok(())
     }
@@ -161,12 +164,12 @@ impl Inner {
     fn take_out(&mut self) -> bool {
         hooks::recorder().stop();
         hooks::watch(None);
-        let mut all = !self.left_in;
-        for mut slots in self.slots.drain(..) {
-            all &= slots.restore();
+        for pointed in [&mut self.unlock, &mut self.wait] {
+            if pointed.as_mut().is_some_and(Slots::restore) {
+                *pointed = None;
+            }
         }
-        self.left_in = !all;
-        all
+        self.unlock.is_none() && self.wait.is_none()
     }
 }
 

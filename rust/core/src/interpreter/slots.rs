@@ -59,14 +59,16 @@ impl Slots {
 
     /// Puts back what was there, where the slot is still ours. Where somebody has hooked on top of us the hook stays
     /// in, as a silent pass-through. Returns whether all slots were put back.
+    ///
+    /// What could not be put back is remembered, so that it is tried again the next time.
     pub fn restore(&mut self) -> bool {
-        let mut all = true;
-        for (address, before) in self.taken.drain(..) {
+        let hook = self.hook;
+        self.taken.retain(|(address, before)| {
             // SAFETY: the slot's object is loaded: it holds the interpreter that runs us.
-            let ours = unsafe { (*(address as *const AtomicUsize)).load(SeqCst) } == self.hook;
-            all &= ours && store(address, before);
-        }
-        all
+            let ours = unsafe { (*(*address as *const AtomicUsize)).load(SeqCst) } == hook;
+            !(ours && store(*address, *before))
+        });
+        self.taken.is_empty()
     }
 }
 

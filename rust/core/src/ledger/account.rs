@@ -143,6 +143,17 @@ impl Accounts {
         }
     }
 
+    /// Closes all accounts. Nothing is recorded at this moment.
+    ///
+    /// Threads come and go, and their descriptors' addresses with them: kept for ever, a thousand threads that ended long
+    /// ago would leave no room for those that are.
+    pub(super) fn forget_all(&self) {
+        for account in &self.table {
+            account.thread.store(0, Relaxed);
+            account.epoch.store(0, Relaxed);
+        }
+    }
+
     /// The account of a thread, if it has one.
     #[must_use]
     pub fn find(&self, thread: usize) -> Option<&Account> {

@@ -82,6 +82,12 @@ impl EventLog {
         self.n_dropped.load(Relaxed)
     }
 
+    /// How many events lie beyond the first `limit` from `first` on: those that `since` leaves out.
+    #[must_use]
+    pub fn n_beyond(&self, first: usize, limit: usize) -> u64 {
+        self.len().saturating_sub(first.saturating_add(limit)) as u64
+    }
+
     /// The events from `first` to the present end, at most `limit` of them.
     pub fn since(&self, first: usize, limit: usize) -> impl Iterator<Item = Event> + '_ {
         let end = self.len().min(first.saturating_add(limit));

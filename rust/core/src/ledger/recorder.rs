@@ -22,6 +22,8 @@ pub struct Recorder {
     request_pending: AtomicBool,
     /// Events that the state before them does not allow. Not zero: nothing here can be trusted.
     n_impossible: AtomicU64,
+    /// Spans that have begun and not ended, in all threads.
+    n_spans: AtomicUsize,
     log: EventLog,
     accounts: Accounts,
 }
@@ -42,6 +44,14 @@ pub struct SpanStart {
     n_impossible: u64,
     n_dropped: u64,
     first_event: usize,
+}
+
+impl SpanStart {
+    /// When did it begin?
+    #[must_use]
+    pub fn start_ns(&self) -> u64 {
+        self.start_ns
+    }
 }
 
 /// Where the time of a span went. `end_ns - start_ns = held + waiting + released + instrument`.
@@ -92,6 +102,7 @@ impl Recorder {
             holder: AtomicUsize::new(0),
             request_pending: AtomicBool::new(false),
             n_impossible: AtomicU64::new(0),
+            n_spans: AtomicUsize::new(0),
             log: EventLog::with_capacity(EVENTS),
             accounts: Accounts::with_capacity(THREADS),
         }
@@ -109,6 +120,8 @@ impl Recorder {
         let epoch = self.epoch.load(Relaxed).wrapping_add(1).max(1);
         self.epoch.store(epoch, Relaxed);
         self.log.clear();
+        self.accounts.forget_all();
+        self.n_spans.store(0, Relaxed);
         self.n_impossible.store(0, Relaxed);
         self.request_pending.store(false, Relaxed);
         self.locked.store(true, Relaxed);
@@ -283,6 +296,11 @@ impl Recorder {
         }
         level.longest_ns.store(0, Relaxed);
         account.depth.store(depth + 1, Relaxed);
+        // A recording may last for a whole session, the list holds the events of a moment: where no span needs it any
+        // more it begins anew. (Full, it hid the threads that a callee brings: their holds are told from events.)
+        if self.n_spans.fetch_add(1, Relaxed) == 0 {
+            self.log.clear();
+        }
         let n_dropped = self.log.n_dropped();
         let first_event = self.log.len();
         let start_ns = clock::now_ns();
@@ -316,6 +334,8 @@ impl Recorder {
         if account.epoch.load(Relaxed) != start.epoch || self.epoch.load(Relaxed) != start.epoch {
             return Err(SpanError::Inconsistent);
         }
+        // Saturating, so that ending one span twice cannot wrap around.
+        let _ = self.n_spans.fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_sub(1)));
         let told_apart = account.delay_fd.swap(-1, Relaxed) >= 0;
         let depth = account.depth.load(Relaxed).saturating_sub(1);
         account.depth.store(depth, Relaxed);
@@ -343,7 +363,7 @@ impl Recorder {
             longest_hold_ns: level.longest_ns.load(Relaxed),
             n_voluntary: account.n_voluntary.load(Relaxed) - start.n_voluntary,
             n_on_request: account.n_on_request.load(Relaxed) - start.n_on_request,
-            n_dropped: self.log.n_dropped() - start.n_dropped,
+            n_dropped: self.log.n_dropped() - start.n_dropped + self.log.n_beyond(start.first_event, max_events),
             events: self
                 .log
                 .since(start.first_event, max_events)

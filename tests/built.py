@@ -1,0 +1,183 @@
+"""Evidence built by hand, and strategies that build any: what pure stages are tested on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from pytest_gilcheck.evidence import (
+    Bench,
+    CallSpan,
+    Claim,
+    Duet,
+    Estimate,
+    GilTimeline,
+    HandOver,
+    HandOvers,
+    Instrument,
+    Knocks,
+    Observation,
+    Outcome,
+    Plan,
+    Progress,
+    Reason,
+    Verdict,
+)
+
+BENCH = Bench(
+    python="3.12.1",
+    implementation="CPython",
+    build="main",
+    platform="Linux",
+    machine="x86_64",
+    cpu="a processor",
+    n_cpus=2,
+    n_cpus_present=2,
+    cpu_quota=None,
+    load_1min=0.5,
+    gil="enabled",
+    switch_interval_ns=5_000_000,
+    clock_price_ns=25,
+    clock_resolution_ns=1,
+    gilcheck="0.1.0",
+)
+
+PLAN = Plan(
+    looks=(1, 7, 21),
+    solo_budget_ns=1_000_000_000,
+    budget_ns=250_000_000,
+    n_threads=2,
+    knock_gap_ns=1_000_000,
+    n_knock_calls=1,
+    deadline_ns=60_000_000_000,
+)
+
+EXACT = Instrument("ledger", "exact")
+BLIND = Instrument("progress", "bounded", Reason("ledger-no-slot", "the interpreter calls nothing through a slot"))
+
+
+def call(held_ns=0, free_ns=0, waiting_ns=0, *, start_ns=0, **more):
+    """One call that held, was free and waited for so long; it let go once, unless said otherwise or nothing was free."""
+    instrument_ns = more.get("instrument_ns", 0)
+    values = {
+        "start_ns": start_ns,
+        "end_ns": start_ns + held_ns + free_ns + waiting_ns + instrument_ns,
+        "held_ns": held_ns,
+        "waiting_ns": waiting_ns,
+        "longest_hold_ns": held_ns,
+        "n_voluntary": 1 if free_ns else 0,
+        "n_on_request": 0,
+        "cpu_ns": held_ns + free_ns,
+        "thread": 1,
+    }
+    return CallSpan(**(values | more))
+
+
+def observation(*calls, **more):
+    """An undisturbed observation of these calls."""
+    values = {
+        "name": "f",
+        "claim": Claim(),
+        "bench": BENCH,
+        "plan": PLAN,
+        "instrument": EXACT,
+        "pilot": calls[0] if calls else None,
+        "calls": tuple(calls),
+        "outcomes": (Outcome("returned", 0, len(calls) + 1),),
+    }
+    return Observation(**(values | more))
+
+
+def shifted(span: CallSpan, by_ns: int, thread: int) -> CallSpan:
+    """The same call at another time, in another thread."""
+    return replace(span, start_ns=span.start_ns + by_ns, end_ns=span.end_ns + by_ns, thread=thread)
+
+
+_ns = st.integers(0, 10**13)
+_shares = st.floats(0, 1, allow_nan=False)
+_figures = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@st.composite
+def estimates(draw, numbers=_figures, *, quantity="value"):
+    """A measured figure with its interval."""
+    low, value, high = sorted(draw(st.lists(numbers, min_size=3, max_size=3)))
+    return Estimate(value, low, high, quantity=quantity)
+
+
+def _any_estimate(quantity):
+    return st.one_of(estimates(quantity=quantity), st.builds(Estimate, quantity=st.just(quantity), why_not=st.text()))
+
+
+reasons = st.builds(Reason, st.text(min_size=1), st.text())
+events = st.builds(HandOver, _ns, st.sampled_from(["take", "drop", "drop_on_request", "wait"]), st.integers(0, 3))
+timelines = st.builds(GilTimeline, st.lists(events, max_size=6).map(tuple), st.integers(0, 5))
+_maybe_ns = st.none() | _ns
+
+call_spans = st.builds(
+    CallSpan,
+    **{name: _ns for name in ("start_ns", "end_ns", "held_ns", "waiting_ns", "longest_hold_ns", "cpu_ns")},
+    **{name: _ns for name in ("instrument_ns", "workers_held_ns", "waiting_on_workers_ns", "process_cpu_ns")},
+    **{name: st.integers(0, 10**6) for name in ("n_voluntary", "n_on_request", "n_workers", "thread")},
+    **{name: _maybe_ns for name in ("delay_ns", "held_delay_ns", "free_delay_ns")},
+    timeline=st.none() | timelines,
+)
+
+benches = st.builds(
+    Bench,
+    **{name: st.text() for name in ("python", "implementation", "build", "platform", "machine", "cpu", "gil", "gilcheck")},
+    cpu_quota=st.none() | _figures,
+    load_1min=st.none() | _figures,
+    neighbours=st.lists(st.text(), max_size=3).map(tuple),
+)
+
+claims = st.builds(
+    Claim,
+    gil=st.none() | st.sampled_from(["released", "held", "partial"]),
+    **{name: st.none() | _shares for name in ("releases", "max_held_share", "min_speedup", "min_efficiency")},
+    longest_hold_ns=_maybe_ns,
+)
+
+instruments = st.builds(Instrument, st.text(), st.sampled_from(["exact", "bounded", "none"]), st.none() | reasons)
+
+observations = st.builds(
+    Observation,
+    name=st.text(),
+    claim=claims,
+    bench=benches,
+    plan=st.builds(Plan, looks=st.lists(st.integers(1, 1000), min_size=1, max_size=4).map(tuple)),
+    instrument=instruments,
+    pilot=st.none() | call_spans,
+    calls=st.lists(call_spans, max_size=3).map(tuple),
+    outcomes=st.lists(st.builds(Outcome), max_size=2).map(tuple),
+    knocks=st.none() | st.builds(Knocks),
+    duet=st.none() | st.builds(Duet),
+    progress=st.none() | st.builds(Progress),
+    notes=st.lists(reasons, max_size=2).map(tuple),
+)
+
+verdicts = st.builds(
+    Verdict,
+    name=st.text(),
+    gil=st.sampled_from(["released", "held", "partial", "not_applicable", "inconclusive"]),
+    held_share=_any_estimate("held share"),
+    n_calls=st.integers(0, 1000),
+    span_ns=_maybe_ns,
+    cpu_ns=_maybe_ns,
+    longest_hold_ns=_maybe_ns,
+    longest_wait_ns=_maybe_ns,
+    handovers=st.builds(HandOvers, _figures, _figures),
+    overlap=st.just("not_measured"),
+    speedup=_any_estimate("speed-up"),
+    efficiency=_any_estimate("efficiency"),
+    results=st.just("not_checked"),
+    claim_met=st.none() | st.booleans(),
+    reasons=st.lists(st.text(), max_size=2).map(tuple),
+    notes=st.lists(reasons, max_size=2).map(tuple),
+    diagnosis=st.text(),
+    picture=st.text("HrwM?", max_size=48),
+    bench=benches,
+    instrument=instruments,
+    result=st.none(),
+)

@@ -1,0 +1,179 @@
+"""Laws of the held share, on built calls."""
+
+import pytest
+from built import call, shifted
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_gilcheck.evidence import Claim, Estimate
+from pytest_gilcheck.judge import held_share, is_decided, rules
+from pytest_gilcheck.judge.holding import share_of, word
+
+PRICE_NS = 25
+ns = st.integers(0, 10**9)
+work_ns = st.integers(1_000, 10**9)
+
+
+def built(held_ns, free_ns, held_delay_ns, free_delay_ns, waiting_ns, told):
+    """A call that worked for so long in each state and was descheduled for so long in each."""
+    delays = {"delay_ns": held_delay_ns + free_delay_ns}
+    if told == "apart":
+        delays |= {"held_delay_ns": held_delay_ns, "free_delay_ns": free_delay_ns}
+    if told == "nothing":
+        delays = {}
+    return call(held_ns + held_delay_ns, free_ns + free_delay_ns, waiting_ns, n_voluntary=1, **delays)
+
+
+calls = st.builds(built, work_ns, work_ns, ns, ns, ns, st.sampled_from(["apart", "summed", "nothing"]))
+
+
+@given(calls)
+def test_share_of_any_call_lies_between_its_bounds(made):
+    """The bounds are those of the value, and of a share."""
+    share = share_of(made, PRICE_NS)
+
+    assert 0 <= share.low <= share.value <= share.high <= 1
+
+
+@given(work_ns, work_ns, ns, ns, ns, st.sampled_from(["apart", "summed"]))
+def test_bounds_contain_the_truth_wherever_delays_fell(held_ns, free_ns, held_delay_ns, free_delay_ns, waiting_ns, told):
+    """What a call would have been on a machine of its own lies within the bounds, if the delay is known at all."""
+    truth = held_ns / (held_ns + free_ns)
+
+    share = share_of(built(held_ns, free_ns, held_delay_ns, free_delay_ns, waiting_ns, told), PRICE_NS)
+
+    assert share.low - 1e-9 <= truth <= share.high + 1e-9
+    if told == "apart":
+        assert share.value == pytest.approx(truth)
+
+
+@given(st.lists(calls, min_size=1, max_size=12), st.integers(-(10**12), 10**12), st.integers(0, 10**6))
+def test_estimate_does_not_depend_on_when_and_in_which_thread(made, by_ns, thread):
+    """Time shift and thread renaming change nothing."""
+    assert held_share([shifted(one, by_ns, thread) for one in made], PRICE_NS) == held_share(made, PRICE_NS)
+
+
+@given(st.lists(calls, min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_estimate_does_not_depend_on_the_order_of_calls(made, random):
+    """The typical call is the same in any order."""
+    mixed = list(made)
+    random.shuffle(mixed)
+
+    assert held_share(mixed, PRICE_NS) == held_share(made, PRICE_NS)
+
+
+@given(st.lists(calls, min_size=1, max_size=12))
+def test_estimate_of_any_calls_is_ordered(made):
+    """``low <= value <= high``, within 0..1."""
+    share = held_share(made, PRICE_NS)
+
+    assert 0 <= share.low <= share.value <= share.high <= 1
+
+
+@given(st.lists(st.tuples(work_ns, work_ns), min_size=1, max_size=12), st.integers(0, 10**6))
+def test_more_holding_in_every_call_never_lowers_the_share(parts, more_ns):
+    """Monotone in the held time, at the same length of the call."""
+    less = [call(held_ns, free_ns + more_ns) for held_ns, free_ns in parts]
+    more = [call(held_ns + more_ns, free_ns, n_voluntary=1) for held_ns, free_ns in parts]
+
+    low, high = held_share(less, PRICE_NS), held_share(more, PRICE_NS)
+
+    assert (low.value, low.low, low.high) <= (high.value, high.low, high.high) or more_ns == 0
+    assert low.value <= high.value and low.low <= high.low + 1e-12 and low.high <= high.high + 1e-12
+
+
+@given(work_ns, work_ns, ns)
+def test_waiting_for_others_does_not_dilute(held_ns, free_ns, waiting_ns):
+    """Time spent waiting for the GIL is in neither part of the share."""
+    alone, beside = call(held_ns, free_ns), call(held_ns, free_ns, waiting_ns)
+
+    assert share_of(beside, PRICE_NS).value == share_of(alone, PRICE_NS).value
+
+
+def test_what_the_callees_own_threads_hold_counts_as_held():
+    """A call that lets go so that its own threads may hold lets nobody else run."""
+    made = call(0, 0, 1_000_000, workers_held_ns=1_000_000, waiting_on_workers_ns=1_000_000, n_workers=1, n_voluntary=1)
+
+    assert share_of(made, PRICE_NS).value == 1.0
+
+
+def test_a_call_that_only_waited_says_nothing():
+    """Without any time of its own, every share is possible."""
+    share = share_of(call(0, 0, 1_000_000), PRICE_NS)
+
+    assert (share.low, share.high, share.is_disturbed) == (0.0, 1.0, True)
+
+
+def test_no_call_gives_no_figure():
+    """Nothing recorded is not zero."""
+    assert not held_share([], PRICE_NS).measured
+
+
+def test_a_call_that_never_let_go_is_held_without_any_doubt():
+    """There is nothing that could have been stretched."""
+    share = held_share([call(20_000_000)], PRICE_NS)
+
+    assert (share.low, share.value, share.high) == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.0, 0.0499, "released"),
+        (0.0, 0.05, "released"),
+        (0.0, 0.0501, None),
+        (0.05, 0.05, "released"),
+        (0.05, 0.06, None),
+        (0.0501, 0.9499, "partial"),
+        (0.0501, 0.95, None),
+        (0.9499, 1.0, None),
+        (0.95, 0.95, "held"),
+        (0.95, 1.0, "held"),
+        (0.9501, 1.0, "held"),
+        (0.0, 1.0, None),
+    ],
+)
+def test_word_at_and_beside_the_borders(low, high, expected):
+    """Borders belong to *released* and *held*; bounds on both sides of one decide nothing."""
+    assert word(Estimate((low + high) / 2, low, high)) == expected
+
+
+def test_word_of_nothing_measured_is_undecided():
+    """No figure, no word."""
+    assert word(Estimate()) is None
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=2).map(sorted))
+def test_word_is_true_of_the_whole_interval(bounds):
+    """Whatever the word, every share within the bounds has it."""
+    low, high = bounds
+    found = word(Estimate((low + high) / 2 if low < high else low, low, high))
+
+    for share in (low, (low + high) / 2, high):
+        point = word(Estimate(share, share, share))
+        assert found is None or point == found
+
+
+def test_one_cold_call_decides_nothing():
+    """A pilot that took much longer, or had another share, says that the next call may still be warming up."""
+    one = [call(100, 20_000_000)]
+
+    assert is_decided(one, one[0], PRICE_NS, Claim())
+    assert not is_decided(one, call(100, int(20_000_000 * rules.COLD_CALL_FACTOR) + 1000), PRICE_NS, Claim())
+    assert not is_decided(one, call(10_000_000, 10_000_000), PRICE_NS, Claim())
+
+
+def test_one_call_with_own_threads_decides_nothing():
+    """Nobody tells for how long *they* were descheduled."""
+    one = [call(100, 20_000_000, n_workers=1, workers_held_ns=10)]
+
+    assert not is_decided(one, one[0], PRICE_NS, Claim())
+
+
+def test_an_undecided_claim_asks_for_more_calls():
+    """The word may be plain while what is claimed of the share is not."""
+    made = [call(held, 1_000_000 - held) for held in range(20_000, 30_000, 1_000)]
+
+    assert is_decided(made, made[0], PRICE_NS, Claim())
+    assert not is_decided(made, made[0], PRICE_NS, Claim(max_held_share=0.025))
+    assert is_decided(made, made[0], PRICE_NS, Claim(max_held_share=0.04))

@@ -1,0 +1,46 @@
+"""The interval of the median, against the binomial law that it rests on."""
+
+from fractions import Fraction
+from math import comb
+from statistics import median as naive_median
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_gilcheck.judge.uncertainty import median, median_ranks
+
+
+def miss_probability(n, first, last):
+    """How often does the median of a continuous distribution lie outside of these two of `n` ordered values? Exactly."""
+    too_high = sum(comb(n, k) for k in range(first + 1))  # at most `first` values lie below the median
+    too_low = sum(comb(n, k) for k in range(last + 1, n + 1))  # more than `last` do
+    return Fraction(too_high + too_low, 2**n)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 21, 63, 101, 189, 303, 909])
+@pytest.mark.parametrize("alpha", [0.0025, 0.01, 0.05])
+def test_ranks_miss_the_median_at_most_as_often_as_said(n, alpha):
+    """The level is kept wherever any pair of ranks can keep it; and no narrower pair would keep it."""
+    first, last = median_ranks(n, alpha)
+
+    assert 0 <= first <= last == n - 1 - first
+    if first > 0 or miss_probability(n, 0, n - 1) <= alpha:
+        assert miss_probability(n, first, last) <= alpha
+    if first + 1 < last - 1:
+        assert miss_probability(n, first + 1, last - 1) > alpha
+
+
+@given(st.integers(1, 300), st.floats(0.0001, 0.2))
+def test_ranks_are_symmetric_and_inside(n, alpha):
+    """Both ends are as far from theirs."""
+    first, last = median_ranks(n, alpha)
+
+    assert first + last == n - 1
+    assert 0 <= first <= last < n
+
+
+@given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=40))
+def test_median_equals_the_standard_librarys(values):
+    """The naive twin."""
+    assert median(values) == naive_median(values)

@@ -1,0 +1,316 @@
+"""The whole opinion, on built observations: words, reasons, the sentence, the picture, the claim."""
+
+from dataclasses import replace
+
+import pytest
+from built import BLIND, call, observation, observations, shifted
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_gilcheck.evidence import (
+    Claim,
+    Estimate,
+    GilTimeline,
+    HandOver,
+    Inconclusive,
+    Instrument,
+    Knocks,
+    NotApplicable,
+    Progress,
+    Reason,
+)
+from pytest_gilcheck.judge import judge
+from pytest_gilcheck.judge.claim import claim_met
+from pytest_gilcheck.judge.diagnosis import duration, percent
+from pytest_gilcheck.judge.picture import WIDTH, picture
+
+MS = 1_000_000
+RELEASED = [call(1_000, 20 * MS)] * 7
+HELD = [call(20 * MS)]
+PARTIAL = [call(10 * MS, 10 * MS)] * 7
+
+
+def rival(share, span_ns=20 * MS):
+    """A rival that ran for so much of the call."""
+    return Progress(n_calls=1, n_turns=10, rival_ns=round(share * span_ns), span_ns=span_ns)
+
+
+@pytest.mark.parametrize(("calls", "word"), [(RELEASED, "released"), (HELD, "held"), (PARTIAL, "partial")])
+def test_plain_calls_get_their_word_and_no_reason(calls, word):
+    """What is plain is said plainly."""
+    verdict = judge(observation(*calls))
+
+    assert (verdict.gil, verdict.reasons, verdict.n_calls) == (word, (), len(calls))
+    assert verdict.released is (word == "released")
+    assert verdict.held is (word == "held")
+
+
+@given(observations)
+def test_any_observation_gets_a_verdict_and_the_same_one_twice(made):
+    """Whatever was saved can be judged, and the judge has no memory."""
+    first, second = judge(made), judge(made)
+
+    assert first == second
+    assert first.gil in ("released", "held", "partial", "inconclusive", "not_applicable")
+    assert first.gil != "inconclusive" or first.reasons
+
+
+@given(observations, st.integers(0, 10**12), st.integers(0, 10**9))
+def test_verdict_does_not_depend_on_when_and_in_which_thread(made, by_ns, thread):
+    """Invariant to time shift and thread renaming."""
+    moved = replace(made, calls=tuple(shifted(one, by_ns, thread) for one in made.calls))
+
+    assert judge(moved) == judge(made)
+
+
+def test_without_any_call_it_is_inconclusive():
+    """A check in which nothing came back decides nothing."""
+    verdict = judge(observation())
+
+    assert (verdict.gil, verdict.reasons) == ("inconclusive", ("not-measured",))
+    with pytest.raises(Inconclusive, match="not-measured"):
+        _ = verdict.released
+
+
+@pytest.mark.parametrize(("span_ns", "reasons"), [(499, ("too-short",)), (500, ("small-input",))])
+def test_a_call_of_few_clock_readings_is_too_short(span_ns, reasons):
+    """The border is twenty prices of one reading."""
+    assert judge(observation(call(span_ns))).reasons == reasons
+
+
+@pytest.mark.parametrize(("span_ns", "reasons"), [(99_999, ("small-input",)), (100_000, ())])
+def test_a_held_call_on_a_small_input_says_so(span_ns, reasons):
+    """Some functions release from larger inputs on."""
+    assert judge(observation(call(span_ns))).reasons == reasons
+
+
+def test_a_released_call_on_a_small_input_is_no_size_trap():
+    """It has released already."""
+    assert judge(observation(*[call(100, 80_000)] * 30)).reasons == ()
+
+
+def test_bounds_on_both_sides_of_a_border_are_borderline():
+    """The word is not guessed."""
+    verdict = judge(observation(*[call(held * 10_000, 20 * MS) for held in range(50, 150, 10)]))
+
+    assert (verdict.gil, verdict.reasons) == ("inconclusive", ("borderline",))
+
+
+def test_calls_that_were_all_descheduled_are_disturbed():
+    """Where nobody tells what the delay fell on, a long one decides nothing."""
+    verdict = judge(observation(*[call(10 * MS, 10 * MS, delay_ns=19 * MS)] * 7))
+
+    assert (verdict.gil, verdict.reasons) == ("inconclusive", ("disturbed",))
+
+
+def test_one_calm_call_among_disturbed_ones_decides():
+    """The undisturbed are preferred."""
+    disturbed = [call(10 * MS, 30 * MS, delay_ns=25 * MS)] * 6
+
+    assert judge(observation(*disturbed, *PARTIAL)).gil == "partial"
+
+
+def test_witnesses_that_cannot_both_be_true_are_named():
+    """There is no majority vote."""
+    verdict = judge(observation(*HELD, progress=rival(0.5)))
+
+    assert (verdict.gil, verdict.reasons) == ("inconclusive", ("witnesses-conflict",))
+    assert "ledger against progress" in verdict.notes[0].detail
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.1])
+def test_a_rival_that_hardly_ran_contradicts_no_hold(share):
+    """Its calls are others than the ledger's."""
+    assert judge(observation(*HELD, progress=rival(share))).gil == "held"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_rivals_absence_contradicts_no_release(share):
+    """It may have had no processor."""
+    assert judge(observation(*RELEASED, progress=rival(share))).gil == "released"
+
+
+@pytest.mark.parametrize(("share", "word"), [(0.951, "released"), (0.949, "inconclusive"), (0.0, "inconclusive"), (1.2, "released")])
+def test_progress_alone_proves_release_and_nothing_else(share, word):
+    """Without a ledger a rival that ran nearly always says released; one that did not says nothing."""
+    verdict = judge(observation(instrument=BLIND, progress=rival(share)))
+
+    assert verdict.gil == word
+    assert "ledger-no-slot" in verdict.reasons
+    assert ("progress-only" in verdict.reasons) is (word == "inconclusive")
+    assert verdict.held_share.low == 0.0
+
+
+def test_without_ledger_and_rival_nothing_is_known():
+    """The reason of the ledger's absence stays visible."""
+    verdict = judge(observation(instrument=BLIND))
+
+    assert (verdict.gil, verdict.reasons) == ("inconclusive", ("ledger-no-slot", "not-measured"))
+
+
+def test_without_a_gil_release_is_not_applicable():
+    """Neither true nor false."""
+    verdict = judge(observation(instrument=Instrument("none", "none", Reason("no-gil", "switched off"))))
+
+    assert verdict.gil == "not_applicable"
+    for attribute in ("released", "held"):
+        with pytest.raises(NotApplicable, match="no-gil"):
+            getattr(verdict, attribute)
+
+
+def test_the_callees_own_threads_are_told():
+    """What they hold counts, and a reader learns why."""
+    made = call(0, 2 * MS, 18 * MS, workers_held_ns=18 * MS, waiting_on_workers_ns=18 * MS, n_workers=2)
+
+    verdict = judge(observation(*[made] * 7))
+
+    assert (verdict.gil, verdict.reasons) == ("partial", ("own-threads-attach",))
+
+
+def test_notes_of_the_observation_stay_and_are_counted_once():
+    """A neighbour is a reason; a slug stands once."""
+    verdict = judge(observation(*HELD, notes=(Reason("tracer"), Reason("tracer", "again"))))
+
+    assert verdict.reasons == ("tracer",)
+    assert len(verdict.notes) == 2
+
+
+def test_figures_are_those_of_the_typical_call():
+    """The median of each."""
+    made = [call(held, 20 * MS, n_voluntary=n, cpu_ns=n) for n, held in ((1, 10), (2, 20), (9, 90))]
+
+    verdict = judge(observation(*made, knocks=Knocks(4, 40, 123, 0, 8)))
+
+    assert (verdict.longest_hold_ns, verdict.cpu_ns, verdict.longest_wait_ns) == (20, 2, 123)
+    assert (verdict.handovers.n_voluntary, verdict.handovers.n_on_request) == (2, 2)
+
+
+def test_overlap_that_was_not_measured_is_neither_true_nor_false():
+    """An undecided value raises."""
+    verdict = judge(observation(*RELEASED))
+
+    with pytest.raises(Inconclusive, match="not measured"):
+        _ = verdict.overlaps
+    with pytest.raises(Inconclusive, match="not measured"):
+        _ = verdict.speedup > 1.5
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (observation(*RELEASED), "Releases the GIL for 99.9%"),
+        (observation(*PARTIAL), "keeps it for 50.0%, at most 10 ms at a time"),
+        (observation(*HELD), "never lets it go"),
+        (observation(*HELD, knocks=Knocks(1, 9, 6 * MS, 0, 3)), "gives way only when the interpreter asks"),
+        (observation(*HELD, knocks=Knocks(1, 9, 19 * MS, 0, 1)), "never lets it go"),
+        (observation(*HELD, knocks=Knocks(1, 9, 19 * MS, 0, 0)), "Another thread waited up to 19 ms"),
+        (observation(*[call(20 * MS, 1_000, n_voluntary=1)] * 7), "Lets the GIL go once, yet holds it"),
+        (observation(*[call(5 * MS, 5 * MS, n_voluntary=5_000)] * 7), "lets go 5,000 times a call"),
+        (observation(instrument=BLIND, progress=rival(0.99)), "Rival threads ran"),
+        (observation(), "does not decide"),
+        (observation(instrument=Instrument("none", "none", Reason("no-gil"))), "without a GIL"),
+    ],
+)
+def test_the_sentence_says_what_to_do_about_it(made, says):
+    """One sentence for each kind of finding."""
+    assert says in judge(made).diagnosis
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0, "0%"), (1e-9, "0.1%"), (0.00049, "0.1%"), (0.5, "50.0%"), (0.99951, "99.9%"), (1 - 1e-12, "99.9%"), (1.0, "100%")],
+)
+def test_rounding_never_flatters(share, text):
+    """Nothing and everything only if exact."""
+    assert percent(share) == text
+
+
+@pytest.mark.parametrize(("ns", "text"), [(0, "0 ns"), (999, "999 ns"), (1_000, "1 µs"), (1_234_567, "1.23 ms"), (2.5e9, "2.5 s")])
+def test_durations_have_three_figures_and_a_unit(ns, text):
+    """For people."""
+    assert duration(ns) == text
+
+
+def timeline(*events, n_dropped=0):
+    """Of (at, kind, thread)."""
+    return GilTimeline(tuple(HandOver(*event) for event in events), n_dropped)
+
+
+def test_picture_draws_a_slice_for_each_part():
+    """Held, then released, then waiting, then held."""
+    made = call(50, 30, 20, timeline=timeline((25, "drop", 0), (55, "wait", 0), (75, "take", 0)))
+
+    assert picture(made, 4) == "HrmH"
+    assert picture(made, 20) == "H" * 5 + "r" * 6 + "w" * 4 + "H" * 5
+
+
+def test_picture_of_a_cut_record_ends_in_question_marks():
+    """What is not known is not drawn."""
+    made = call(50, 50, timeline=timeline((50, "drop", 0), n_dropped=3))
+
+    assert picture(made, 4) == "HH??"
+
+
+def test_picture_shows_what_own_threads_hold_as_held():
+    """As the share counts it."""
+    events = ((0, "drop", 0), (50, "take", 1), (100, "drop", 1))
+
+    assert picture(call(0, 100, n_workers=1, timeline=timeline(*events)), 2) == "rH"
+    assert picture(call(0, 100, n_workers=0, timeline=timeline(*events)), 2) == "rr"
+
+
+def test_no_record_no_picture():
+    """Nothing is drawn of nothing."""
+    assert picture(None) == picture(call(10)) == picture(call(timeline=timeline())) == ""
+
+
+@given(st.lists(st.tuples(st.integers(0, 1000), st.sampled_from(["take", "drop", "wait", "drop_on_request"]), st.integers(0, 2)), max_size=30))
+def test_picture_of_any_record_has_its_width(events):
+    """One line, whatever happened."""
+    made = call(600, 400, n_workers=1, timeline=timeline(*sorted(events)))
+
+    assert len(picture(made)) == WIDTH
+    assert set(picture(made)) <= set("HrwmM?")
+
+
+def estimate(low, high):
+    """An interval."""
+    return Estimate((low + high) / 2, low, high)
+
+
+@pytest.mark.parametrize(
+    ("claim", "gil", "share", "met"),
+    [
+        (Claim(), "released", estimate(0, 0.01), None),
+        (Claim(gil="released"), "released", estimate(0, 0.01), True),
+        (Claim(gil="held"), "released", estimate(0, 0.01), False),
+        (Claim(gil="held"), "inconclusive", estimate(0, 1), None),
+        (Claim(gil="held"), "not_applicable", Estimate(), None),
+        (Claim(releases=0.9), "partial", estimate(0.09, 0.1), True),
+        (Claim(releases=0.9), "partial", estimate(0.09, 0.11), None),
+        (Claim(releases=0.9), "partial", estimate(0.11, 0.12), False),
+        (Claim(max_held_share=0.1), "partial", estimate(0.11, 0.12), False),
+        (Claim(max_held_share=0.1), "partial", Estimate(), None),
+        (Claim(longest_hold_ns=1_000), "held", estimate(1, 1), True),
+        (Claim(longest_hold_ns=999), "held", estimate(1, 1), False),
+        (Claim(gil="released", max_held_share=0.001), "released", estimate(0.01, 0.02), False),
+        (Claim(gil="released", min_speedup=1.5), "released", estimate(0, 0.01), None),
+        (Claim(gil="held", min_speedup=1.5), "released", estimate(0, 0.01), False),
+    ],
+)
+def test_claim_is_met_failed_or_undecided(claim, gil, share, met):
+    """One part not met fails the whole; one undecided leaves it undecided."""
+    assert claim_met(claim, gil, share, 1_000) is met
+
+
+def test_a_claim_moves_no_border():
+    """The word is the same whatever is claimed."""
+    for claim in (Claim(), Claim(releases=0.99), Claim(gil="held"), Claim(max_held_share=0.0)):
+        assert judge(observation(*PARTIAL, claim=claim)).gil == "partial"
+
+
+def test_a_claim_of_the_longest_hold_needs_the_ledger():
+    """Without one it is undecided, not met."""
+    made = observation(instrument=BLIND, progress=rival(0.99), claim=Claim(longest_hold_ns=10**9))
+
+    assert judge(made).claim_met is None

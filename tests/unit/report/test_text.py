@@ -1,0 +1,167 @@
+"""Lines for people: the story and the table."""
+
+import pytest
+from built import BLIND, call, observation, observations, verdicts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_gilcheck.evidence import CheckFailed, Claim, Duet, Estimate, GilTimeline, HandOver, Inconclusive, Knocks, NotApplicable, Progress
+from pytest_gilcheck.evidence import Instrument, Reason
+from pytest_gilcheck.judge import judge
+from pytest_gilcheck.report.claims import require
+from pytest_gilcheck.report.session import Session
+from pytest_gilcheck.report.terminal import table
+from pytest_gilcheck.report.text import claim_text, count_text, drawn, share_text, story
+
+HALF = call(10_000_000, 10_000_000, timeline=GilTimeline((HandOver(10_000_000, "drop", 0), HandOver(20_000_000, "take", 0))))
+
+
+def told(made, **more):
+    """The story's lines."""
+    return list(story(made, judge(made), **more))
+
+
+@given(observations, verdicts)
+def test_any_records_have_a_story_whose_first_line_is_the_verdict(made, verdict):
+    """Whatever was saved can be shown."""
+    lines = list(story(made, verdict))
+
+    assert lines[0] == f"{verdict.name}: {verdict.gil}"
+
+
+def test_story_shows_every_figure_there_is():
+    """And what is only information, as such."""
+    made = observation(
+        *[HALF] * 7,
+        knocks=Knocks(1, 9, 9_500_000, 0, 2),
+        duet=Duet(2, 4, 80_000_000, 50_000_000, 80_000_000, 81_000_000),
+        progress=Progress(1, 40, 9_000_000, 20_000_000),
+        claim=Claim(gil="released", releases=0.9),
+        notes=(Reason("tracer", "a debugger"), Reason("profiler")),
+    )
+
+    text = "\n".join(told(made))
+
+    for part in (
+        "f: partial",
+        "held          50.0%",
+        "(7 calls, instrument: ledger, exact)",
+        "longest hold  10 ms; hand-overs a call: 1 voluntary, 2 on request",
+        "longest wait  9.5 ms",
+        "time          20 ms of wall time, 20 ms of its thread's processor time",
+        "for information: the same 4 calls were 1.60 times as fast in 2 threads as in one",
+        "for information: a rival Python thread ran for 45.0% of the call",
+        "tracer: a debugger",
+        "  profiler",
+        "claim         expected released, releases >= 0.9: NOT met",
+        "█" * 24 + "·" * 24,
+    ):
+        assert part in text
+
+
+def test_story_without_evidence_shows_reasons_and_no_figure():
+    """Nothing is invented."""
+    text = "\n".join(told(observation(instrument=BLIND)))
+
+    assert "ledger-no-slot" in text and "not-measured" in text
+    assert "held  " not in text and "longest" not in text
+
+
+@pytest.mark.parametrize("encoding", ["ascii", None, "no-such-encoding", "latin-1"])
+def test_pictures_are_drawn_in_signs_that_the_terminal_has(encoding):
+    """Shades need UTF-8."""
+    assert drawn("HrmwM?", encoding) == "#.+wM?"
+    assert drawn("Hrmw?", "utf-8") == "█·▒w?"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (Estimate(), "-"),
+        (Estimate(1.0, 1.0, 1.0), "100%"),
+        (Estimate(0.001, 0.0, 0.9999), "0.1% [0%, 99.9%]"),
+    ],
+)
+def test_shares_show_their_bounds(share, text):
+    """Rounding never flatters."""
+    assert share_text(share) == text
+
+
+@pytest.mark.parametrize(("n", "text"), [(0, "0"), (1, "1"), (2.5, "2.5"), (12345, "12,345")])
+def test_counts_are_whole_where_they_are(n, text):
+    """Medians may lie between two."""
+    assert count_text(n) == text
+
+
+def test_every_part_of_a_claim_is_worded():
+    """So that a failure says what was claimed."""
+    claim = Claim("held", 0.9, 1.5, 0.8, 0.1, 5_000_000)
+
+    assert claim_text(claim) == "expected held, releases >= 0.9, held share <= 0.1, longest hold <= 5 ms, speed-up >= 1.5, efficiency >= 0.8"
+    assert claim_text(Claim()) == "nothing"
+
+
+@given(st.lists(st.tuples(observations, verdicts), min_size=1, max_size=3), st.integers(20, 250), st.booleans())
+def test_table_of_any_checks_is_made(checks, width, colour):
+    """Names of any length, in any width."""
+    assert len(table(checks, width=width, colour=colour)) > len(checks)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+@pytest.mark.parametrize("name", ["f", "test_" + "long" * 30, "test[" + "ü" * 90 + "]"])
+def test_table_keeps_to_the_width_and_loses_nothing(width, name):
+    """Names are folded, figures are not cut."""
+    made = observation(*[HALF] * 7, name=name, knocks=Knocks(1, 9, 123_000_000, 0, 2))
+
+    lines = table([(made, judge(made))], width=width, colour=False)
+
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    for part in ("partial", "50.0%", "10 ms", "123 ms"):
+        assert part in text
+    # The figures stand in the first line; the name goes on below it.
+    assert "".join(line.split()[0] for line in lines[1:]) == name
+    assert "\x1b" not in text
+
+
+def test_table_is_coloured_where_asked():
+    """Escape sequences only on terminals that have them."""
+    made = observation(*[HALF] * 7)
+
+    assert "\x1b[" in "\n".join(table([(made, judge(made))], width=100, colour=True))
+
+
+def test_a_claim_that_is_met_says_nothing():
+    """And one that is not says what was found."""
+    held = observation(call(20_000_000), claim=Claim(gil="held"))
+    require(judge(held), held.claim)
+
+    with pytest.raises(CheckFailed, match=r"f: expected released: found held, held 100% of the call\. Holds the GIL"):
+        made = observation(call(20_000_000), claim=Claim(gil="released"))
+        require(judge(made), made.claim)
+
+
+def test_an_undecided_claim_is_inconclusive_with_its_slugs():
+    """Neither passed nor failed."""
+    made = observation(claim=Claim(gil="released"))
+
+    with pytest.raises(Inconclusive, match="not-measured") as raised:
+        require(judge(made), made.claim)
+    assert raised.value.slugs == ("not-measured",)
+
+
+def test_without_a_gil_a_claim_is_not_applicable():
+    """Told from inconclusive."""
+    made = observation(claim=Claim(gil="released"), instrument=Instrument("none", "none", Reason("no-gil", "off")))
+
+    with pytest.raises(NotApplicable):
+        require(judge(made), made.claim)
+
+
+def test_gate_fails_where_nothing_was_checked():
+    """A gate that checked nothing fails; one that nobody asked for does not."""
+    made = observation(call(20_000_000))
+
+    assert "no check ran" in Session().failure(asked=True)
+    assert Session().failure(asked=False) is None
+    assert Session(checks=[(made, judge(made))]).failure(asked=True) is None

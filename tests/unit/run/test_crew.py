@@ -1,0 +1,160 @@
+"""Threads that keep every outcome; deadlines; the interval and the signals that checks share."""
+
+import _thread
+import faulthandler
+import signal
+import sys
+import threading
+
+import pytest
+
+from pytest_gilcheck.evidence import DeadlineExceeded
+from pytest_gilcheck.run.call import Call
+from pytest_gilcheck.run.crew import Crew, ThreadFailed, together
+from pytest_gilcheck.run.deadline import Deadline, armed
+from pytest_gilcheck.run.duet import duet
+from pytest_gilcheck.run.rival import SWITCH_INTERVAL, _nobody_is_asked, rival
+
+LONG = Deadline(600.0)
+
+
+@pytest.fixture
+def quiet(tmp_path):
+    """A deadline of a moment, whose stacks go to a file."""
+    with open(tmp_path / "stacks", "w+b") as file:
+        yield Deadline(0.05, "f", stderr_fd=file.fileno())
+
+
+def fail():
+    """Raises."""
+    raise KeyError("mine")
+
+
+def test_each_job_has_its_own_thread_and_outcome():
+    """Failures are kept, not raised."""
+    with Crew(3) as crew:
+        first, second, third = crew.run([_thread.get_ident, fail, _thread.get_ident], LONG)
+
+        assert {first, third} < set(crew.idents) and first != third
+        assert isinstance(second, ThreadFailed)
+        assert (second.index, type(second.error)) == (1, KeyError)
+
+
+def test_solo_raises_what_the_job_raises_with_its_traceback():
+    """The line that raised is in it."""
+    with Crew(1) as crew, pytest.raises(KeyError, match="mine") as raised:
+        crew.solo(fail, LONG)
+    assert raised.traceback[-1].name == "fail"
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_no_outcome_is_swallowed(error):
+    """Not those that are no `Exception`, either."""
+
+    def job():
+        raise error
+
+    with Crew(1) as crew, pytest.raises(error):
+        crew.solo(job, LONG)
+
+
+def test_a_crew_can_be_used_again_and_again():
+    """Its threads stay."""
+    with Crew(2) as crew:
+        assert {crew.solo(_thread.get_ident, LONG) for _ in range(50)} == {crew.idents[0]}
+
+
+def test_a_job_past_its_deadline_is_abandoned_and_its_stacks_dumped(quiet, tmp_path):
+    """And the crew is of no use any more."""
+    gate = threading.Event()
+    with Crew(2) as crew:
+        with pytest.raises(DeadlineExceeded, match=r"f did not return within 0\.05 s in thread 0.*isolate=True"):
+            crew.solo(gate.wait, quiet)
+        with pytest.raises(RuntimeError, match="one is lost"):
+            crew.solo(fail, LONG)
+    gate.set()
+    assert b"in wait" in (tmp_path / "stacks").read_bytes()
+
+
+def test_more_jobs_than_threads_are_refused():
+    """Nothing is run."""
+    with Crew(1) as crew, pytest.raises(RuntimeError, match="2 jobs for 1 threads"):
+        crew.run([fail, fail], LONG)
+
+
+def test_barrier_lets_nobody_through_before_the_last():
+    """Each thread meets all others."""
+    arrived = []
+    meet = together(4)
+
+    def job():
+        arrived.append(1)
+        meet()
+        return len(arrived)
+
+    with Crew(4) as crew:
+        assert crew.run([job] * 4, LONG) == [4] * 4
+
+
+@pytest.mark.parametrize("broken", ["args_for", "setup"])
+def test_a_thread_that_cannot_begin_keeps_no_other_waiting(broken):
+    """Its error is what comes of the comparison, at once and not at the deadline."""
+    n_asked = iter(range(10**6))
+
+    def args_for(index):
+        if broken == "args_for" and index == 1:
+            raise KeyError("mine")
+
+    def setup():
+        if broken == "setup" and next(n_asked) == 5:
+            raise KeyError("mine")
+
+    with Crew(2) as crew, pytest.raises(KeyError, match="mine"):
+        duet(crew, Call(len, ("",), args_for=args_for, setup=setup), 2, 3, LONG)
+
+
+def test_plain_comparison_counts_calls_of_both_sides():
+    """As many in one thread as in two together."""
+    with Crew(2) as crew:
+        seen = duet(crew, Call(len, ("",)), 5, 2, LONG)
+
+    assert (seen.n_threads, seen.n_calls) == (2, 10)
+    assert seen.serial_wall_ns > 0 and seen.crew_wall_ns > 0
+
+
+def test_switch_interval_is_put_back_whoever_ends_first():
+    """Two rivals that begin one after the other and end in the same order."""
+    before = sys.getswitchinterval()
+    first, second = _nobody_is_asked(), _nobody_is_asked()
+
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert sys.getswitchinterval() == SWITCH_INTERVAL
+    second.__exit__(None, None, None)
+
+    assert sys.getswitchinterval() == before
+
+
+def test_rival_puts_the_interval_back_where_the_block_raises():
+    """Whatever happens beside it."""
+    before = sys.getswitchinterval()
+
+    with pytest.raises(KeyError), rival([]):
+        fail()
+
+    assert sys.getswitchinterval() == before
+
+
+def test_nested_deadlines_share_their_signal_until_the_last_has_ended(tmp_path):
+    """An inner check that ends must not take the outer one's handler away."""
+    with open(tmp_path / "stacks", "w+b") as file:
+        deadline = Deadline(600.0, stderr_fd=file.fileno())
+        with armed(deadline, (1,)):
+            with armed(deadline, (2,)):
+                pass
+            number = next(n for n in range(signal.SIGRTMAX, signal.SIGRTMIN, -1) if faulthandler.unregister(n))
+            faulthandler.register(number, file=file.fileno(), all_threads=True, chain=False)
+            signal.raise_signal(number)
+        assert not faulthandler.unregister(number)
+    assert b"test_nested_deadlines" in (tmp_path / "stacks").read_bytes()
