@@ -166,7 +166,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return
     policy = item.config.stash[_GIVEN]["inconclusive"]
     if policy == "warn":
-        warnings.warn(pytest.PytestWarning(f"gilcheck: {item.nodeid}: {error}"), stacklevel=1)
+        try:
+            warnings.warn(pytest.PytestWarning(f"gilcheck: {item.nodeid}: {error}"), stacklevel=1)
+        except pytest.PytestWarning:  # the user's filters make an error of it: then it is one, of this test
+            call.excinfo = pytest.ExceptionInfo.from_current()
+            return
     if policy == "skip" or isinstance(error, NotApplicable) or (policy == "warn" and call.when == "setup"):
         call.excinfo = pytest.CallInfo.from_call(lambda: pytest.skip(f"gilcheck: {error}"), call.when).excinfo
     elif policy == "warn":

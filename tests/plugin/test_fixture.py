@@ -127,9 +127,9 @@ def test_undecided_values_follow_the_policy(project, undecided, policy, outcome,
     """Never a plain pass."""
     body = f"{undecided}\ndef test_it(gilcheck):\n    assert gilcheck(len, '').released\n"
     if where == "ini":
-        result = project(body, "-rs", ini=f"gilcheck_inconclusive = {policy}")
+        result = project(body, "-rs", "-Wdefault", ini=f"gilcheck_inconclusive = {policy}")
     else:
-        result = project(body, "-rs", f"--gilcheck-inconclusive={policy}")
+        result = project(body, "-rs", "-Wdefault", f"--gilcheck-inconclusive={policy}")
 
     result.assert_outcomes(**outcome)
     result.stdout.fnmatch_lines([says])

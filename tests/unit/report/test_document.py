@@ -17,17 +17,18 @@ from pytest_gilcheck.report import document
 @given(st.lists(st.tuples(observations, verdicts), max_size=2), st.none() | st.text())
 def test_document_comes_back_as_it_was(checks, interrupted):
     """Every field of every record; JSON in between."""
-    made = document.from_json(document.to_json(checks, tool="t", interrupted=interrupted))
+    made = document.from_json(document.to_json(checks, interrupted=interrupted))
 
     assert [(check.observation, check.verdict) for check in made.checks] == checks
     assert [check.name for check in made.checks] == [seen.name for seen, _ in checks]
-    assert (made.tool, made.interrupted, made.schema_version) == ("t", interrupted, document.SCHEMA_VERSION)
+    assert made.tool.startswith("pytest-gilcheck ")
+    assert (made.interrupted, made.schema_version) == (interrupted, document.SCHEMA_VERSION)
 
 
 @given(observations)
 def test_saved_observation_gets_the_same_verdict(made):
     """Judging is repeatable from the file alone."""
-    saved = document.from_json(document.to_json([(made, judge(made))], tool="t")).checks[0]
+    saved = document.from_json(document.to_json([(made, judge(made))])).checks[0]
 
     assert judge(saved.observation) == saved.verdict == judge(made)
 
@@ -36,7 +37,7 @@ def test_fields_for_other_tools_stand_where_promised():
     """``checks[].name``, ``.verdict.gil``, ``.held_share``, ``.reasons``."""
     made = observation(call(20_000_000), notes=(Reason("tracer"),))
 
-    check = json.loads(document.to_json([(made, judge(made))], tool="t"))["checks"][0]
+    check = json.loads(document.to_json([(made, judge(made))]))["checks"][0]
 
     assert check["name"] == "f"
     assert check["verdict"]["gil"] == "held"
@@ -50,7 +51,7 @@ def test_long_timelines_are_cut_and_say_so():
     events = tuple(HandOver(at, "drop", 0) for at in range(document.MAX_SAVED_EVENTS + 7))
     made = observation(call(10, 10, timeline=GilTimeline(events, 2)))
 
-    timeline = document.from_json(document.to_json([(made, judge(made))], tool="t")).checks[0].observation.calls[0].timeline
+    timeline = document.from_json(document.to_json([(made, judge(made))])).checks[0].observation.calls[0].timeline
 
     assert (len(timeline.events), timeline.n_dropped) == (document.MAX_SAVED_EVENTS, 9)
 
@@ -58,7 +59,7 @@ def test_long_timelines_are_cut_and_say_so():
 def saved():
     """A document's text."""
     made = observation(call(20_000_000))
-    return document.to_json([(made, judge(made))], tool="t")
+    return document.to_json([(made, judge(made))])
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_any_name_can_be_saved(tmp_path, name):
     """Shells hand on bytes that are no text."""
     made = observation(call(20_000_000), name=name)
 
-    document.write(tmp_path / "x.json", document.to_json([(made, judge(made))], tool="t"))
+    document.write(tmp_path / "x.json", document.to_json([(made, judge(made))]))
 
     assert document.read(tmp_path / "x.json").checks[0].name == name
 
