@@ -9,7 +9,9 @@ from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.claim import claim_met
 from pytest_gilcheck.judge.diagnosis import diagnose
 from pytest_gilcheck.judge.holding import held_share, is_disturbed, word
+from pytest_gilcheck.judge.overlap import wall_clock
 from pytest_gilcheck.judge.picture import picture
+from pytest_gilcheck.judge.shortfall import most_speedup
 from pytest_gilcheck.judge.uncertainty import median
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ def judge(observation: Observation) -> Verdict:
     """What is to be made of what was seen? The same observation gives the same verdict, always."""
     calls = observation.calls
     gil, share, reasons = _gil(observation)
+    wall = wall_clock(observation, gil, share)
+    reasons = [*reasons, *wall.reasons]
     return Verdict(
         name=observation.name,
         gil=gil,
@@ -30,21 +34,21 @@ def judge(observation: Observation) -> Verdict:
         longest_hold_ns=_typical(calls, "longest_hold_ns") if observation.instrument.grade == "exact" else None,
         longest_wait_ns=observation.knocks.longest_wait_ns if observation.knocks and observation.knocks.n_calls else None,
         handovers=_handovers(observation),
-        overlap="not_measured",
-        speedup=Estimate(quantity="speed-up", why_not=_NO_WALL_CLOCK),
-        efficiency=Estimate(quantity="efficiency", why_not=_NO_WALL_CLOCK),
+        overlap=wall.word,
+        speedup=wall.speedup,
+        efficiency=wall.efficiency,
         results="not_checked",
-        claim_met=claim_met(observation.claim, gil, share, _typical(calls, "longest_hold_ns")),
+        claim_met=claim_met(observation.claim, gil, share, _typical(calls, "longest_hold_ns"), wall),
         reasons=tuple(dict.fromkeys(reason.slug for reason in reasons)),
         notes=tuple(reasons),
-        diagnosis=diagnose(observation, gil, share),
+        diagnosis=" ".join(filter(None, (diagnose(observation, gil, share), wall.sentence))),
         picture=picture(_drawn(calls)),
         bench=observation.bench,
         instrument=observation.instrument,
+        cores_used=wall.cores_used,
+        together_share=wall.together_share,
+        most_speedup=most_speedup(share, observation.plan.n_threads) if observation.rounds else None,
     )
-
-
-_NO_WALL_CLOCK = "no wall-clock rounds were run"
 
 
 def _typical(calls: tuple[CallSpan, ...], figure: str) -> int | None:

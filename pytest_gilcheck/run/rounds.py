@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,16 @@ if TYPE_CHECKING:
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
+
+_rounds_lock = _thread.allocate_lock()
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Rounds of two checks of this process, in two threads, would measure each other: they wait for each other."""
+    with _rounds_lock:
+        yield
+
 
 _ARMS = ("serial", "crew", "control", "released", "held")
 
