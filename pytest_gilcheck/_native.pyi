@@ -105,6 +105,8 @@ def shift(
     kwargs: dict[str, Any] | None,
     n_calls: int,
     between: Callable[[], object],
+    index: int,
+    n_threads: int,
 ) -> Shift: ...
 @final
 class Knocker:

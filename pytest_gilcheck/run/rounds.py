@@ -33,6 +33,7 @@ def one_at_a_time() -> Iterator[None]:
 
 
 _ARMS = ("serial", "crew", "control", "released", "held")
+_WARM = "warm-up"
 
 
 def _between() -> None:
@@ -46,6 +47,11 @@ class _Turn:
     arm: str
     n_calls: tuple[int, ...]
 
+    @property
+    def n_working(self) -> int:
+        """How many threads work in it?"""
+        return sum(1 for n_calls in self.n_calls if n_calls)
+
 
 class Rounds:
     """Makes rounds with a crew; the order of their arms is drawn from `seed`. Arguments made for each thread are made
@@ -58,11 +64,16 @@ class Rounds:
         self._random = random.Random(seed)  # noqa: S311  (an order, not a secret)
         self._thread_args: dict[int, tuple[Any, ...]] = {}
         self._totals = (0, 0)
+        self._is_warm = False
 
     def next(self, deadline: Deadline) -> Round:
         """One more round. Raises what the call raises, saying in which thread and with which input."""
         n = len(self._crew)
         turns = [turn for arm in self._random.sample(_ARMS, len(_ARMS)) for turn in self._turns(arm)]
+        if not self._is_warm:
+            # Buffers made for a thread, thread-local caches: a first call is another than the later ones.
+            turns.insert(0, _Turn(_WARM, (1,) * n))
+            self._is_warm = True
         gate = _native.Gate(n)
         try:
             outcomes = self._crew.run([self._job(index, turns, gate) for index in range(n)], deadline)
@@ -73,6 +84,7 @@ class Rounds:
         for position, turn in enumerate(turns):
             made = [thread[position] for thread in shifts]
             arms[turn.arm] = _sum(arms.get(turn.arm), self._arm([shift for shift in made if shift is not None]))
+        arms.pop(_WARM, None)
         size = self._size
         return Round(n, size.n_calls, size.n_control_calls, size.control_ns, **arms)
 
@@ -94,7 +106,7 @@ class Rounds:
                 for turn in turns:
                     n_calls = turn.n_calls[index]
                     if n_calls:
-                        shifts.append(self._shift(index, turn.arm, n_calls, gate))
+                        shifts.append(self._shift(index, turn, gate))
                     else:
                         gate.wait()
                         shifts.append(None)
@@ -105,14 +117,15 @@ class Rounds:
 
         return run
 
-    def _shift(self, index: int, arm: str, n_calls: int, gate: _native.Gate) -> _native.Shift:
-        if arm in ("serial", "crew"):
+    def _shift(self, index: int, turn: _Turn, gate: _native.Gate) -> _native.Shift:
+        arm, n_calls = turn.arm, turn.n_calls[index]
+        if arm in ("serial", "crew", _WARM):
             function, kwargs = self._call.function, dict(self._call.kwargs) or None
             arguments = self._arguments(index, n_calls)
         else:
             function = specimens.holds if arm == "held" else specimens.releases
             arguments, kwargs = [(self._size.control_ns,)], None
-        shift = _native.shift(gate, function, arguments, kwargs, n_calls, _between)
+        shift = _native.shift(gate, function, arguments, kwargs, n_calls, _between, index, turn.n_working)
         if shift.error is not None:
             args = arguments[(shift.n_calls - 1) % len(arguments)]
             raise _noted(shift.error, f"in thread {index} of {len(self._crew)} ({arm} arm), call {shift.n_calls}: {self._call.shown(args)}")

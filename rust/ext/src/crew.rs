@@ -60,12 +60,13 @@ struct Shift {
 }
 
 /// Waits at `gate`, then makes `n_calls` calls of `function` in the calling thread, with the tuples of `arguments` in
-/// turn, and tells where the time went.
+/// turn, and tells where the time went. It is thread `index` of the `n_threads` that work between two openings.
 ///
 /// `between` is called before each call, with the clock running: a function of one empty line of Python, so that the
 /// evaluation loop gets its chance to handle signals, pending calls, and requests for the GIL, as it would in a loop
 /// written in Python. Results are disposed of at once, as such a loop would: keeping them would need memory for all.
 #[pyfunction]
+#[allow(clippy::too_many_arguments)] // one caller, which has them all
 fn shift<'py>(
     py: Python<'py>,
     gate: &Bound<'py, Gate>,
@@ -74,6 +75,8 @@ fn shift<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
     n_calls: usize,
     between: &Bound<'py, PyAny>,
+    index: usize,
+    n_threads: usize,
 ) -> PyResult<Shift> {
     let tuples: Vec<Bound<'py, PyTuple>> = arguments.iter().map(|tuple| Ok(tuple.cast_into::<PyTuple>()?)).collect::<PyResult<_>>()?;
     if tuples.is_empty() {
@@ -83,11 +86,12 @@ fn shift<'py>(
     let gate = gate.get();
     let delay = RunDelay::of_this_thread();
     recorder.take_part(current_thread(), true);
-    // Before the gate: the time until a woken thread runs belongs to the round, and so must its delay.
-    let delay_before_ns = delay.as_ref().and_then(RunDelay::read_ns);
-    let cpu_before_ns = clock::thread_cpu_ns();
-    let opened = py.detach(|| gate.core.wait());
-    let Some(opened_ns) = opened else {
+    let started = py.detach(|| {
+        gate.core.wait()?;
+        let opened_ns = gate.core.start(index, n_threads);
+        Some((opened_ns, delay.as_ref().and_then(RunDelay::read_ns), clock::thread_cpu_ns()))
+    });
+    let Some((opened_ns, delay_before_ns, cpu_before_ns)) = started else {
         recorder.take_part(current_thread(), false);
         return Err(broken());
     };
