@@ -40,8 +40,10 @@ def speedup_of(serial: Arm, crew: Arm) -> Bounds:
     """
     found = serial.wall_ns / max(1, crew.wall_ns)
     shortest_serial_ns = max(serial.wall_ns - (serial.delay_ns or 0), min(serial.cpu_ns, serial.wall_ns))
-    n_threads = max(1.0, crew.thread_ns / max(1, crew.wall_ns))
-    shortest_crew_ns = max(crew.wall_ns - (crew.delay_ns or 0), min(crew.wall_ns, crew.cpu_ns / n_threads), 1)
+    # A callee with threads of its own uses as many cores in competing threads as it does alone, at least.
+    at_once = max(1.0, crew.thread_ns / max(1, crew.wall_ns), serial.process_cpu_ns / max(1, serial.wall_ns))
+    cpu_ns = max(crew.cpu_ns, crew.process_cpu_ns)
+    shortest_crew_ns = max(crew.wall_ns - (crew.delay_ns or 0), min(crew.wall_ns, cpu_ns / at_once), 1)
     return shortest_serial_ns / max(1, crew.wall_ns), found, serial.wall_ns / shortest_crew_ns
 
 

@@ -56,7 +56,10 @@ def shortfall(observation: Observation, gil: str, held_share: Estimate) -> Reaso
         detail = f"One call alone already uses {alone:.1f} cores: it brings threads of its own, and more callers only share them."
         return Reason("own-thread-pool", detail)
     found = losses(rounds)
+    uneven = found.pop("uneven")
     name, share = max(found.items(), key=lambda loss: loss[1])
+    if share < rules.NAMED_LOSS_SHARE <= uneven:
+        name, share = "uneven", uneven  # alone: after a wait for a lock or the GIL, too, some end before others
     lost = f"{percent(share)} of their time"
     if gil == "held":
         return Reason("serialised-by-gil", f"The GIL is held, so that only one runs: the others waited for {percent(found['waiting'])} of their time.")

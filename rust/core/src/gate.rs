@@ -77,7 +77,7 @@ impl Gate {
     /// as long as one thread). So each is put on its own and at once allowed everywhere again: what the callee
     /// starts inherits no restriction, and the scheduler may move it when it has a reason.
     pub fn start(&self, index: usize, n_threads: usize) -> u64 {
-        clock::settle(index);
+        let n_processors = clock::settle(index);
         let now_ns = clock::now_ns();
         if self.n_started.fetch_add(1, AcqRel) + 1 >= n_threads {
             return self.started(now_ns);
@@ -90,7 +90,11 @@ impl Gate {
             if clock::now_ns() - now_ns > PATIENCE_NS {
                 return self.started(clock::now_ns());
             }
-            std::hint::spin_loop();
+            if n_threads > n_processors {
+                std::thread::yield_now(); // the one waited for may need this processor
+            } else {
+                std::hint::spin_loop();
+            }
         }
     }
 
