@@ -24,7 +24,17 @@ from pytest_gilcheck.observe import (
     waiter,
 )
 from pytest_gilcheck.plan import crew_size, round_size, size, survey, usable_cores
-from pytest_gilcheck.run import Call, Crew, Deadline, Rounds, Solo, SoloRun, one_at_a_time, refuse_what_returns_at_once, rival
+from pytest_gilcheck.run import (
+    Call,
+    Crew,
+    Deadline,
+    Rounds,
+    Solo,
+    SoloRun,
+    one_at_a_time,
+    refuse_what_returns_at_once,
+    rival,
+)
 from pytest_gilcheck.run.child import STUCK_STATUS, in_child
 
 if TYPE_CHECKING:
@@ -124,7 +134,14 @@ class Checker:
                 # Also where the block raised: a span that is never ended would be taken for the outer one's.
                 seen = block.end() if block else None
         plan = Plan(
-            looks=(1,), solo_budget_ns=0, budget_ns=0, n_threads=1, knock_gap_ns=0, n_knock_calls=0, deadline_ns=0, overlap=False
+            looks=(1,),
+            solo_budget_ns=0,
+            budget_ns=0,
+            n_threads=1,
+            knock_gap_ns=0,
+            n_knock_calls=0,
+            deadline_ns=0,
+            overlap=False,
         )
         if isinstance(seen, Reason):
             instrument = Instrument("progress", "bounded", seen)
@@ -330,7 +347,8 @@ def _refusal(run: SoloRun) -> Reason | None:
 def _spans(run: SoloRun, *, with_timeline: bool) -> list[CallSpan]:
     """One timeline is enough to draw."""
     return [
-        call_span(raw, run.known_threads, with_timeline=with_timeline and not index) for index, raw in enumerate(run.spans)
+        call_span(raw, run.known_threads, with_timeline=with_timeline and not index)
+        for index, raw in enumerate(run.spans)
     ]
 
 

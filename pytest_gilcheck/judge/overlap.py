@@ -108,7 +108,11 @@ def is_enough(rounds: Sequence[Round], claim: Claim, *, has_gil: bool) -> bool:
     if word_of(ratios.speedup) is None or not ratios.separate(has_gil=has_gil):
         return False
     efficiency = ratios.efficiency
-    if efficiency.low is None or efficiency.high is None or efficiency.high - efficiency.low > 2 * rules.EFFICIENCY_HALF_WIDTH:
+    if (
+        efficiency.low is None
+        or efficiency.high is None
+        or efficiency.high - efficiency.low > 2 * rules.EFFICIENCY_HALF_WIDTH
+    ):
         return False
     return rates_met(claim, ratios.speedup, efficiency) is not None
 
@@ -184,7 +188,10 @@ def _without_rounds(observation: Observation) -> WallClock:
     for slug in ("one-cpu", "budget-too-small", "one-thread"):
         if slug in notes:
             why_not = notes[slug].detail
-            estimate = (Estimate(quantity="speed-up", why_not=why_not), Estimate(quantity="efficiency", why_not=why_not))
+            estimate = (
+                Estimate(quantity="speed-up", why_not=why_not),
+                Estimate(quantity="efficiency", why_not=why_not),
+            )
             return WallClock("inconclusive", *estimate)
     why_not = "no wall-clock rounds were run"
     return WallClock(

@@ -25,7 +25,9 @@ def losses(rounds: Sequence[Round]) -> dict[str, float]:
     crew_ns = sum(r.crew.thread_ns for r in rounds)
     waiting_ns = sum(r.crew.waiting_ns or 0 for r in rounds)
     asleep_ns = sum(_asleep_ns(r.crew.thread_ns, r.crew.cpu_ns, r.crew.delay_ns, r.crew.waiting_ns) for r in rounds)
-    alone_ns = sum(_asleep_ns(r.serial.thread_ns, r.serial.cpu_ns, r.serial.delay_ns, r.serial.waiting_ns) for r in rounds)
+    alone_ns = sum(
+        _asleep_ns(r.serial.thread_ns, r.serial.cpu_ns, r.serial.delay_ns, r.serial.waiting_ns) for r in rounds
+    )
     found = {
         "growth": sum(r.crew.cpu_ns - r.serial.cpu_ns for r in rounds),
         "waiting": waiting_ns,
@@ -62,32 +64,42 @@ def shortfall(observation: Observation, gil: str, held_share: Estimate) -> Reaso
         name, share = "uneven", uneven  # alone: after a wait for a lock or the GIL, too, some end before others
     lost = f"{percent(share)} of their time"
     if gil == "held":
-        return Reason("serialised-by-gil", f"The GIL is held, so that only one runs: the others waited for {percent(found['waiting'])} of their time.")
+        return Reason(
+            "serialised-by-gil",
+            f"The GIL is held, so that only one runs: the others waited for {percent(found['waiting'])} of their time.",
+        )
     if _chatters(observation) and name in ("waiting", "growth", "delay"):
         times = sum(r.crew.n_voluntary or 0 for r in rounds) / max(1, sum(r.n_threads * r.n_calls for r in rounds))
         detail = f"Each call lets the GIL go {times:,.0f} times, and hand-overs cost more than what runs between them: do more between them."
         return Reason("chatter", detail)
     if share < rules.NAMED_LOSS_SHARE:
         return Reason("shortfall-unexplained", "No loss stands out: nothing in the record explains it.")
-    if name == "waiting":
-        most = most_speedup(held_share, n_threads)
-        bound = "" if most is None or held_share.value is None else (
-            f" The held share of {percent(held_share.value)} allows at most {most:.2f} (Amdahl)."
-        )
-        return Reason("held-tail", f"Threads waited for the GIL, which calls hold in part, for {lost}.{bound}")
-    if name == "asleep":
-        detail = f"The GIL is let go, and yet threads slept for {lost}, which alone they do not: they wait for a lock inside the callee."
-        return Reason("inner-lock", detail)
-    if name == "growth":
-        detail = (
-            f"The same calls need more processor time in competing threads ({lost}): they share memory bandwidth or caches, "
-            "the two halves of one core, or spin on a lock."
-        )
-        return Reason("memory-bandwidth", detail)
-    if name == "delay":
-        detail = f"Threads were ready and did not run for {lost}: {n_threads} threads are more than the cores they got."
-        return Reason("too-few-cores", detail)
-    return Reason("uneven-threads", f"Some threads were done early ({lost}): their calls differ in length.")
+    slug, sentence = _TOLD[name]
+    detail = sentence.format(lost=lost, n_threads=n_threads)
+    most = most_speedup(held_share, n_threads)
+    if name == "waiting" and most is not None and held_share.value is not None:
+        detail += f" The held share of {percent(held_share.value)} allows at most {most:.2f} (Amdahl)."
+    return Reason(slug, detail)
+
+
+# Loss -> slug, sentence.
+_TOLD = {
+    "waiting": ("held-tail", "Threads waited for the GIL, which calls hold in part, for {lost}."),
+    "asleep": (
+        "inner-lock",
+        "The GIL is let go, and yet threads slept for {lost}, which alone they do not: they wait for a lock inside the callee.",
+    ),
+    "growth": (
+        "memory-bandwidth",
+        "The same calls need more processor time in competing threads ({lost}): they share memory bandwidth or caches, "
+        "the two halves of one core, or spin on a lock.",
+    ),
+    "delay": (
+        "too-few-cores",
+        "Threads were ready and did not run for {lost}: {n_threads} threads are more than the cores they got.",
+    ),
+    "uneven": ("uneven-threads", "Some threads were done early ({lost}): their calls differ in length."),
+}
 
 
 def _chatters(observation: Observation) -> bool:

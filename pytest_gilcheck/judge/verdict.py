@@ -32,7 +32,9 @@ def judge(observation: Observation) -> Verdict:
         span_ns=_typical(calls, "span_ns"),
         cpu_ns=_typical(calls, "cpu_ns"),
         longest_hold_ns=_typical(calls, "longest_hold_ns") if observation.instrument.grade == "exact" else None,
-        longest_wait_ns=observation.knocks.longest_wait_ns if observation.knocks and observation.knocks.n_calls else None,
+        longest_wait_ns=observation.knocks.longest_wait_ns
+        if observation.knocks and observation.knocks.n_calls
+        else None,
         handovers=_handovers(observation),
         overlap=wall.word,
         speedup=wall.speedup,
@@ -76,7 +78,9 @@ def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
         if unavailable.slug == "no-gil":
             return "not_applicable", Estimate(quantity="held share", why_not=unavailable.detail), notes
         return _from_progress(observation, notes)
-    share = held_share(observation.calls, observation.bench.clock_price_ns, as_it_ran=observation.plan.solo_budget_ns == 0)
+    share = held_share(
+        observation.calls, observation.bench.clock_price_ns, as_it_ran=observation.plan.solo_budget_ns == 0
+    )
     found = word(share)
     doubt = _doubt(observation, share)
     if doubt is not None or found is None:
@@ -132,7 +136,11 @@ def _from_progress(observation: Observation, notes: list[Reason]) -> tuple[str, 
     progress = observation.progress
     if progress is None or not progress.span_ns:
         why_not = "no exact record, and no rival ran"
-        return "inconclusive", Estimate(quantity="held share", why_not=why_not), [*notes, Reason("not-measured", why_not)]
+        return (
+            "inconclusive",
+            Estimate(quantity="held share", why_not=why_not),
+            [*notes, Reason("not-measured", why_not)],
+        )
     high = max(0.0, 1 - progress.rival_ns / progress.span_ns)
     share = Estimate(high / 2, 0.0, high, quantity="held share")
     if word(share) == "released":

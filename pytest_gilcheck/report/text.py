@@ -74,7 +74,8 @@ def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
     if not observation.rounds or not verdict.speedup.measured:
         return
     n_threads, n_rounds = observation.rounds[0].n_threads, len(observation.rounds)
-    yield f"  {verdict.speedup} of {n_threads} threads over one ({n_rounds} round{'s' if n_rounds > 1 else ''}); {verdict.efficiency} of what a released control reached"
+    rounds = f"{n_rounds} round{'s' if n_rounds > 1 else ''}"
+    yield f"  {verdict.speedup} of {n_threads} threads over one ({rounds}); {verdict.efficiency} of what a released control reached"
     together = "" if verdict.together_share is None else f"; two or more outside the GIL at once for {percent(verdict.together_share)} of the time"
     yield f"  cores used    {verdict.cores_used:.2f}{together}"
 

@@ -97,9 +97,7 @@ class Rounds:
             return [_Turn(arm, tuple(n_calls if index == who else 0 for index in range(n))) for who in range(n)]
         return [_Turn(arm, (n_calls * n, *(0,) * (n - 1)))]
 
-    def _job(
-        self, index: int, turns: Sequence[_Turn], gate: _native.Gate
-    ) -> Callable[[], list[_native.Shift | None]]:
+    def _job(self, index: int, turns: Sequence[_Turn], gate: _native.Gate) -> Callable[[], list[_native.Shift | None]]:
         def run() -> list[_native.Shift | None]:
             shifts: list[_native.Shift | None] = []
             try:
@@ -128,15 +126,19 @@ class Rounds:
         shift = _native.shift(gate, function, arguments, kwargs, n_calls, _between, index, turn.n_working)
         if shift.error is not None:
             args = arguments[(shift.n_calls - 1) % len(arguments)]
-            raise _noted(shift.error, f"in thread {index} of {len(self._crew)} ({arm} arm), call {shift.n_calls}: {self._call.shown(args)}")
+            raise _noted(
+                shift.error,
+                f"in thread {index} of {len(self._crew)} ({arm} arm), call {shift.n_calls}: {self._call.shown(args)}",
+            )
         return shift
 
     def _arguments(self, index: int, n_calls: int) -> list[tuple[Any, ...]]:
         try:
             if index not in self._thread_args:
                 self._thread_args[index] = self._call.args_in_thread(index)
-        except Exception as error:
-            raise _noted(error, f"in args_for({index}), which makes the arguments of thread {index}")
+        except BaseException as error:
+            _noted(error, f"in args_for({index}), which makes the arguments of thread {index}")
+            raise
         if self._call.setup is None:
             return [self._thread_args[index]]
         return [self._call.args_of_next(self._thread_args[index]) for _ in range(n_calls)]
@@ -200,4 +202,6 @@ def _all_returned(outcomes: Sequence[Any]) -> list[list[_native.Shift | None]]:
         if len(errors) == 1 or isinstance(error, UsageError) or not isinstance(error, Exception):
             raise error
     where = ", ".join(str(outcome.index) for outcome in told)
-    raise ExceptionGroup(f"the call raised in threads {where}", [error for error in errors if isinstance(error, Exception)])
+    raise ExceptionGroup(
+        f"the call raised in threads {where}", [error for error in errors if isinstance(error, Exception)]
+    )

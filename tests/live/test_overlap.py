@@ -15,11 +15,15 @@ SHORTFALLS = {
 
 
 def rows(connection):
-    return connection.execute("with recursive c(x) as (select 1 union all select x+1 from c where x<3000) select x from c").fetchall()
+    return connection.execute(
+        "with recursive c(x) as (select 1 union all select x+1 from c where x<3000) select x from c"
+    ).fetchall()
 
 
 def summed(connection):
-    return connection.execute("with recursive c(x) as (select 1 union all select x+1 from c where x<20000) select sum(x) from c").fetchall()
+    return connection.execute(
+        "with recursive c(x) as (select 1 union all select x+1 from c where x<20000) select sum(x) from c"
+    ).fetchall()
 
 
 def said(verdict):

@@ -135,7 +135,8 @@ mod tests {
 
         let moments: Vec<(Option<u64>, u64)> = std::thread::scope(|scope| {
             let gate = &gate;
-            let threads: Vec<_> = (0..2).map(|index| scope.spawn(move || (gate.wait(), gate.start(index, 2)))).collect();
+            let threads: Vec<_> =
+                (0..2).map(|index| scope.spawn(move || (gate.wait(), gate.start(index, 2)))).collect();
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
 

@@ -78,7 +78,8 @@ fn shift<'py>(
     index: usize,
     n_threads: usize,
 ) -> PyResult<Shift> {
-    let tuples: Vec<Bound<'py, PyTuple>> = arguments.iter().map(|tuple| Ok(tuple.cast_into::<PyTuple>()?)).collect::<PyResult<_>>()?;
+    let tuples: Vec<Bound<'py, PyTuple>> =
+        arguments.iter().map(|tuple| Ok(tuple.cast_into::<PyTuple>()?)).collect::<PyResult<_>>()?;
     if tuples.is_empty() {
         return Err(PyValueError::new_err("no arguments: a call without any takes an empty tuple"));
     }
@@ -89,14 +90,14 @@ fn shift<'py>(
     let started = py.detach(|| {
         gate.core.wait()?;
         let opened_ns = gate.core.start(index, n_threads);
-        Some((opened_ns, delay.as_ref().and_then(RunDelay::read_ns), clock::thread_cpu_ns()))
+        let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
+        // Of all threads: whoever takes the GIL last has then counted all of the round, and nothing before it.
+        Some((opened_ns, delay_ns, clock::process_cpu_ns(), clock::thread_cpu_ns()))
     });
-    let Some((opened_ns, delay_before_ns, cpu_before_ns)) = started else {
+    let Some((opened_ns, delay_before_ns, process_cpu_before_ns, cpu_before_ns)) = started else {
         recorder.take_part(current_thread(), false);
         return Err(broken());
     };
-    // After it: until then other threads may still be at the round before.
-    let process_cpu_before_ns = clock::process_cpu_ns();
     let begun_ns = clock::now_ns();
     let begun = if recorder.is_recording() { recorder.begin(current_thread(), None).ok() } else { None };
     let mut error = None;
@@ -110,7 +111,8 @@ fn shift<'py>(
     }
     let end_ns = clock::now_ns();
     let cpu_ns = clock::thread_cpu_ns() - cpu_before_ns;
-    let delay_ns = delay.as_ref().and_then(RunDelay::read_ns).zip(delay_before_ns).map(|(end, start)| end.saturating_sub(start));
+    let delay_ns =
+        delay.as_ref().and_then(RunDelay::read_ns).zip(delay_before_ns).map(|(end, start)| end.saturating_sub(start));
     let process_cpu_ns = clock::process_cpu_ns() - process_cpu_before_ns;
     let figures = begun.and_then(|start| recorder.end(&start, end_ns, None, 0).ok());
     recorder.take_part(current_thread(), false);

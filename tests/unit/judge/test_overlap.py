@@ -39,7 +39,9 @@ walls = st.integers(10_000, 10**10)
 
 
 @given(walls, walls, st.integers(0, 10**10), st.integers(0, 10**10))
-def test_speedup_when_threads_were_delayed_then_its_bounds_contain_what_was_found(serial, crew, serial_delay, crew_delay):
+def test_speedup_when_threads_were_delayed_then_its_bounds_contain_what_was_found(
+    serial, crew, serial_delay, crew_delay
+):
     low, found, high = speedup_of(
         arm(serial, delay_ns=serial_delay), arm(crew, n_threads=2, cpu_ns=crew // 2, delay_ns=crew_delay)
     )
