@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.declare.settings import Settings
-from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Instrument, Observation, Outcome, Plan, Reason, UsageError, Verdict
-from pytest_gilcheck.judge import is_decided, judge
+from pytest_gilcheck.evidence import CallSpan, Instrument, Observation, Outcome, Plan, Reason, UsageError, Verdict
+from pytest_gilcheck.evidence.figures import duration
+from pytest_gilcheck.judge import ROUND_LOOKS, is_decided, is_enough, judge
 from pytest_gilcheck.observe import (
     Block,
     call_span,
@@ -21,14 +23,24 @@ from pytest_gilcheck.observe import (
     progress_beside,
     waiter,
 )
-from pytest_gilcheck.plan import duet_size, size, survey
-from pytest_gilcheck.run import Call, Crew, Deadline, Solo, SoloRun, duet, refuse_what_returns_at_once, rival
+from pytest_gilcheck.plan import crew_size, round_size, size, survey, usable_cores
+from pytest_gilcheck.run import (
+    Call,
+    Crew,
+    Deadline,
+    Rounds,
+    Solo,
+    SoloRun,
+    one_at_a_time,
+    refuse_what_returns_at_once,
+    rival,
+)
 from pytest_gilcheck.run.child import STUCK_STATUS, in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_gilcheck.evidence import Bench, Duet, Knocks, Progress
+    from pytest_gilcheck.evidence import Bench, Knocks, Progress, Round
 
 #: Calls below this are too short for a turn of the rival; above the other, too long to be made once more for it.
 _SHORTEST_BESIDE_RIVAL_NS = 1_000_000
@@ -80,7 +92,7 @@ class Checker:
         """Does this call release the GIL, and what does it do to others? Everything after the function is its own.
 
         Calls it several times: first one that sizes the rest, then single calls alone, then beside a native waiter and,
-        unless ``overlap=False``, in two competing threads. Raises what the call raises, `DeadlineExceeded` where it
+        unless ``overlap=False``, in competing threads. Raises what the call raises, `DeadlineExceeded` where it
         does not come back, `UsageError` where it cannot be measured.
         """
         settings = self._settings
@@ -122,7 +134,14 @@ class Checker:
                 # Also where the block raised: a span that is never ended would be taken for the outer one's.
                 seen = block.end() if block else None
         plan = Plan(
-            looks=(1,), solo_budget_ns=0, budget_ns=0, n_threads=1, knock_gap_ns=0, n_knock_calls=0, deadline_ns=0, overlap=False
+            looks=(1,),
+            solo_budget_ns=0,
+            budget_ns=0,
+            n_threads=1,
+            knock_gap_ns=0,
+            n_knock_calls=0,
+            deadline_ns=0,
+            overlap=False,
         )
         if isinstance(seen, Reason):
             instrument = Instrument("progress", "bounded", seen)
@@ -213,19 +232,39 @@ class _Measurement:
             run = crew.solo(self.solo.job(plan.n_knock_calls, budget_ns=plan.solo_budget_ns), self.deadline)
         return knocks_beside([] if _refusal(run) else _spans(run, with_timeline=False), asked)
 
-    def duet(self, crew: Crew, plan: Plan, span_ns: int) -> Duet | None:
-        """The plain comparison of two competing threads with one."""
-        n_calls, n_rounds = duet_size(span_ns, plan.budget_ns)
-        if not n_rounds:
-            self.notes.append(Reason("duet-not-run", "its rounds would take longer than the budget"))
-            return None
-        try:
-            return duet(crew, self.call, n_calls, n_rounds, self.deadline)
-        except DeadlineExceeded:
-            raise  # a call that never comes back beside another thread is no information: it is the finding
-        except Exception as error:  # noqa: BLE001  (information only: what failed is said, the verdict stands)
-            self.notes.append(Reason("duet-failed", f"beside another thread the call raised {type(error).__name__}: {error}"))
-            return None
+    def rounds(self, crew: Crew, plan: Plan, span_ns: int) -> list[Round]:
+        """Paired rounds until a fixed look finds them enough or the budget is spent; a note says why there are none."""
+        if plan.n_threads < 2:  # noqa: PLR2004  (nobody competes with himself)
+            self.notes.append(Reason("one-thread", "one thread competes with nobody: ask for two or more (threads=)"))
+            return []
+        if usable_cores(self.bench) <= 1:
+            detail = "this process may use one core only (affinity or control group), where nothing can run at once; the GIL verdict stands"
+            self.notes.append(Reason("one-cpu", detail))
+            return []
+        size = round_size(span_ns, plan.n_threads, self.bench, plan.budget_ns)
+        if size is None:
+            detail = (
+                f"not one round of {plan.n_threads} calls of {duration(span_ns)}, both ways and with controls, fits "
+                f"{duration(plan.budget_ns)}: give more (budget=) or a smaller input"
+            )
+            self.notes.append(Reason("budget-too-small", detail))
+            return []
+        has_gil = self.bench.gil == "enabled"
+        made: list[Round] = []
+        maker = Rounds(crew, self.call, size, plan.seed)
+        with one_at_a_time():
+            end = time.perf_counter_ns() + plan.budget_ns
+            longest_ns = 0
+            while True:
+                begun = time.perf_counter_ns()
+                made.append(maker.next(self.deadline))
+                now = time.perf_counter_ns()
+                longest_ns = max(longest_ns, now - begun)
+                if now + longest_ns > end:
+                    break
+                if len(made) in ROUND_LOOKS and is_enough(made, self.settings.claim, has_gil=has_gil):
+                    break
+        return made
 
     def progress(self, crew: Crew, span_ns: int) -> Progress:
         """Calls beside the rival."""
@@ -252,7 +291,8 @@ def measure(call: Call, settings: Settings, name: str, rescue: Rescue) -> tuple[
     """Everything that is seen of one call, and what its first measured call returned."""
     bench = survey(clock_quality())
     measurement = _Measurement(call, settings, name, bench, rescue)
-    with exact_ledger() as instrument, Crew(2) as crew:
+    n_threads = crew_size(bench, settings.threads)
+    with exact_ledger() as instrument, Crew(n_threads) as crew:
         pilot_run = crew.solo(measurement.solo.job(1), measurement.deadline)
         (pilot,) = _spans(pilot_run, with_timeline=False)
         plan = size(
@@ -270,7 +310,7 @@ def measure(call: Call, settings: Settings, name: str, rescue: Rescue) -> tuple[
         exact = instrument.grade == "exact"
         span_ns = min(call.span_ns for call in [pilot, *calls])
         knocks = measurement.knocks(crew, plan) if exact and plan.n_knock_calls else None
-        both = measurement.duet(crew, plan, span_ns) if settings.overlap else None
+        rounds = measurement.rounds(crew, plan, span_ns) if settings.overlap else []
         progress = None
         if _worth_a_rival(instrument, settings, span_ns):
             progress = measurement.progress(crew, span_ns)
@@ -285,7 +325,7 @@ def measure(call: Call, settings: Settings, name: str, rescue: Rescue) -> tuple[
             calls=tuple(calls),
             outcomes=(Outcome("returned", 0, len(calls) + 1),),
             knocks=knocks,
-            duet=both,
+            rounds=tuple(rounds),
             progress=progress,
             notes=(*_notes(bench), *measurement.notes),
         ),
@@ -307,7 +347,8 @@ def _refusal(run: SoloRun) -> Reason | None:
 def _spans(run: SoloRun, *, with_timeline: bool) -> list[CallSpan]:
     """One timeline is enough to draw."""
     return [
-        call_span(raw, run.known_threads, with_timeline=with_timeline and not index) for index, raw in enumerate(run.spans)
+        call_span(raw, run.known_threads, with_timeline=with_timeline and not index)
+        for index, raw in enumerate(run.spans)
     ]
 
 

@@ -20,6 +20,9 @@ releases_then_holds = _native.specimens.releases_then_holds
 chatters = _native.specimens.chatters
 sleeps = _native.specimens.sleeps
 spawns = _native.specimens.spawns
+serialises = _native.specimens.serialises
+memory_bound = _native.specimens.memory_bound
+pools = _native.specimens.pools
 never_returns = _native.specimens.never_returns
 races = _native.specimens.races
 
@@ -27,10 +30,13 @@ __all__ = [
     "chatters",
     "controls",
     "holds",
+    "memory_bound",
     "never_returns",
     "races",
+    "pools",
     "releases",
     "releases_then_holds",
+    "serialises",
     "sleeps",
     "spawns",
     "yields",

@@ -13,20 +13,21 @@ from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.errors import CheckFailed, DeadlineExceeded, Inconclusive, NotApplicable, UsageError
 from pytest_gilcheck.evidence.estimate import Estimate
 from pytest_gilcheck.evidence.observation import (
-    Duet,
     Instrument,
     Knocks,
     Observation,
     Outcome,
     Progress,
 )
-from pytest_gilcheck.evidence.plan import Plan
+from pytest_gilcheck.evidence.plan import Plan, RoundSize
 from pytest_gilcheck.evidence.reason import Reason
+from pytest_gilcheck.evidence.rounds import Arm, Round
 from pytest_gilcheck.evidence.spans import CallSpan, GilTimeline, HandOver
 from pytest_gilcheck.evidence.verdict import HandOvers, Verdict
 
 __all__ = [
     "Agreement",
+    "Arm",
     "Bench",
     "CallSpan",
     "CheckFailed",
@@ -34,7 +35,6 @@ __all__ = [
     "DeadlineExceeded",
     "Difference",
     "Disagreement",
-    "Duet",
     "Estimate",
     "GilTimeline",
     "HandOver",
@@ -49,6 +49,8 @@ __all__ = [
     "Plan",
     "Progress",
     "Reason",
+    "Round",
+    "RoundSize",
     "UsageError",
     "Verdict",
 ]

@@ -8,6 +8,7 @@ from pytest_gilcheck.evidence.bench import Bench
 from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.plan import Plan
 from pytest_gilcheck.evidence.reason import Reason
+from pytest_gilcheck.evidence.rounds import Round
 from pytest_gilcheck.evidence.spans import CallSpan
 
 
@@ -45,26 +46,6 @@ class Knocks:
 
 
 @dataclass(frozen=True, slots=True)
-class Duet:
-    """How did the wall time of competing threads compare with one thread's, taken plainly? Information only.
-
-    The same `n_calls` calls took `serial_wall_ns` in one thread and `crew_wall_ns` in `n_threads`.
-    """
-
-    n_threads: int
-    n_calls: int
-    serial_wall_ns: int
-    crew_wall_ns: int
-    serial_cpu_ns: int
-    crew_cpu_ns: int
-
-    @property
-    def ratio(self) -> float:
-        """How many times as fast were the competing threads?"""
-        return self.serial_wall_ns / self.crew_wall_ns if self.crew_wall_ns else float("nan")
-
-
-@dataclass(frozen=True, slots=True)
 class Progress:
     """Did a rival thread of plain Python get anywhere while the call ran?
 
@@ -92,6 +73,6 @@ class Observation:
     calls: tuple[CallSpan, ...]
     outcomes: tuple[Outcome, ...]
     knocks: Knocks | None = None
-    duet: Duet | None = None
+    rounds: tuple[Round, ...] = ()
     progress: Progress | None = None
     notes: tuple[Reason, ...] = ()

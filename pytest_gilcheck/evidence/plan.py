@@ -6,6 +6,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class RoundSize:
+    """How large is one wall-clock round? Each thread makes `n_calls` calls, and `n_control_calls` of the controls, which
+    work for `control_ns` each."""
+
+    n_calls: int
+    n_control_calls: int
+    control_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How is it measured? `looks` are the numbers of single calls, cumulative, after which the judge is asked
     whether they decide (fixed beforehand, so that stopping early does not spoil the bounds; a block runs once, with no budget). `budget_ns`

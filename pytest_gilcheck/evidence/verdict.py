@@ -29,6 +29,8 @@ class Verdict:
     ``overlaps``, ``serialised``, ``inconclusive`` or ``not_measured``; `results` is ``agree``, ``differ`` or
     ``not_checked``. `claim_met` is None where nothing was claimed or the evidence does not decide the claim.
     `reasons` are the slugs of why the verdict is not plainer, `notes` the same with this case's values.
+    `cores_used` is processor time over wall time of competing calls, `together_share` the part of that wall time during
+    which two or more of them were outside the GIL at once (exact), `most_speedup` what the held share leaves possible.
     `picture` draws one call over time, a letter a slice: ``H`` held, ``r`` released, ``m`` both, ``w`` waiting. `result` is what the first measured call
     returned; it is no part of equality and of the JSON form. Undecided values raise `Inconclusive`.
     """
@@ -53,6 +55,9 @@ class Verdict:
     picture: str
     bench: Bench
     instrument: Instrument
+    cores_used: float | None = None
+    together_share: float | None = None
+    most_speedup: float | None = None
     result: Any = field(default=None, compare=False, repr=False)
 
     @property

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Inconclusive
+from pytest_gilcheck.judge.overlap import rates_met
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Claim, Estimate
+    from pytest_gilcheck.judge.overlap import WallClock
 
 
-def claim_met(claim: Claim, gil: str, share: Estimate, longest_hold_ns: int | None) -> bool | None:
+def claim_met(claim: Claim, gil: str, share: Estimate, longest_hold_ns: int | None, wall: WallClock) -> bool | None:
     """Is every part of the claim met? False if one is not, None if nothing is claimed or one is undecided."""
     parts: list[bool | None] = []
     if claim.gil is not None or claim.releases is not None or claim.max_held_share is not None:
@@ -18,7 +20,7 @@ def claim_met(claim: Claim, gil: str, share: Estimate, longest_hold_ns: int | No
     if claim.longest_hold_ns is not None:
         parts.append(None if longest_hold_ns is None else longest_hold_ns <= claim.longest_hold_ns)
     if claim.min_speedup is not None or claim.min_efficiency is not None:
-        parts.append(None)  # the wall-clock witness judges these; without its rounds they are undecided
+        parts.append(_rates_met(claim, wall))
     return _all_of(parts) if parts else None
 
 
@@ -33,6 +35,12 @@ def share_claim_met(claim: Claim, gil: str, share: Estimate) -> bool | None:
     if claim.max_held_share is not None:
         parts.append(_decided(share, claim.max_held_share))
     return _all_of(parts)
+
+
+def _rates_met(claim: Claim, wall: WallClock) -> bool | None:
+    """Without a word there is no *not met*: then the machine may be what falls short."""
+    met = rates_met(claim, wall.speedup, wall.efficiency)
+    return None if met is False and wall.word in ("inconclusive", "not_measured") else met
 
 
 def _all_of(parts: list[bool | None]) -> bool | None:

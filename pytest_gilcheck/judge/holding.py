@@ -41,7 +41,9 @@ def share_of(call: CallSpan, clock_price_ns: int) -> CallShare:
     if total_ns <= 0:
         return CallShare(0.5, 0.0, 1.0, is_disturbed=True, is_quiet=False)
     held_ns = min(held_ns, total_ns)
-    resolution = min(1.0, 2 * clock_price_ns / total_ns) if call.n_voluntary + call.n_on_request + call.n_workers else 0.0
+    resolution = (
+        min(1.0, 2 * clock_price_ns / total_ns) if call.n_voluntary + call.n_on_request + call.n_workers else 0.0
+    )
     free_ns = total_ns - held_ns
     delay_ns = min(call.delay_ns or 0, total_ns)
     is_quiet = delay_ns <= rules.QUIET_SHARE * total_ns
@@ -139,7 +141,9 @@ def _may_be_cold(call: CallSpan, pilot: CallSpan, share: Estimate, clock_price_n
     before = share_of(pilot, clock_price_ns)
     if share.low is None or share.high is None or before.is_disturbed:
         return False
-    return before.high < share.low - rules.COLD_SHARE_DIFFERENCE or before.low > share.high + rules.COLD_SHARE_DIFFERENCE
+    return (
+        before.high < share.low - rules.COLD_SHARE_DIFFERENCE or before.low > share.high + rules.COLD_SHARE_DIFFERENCE
+    )
 
 
 def is_disturbed(calls: Sequence[CallSpan], clock_price_ns: int) -> bool:

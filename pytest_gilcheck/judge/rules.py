@@ -63,3 +63,47 @@ FELT_HOLD_NS = 16_000_000
 #: Threshold: by how much more of a call a rival may have run than the ledger leaves it before both cannot be true. The
 #: rival's calls are others than the ledger's: a share that varies by this much from call to call is common.
 PROGRESS_SLACK = 0.1
+
+#: Threshold: *overlaps* and *serialised* meet here. Two threads reach it when two calls run at once for a quarter of the
+#: wall time. Measured controls of two threads lie far on both sides: 0.97 to 0.99 held, 1.90 to 1.98 released.
+OVERLAP_LEAST_SPEEDUP = 1.25
+
+#: Threshold: numbers of rounds after which the judge is asked, fixed beforehand.
+ROUND_LOOKS = (3, 8, 16, 32, 64, 128)
+
+#: Threshold: the error level of the intervals of speed-up and efficiency over all looks together, and at each of them
+#: (six, and the one at which the budget ends).
+ROUND_ALPHA = 0.05
+ROUND_LOOK_ALPHA = ROUND_ALPHA / 7
+
+#: Threshold: the extremes of so many rounds contain the median at the level of one look: 2 / 2^9 < 0.05 / 7.
+ENOUGH_ROUNDS = 9
+
+#: Threshold: fewer rounds are widened by this factor on both sides. They are long (otherwise there were more): what
+#: moves one of them, apart from time off the processor, which is bounded by itself, is clock frequency and caches.
+FEW_ROUNDS_FACTOR = 1.15
+
+#: Threshold: a round is quiet if the time that its threads were kept off the processor leaves its speed-up known to
+#: this factor. Quiet ones are preferred; they are chosen by that time alone, never by what they say.
+QUIET_ROUND_FACTOR = 1.15
+
+#: Threshold: rounds end early once the efficiency is known to this half-width.
+EFFICIENCY_HALF_WIDTH = 0.1
+
+#: Threshold: below this efficiency (its upper bound) a diagnosis says what was lost: more than a fifth of what the
+#: machine gave the control.
+FALLS_SHORT_EFFICIENCY = 0.8
+
+#: Threshold: one call alone that uses so many cores has threads of its own.
+OWN_POOL_CORES = 1.5
+
+#: Threshold: a loss is named if it is at least this share of the crew's thread time: with the border at 1.25, two
+#: threads that stay below have lost 0.37 of it.
+NAMED_LOSS_SHARE = 0.1
+
+#: Threshold: a released control of such short calls spends its time on hand-overs under contention (5 to 50 µs each).
+SHORT_FOR_OVERLAP_NS = 50_000
+
+#: Threshold: slack between two witnesses of the same rounds before they contradict each other: the speed-up may be this
+#: much above what the ledger's count of calls at once allows (calls that differ, caches warmed by the first arm).
+CEILING_SLACK = 0.2

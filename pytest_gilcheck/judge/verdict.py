@@ -9,7 +9,9 @@ from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.claim import claim_met
 from pytest_gilcheck.judge.diagnosis import diagnose
 from pytest_gilcheck.judge.holding import held_share, is_disturbed, word
+from pytest_gilcheck.judge.overlap import wall_clock
 from pytest_gilcheck.judge.picture import picture
+from pytest_gilcheck.judge.shortfall import most_speedup
 from pytest_gilcheck.judge.uncertainty import median
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ def judge(observation: Observation) -> Verdict:
     """What is to be made of what was seen? The same observation gives the same verdict, always."""
     calls = observation.calls
     gil, share, reasons = _gil(observation)
+    wall = wall_clock(observation, gil, share)
+    reasons = [*reasons, *wall.reasons]
     return Verdict(
         name=observation.name,
         gil=gil,
@@ -28,23 +32,25 @@ def judge(observation: Observation) -> Verdict:
         span_ns=_typical(calls, "span_ns"),
         cpu_ns=_typical(calls, "cpu_ns"),
         longest_hold_ns=_typical(calls, "longest_hold_ns") if observation.instrument.grade == "exact" else None,
-        longest_wait_ns=observation.knocks.longest_wait_ns if observation.knocks and observation.knocks.n_calls else None,
+        longest_wait_ns=observation.knocks.longest_wait_ns
+        if observation.knocks and observation.knocks.n_calls
+        else None,
         handovers=_handovers(observation),
-        overlap="not_measured",
-        speedup=Estimate(quantity="speed-up", why_not=_NO_WALL_CLOCK),
-        efficiency=Estimate(quantity="efficiency", why_not=_NO_WALL_CLOCK),
+        overlap=wall.word,
+        speedup=wall.speedup,
+        efficiency=wall.efficiency,
         results="not_checked",
-        claim_met=claim_met(observation.claim, gil, share, _typical(calls, "longest_hold_ns")),
+        claim_met=claim_met(observation.claim, gil, share, _typical(calls, "longest_hold_ns"), wall),
         reasons=tuple(dict.fromkeys(reason.slug for reason in reasons)),
         notes=tuple(reasons),
-        diagnosis=diagnose(observation, gil, share),
+        diagnosis=" ".join(filter(None, (diagnose(observation, gil, share), wall.sentence))),
         picture=picture(_drawn(calls)),
         bench=observation.bench,
         instrument=observation.instrument,
+        cores_used=wall.cores_used,
+        together_share=wall.together_share,
+        most_speedup=most_speedup(share, observation.plan.n_threads) if observation.rounds else None,
     )
-
-
-_NO_WALL_CLOCK = "no wall-clock rounds were run"
 
 
 def _typical(calls: tuple[CallSpan, ...], figure: str) -> int | None:
@@ -72,7 +78,9 @@ def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
         if unavailable.slug == "no-gil":
             return "not_applicable", Estimate(quantity="held share", why_not=unavailable.detail), notes
         return _from_progress(observation, notes)
-    share = held_share(observation.calls, observation.bench.clock_price_ns, as_it_ran=observation.plan.solo_budget_ns == 0)
+    share = held_share(
+        observation.calls, observation.bench.clock_price_ns, as_it_ran=observation.plan.solo_budget_ns == 0
+    )
     found = word(share)
     doubt = _doubt(observation, share)
     if doubt is not None or found is None:
@@ -128,7 +136,11 @@ def _from_progress(observation: Observation, notes: list[Reason]) -> tuple[str, 
     progress = observation.progress
     if progress is None or not progress.span_ns:
         why_not = "no exact record, and no rival ran"
-        return "inconclusive", Estimate(quantity="held share", why_not=why_not), [*notes, Reason("not-measured", why_not)]
+        return (
+            "inconclusive",
+            Estimate(quantity="held share", why_not=why_not),
+            [*notes, Reason("not-measured", why_not)],
+        )
     high = max(0.0, 1 - progress.rival_ns / progress.span_ns)
     share = Estimate(high / 2, 0.0, high, quantity="held share")
     if word(share) == "released":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_gilcheck.evidence import Bench, CallSpan, Plan
+from pytest_gilcheck.evidence import Bench, CallSpan, Plan, RoundSize
 
 #: Single calls after which the judge is asked, for calls of at least so many nanoseconds. One call of 10 ms is
 #: thousands of times longer than a hand-over and decides; the shorter the call, the more a cold cache or an
@@ -19,8 +19,13 @@ LOOKS = (
 SOLO_BUDGET_NS = 1_000_000_000
 _LONG_CALL_FACTOR = 7
 
-#: Plain rounds of competing threads: each aims at this length, so that starting threads does not weigh.
-ROUND_NS = 5_000_000
+#: Wall-clock rounds that a budget aims at: three times what the first interval of full confidence needs.
+N_ROUNDS = 24
+#: Work of one thread in one arm: long against the waking of a sleeping thread (0.05 ms), short enough for many rounds.
+SHORTEST_ROUND_NS = 500_000
+LONGEST_ROUND_NS = 5_000_000
+#: A control as long as the call, but no longer than this: it shows what the machine has to spare, not for how long.
+LONGEST_CONTROL_NS = 5_000_000
 
 #: The native waiter asks so often during one call; more often would disturb it.
 KNOCKS_A_CALL = 20
@@ -51,7 +56,7 @@ def size(
         looks=looks,
         solo_budget_ns=max(SOLO_BUDGET_NS, _LONG_CALL_FACTOR * span_ns),
         budget_ns=budget_ns,
-        n_threads=n_threads or max(2, min(4, bench.n_cpus)),
+        n_threads=crew_size(bench, n_threads),
         knock_gap_ns=min(LONGEST_GAP_NS, max(SHORTEST_GAP_NS, span_ns // KNOCKS_A_CALL)),
         n_knock_calls=n_knock_calls,
         deadline_ns=deadline_ns,
@@ -60,12 +65,31 @@ def size(
     )
 
 
-def duet_size(span_ns: int, budget_ns: int) -> tuple[int, int]:
-    """How many calls does each of two threads make in a plain round, and in how many rounds? (0, 0): none fits.
+def usable_cores(bench: Bench) -> float:
+    """How many cores may this process use at once? Affinity, and what its control group grants."""
+    return min(bench.n_cpus, bench.cpu_quota or bench.n_cpus)
 
-    A round is 2 n calls in one thread and n in each of two: at worst (held) 4 n calls' time.
+
+def crew_size(bench: Bench, n_threads: int | None) -> int:
+    """How many threads compete? As many as asked for, or the usable cores, from 2 to 4."""
+    return n_threads or max(2, min(4, int(usable_cores(bench))))
+
+
+def round_size(span_ns: int, n_threads: int, bench: Bench, budget_ns: int) -> RoundSize | None:
+    """How large is a wall-clock round? None: not even one fits the budget.
+
+    Each thread works for a twenty-fourth of what the budget leaves it, within bounds; a longer call is made once. In
+    units of one thread's work a round costs, at worst, n for each of the two serial arms, n for competing calls that
+    keep each other out, n for the held control, and n over the cores for the released one.
     """
     span_ns = max(1, span_ns)
-    n_calls = max(1, ROUND_NS // span_ns)
-    n_rounds = min(3, budget_ns // (4 * n_calls * span_ns))
-    return (n_calls, n_rounds) if n_rounds else (0, 0)
+    at_once = max(1.0, min(n_threads, usable_cores(bench)))
+    subject, controls = 2 * n_threads, 2 * n_threads + n_threads / at_once
+    work_ns = budget_ns / (N_ROUNDS * (subject + controls))
+    work_ns = min(LONGEST_ROUND_NS, max(SHORTEST_ROUND_NS, work_ns))
+    n_calls = max(1, round(work_ns / span_ns))
+    control_ns = min(span_ns, LONGEST_CONTROL_NS)
+    n_control_calls = max(1, min(n_calls, round(LONGEST_CONTROL_NS / control_ns)))
+    # A released call needs less than the worst case, and so may be longer.
+    least_ns = n_calls * span_ns * (n_threads + n_threads / at_once) + n_control_calls * control_ns * controls
+    return RoundSize(n_calls, n_control_calls, control_ns) if least_ns <= budget_ns else None

@@ -59,6 +59,7 @@ def story(observation: Observation, verdict: Verdict, *, encoding: str | None = 
         yield f"  longest wait  {_ns(verdict.longest_wait_ns)} that it caused another thread"
     if verdict.span_ns is not None:
         yield f"  time          {_ns(verdict.span_ns)} of wall time, {_ns(verdict.cpu_ns)} of its thread's processor time"
+    yield from _overlap(observation, verdict)
     yield from _information(observation)
     for note in verdict.notes:
         yield f"  {note.slug}: {note.detail}" if note.detail else f"  {note.slug}"
@@ -66,10 +67,21 @@ def story(observation: Observation, verdict: Verdict, *, encoding: str | None = 
         yield f"  claim         {claim_text(observation.claim)}: {_met(verdict.claim_met)}"
 
 
+def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
+    if verdict.overlap == "not_measured":
+        return
+    yield f"  overlap       {verdict.overlap}"
+    if not observation.rounds or not verdict.speedup.measured:
+        return
+    n_threads, n_rounds = observation.rounds[0].n_threads, len(observation.rounds)
+    rounds = f"{n_rounds} round{'s' if n_rounds > 1 else ''}"
+    yield f"  {verdict.speedup} of {n_threads} threads over one ({rounds}); {verdict.efficiency} of what a released control reached"
+    together = "" if verdict.together_share is None else f"; two or more outside the GIL at once for {percent(verdict.together_share)} of the time"
+    yield f"  cores used    {verdict.cores_used:.2f}{together}"
+
+
 def _information(observation: Observation) -> Iterator[str]:
-    duet, progress = observation.duet, observation.progress
-    if duet is not None:
-        yield f"  for information: the same {duet.n_calls} calls were {duet.ratio:.2f} times as fast in {duet.n_threads} threads as in one"
+    progress = observation.progress
     if progress is not None and progress.span_ns:
         yield f"  for information: a rival Python thread ran for {percent(min(1.0, progress.rival_ns / progress.span_ns))} of the call"
 

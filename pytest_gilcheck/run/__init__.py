@@ -5,18 +5,19 @@ from __future__ import annotations
 from pytest_gilcheck.run.call import Call, refuse_what_returns_at_once
 from pytest_gilcheck.run.crew import Crew, ThreadFailed, together
 from pytest_gilcheck.run.deadline import Deadline
-from pytest_gilcheck.run.duet import duet
 from pytest_gilcheck.run.rival import rival
+from pytest_gilcheck.run.rounds import Rounds, one_at_a_time
 from pytest_gilcheck.run.solo import Solo, SoloRun
 
 __all__ = [
     "Call",
     "Crew",
     "Deadline",
+    "Rounds",
     "Solo",
     "SoloRun",
     "ThreadFailed",
-    "duet",
+    "one_at_a_time",
     "refuse_what_returns_at_once",
     "rival",
     "together",

@@ -53,7 +53,11 @@ class Call:
 
     def describe(self) -> str:
         """What is called, in one line?"""
-        given = [_short(arg) for arg in self.args] + [f"{key}={_short(value)}" for key, value in self.kwargs.items()]
+        return self.shown(self.args)
+
+    def shown(self, args: tuple[Any, ...]) -> str:
+        """A call with these positional arguments, in one line."""
+        given = [_short(arg) for arg in args] + [f"{key}={_short(value)}" for key, value in self.kwargs.items()]
         return f"{self.title}({', '.join(given)})"
 
 

@@ -146,6 +146,41 @@ pub fn work(cpu_ns: u64) {
 /// A reading takes tens of nanoseconds, being descheduled takes microseconds at least.
 const WORK_GAP_NS: u64 = 5_000;
 
+/// Puts the calling thread on one of the processors it may use, chosen by `index`, and allows it all of them again. How many are
+/// there? 1 where the system does not tell.
+///
+/// Where the system refuses, it stays where it is.
+#[cfg(target_os = "linux")]
+pub fn settle(index: usize) -> usize {
+    // SAFETY: all bits zero is an empty set of processors.
+    let mut allowed: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is writable and of the size given.
+    if unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut allowed) } != 0 {
+        return 1;
+    }
+    // SAFETY: the indices are below the set's size.
+    let is_allowed = |cpu: &usize| unsafe { libc::CPU_ISSET(*cpu, &allowed) };
+    let cpus: Vec<usize> = (0..libc::CPU_SETSIZE as usize).filter(is_allowed).collect();
+    if cpus.len() < 2 {
+        return 1;
+    }
+    // SAFETY: as above.
+    let mut one: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the index came out of a set of the same size.
+    unsafe { libc::CPU_SET(cpus[index % cpus.len()], &mut one) };
+    for set in [&one, &allowed] {
+        // SAFETY: the set is readable and of the size given; 0 is the calling thread.
+        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), std::ptr::from_ref(set)) };
+    }
+    cpus.len()
+}
+
+/// Elsewhere threads stay where the system puts them.
+#[cfg(not(target_os = "linux"))]
+pub fn settle(_index: usize) -> usize {
+    1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

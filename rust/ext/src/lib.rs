@@ -1,5 +1,6 @@
 //! The Python face of the native core: extract, detach, call, map the error.
 
+mod crew;
 mod knocker;
 mod ledger;
 mod reference;
@@ -43,6 +44,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(clock_quality, m)?)?;
     m.add_function(wrap_pyfunction!(thread_cpu_ns, m)?)?;
     m.add_function(wrap_pyfunction!(process_cpu_ns, m)?)?;
+    crew::register(m)?;
     ledger::register(m)?;
     knocker::register(m)?;
     specimens::register(m)?;

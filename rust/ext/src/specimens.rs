@@ -3,6 +3,8 @@
 //! They work for so much *processor* time: a specimen that is descheduled works on afterwards, as real code does.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -75,6 +77,49 @@ fn races(py: Python<'_>, n: u64) -> u64 {
     })
 }
 
+/// Works for `ns` with the GIL released, under one lock that all its callers share: released, and yet one at a time.
+#[pyfunction]
+fn serialises(py: Python<'_>, ns: u64) {
+    static INNER: Mutex<()> = Mutex::new(());
+    py.detach(|| {
+        let _inner = INNER.lock().unwrap_or_else(PoisonError::into_inner);
+        work(ns);
+    });
+}
+
+/// Copies `n_bytes` with the GIL released, `n_times`, between two buffers of the calling thread's own: what bounds it
+/// is memory, where `n_bytes` is far beyond the caches. Returns a byte of the copy.
+#[pyfunction]
+fn memory_bound(py: Python<'_>, n_bytes: usize, n_times: usize) -> u8 {
+    thread_local! {
+        static BUFFERS: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    }
+    py.detach(|| {
+        BUFFERS.with_borrow_mut(|(from, to)| {
+            // Kept between calls: fresh pages are made by the kernel one at a time, which is another bottleneck.
+            from.resize(n_bytes, 1);
+            to.resize(n_bytes, 0);
+            for _ in 0..n_times {
+                std::hint::black_box(&mut *to).copy_from_slice(std::hint::black_box(from));
+            }
+            to.last().copied().unwrap_or_default()
+        })
+    })
+}
+
+/// Releases the GIL and shares `ns` of work out to `n_threads` of its own, which never attach: a callee with a pool.
+#[pyfunction]
+fn pools(py: Python<'_>, n_threads: usize, ns: u64) {
+    let n_threads = n_threads.max(1);
+    py.detach(|| {
+        thread::scope(|scope| {
+            for _ in 0..n_threads {
+                scope.spawn(|| work(ns / n_threads as u64));
+            }
+        });
+    });
+}
+
 /// Never returns, with the GIL kept (`holding`) or released. For deadlines; it cannot be interrupted.
 #[pyfunction]
 fn never_returns(py: Python<'_>, holding: bool) {
@@ -96,6 +141,9 @@ pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     specimens.add_function(wrap_pyfunction!(sleeps, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(spawns, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(races, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(serialises, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(memory_bound, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(pools, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(never_returns, &specimens)?)?;
     m.add("specimens", &specimens)
 }

@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use super::meter::Member;
+
 /// How deeply spans of one thread may nest.
 pub const MAX_DEPTH: usize = 8;
 
@@ -59,6 +61,7 @@ pub struct Account {
     pub(super) last_delay_ns: AtomicU64,
     pub(super) held_delay_ns: AtomicU64,
     pub(super) free_delay_ns: AtomicU64,
+    pub(super) member: Member,
     pub(super) levels: [Level; MAX_DEPTH],
 }
 
@@ -107,6 +110,7 @@ impl Account {
             total.store(0, Relaxed);
         }
         self.delay_fd.store(-1, Relaxed);
+        self.member.forget();
         self.depth.store(0, Relaxed);
         self.state.store(State::Unknown as u8, Relaxed);
         self.epoch.store(epoch, Relaxed);

@@ -7,8 +7,10 @@
 
 mod account;
 mod log;
+mod meter;
 mod recorder;
 
 pub use account::{Account, Accounts, State};
 pub use log::{Event, EventLog, Kind};
+pub use meter::Meter;
 pub use recorder::{Recorder, SpanError, SpanFigures, SpanStart};

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering:
 
 use super::account::{Account, Accounts, Level, MAX_DEPTH, State, add};
 use super::log::{Event, EventLog, Kind};
+use super::meter::{Meter, Part};
 use crate::clock;
 
 /// A timeline longer than this says nothing more to a reader; totals are exact without it.
@@ -26,6 +27,7 @@ pub struct Recorder {
     n_spans: AtomicUsize,
     log: EventLog,
     accounts: Accounts,
+    meter: Meter,
 }
 
 /// What is remembered at the beginning of a span.
@@ -105,6 +107,7 @@ impl Recorder {
             n_spans: AtomicUsize::new(0),
             log: EventLog::with_capacity(EVENTS),
             accounts: Accounts::with_capacity(THREADS),
+            meter: Meter::default(),
         }
     }
 
@@ -122,6 +125,7 @@ impl Recorder {
         self.log.clear();
         self.accounts.forget_all();
         self.n_spans.store(0, Relaxed);
+        self.meter.clear();
         self.n_impossible.store(0, Relaxed);
         self.request_pending.store(false, Relaxed);
         self.locked.store(true, Relaxed);
@@ -156,6 +160,20 @@ impl Recorder {
         &self.accounts
     }
 
+    /// The count of threads that ran at once.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// The calling thread, which holds the GIL, is counted by the meter from its next taking of the GIL; or no longer
+    /// from its next letting go. Nothing happens while nothing is recorded.
+    pub fn take_part(&self, thread: usize, takes_part: bool) {
+        if let Some(account) = self.account(thread).filter(|_| self.is_recording()) {
+            account.member.set(if takes_part { Part::Coming } else { Part::Leaving });
+        }
+    }
+
     /// The list of events.
     #[must_use]
     pub fn log(&self) -> &EventLog {
@@ -187,6 +205,7 @@ impl Recorder {
             State::Released | State::Unknown => {}
         }
         account.enter(State::Holding, now_ns);
+        self.meter.follow(&account.member, now_ns, State::Holding);
         if account.delay_fd.load(Relaxed) >= 0 {
             Self::tell_delay_apart(account, now_ns, before, stretch_ns);
         }
@@ -209,6 +228,7 @@ impl Recorder {
         }
         add(if on_request { &account.n_on_request } else { &account.n_voluntary }, 1);
         account.enter(next, now_ns);
+        self.meter.follow(&account.member, now_ns, next);
         if account.delay_fd.load(Relaxed) >= 0 {
             Self::tell_delay_apart(account, now_ns, before, now_ns.saturating_sub(since_ns));
         }
@@ -225,6 +245,7 @@ impl Recorder {
             State::Released | State::Unknown => {}
         }
         account.enter(State::Waiting, now_ns);
+        self.meter.follow(&account.member, now_ns, State::Waiting);
         self.log.push(now_ns, Kind::Wait, thread);
         if account.delay_fd.load(Relaxed) >= 0 {
             Self::tell_delay_apart(account, now_ns, before, stretch_ns);

@@ -1,0 +1,1 @@
+"""How often is the wall-clock verdict wrong, undecided, dear?"""

@@ -1,0 +1,142 @@
+"""The bars of the wall-clock verdict: ``python -m benches.overlap words --load 2``; see ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import resource
+import time
+from collections import Counter
+
+from benches.ledger.load import busy
+from benches.overlap.known import MS, Case, real_cases, specimen_cases
+from pytest_gilcheck import Verdict, check, specimens
+
+CAUSES = frozenset(
+    {
+        "chatter", "held-tail", "inner-lock", "memory-bandwidth", "own-thread-pool", "serialised-by-gil",
+        "shortfall-unexplained", "too-few-cores", "uneven-threads",
+    }
+)  # fmt: skip
+
+
+def most_errors(n_errors: int, n: int) -> float:
+    """Upper 95 % bound of an error rate after so many errors in n (Clopper and Pearson, by bisection)."""
+    low, high = n_errors / n, 1.0
+    for _ in range(60):
+        rate = (low + high) / 2
+        below = sum(math.comb(n, k) * rate**k * (1 - rate) ** (n - k) for k in range(n_errors + 1))
+        low, high = (rate, high) if below > 0.05 else (low, rate)  # noqa: PLR2004  (the level)
+    return high
+
+
+def _run(case: Case, seed: int, **options: object) -> Verdict:
+    return check.options(name=case.name, seed=seed, **{**case.options, **options})(case.function, *case.args)
+
+
+def words(n_checks: int, n_busy: int) -> None:
+    """False and undecided words over functions whose truth is known."""
+    cases = [*specimen_cases(), *(case for case in real_cases() if case.truth is not None)]
+    seen: Counter[str] = Counter()
+    with busy(n_busy):
+        for index in range(n_checks):
+            case = cases[index % len(cases)]
+            verdict = _run(case, index)
+            outcome = (
+                "inconclusive"
+                if verdict.overlap == "inconclusive"
+                else "right"
+                if verdict.overlap == case.truth
+                else "wrong"
+            )
+            seen[outcome] += 1
+            if (outcome != "right" and not n_busy) or outcome == "wrong":
+                print(f"  {outcome}: {case.name}: {verdict.overlap}, {verdict.speedup}, {', '.join(verdict.reasons)}")
+    n = sum(seen.values())
+    print(f"{n_busy} busy: {n} checks, {dict(seen)}; 95 % bound of the error rate {most_errors(seen['wrong'], n):.4f}")
+
+
+def null(n_checks: int) -> None:
+    """A second released control: does its efficiency contain 1, and how wide is the interval?"""
+    n_hit, widths = 0, []
+    for index in range(n_checks):
+        efficiency = check.options(seed=index, budget=1.0, min_efficiency=0.999)(specimens.releases, MS).efficiency
+        if efficiency.low is None or efficiency.high is None:
+            continue
+        n_hit += efficiency.low <= 1 <= efficiency.high
+        widths.append((efficiency.high - efficiency.low) / 2)
+    widths.sort()
+    print(
+        f"{n_checks} checks: {n_hit} intervals contain 1; half-width median {widths[len(widths) // 2]:.3f}, largest {widths[-1]:.3f}"
+    )
+
+
+def causes(n_checks: int) -> None:
+    """Is the cause of a shortfall named right?"""
+    for case in [*specimen_cases(), *real_cases()]:
+        named: Counter[str] = Counter()
+        for index in range(n_checks):
+            verdict = _run(case, index)
+            named[", ".join(sorted(CAUSES & set(verdict.reasons))) or f"none ({verdict.overlap})"] += 1
+        print(f"{case.name:24} expected {case.cause or 'none':18} found {dict(named)}")
+
+
+def cost(n_most: int, plot: str | None) -> None:
+    """Time and memory over threads, and over checks of one session."""
+    series: dict[str, list[tuple[float, float]]] = {"threads": [], "checks": []}
+    for n_threads in (1, 2, 4, 8, 16, 32, 64):
+        begun = time.perf_counter()
+        check.options(threads=n_threads, budget=1.0)(specimens.releases, MS)
+        series["threads"].append((n_threads, time.perf_counter() - begun))
+        print(f"{n_threads:6} threads: {series['threads'][-1][1]:.3f} s a check at a budget of 1 s")
+    done, begun = 0, time.perf_counter()
+    for n_checks in (n for n in (10, 100, 1_000, 10_000) if n <= n_most):
+        while done < n_checks:
+            check.options(budget="10ms")(specimens.releases, 10_000)
+            done += 1
+        seconds = time.perf_counter() - begun
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        series["checks"].append((n_checks, seconds))
+        print(f"{n_checks:6} checks: {seconds:.2f} s, {1e3 * seconds / n_checks:.2f} ms each, {memory:.0f} MB at most")
+    if plot:
+        from matplotlib import pyplot  # optional
+
+        figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.5))
+        for axis, (name, points) in zip(axes, series.items(), strict=True):
+            axis.loglog(*zip(*points, strict=True), marker="o")
+            axis.set(xlabel=name, ylabel="seconds")
+        figure.tight_layout()
+        figure.savefig(plot)
+
+
+def one_cpu() -> None:
+    """Under ``taskset -c 0``: overlap undecided with its slug, the GIL verdict unchanged."""
+    for function, expected in ((specimens.releases, "released"), (specimens.holds, "held")):
+        verdict = check(function, MS)
+        fine = verdict.gil == expected and verdict.overlap == "inconclusive" and "one-cpu" in verdict.reasons
+        print(f"{expected}: {verdict.gil}, overlap {verdict.overlap}, {verdict.reasons}: {'fine' if fine else 'WRONG'}")
+
+
+def main() -> None:
+    """Runs one bar."""
+    parser = argparse.ArgumentParser(prog="python -m benches.overlap", description=__doc__)
+    parser.add_argument("bar", choices=("words", "null", "causes", "cost", "one-cpu"))
+    parser.add_argument("--load", type=int, default=0, help="busy processes beside it (words)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the checks")
+    parser.add_argument("--plot", help="where the plot of the cost goes (needs matplotlib)")
+    options = parser.parse_args()
+    n = 10 if options.quick else 1
+    if options.bar == "words":
+        words(200 // n, options.load)
+    elif options.bar == "null":
+        null(100 // n)
+    elif options.bar == "causes":
+        causes(10 // min(n, 5))
+    elif options.bar == "cost":
+        cost(10_000 // n, options.plot)
+    else:
+        one_cpu()
+
+
+if __name__ == "__main__":
+    main()

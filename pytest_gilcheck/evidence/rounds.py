@@ -1,0 +1,46 @@
+"""Rounds of the wall-clock witness: the same calls in one thread and in competing threads, beside controls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Where did the time of one arm of a round go? Sums over its threads, but for `wall_ns`.
+
+    `wall_ns` is from the opening of the gate to the last return; where threads took turns, the sum of their turns.
+    `thread_ns` is from the opening to each thread's own last return. `cpu_ns` is processor time of these threads,
+    `process_cpu_ns` of all threads of the process. `delay_ns` is time ready to run and not running, `waiting_ns` time
+    waiting for the GIL, `n_voluntary` how often the callee let it go (None: not told). During `together_ns` of the
+    wall time two threads or more were outside the GIL within their calls at once, during `able_ns` two or more were
+    not waiting for it (None: no exact ledger, or an arm of one thread).
+    """
+
+    wall_ns: int
+    thread_ns: int
+    cpu_ns: int
+    process_cpu_ns: int
+    delay_ns: int | None = None
+    waiting_ns: int | None = None
+    n_voluntary: int | None = None
+    together_ns: int | None = None
+    able_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """How long did the same calls take, each way? `serial` one after the other, `crew` in competing threads; `control`,
+    `released` and `held` are specimens of known behaviour: one after the other, competing and letting go, competing
+    and keeping the GIL. Each thread made `n_calls` calls (`n_control_calls` of the controls); the arms ran in random
+    order."""
+
+    n_threads: int
+    n_calls: int
+    n_control_calls: int
+    control_ns: int
+    serial: Arm
+    crew: Arm
+    control: Arm
+    released: Arm
+    held: Arm

@@ -1,0 +1,110 @@
+"""Where did the competing threads' time go, if calls overlap less than the machine allows?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.evidence import Reason
+from pytest_gilcheck.evidence.figures import percent
+from pytest_gilcheck.judge import rules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_gilcheck.evidence import Estimate, Observation, Round
+
+
+def losses(rounds: Sequence[Round]) -> dict[str, float]:
+    """Which shares of the crew's thread time were spent on what else than the work itself?
+
+    The crew has its threads for the whole wall time. `growth`: processor time beyond what the same calls needed one
+    after the other. `waiting`: for the GIL. `asleep`: neither running, nor ready to, nor waiting for the GIL, beyond
+    what they were alone. `delay`: ready, and not running. `uneven`: until the last thread was done.
+    """
+    total_ns = max(1, sum(r.n_threads * r.crew.wall_ns for r in rounds))
+    crew_ns = sum(r.crew.thread_ns for r in rounds)
+    waiting_ns = sum(r.crew.waiting_ns or 0 for r in rounds)
+    asleep_ns = sum(_asleep_ns(r.crew.thread_ns, r.crew.cpu_ns, r.crew.delay_ns, r.crew.waiting_ns) for r in rounds)
+    alone_ns = sum(
+        _asleep_ns(r.serial.thread_ns, r.serial.cpu_ns, r.serial.delay_ns, r.serial.waiting_ns) for r in rounds
+    )
+    found = {
+        "growth": sum(r.crew.cpu_ns - r.serial.cpu_ns for r in rounds),
+        "waiting": waiting_ns,
+        "asleep": asleep_ns - alone_ns,
+        "delay": sum((r.crew.delay_ns or 0) - (r.serial.delay_ns or 0) for r in rounds),
+        "uneven": total_ns - crew_ns,
+    }
+    return {name: min(1.0, max(0, ns) / total_ns) for name, ns in found.items()}
+
+
+def _asleep_ns(thread_ns: int, cpu_ns: int, delay_ns: int | None, waiting_ns: int | None) -> int:
+    return max(0, thread_ns - cpu_ns - (delay_ns or 0) - (waiting_ns or 0))
+
+
+def most_speedup(held_share: Estimate, n_threads: int) -> float | None:
+    """Which speed-up does the held share leave possible? Holds of all threads come one after the other (Amdahl)."""
+    if held_share.value is None:
+        return None
+    return min(float(n_threads), 1 / max(1e-9, held_share.value))
+
+
+def shortfall(observation: Observation, gil: str, held_share: Estimate) -> Reason:
+    """The largest loss, by its slug, with a sentence."""
+    rounds = observation.rounds
+    n_threads = rounds[0].n_threads
+    alone = sum(r.serial.process_cpu_ns for r in rounds) / max(1, sum(r.serial.wall_ns for r in rounds))
+    if alone >= rules.OWN_POOL_CORES:
+        detail = f"One call alone already uses {alone:.1f} cores: it brings threads of its own, and more callers only share them."
+        return Reason("own-thread-pool", detail)
+    found = losses(rounds)
+    uneven = found.pop("uneven")
+    name, share = max(found.items(), key=lambda loss: loss[1])
+    if share < rules.NAMED_LOSS_SHARE <= uneven:
+        name, share = "uneven", uneven  # alone: after a wait for a lock or the GIL, too, some end before others
+    lost = f"{percent(share)} of their time"
+    if gil == "held":
+        return Reason(
+            "serialised-by-gil",
+            f"The GIL is held, so that only one runs: the others waited for {percent(found['waiting'])} of their time.",
+        )
+    if _chatters(observation) and name in ("waiting", "growth", "delay"):
+        times = sum(r.crew.n_voluntary or 0 for r in rounds) / max(1, sum(r.n_threads * r.n_calls for r in rounds))
+        detail = f"Each call lets the GIL go {times:,.0f} times, and hand-overs cost more than what runs between them: do more between them."
+        return Reason("chatter", detail)
+    if share < rules.NAMED_LOSS_SHARE:
+        return Reason("shortfall-unexplained", "No loss stands out: nothing in the record explains it.")
+    slug, sentence = _TOLD[name]
+    detail = sentence.format(lost=lost, n_threads=n_threads)
+    most = most_speedup(held_share, n_threads)
+    if name == "waiting" and most is not None and held_share.value is not None:
+        detail += f" The held share of {percent(held_share.value)} allows at most {most:.2f} (Amdahl)."
+    return Reason(slug, detail)
+
+
+# Loss -> slug, sentence.
+_TOLD = {
+    "waiting": ("held-tail", "Threads waited for the GIL, which calls hold in part, for {lost}."),
+    "asleep": (
+        "inner-lock",
+        "The GIL is let go, and yet threads slept for {lost}, which alone they do not: they wait for a lock inside the callee.",
+    ),
+    "growth": (
+        "memory-bandwidth",
+        "The same calls need more processor time in competing threads ({lost}): they share memory bandwidth or caches, "
+        "the two halves of one core, or spin on a lock.",
+    ),
+    "delay": (
+        "too-few-cores",
+        "Threads were ready and did not run for {lost}: {n_threads} threads are more than the cores they got.",
+    ),
+    "uneven": ("uneven-threads", "Some threads were done early ({lost}): their calls differ in length."),
+}
+
+
+def _chatters(observation: Observation) -> bool:
+    rounds = observation.rounds
+    n = sum(r.serial.n_voluntary or 0 for r in rounds)
+    calls = sum(r.n_threads * r.n_calls for r in rounds)
+    serial_ms = sum(r.serial.wall_ns for r in rounds) / 1e6
+    return n >= rules.CHATTER_PER_CALL * calls and n > rules.CHATTER_PER_MS * serial_ms

@@ -1,0 +1,207 @@
+"""Paired rounds: the same calls in one thread and in the crew, interleaved with controls, in random order."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_gilcheck import _native, specimens
+from pytest_gilcheck.evidence import Arm, Round, UsageError
+from pytest_gilcheck.run.crew import Crew, ThreadFailed
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.evidence import RoundSize
+    from pytest_gilcheck.run.call import Call
+    from pytest_gilcheck.run.deadline import Deadline
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import ExceptionGroup
+
+_rounds_lock = _thread.allocate_lock()
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Rounds of two checks of this process, in two threads, would measure each other: they wait for each other."""
+    with _rounds_lock:
+        yield
+
+
+_ARMS = ("serial", "crew", "control", "released", "held")
+_WARM = "warm-up"
+
+
+def _between() -> None:
+    """One way through the evaluation loop."""
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """Who makes how many calls, from one opening of the gate to the next: a number for each thread."""
+
+    arm: str
+    n_calls: tuple[int, ...]
+
+    @property
+    def n_working(self) -> int:
+        """How many threads work in it?"""
+        return sum(1 for n_calls in self.n_calls if n_calls)
+
+
+class Rounds:
+    """Makes rounds with a crew; the order of their arms is drawn from `seed`. Arguments made for each thread are made
+    once, in that thread, and stay there: then the calls of the serial arm run thread after thread."""
+
+    def __init__(self, crew: Crew, call: Call, size: RoundSize, seed: int) -> None:
+        self._crew = crew
+        self._call = call
+        self._size = size
+        self._random = random.Random(seed)  # noqa: S311  (an order, not a secret)
+        self._thread_args: dict[int, tuple[Any, ...]] = {}
+        self._totals = (0, 0)
+        self._is_warm = False
+
+    def next(self, deadline: Deadline) -> Round:
+        """One more round. Raises what the call raises, saying in which thread and with which input."""
+        n = len(self._crew)
+        turns = [turn for arm in self._random.sample(_ARMS, len(_ARMS)) for turn in self._turns(arm)]
+        if not self._is_warm:
+            # Buffers made for a thread, thread-local caches: a first call is another than the later ones.
+            turns.insert(0, _Turn(_WARM, (1,) * n))
+            self._is_warm = True
+        gate = _native.Gate(n)
+        try:
+            outcomes = self._crew.run([self._job(index, turns, gate) for index in range(n)], deadline)
+        finally:
+            gate.break_down()  # after a deadline or Ctrl-C nobody is left waiting at it
+        shifts = _all_returned(outcomes)
+        arms: dict[str, Arm] = {}
+        for position, turn in enumerate(turns):
+            made = [thread[position] for thread in shifts]
+            arms[turn.arm] = _sum(arms.get(turn.arm), self._arm([shift for shift in made if shift is not None]))
+        arms.pop(_WARM, None)
+        size = self._size
+        return Round(n, size.n_calls, size.n_control_calls, size.control_ns, **arms)
+
+    def _turns(self, arm: str) -> list[_Turn]:
+        n = len(self._crew)
+        n_calls = self._size.n_calls if arm in ("serial", "crew") else self._size.n_control_calls
+        if arm in ("crew", "released", "held"):
+            return [_Turn(arm, (n_calls,) * n)]
+        if arm == "serial" and self._call.args_for is not None:
+            return [_Turn(arm, tuple(n_calls if index == who else 0 for index in range(n))) for who in range(n)]
+        return [_Turn(arm, (n_calls * n, *(0,) * (n - 1)))]
+
+    def _job(self, index: int, turns: Sequence[_Turn], gate: _native.Gate) -> Callable[[], list[_native.Shift | None]]:
+        def run() -> list[_native.Shift | None]:
+            shifts: list[_native.Shift | None] = []
+            try:
+                for turn in turns:
+                    n_calls = turn.n_calls[index]
+                    if n_calls:
+                        shifts.append(self._shift(index, turn, gate))
+                    else:
+                        gate.wait()
+                        shifts.append(None)
+            except BaseException:
+                gate.break_down()
+                raise
+            return shifts
+
+        return run
+
+    def _shift(self, index: int, turn: _Turn, gate: _native.Gate) -> _native.Shift:
+        arm, n_calls = turn.arm, turn.n_calls[index]
+        if arm in ("serial", "crew", _WARM):
+            function, kwargs = self._call.function, dict(self._call.kwargs) or None
+            arguments = self._arguments(index, n_calls)
+        else:
+            function = specimens.holds if arm == "held" else specimens.releases
+            arguments, kwargs = [(self._size.control_ns,)], None
+        shift = _native.shift(gate, function, arguments, kwargs, n_calls, _between, index, turn.n_working)
+        if shift.error is not None:
+            args = arguments[(shift.n_calls - 1) % len(arguments)]
+            raise _noted(
+                shift.error,
+                f"in thread {index} of {len(self._crew)} ({arm} arm), call {shift.n_calls}: {self._call.shown(args)}",
+            )
+        return shift
+
+    def _arguments(self, index: int, n_calls: int) -> list[tuple[Any, ...]]:
+        try:
+            if index not in self._thread_args:
+                self._thread_args[index] = self._call.args_in_thread(index)
+        except BaseException as error:
+            _noted(error, f"in args_for({index}), which makes the arguments of thread {index}")
+            raise
+        if self._call.setup is None:
+            return [self._thread_args[index]]
+        return [self._call.args_of_next(self._thread_args[index]) for _ in range(n_calls)]
+
+    def _arm(self, shifts: Sequence[_native.Shift]) -> Arm:
+        totals = [shift.totals for shift in shifts if shift.totals is not None]
+        before, competing = self._totals, len(shifts) > 1
+        if totals:
+            self._totals = max(totals)
+        exact = competing and len(totals) == len(shifts)
+        opened_ns = shifts[0].opened_ns
+        return Arm(
+            wall_ns=max(shift.end_ns for shift in shifts) - opened_ns,
+            thread_ns=sum(shift.end_ns - opened_ns for shift in shifts),
+            cpu_ns=sum(shift.cpu_ns for shift in shifts),
+            process_cpu_ns=max(shift.process_cpu_ns for shift in shifts),
+            delay_ns=_total([shift.delay_ns for shift in shifts]),
+            waiting_ns=_total([shift.waiting_ns for shift in shifts]),
+            n_voluntary=_total([shift.n_voluntary for shift in shifts]),
+            together_ns=max(0, self._totals[0] - before[0]) if exact else None,
+            able_ns=max(0, self._totals[1] - before[1]) if exact else None,
+        )
+
+
+def _total(figures: Sequence[int | None]) -> int | None:
+    told = [figure for figure in figures if figure is not None]
+    return sum(told) if len(told) == len(figures) else None
+
+
+def _sum(first: Arm | None, second: Arm) -> Arm:
+    if first is None:
+        return second
+    return Arm(
+        wall_ns=first.wall_ns + second.wall_ns,
+        thread_ns=first.thread_ns + second.thread_ns,
+        cpu_ns=first.cpu_ns + second.cpu_ns,
+        process_cpu_ns=first.process_cpu_ns + second.process_cpu_ns,
+        delay_ns=_total([first.delay_ns, second.delay_ns]),
+        waiting_ns=_total([first.waiting_ns, second.waiting_ns]),
+        n_voluntary=_total([first.n_voluntary, second.n_voluntary]),
+    )
+
+
+def _noted(error: BaseException, note: str) -> BaseException:
+    """The exception itself, so that skips stay skips, with a note that pytest and the interpreter print below it."""
+    notes = [*getattr(error, "__notes__", ()), f"gilcheck: {note}"]
+    error.__notes__ = notes  # type: ignore[attr-defined,unused-ignore]  # `add_note` came with 3.11
+    return error
+
+
+def _all_returned(outcomes: Sequence[Any]) -> list[list[_native.Shift | None]]:
+    failed = [outcome for outcome in outcomes if isinstance(outcome, ThreadFailed)]
+    told = [outcome for outcome in failed if not isinstance(outcome.error, _native.GateBroken)]
+    if not told:
+        if failed:
+            raise failed[0].error
+        return list(outcomes)
+    errors = [outcome.error for outcome in told]
+    # A skip, an exit or a misuse is meant for whoever asked, and means the same from any thread.
+    for error in errors:
+        if len(errors) == 1 or isinstance(error, UsageError) or not isinstance(error, Exception):
+            raise error
+    where = ", ".join(str(outcome.index) for outcome in told)
+    raise ExceptionGroup(
+        f"the call raised in threads {where}", [error for error in errors if isinstance(error, Exception)]
+    )

@@ -1,0 +1,122 @@
+"""Laws of the wall-clock verdict, on built rounds."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_gilcheck.evidence import Arm, Claim, Round
+from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.overlap import Ratios, interval, is_enough, rates_met, speedup_of, word_of
+from pytest_gilcheck.judge.shortfall import losses
+
+MS = 1_000_000
+
+
+def arm(wall_ns: int, *, n_threads: int = 1, cpu_ns: int | None = None, delay_ns: int = 0, waiting_ns: int = 0) -> Arm:
+    cpu_ns = wall_ns * n_threads if cpu_ns is None else cpu_ns
+    return Arm(wall_ns, wall_ns * n_threads, cpu_ns, cpu_ns, delay_ns, waiting_ns, 0, 0, wall_ns)
+
+
+def one_round(crew_ns: int, *, released_ns: int = 2 * MS, held_ns: int = 4 * MS, delay_ns: int = 0) -> Round:
+    return Round(
+        n_threads=2,
+        n_calls=2,
+        n_control_calls=2,
+        control_ns=MS,
+        serial=arm(4 * MS),
+        crew=arm(crew_ns, n_threads=2, cpu_ns=4 * MS, delay_ns=delay_ns),
+        control=arm(4 * MS),
+        released=arm(released_ns, n_threads=2, cpu_ns=4 * MS),
+        held=arm(held_ns, n_threads=2, cpu_ns=4 * MS),
+    )
+
+
+walls = st.integers(10_000, 10**10)
+
+
+@given(walls, walls, st.integers(0, 10**10), st.integers(0, 10**10))
+def test_speedup_when_threads_were_delayed_then_its_bounds_contain_what_was_found(
+    serial, crew, serial_delay, crew_delay
+):
+    low, found, high = speedup_of(
+        arm(serial, delay_ns=serial_delay), arm(crew, n_threads=2, cpu_ns=crew // 2, delay_ns=crew_delay)
+    )
+
+    assert 0 <= low <= found <= high
+
+
+@given(walls, walls, st.integers(0, 10**8), st.integers(0, 10**8))
+def test_speedup_when_delay_grows_then_its_upper_bound_does_not_shrink(serial, crew, delay, more):
+    def high(delay_ns: int) -> float:
+        return speedup_of(arm(serial), arm(crew, n_threads=2, cpu_ns=crew // 3, delay_ns=delay_ns))[2]
+
+    assert high(delay + more) >= high(delay)
+
+
+@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=80), st.randoms())
+def test_interval_when_rounds_come_in_another_order_then_it_is_the_same(values, random):
+    bounds = [(value, value, value) for value in values]
+    shuffled = random.sample(bounds, len(bounds))
+
+    assert interval(bounds, "x") == interval(shuffled, "x")
+
+
+@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=rules.ENOUGH_ROUNDS - 1))
+def test_interval_when_rounds_are_few_then_it_contains_all_of_them_widened(values):
+    estimate = interval([(value, value, value) for value in values], "x")
+
+    assert estimate.low is not None
+    assert estimate.high is not None
+    assert estimate.low <= min(values) / rules.FEW_ROUNDS_FACTOR * 1.000001
+    assert estimate.high >= max(values) * rules.FEW_ROUNDS_FACTOR * 0.999999
+
+
+@pytest.mark.parametrize(("crew_ns", "word"), [(2 * MS, "overlaps"), (4 * MS, "serialised"), (3_200_000, None)])
+def test_word_when_rounds_agree_then_the_border_alone_decides(crew_ns, word):
+    assert word_of(Ratios.of([one_round(crew_ns)] * 20).speedup) == word
+
+
+@pytest.mark.parametrize(("released_ns", "held_ns"), [(4 * MS, 4 * MS), (2 * MS, 2 * MS), (3_200_000, 4 * MS)])
+def test_controls_when_one_does_not_come_out_as_what_it_is_then_they_do_not_separate(released_ns, held_ns):
+    rounds = [one_round(2 * MS, released_ns=released_ns, held_ns=held_ns)] * 20
+
+    assert not Ratios.of(rounds).separate(has_gil=True)
+    assert not is_enough(rounds, Claim(), has_gil=True)
+
+
+def test_word_when_the_crew_was_kept_off_the_processor_then_serialised_is_not_said():
+    """Four busy neighbours make released calls look serialised; the time off the processor bounds what that proves."""
+    rounds = [one_round(4 * MS, delay_ns=4 * MS)] * 20
+
+    assert word_of(Ratios.of(rounds).speedup) is None
+
+
+@given(st.integers(MS, 8 * MS), st.integers(2, 50))
+def test_efficiency_when_the_call_behaves_as_the_control_then_its_interval_contains_one(wall_ns, n):
+    rounds = [one_round(wall_ns, released_ns=wall_ns)] * n
+    efficiency = Ratios.of(rounds).efficiency
+
+    assert efficiency.low is not None
+    assert efficiency.high is not None
+    assert efficiency.low <= 1 <= efficiency.high
+
+
+def test_claim_when_the_interval_straddles_it_then_it_is_undecided():
+    ratios = Ratios.of([one_round(2 * MS)] * 20)
+
+    assert rates_met(Claim(min_speedup=1.5), ratios.speedup, ratios.efficiency) is True
+    assert rates_met(Claim(min_speedup=2.5), ratios.speedup, ratios.efficiency) is False
+    wide = dataclasses.replace(ratios.speedup, low=1.0, high=3.0)
+    assert rates_met(Claim(min_speedup=1.5), wide, ratios.efficiency) is None
+
+
+@given(st.integers(0, 8 * MS), st.integers(0, 8 * MS), st.integers(0, 8 * MS))
+def test_losses_when_anything_is_lost_then_each_is_a_share(cpu_ns, delay_ns, waiting_ns):
+    crew = arm(4 * MS, n_threads=2, cpu_ns=cpu_ns, delay_ns=delay_ns, waiting_ns=waiting_ns)
+    rounds = [dataclasses.replace(one_round(4 * MS), crew=crew)]
+
+    assert all(0 <= share <= 1 for share in losses(rounds).values())
