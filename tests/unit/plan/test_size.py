@@ -7,7 +7,7 @@ from built import BENCH, call
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.plan import duet_size, size
+from pytest_gilcheck.plan import size
 
 
 def plan(span_ns, **more):
@@ -53,13 +53,3 @@ def test_a_very_long_call_is_not_made_once_more_for_the_waiter():
     """Only to see whom it keeps waiting."""
     assert plan(5_000_000_000).n_knock_calls == 1
     assert plan(5_000_000_001).n_knock_calls == 0
-
-
-@given(st.integers(0, 10**12), st.integers(0, 10**12))
-def test_plain_rounds_fit_into_their_budget_or_are_not_run(span_ns, budget_ns):
-    """At worst the calls take turns."""
-    n_calls, n_rounds = duet_size(span_ns, budget_ns)
-
-    assert 4 * n_calls * n_rounds * max(1, span_ns) <= budget_ns
-    assert (n_calls == 0) == (n_rounds == 0)
-    assert n_rounds <= 3
