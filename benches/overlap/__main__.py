@@ -99,9 +99,9 @@ def cost(n_most: int, plot: str | None) -> None:
         series["checks"].append((n_checks, seconds))
         print(f"{n_checks:6} checks: {seconds:.2f} s, {1e3 * seconds / n_checks:.2f} ms each, {memory:.0f} MB at most")
     if plot:
-        from matplotlib import pyplot  # optional
+        from matplotlib import pyplot as plt  # noqa: PLC0415  (optional)
 
-        figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.5))
+        figure, axes = plt.subplots(1, 2, figsize=(9, 3.5))
         for axis, (name, points) in zip(axes, series.items(), strict=True):
             axis.loglog(*zip(*points, strict=True), marker="o")
             axis.set(xlabel=name, ylabel="seconds")

@@ -91,8 +91,10 @@ _TOLD = {
     ),
     "growth": (
         "memory-bandwidth",
-        "The same calls need more processor time in competing threads ({lost}): they share memory bandwidth or caches, "
-        "the two halves of one core, or spin on a lock.",
+        (
+            "The same calls need more processor time in competing threads ({lost}): they share memory bandwidth or "
+            "caches, the two halves of one core, or spin on a lock."
+        ),
     ),
     "delay": (
         "too-few-cores",
