@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_gilcheck.judge.overlap import WallClock
 
 
-def claim_met(claim: Claim, gil: str, share: Estimate, longest_hold_ns: int | None, wall: WallClock) -> bool | None:
+def claim_met(claim: Claim, gil: str, share: Estimate, longest_hold_ns: int | None, wall: WallClock | None = None) -> bool | None:
     """Is every part of the claim met? False if one is not, None if nothing is claimed or one is undecided."""
     parts: list[bool | None] = []
     if claim.gil is not None or claim.releases is not None or claim.max_held_share is not None:
@@ -20,7 +20,7 @@ def claim_met(claim: Claim, gil: str, share: Estimate, longest_hold_ns: int | No
     if claim.longest_hold_ns is not None:
         parts.append(None if longest_hold_ns is None else longest_hold_ns <= claim.longest_hold_ns)
     if claim.min_speedup is not None or claim.min_efficiency is not None:
-        parts.append(_rates_met(claim, wall))
+        parts.append(_rates_met(claim, wall) if wall is not None else None)
     return _all_of(parts) if parts else None
 
 
@@ -37,7 +37,7 @@ def share_claim_met(claim: Claim, gil: str, share: Estimate) -> bool | None:
     return _all_of(parts)
 
 
-def _rates_met(claim: Claim, wall: WallClock) -> bool | None:
+def _rates_met(claim: Claim, wall: WallClock | None = None) -> bool | None:
     """Without a word there is no *not met*: then the machine may be what falls short."""
     met = rates_met(claim, wall.speedup, wall.efficiency)
     return None if met is False and wall.word in ("inconclusive", "not_measured") else met
