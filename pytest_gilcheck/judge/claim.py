@@ -37,7 +37,7 @@ def share_claim_met(claim: Claim, gil: str, share: Estimate) -> bool | None:
     return _all_of(parts)
 
 
-def _rates_met(claim: Claim, wall: WallClock | None = None) -> bool | None:
+def _rates_met(claim: Claim, wall: WallClock) -> bool | None:
     """Without a word there is no *not met*: then the machine may be what falls short."""
     met = rates_met(claim, wall.speedup, wall.efficiency)
     return None if met is False and wall.word in ("inconclusive", "not_measured") else met
