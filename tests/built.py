@@ -7,7 +7,6 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import (
-    Arm,
     Bench,
     CallSpan,
     Claim,
@@ -141,10 +140,6 @@ claims = st.builds(
 )
 
 instruments = st.builds(Instrument, st.text(), st.sampled_from(["exact", "bounded", "none"]), st.none() | reasons)
-
-_ns = st.integers(1, 10**12)
-_arms = st.builds(Arm, _ns, _ns, _ns, _ns)
-rounds = st.builds(Round, st.just(2), st.just(4), st.just(4), _ns, _arms, _arms, _arms, _arms, _arms)
 
 observations = st.builds(
     Observation,

@@ -40,15 +40,6 @@ def test_any_records_have_a_story_whose_first_line_is_the_verdict(made, verdict)
     assert lines[0] == f"{verdict.name}: {verdict.gil}"
 
 
-def _arm(wall_ns, n_threads=1, together_ns=None):
-    return Arm(wall_ns, wall_ns * n_threads, 80_000_000, 80_000_000, 0, 0, 2, together_ns, together_ns)
-
-
-ROUND = Round(
-    2, 4, 4, 20_000_000, _arm(80_000_000), _arm(50_000_000, 2, 30_000_000), _arm(80_000_000), _arm(40_000_000, 2), _arm(80_000_000, 2)
-)
-
-
 def test_story_shows_every_figure_there_is():
     """And what is only information, as such."""
     made = observation(

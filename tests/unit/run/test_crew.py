@@ -12,7 +12,6 @@ from pytest_gilcheck.evidence import DeadlineExceeded
 from pytest_gilcheck.run.crew import Crew, ThreadFailed, together
 from pytest_gilcheck.run.deadline import Deadline, armed
 from pytest_gilcheck.run.rival import SWITCH_INTERVAL, _nobody_is_asked, rival
-from pytest_gilcheck.run.rounds import Rounds
 
 LONG = Deadline(600.0)
 
