@@ -259,6 +259,13 @@ def test_picture_shows_what_own_threads_hold_as_held():
     assert picture(call(0, 100, n_workers=0, timeline=timeline(*events)), 2) == "rr"
 
 
+def test_picture_goes_on_with_a_hold_that_another_thread_waits_for():
+    """Two threads of the callee's own, one after the other."""
+    events = ((0, "drop", 0), (0, "take", 1), (10, "wait", 2), (50, "drop", 1), (50, "take", 2), (100, "drop", 2))
+
+    assert picture(call(0, 100, n_workers=2, timeline=timeline(*events)), 4) == "HHHH"
+
+
 def test_no_record_no_picture():
     """Nothing is drawn of nothing."""
     assert picture(None) == picture(call(10)) == picture(call(timeline=timeline())) == ""
