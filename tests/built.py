@@ -10,7 +10,6 @@ from pytest_gilcheck.evidence import (
     Bench,
     CallSpan,
     Claim,
-    Duet,
     Estimate,
     GilTimeline,
     HandOver,
@@ -152,7 +151,6 @@ observations = st.builds(
     calls=st.lists(call_spans, max_size=3).map(tuple),
     outcomes=st.lists(st.builds(Outcome), max_size=2).map(tuple),
     knocks=st.none() | st.builds(Knocks),
-    duet=st.none() | st.builds(Duet),
     progress=st.none() | st.builds(Progress),
     notes=st.lists(reasons, max_size=2).map(tuple),
 )

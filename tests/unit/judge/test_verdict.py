@@ -22,6 +22,7 @@ from pytest_gilcheck.evidence import (
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.judge.claim import claim_met
 from pytest_gilcheck.judge.diagnosis import duration, percent
+from pytest_gilcheck.judge.overlap import WallClock
 from pytest_gilcheck.judge.picture import WIDTH, picture
 
 MS = 1_000_000
@@ -280,6 +281,9 @@ def test_picture_of_any_record_has_its_width(events):
     assert set(picture(made)) <= set("HrwmM?")
 
 
+NO_ROUNDS = WallClock("not_measured", Estimate(quantity="speed-up"), Estimate(quantity="efficiency"))
+
+
 def estimate(low, high):
     """An interval."""
     return Estimate((low + high) / 2, low, high)
@@ -307,7 +311,7 @@ def estimate(low, high):
 )
 def test_claim_is_met_failed_or_undecided(claim, gil, share, met):
     """One part not met fails the whole; one undecided leaves it undecided."""
-    assert claim_met(claim, gil, share, 1_000) is met
+    assert claim_met(claim, gil, share, 1_000, NO_ROUNDS) is met
 
 
 def test_a_claim_moves_no_border():

@@ -5,7 +5,7 @@ from built import BLIND, call, observation, observations, verdicts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.evidence import CheckFailed, Claim, Duet, Estimate, GilTimeline, HandOver, Inconclusive, Knocks, NotApplicable, Progress
+from pytest_gilcheck.evidence import CheckFailed, Claim, Estimate, GilTimeline, HandOver, Inconclusive, Knocks, NotApplicable, Progress
 from pytest_gilcheck.evidence import Instrument, Reason
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report.claims import require
@@ -34,7 +34,6 @@ def test_story_shows_every_figure_there_is():
     made = observation(
         *[HALF] * 7,
         knocks=Knocks(1, 9, 9_500_000, 0, 2),
-        duet=Duet(2, 4, 80_000_000, 50_000_000, 80_000_000, 81_000_000),
         progress=Progress(1, 40, 9_000_000, 20_000_000),
         claim=Claim(gil="released", releases=0.9),
         notes=(Reason("tracer", "a debugger"), Reason("profiler")),
@@ -49,7 +48,6 @@ def test_story_shows_every_figure_there_is():
         "longest hold  10 ms; hand-overs a call: 1 voluntary, 2 on request",
         "longest wait  9.5 ms",
         "time          20 ms of wall time, 20 ms of its thread's processor time",
-        "for information: the same 4 calls were 1.60 times as fast in 2 threads as in one",
         "for information: a rival Python thread ran for 45.0% of the call",
         "tracer: a debugger",
         "  profiler",

@@ -9,10 +9,8 @@ import threading
 import pytest
 
 from pytest_gilcheck.evidence import DeadlineExceeded
-from pytest_gilcheck.run.call import Call
 from pytest_gilcheck.run.crew import Crew, ThreadFailed, together
 from pytest_gilcheck.run.deadline import Deadline, armed
-from pytest_gilcheck.run.duet import duet
 from pytest_gilcheck.run.rival import SWITCH_INTERVAL, _nobody_is_asked, rival
 
 LONG = Deadline(600.0)
@@ -94,32 +92,6 @@ def test_barrier_lets_nobody_through_before_the_last():
 
     with Crew(4) as crew:
         assert crew.run([job] * 4, LONG) == [4] * 4
-
-
-@pytest.mark.parametrize("broken", ["args_for", "setup"])
-def test_a_thread_that_cannot_begin_keeps_no_other_waiting(broken):
-    """Its error is what comes of the comparison, at once and not at the deadline."""
-    n_asked = iter(range(10**6))
-
-    def args_for(index):
-        if broken == "args_for" and index == 1:
-            raise KeyError("mine")
-
-    def setup():
-        if broken == "setup" and next(n_asked) == 5:
-            raise KeyError("mine")
-
-    with Crew(2) as crew, pytest.raises(KeyError, match="mine"):
-        duet(crew, Call(len, ("",), args_for=args_for, setup=setup), 2, 3, LONG)
-
-
-def test_plain_comparison_counts_calls_of_both_sides():
-    """As many in one thread as in two together."""
-    with Crew(2) as crew:
-        seen = duet(crew, Call(len, ("",)), 5, 2, LONG)
-
-    assert (seen.n_threads, seen.n_calls) == (2, 10)
-    assert seen.serial_wall_ns > 0 and seen.crew_wall_ns > 0
 
 
 def test_switch_interval_is_put_back_whoever_ends_first():
