@@ -21,7 +21,6 @@ from pytest_gilcheck.evidence import (
     Plan,
     Progress,
     Reason,
-    Round,
     Verdict,
 )
 
@@ -117,10 +116,10 @@ _maybe_ns = st.none() | _ns
 
 call_spans = st.builds(
     CallSpan,
-    **dict.fromkeys(("start_ns", "end_ns", "held_ns", "waiting_ns", "longest_hold_ns", "cpu_ns"), _ns),
-    **dict.fromkeys(("instrument_ns", "workers_held_ns", "waiting_on_workers_ns", "process_cpu_ns"), _ns),
+    **{name: _ns for name in ("start_ns", "end_ns", "held_ns", "waiting_ns", "longest_hold_ns", "cpu_ns")},
+    **{name: _ns for name in ("instrument_ns", "workers_held_ns", "waiting_on_workers_ns", "process_cpu_ns")},
     **{name: st.integers(0, 10**6) for name in ("n_voluntary", "n_on_request", "n_workers", "thread")},
-    **dict.fromkeys(("delay_ns", "held_delay_ns", "free_delay_ns"), _maybe_ns),
+    **{name: _maybe_ns for name in ("delay_ns", "held_delay_ns", "free_delay_ns")},
     timeline=st.none() | timelines,
 )
 
@@ -152,7 +151,6 @@ observations = st.builds(
     calls=st.lists(call_spans, max_size=3).map(tuple),
     outcomes=st.lists(st.builds(Outcome), max_size=2).map(tuple),
     knocks=st.none() | st.builds(Knocks),
-    rounds=st.lists(st.builds(Round), max_size=2).map(tuple),
     progress=st.none() | st.builds(Progress),
     notes=st.lists(reasons, max_size=2).map(tuple),
 )

@@ -35,7 +35,7 @@ def _stretches(call: CallSpan, span_ns: int) -> list[tuple[int, int, str]]:
         since = event.at_ns
         if event.thread == 0:
             own = {"take": "H", "drop": "r"}.get(event.kind, "w")
-        elif call.n_workers:
+        elif call.n_workers and event.kind != "wait":  # who begins to wait changes nothing of who holds
             held_elsewhere = event.kind == "take"
     last = "?" if call.timeline.n_dropped else ("H" if held_elsewhere else own)
     return [*stretches, (since, span_ns, last)]

@@ -22,6 +22,7 @@ from pytest_gilcheck.evidence import (
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.judge.claim import claim_met
 from pytest_gilcheck.judge.diagnosis import duration, percent
+from pytest_gilcheck.judge.overlap import WallClock
 from pytest_gilcheck.judge.picture import WIDTH, picture
 
 MS = 1_000_000
@@ -259,6 +260,13 @@ def test_picture_shows_what_own_threads_hold_as_held():
     assert picture(call(0, 100, n_workers=0, timeline=timeline(*events)), 2) == "rr"
 
 
+def test_picture_goes_on_with_a_hold_that_another_thread_waits_for():
+    """Two threads of the callee's own, one after the other."""
+    events = ((0, "drop", 0), (0, "take", 1), (10, "wait", 2), (50, "drop", 1), (50, "take", 2), (100, "drop", 2))
+
+    assert picture(call(0, 100, n_workers=2, timeline=timeline(*events)), 4) == "HHHH"
+
+
 def test_no_record_no_picture():
     """Nothing is drawn of nothing."""
     assert picture(None) == picture(call(10)) == picture(call(timeline=timeline())) == ""
@@ -271,6 +279,9 @@ def test_picture_of_any_record_has_its_width(events):
 
     assert len(picture(made)) == WIDTH
     assert set(picture(made)) <= set("HrwmM?")
+
+
+NO_ROUNDS = WallClock("not_measured", Estimate(quantity="speed-up"), Estimate(quantity="efficiency"))
 
 
 def estimate(low, high):
@@ -300,7 +311,7 @@ def estimate(low, high):
 )
 def test_claim_is_met_failed_or_undecided(claim, gil, share, met):
     """One part not met fails the whole; one undecided leaves it undecided."""
-    assert claim_met(claim, gil, share, 1_000) is met
+    assert claim_met(claim, gil, share, 1_000, NO_ROUNDS) is met
 
 
 def test_a_claim_moves_no_border():

@@ -7,7 +7,7 @@ from built import BENCH, call
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.plan import size
+from pytest_gilcheck.plan import round_size, size
 
 
 def plan(span_ns, **more):
@@ -53,3 +53,12 @@ def test_a_very_long_call_is_not_made_once_more_for_the_waiter():
     """Only to see whom it keeps waiting."""
     assert plan(5_000_000_000).n_knock_calls == 1
     assert plan(5_000_000_001).n_knock_calls == 0
+
+
+@given(st.integers(0, 10**12), st.integers(1, 64), st.integers(0, 10**12))
+def test_a_round_fits_into_its_budget_or_is_not_run(span_ns, n_threads, budget_ns):
+    """Even where the calls overlap at best."""
+    made = round_size(span_ns, n_threads, BENCH, budget_ns)
+
+    assert made is None or (made.n_calls >= 1 and made.n_control_calls >= 1 and made.control_ns >= 1)
+    assert made is None or made.n_calls * max(1, span_ns) * n_threads <= budget_ns

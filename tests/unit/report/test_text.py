@@ -5,19 +5,8 @@ from built import BLIND, call, observation, observations, verdicts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.evidence import (
-    CheckFailed,
-    Claim,
-    Estimate,
-    GilTimeline,
-    HandOver,
-    Inconclusive,
-    Instrument,
-    Knocks,
-    NotApplicable,
-    Progress,
-    Reason,
-)
+from pytest_gilcheck.evidence import CheckFailed, Claim, Estimate, GilTimeline, HandOver, Inconclusive, Knocks, NotApplicable, Progress
+from pytest_gilcheck.evidence import Instrument, Reason
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report.claims import require
 from pytest_gilcheck.report.session import Session
