@@ -312,7 +312,8 @@ print(verdict.gil, verdict.instrument.name, *verdict.reasons)
 """))
     assert done.returncode == 0, done.stderr
     # An interpreter whose slots are writable anyway needs no permission.
-    assert done.stdout in ("inconclusive progress ledger-page-locked progress-only\n", "held ledger \n", "held ledger\n"), done.stdout
+    # What the wall-clock rounds add is not this test's.
+    assert done.stdout.split()[:4] == ["inconclusive", "progress", "ledger-page-locked", "progress-only"] or done.stdout.startswith("held ledger"), done.stdout
 
 
 def test_patched_threading_is_named_and_real_threads_are_used(python):

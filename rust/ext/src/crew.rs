@@ -29,6 +29,11 @@ impl Gate {
         py.detach(|| self.core.wait()).ok_or_else(broken)
     }
 
+    /// As `wait`, and then all begin together, each on a processor of its own if there are enough; `index` is the thread's.
+    fn begin(&self, py: Python<'_>, index: usize, n_threads: usize) -> PyResult<u64> {
+        py.detach(|| self.core.wait().map(|_| self.core.start(index, n_threads))).ok_or_else(broken)
+    }
+
     /// Everybody who waits, or comes later, gets `GateBroken`.
     fn break_down(&self) {
         self.core.break_down();

@@ -1,6 +1,7 @@
 """Threads that keep every outcome; deadlines; the interval and the signals that checks share."""
 
 import _thread
+import functools
 import faulthandler
 import signal
 import sys
@@ -85,13 +86,13 @@ def test_barrier_lets_nobody_through_before_the_last():
     arrived = []
     meet = together(4)
 
-    def job():
-        arrived.append(1)
-        meet()
+    def job(index):
+        arrived.append(index)
+        meet(index)
         return len(arrived)
 
     with Crew(4) as crew:
-        assert crew.run([job] * 4, LONG) == [4] * 4
+        assert crew.run([functools.partial(job, index) for index in range(4)], LONG) == [4] * 4
 
 
 def test_switch_interval_is_put_back_whoever_ends_first():
