@@ -83,6 +83,8 @@ extern "C" fn visit(context: *mut UnwindContext, argument: *mut c_void) -> c_int
         unsafe { (&mut *argument.cast::<Walk>(), _Unwind_GetIP(context), _Unwind_GetCFA(context)) };
     // The stack grows downwards: a frame whose end lies above a variable of the caller is the caller's own.
     if walk.boundary != 0 && frame > walk.boundary {
+        // The frame before this one was the caller, found out only now.
+        walk.n_frames = walk.n_frames.saturating_sub(1);
         return STOP;
     }
     let Some(slot) = walk.frames.get_mut(walk.n_frames) else { return STOP };
