@@ -68,7 +68,8 @@ def places(
     return Places(
         handovers=handovers,
         holds=holds,
-        function=place_of(function),
+        # A statement of the command is run by `eval`: that says nothing of where its code is.
+        function=None if function in (eval, exec) else place_of(function),
         busiest=lines.busiest() if lines else None,
         interpreter=interpreter,
         own=own,

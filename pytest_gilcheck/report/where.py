@@ -41,9 +41,15 @@ def site_text(site: Site, root: str = "") -> str:
     text = place_text(site.place, root)
     if site.via is not None and site.via.function:
         text += f" in {site.via.function}"
-    if site.called_from is not None and site.called_from != site.place:
-        text += f", called at {place_text(site.called_from, root)}"
     return text
+
+
+def _callers(where: Where) -> Iterator[str]:
+    """The Python lines that led to these places, each said once."""
+    sites = (where.let_go, where.taken, where.dropped)
+    found = dict.fromkeys(site.called_from for site in sites if site and site.called_from and site.called_from != site.place)
+    if found:
+        yield f"                called at {', '.join(place_text(place, where.root) for place in found)}"
 
 
 def lines(where: Where | None) -> Iterator[str]:
@@ -60,6 +66,7 @@ def lines(where: Where | None) -> Iterator[str]:
     else:
         called = f": {callee_text(where.function, root)}" if where.function is not None else ""
         yield f"  where         never let go within {kept}{called}"
+    yield from _callers(where)
     if where.n_places > 1:
         yield f"                ({where.n_places} places let go; these are those of the longest hold)"
     busiest = where.busiest
