@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 OK, NOT_AS_EXPECTED, USAGE, INCONCLUSIVE = 0, 1, 2, 3
 INTERRUPTED = 130
 
+#: So many ``-v`` show every frame.
+ALL_FRAMES = 2
+
 _EPILOG = """\
 exit status: 0 as expected (without --expect: any decided verdict), 1 not as expected or the call failed,
 2 wrong usage, 3 inconclusive.
@@ -45,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--deadline", metavar="TIME", help="by when a run of calls must have come back (default 60s)")
     parser.add_argument("--no-overlap", action="store_true", help="single calls only: no competing threads")
     parser.add_argument("--isolate", action="store_true", help="measure in a child process: it may crash, or keep the GIL")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every hand-over's stack")
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict's word alone")
     return parser
 
@@ -125,10 +129,10 @@ def _measure(options: argparse.Namespace) -> int:
         traceback.print_exception(error)
         _say(f"the statement raised {type(error).__name__}; there is nothing to judge")
         return NOT_AS_EXPECTED
-    return _deliver(kept, options.json, quiet=options.quiet)
+    return _deliver(kept, options.json, quiet=options.quiet, all_frames=options.verbose >= ALL_FRAMES)
 
 
-def _deliver(kept: list[tuple[Observation, Verdict]], json_path: str | None, *, quiet: bool) -> int:
+def _deliver(kept: list[tuple[Observation, Verdict]], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:
     from pytest_gilcheck.report import document, text  # noqa: PLC0415  (the command starts fast for --help)
 
     written = True
@@ -144,7 +148,7 @@ def _deliver(kept: list[tuple[Observation, Verdict]], json_path: str | None, *, 
                 written = False
     if json_path != "-":
         for observation, verdict in kept:
-            lines = [verdict.gil] if quiet else text.story(observation, verdict, encoding=sys.stdout.encoding)
+            lines = [verdict.gil] if quiet else text.story(observation, verdict, encoding=sys.stdout.encoding, all_frames=all_frames)
             for line in lines:
                 sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -167,11 +171,14 @@ def _show(arguments: Sequence[str]) -> int:
 
     parser = argparse.ArgumentParser(prog="gilcheck show", description="Judge a saved document again and show its verdicts.")
     parser.add_argument("document", type=Path, help="a file written by --json or --gilcheck-json")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every hand-over's stack")
     options = parser.parse_args(arguments)
     status = OK
     for check in document.read(options.document).checks:
         verdict = judge(check.observation)
-        for line in text.story(check.observation, verdict, encoding=sys.stdout.encoding):
+        for line in text.story(
+            check.observation, verdict, encoding=sys.stdout.encoding, all_frames=options.verbose >= ALL_FRAMES
+        ):
             sys.stdout.write(line + "\n")
         if verdict.gil != check.verdict.gil:
             sys.stdout.write(f"  (saved as {check.verdict.gil} by {check.verdict.bench.gilcheck})\n")

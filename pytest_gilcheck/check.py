@@ -10,17 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.declare.settings import Settings
-from pytest_gilcheck.evidence import CallSpan, Instrument, Observation, Outcome, Plan, Reason, UsageError, Verdict
+from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Instrument, Observation, Outcome, Plan, Reason, UsageError, Verdict
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.judge import ROUND_LOOKS, is_decided, is_enough, judge
 from pytest_gilcheck.observe import (
     Block,
+    PythonLines,
     call_span,
     clock_quality,
     exact_ledger,
+    is_native,
     knocks_beside,
     learn_giveway,
+    places,
     progress_beside,
+    python_stacks,
+    stacks_of,
     waiter,
 )
 from pytest_gilcheck.plan import crew_size, round_size, size, survey, usable_cores
@@ -40,12 +45,15 @@ from pytest_gilcheck.run.child import STUCK_STATUS, in_child
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_gilcheck.evidence import Bench, Knocks, Progress, Round
+    from pytest_gilcheck.evidence import Bench, Knocks, Places, Progress, Round
 
 #: Calls below this are too short for a turn of the rival; above the other, too long to be made once more for it.
 _SHORTEST_BESIDE_RIVAL_NS = 1_000_000
 _LONGEST_BESIDE_RIVAL_NS = 250_000_000
 _BESIDE_RIVAL_NS = 20_000_000
+
+#: A call longer than this is not made once more only to find its lines.
+_LONGEST_DIAGNOSED_NS = 5_000_000_000
 
 #: A call with more hand-overs is first measured without a system call at each of them.
 _MOST_FINE_HANDOVERS = 200
@@ -274,6 +282,26 @@ class _Measurement:
             run = crew.solo(self.solo.job(n_calls), self.deadline)
         return progress_beside(_spans(run, with_timeline=False), turns)
 
+    def places(self, crew: Crew) -> Places | None:
+        """The diagnosing pass: one more call, and, where Python code runs underneath, another one under a trace."""
+        function = self.call.function
+        try:
+            with stacks_of(crew.idents[0]) as kept:
+                (span,) = crew.solo(self.solo.job(1), self.deadline).spans
+            if is_native(function) and not kept.runs_python:
+                return places(kept, span.start_ns, span.end_ns, function)
+            lines = PythonLines()
+            traced = self.solo.of(replace(self.call, function=lines.around(function)))
+            with stacks_of(crew.idents[0]) as again:
+                crew.solo(traced.job(1), self.deadline)
+            python = python_stacks(again, lines, kept.events)
+            return places(kept, span.start_ns, span.end_ns, function, python, lines)
+        except DeadlineExceeded:
+            raise
+        except Exception as error:  # noqa: BLE001  (information only: what failed is said, the verdict stands)
+            self.notes.append(Reason("where-failed", f"the diagnosing pass raised {type(error).__name__}: {error}"))
+            return None
+
 
 _learned: bool | None = None
 
@@ -314,8 +342,7 @@ def measure(call: Call, settings: Settings, name: str, rescue: Rescue) -> tuple[
         progress = None
         if _worth_a_rival(instrument, settings, span_ns):
             progress = measurement.progress(crew, span_ns)
-    return (
-        Observation(
+        observation = Observation(
             name=name,
             claim=settings.claim,
             bench=bench,
@@ -327,10 +354,10 @@ def measure(call: Call, settings: Settings, name: str, rescue: Rescue) -> tuple[
             knocks=knocks,
             rounds=tuple(rounds),
             progress=progress,
-            notes=(*_notes(bench), *measurement.notes),
-        ),
-        result,
-    )
+        )
+        if exact and span_ns <= _LONGEST_DIAGNOSED_NS and judge(observation).gil in ("held", "partial"):
+            observation = replace(observation, places=measurement.places(crew))
+    return replace(observation, notes=(*_notes(bench), *measurement.notes)), result
 
 
 def _worth_a_rival(instrument: Instrument, settings: Settings, span_ns: int) -> bool:

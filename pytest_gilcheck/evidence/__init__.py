@@ -19,6 +19,7 @@ from pytest_gilcheck.evidence.observation import (
     Outcome,
     Progress,
 )
+from pytest_gilcheck.evidence.places import BusiestPlace, HandOverPlace, HoldPlace, Place, Places, Site, Where
 from pytest_gilcheck.evidence.plan import Plan, RoundSize
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.rounds import Arm, Round
@@ -29,6 +30,7 @@ __all__ = [
     "Agreement",
     "Arm",
     "Bench",
+    "BusiestPlace",
     "CallSpan",
     "CheckFailed",
     "Claim",
@@ -38,7 +40,9 @@ __all__ = [
     "Estimate",
     "GilTimeline",
     "HandOver",
+    "HandOverPlace",
     "HandOvers",
+    "HoldPlace",
     "Inconclusive",
     "Instrument",
     "Knocks",
@@ -46,11 +50,15 @@ __all__ = [
     "Observation",
     "OracleFailed",
     "Outcome",
+    "Place",
+    "Places",
     "Plan",
     "Progress",
     "Reason",
     "Round",
     "RoundSize",
+    "Site",
     "UsageError",
     "Verdict",
+    "Where",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pytest_gilcheck.evidence.bench import Bench
 from pytest_gilcheck.evidence.claim import Claim
+from pytest_gilcheck.evidence.places import Places
 from pytest_gilcheck.evidence.plan import Plan
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.rounds import Round
@@ -75,4 +76,5 @@ class Observation:
     knocks: Knocks | None = None
     rounds: tuple[Round, ...] = ()
     progress: Progress | None = None
+    places: Places | None = None
     notes: tuple[Reason, ...] = ()

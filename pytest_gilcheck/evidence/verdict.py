@@ -9,6 +9,7 @@ from pytest_gilcheck.evidence.bench import Bench
 from pytest_gilcheck.evidence.errors import Inconclusive, NotApplicable
 from pytest_gilcheck.evidence.estimate import Estimate
 from pytest_gilcheck.evidence.observation import Instrument
+from pytest_gilcheck.evidence.places import Where
 from pytest_gilcheck.evidence.reason import Reason
 
 
@@ -31,6 +32,7 @@ class Verdict:
     `reasons` are the slugs of why the verdict is not plainer, `notes` the same with this case's values.
     `cores_used` is processor time over wall time of competing calls, `together_share` the part of that wall time during
     which two or more of them were outside the GIL at once (exact), `most_speedup` what the held share leaves possible.
+    `where` names the lines between which the longest hold lies, for a call that holds or holds in part.
     `picture` draws one call over time, a letter a slice: ``H`` held, ``r`` released, ``m`` both, ``w`` waiting. `result` is what the first measured call
     returned; it is no part of equality and of the JSON form. Undecided values raise `Inconclusive`.
     """
@@ -58,6 +60,7 @@ class Verdict:
     cores_used: float | None = None
     together_share: float | None = None
     most_speedup: float | None = None
+    where: Where | None = None
     result: Any = field(default=None, compare=False, repr=False)
 
     @property

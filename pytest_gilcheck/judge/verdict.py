@@ -11,6 +11,7 @@ from pytest_gilcheck.judge.diagnosis import diagnose
 from pytest_gilcheck.judge.holding import held_share, is_disturbed, word
 from pytest_gilcheck.judge.overlap import wall_clock
 from pytest_gilcheck.judge.picture import picture
+from pytest_gilcheck.judge.places import where
 from pytest_gilcheck.judge.shortfall import most_speedup
 from pytest_gilcheck.judge.uncertainty import median
 
@@ -47,6 +48,7 @@ def judge(observation: Observation) -> Verdict:
         picture=picture(_drawn(calls)),
         bench=observation.bench,
         instrument=observation.instrument,
+        where=where(observation.places),
         cores_used=wall.cores_used,
         together_share=wall.together_share,
         most_speedup=most_speedup(share, observation.plan.n_threads) if observation.rounds else None,

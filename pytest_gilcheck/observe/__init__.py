@@ -4,5 +4,21 @@ from __future__ import annotations
 
 from pytest_gilcheck.observe.fold import call_span, knocks_beside, progress_beside
 from pytest_gilcheck.observe.ledger import Block, clock_quality, exact_ledger, learn_giveway, waiter
+from pytest_gilcheck.observe.lines import PythonLines, is_native
+from pytest_gilcheck.observe.places import places, python_stacks, stacks_of
 
-__all__ = ["Block", "call_span", "clock_quality", "exact_ledger", "knocks_beside", "learn_giveway", "progress_beside", "waiter"]
+__all__ = [
+    "Block",
+    "PythonLines",
+    "call_span",
+    "clock_quality",
+    "exact_ledger",
+    "is_native",
+    "knocks_beside",
+    "learn_giveway",
+    "places",
+    "progress_beside",
+    "python_stacks",
+    "stacks_of",
+    "waiter",
+]

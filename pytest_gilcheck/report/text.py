@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.figures import duration, percent
+from pytest_gilcheck.report import where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +41,10 @@ def count_text(n: float) -> str:
     return f"{n:,.0f}" if n == int(n) else f"{n:,.1f}"
 
 
-def story(observation: Observation, verdict: Verdict, *, encoding: str | None = "utf-8") -> Iterator[str]:
-    """What was found out, line by line; the first line alone is the verdict."""
+def story(
+    observation: Observation, verdict: Verdict, *, encoding: str | None = "utf-8", all_frames: bool = False
+) -> Iterator[str]:
+    """What was found out, line by line; the first line alone is the verdict. `all_frames` adds every stack that was seen."""
     yield f"{verdict.name}: {verdict.gil}"
     yield f"  {verdict.diagnosis}"
     if verdict.picture:
@@ -60,6 +63,9 @@ def story(observation: Observation, verdict: Verdict, *, encoding: str | None = 
     if verdict.span_ns is not None:
         yield f"  time          {_ns(verdict.span_ns)} of wall time, {_ns(verdict.cpu_ns)} of its thread's processor time"
     yield from _overlap(observation, verdict)
+    yield from where.lines(verdict.where)
+    if all_frames and observation.places is not None:
+        yield from where.all_frames(observation.places)
     yield from _information(observation)
     for note in verdict.notes:
         yield f"  {note.slug}: {note.detail}" if note.detail else f"  {note.slug}"

@@ -35,6 +35,12 @@ class Solo:
         self._index = index
         self._thread_args: tuple[Any, ...] | None = None
 
+    def of(self, call: Call) -> Solo:
+        """The same for another call, in the same thread and with the arguments made for it."""
+        other = Solo(call, self._index)
+        other._thread_args = self._thread_args
+        return other
+
     def job(self, n_calls: int, *, fine: bool = False, budget_ns: int | None = None) -> Callable[[], SoloRun]:
         """A job that makes `n_calls` calls one after the other, or fewer once `budget_ns` is spent (at least one).
 

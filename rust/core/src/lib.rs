@@ -5,6 +5,7 @@
 //! - [`gate`]: the barrier at which the rounds of competing threads begin.
 //! - [`ledger`]: which thread held the GIL when; pure bookkeeping, no interpreter memory.
 //! - [`interpreter`]: the one folder that reads the interpreter's memory and re-points its functions.
+//! - [`places`]: which line of whose source is an address?
 //! - [`watchdog`]: the deadline that also works while the GIL is never given back.
 
 pub mod clock;
@@ -12,4 +13,5 @@ pub mod counter;
 pub mod gate;
 pub mod interpreter;
 pub mod ledger;
+pub mod places;
 pub mod watchdog;

@@ -3,6 +3,7 @@
 mod crew;
 mod knocker;
 mod ledger;
+mod places;
 mod reference;
 mod specimens;
 mod watchdog;
@@ -47,6 +48,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     crew::register(m)?;
     ledger::register(m)?;
     knocker::register(m)?;
+    places::register(m)?;
     specimens::register(m)?;
     reference::register(m)?;
     watchdog::register(m)

@@ -7,10 +7,10 @@
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
-use super::giveway;
 use super::locate::LOCKED_OFFSET;
+use super::{giveway, stacks};
 use crate::clock;
-use crate::ledger::Recorder;
+use crate::ledger::{Kind, Recorder};
 
 type Unlock = unsafe extern "C" fn(*mut libc::pthread_mutex_t) -> c_int;
 type TimedWait =
@@ -134,13 +134,34 @@ unsafe extern "C" fn unlock_from(mutex: *mut libc::pthread_mutex_t, stack: *cons
         if let Some(recorder) = RECORDER.get().filter(|recorder| recorder.is_recording()) {
             let locked = gil_is_locked();
             let on_request = !locked && recorder.request_pending() && giveway::is_on_request(stack);
-            recorder.unlocked(clock::now_ns(), locked, current_thread(), on_request);
+            let (now_ns, thread) = (clock::now_ns(), current_thread());
+            let kind = recorder.unlocked(now_ns, locked, thread, on_request);
+            if let Some(kind) = kind
+                && stacks::watches(thread)
+            {
+                return unlock_and_keep_stack(mutex, now_ns, kind);
+            }
         }
     } else if LEARNER.load(Relaxed) != NONE {
         learn(mutex as usize);
     }
     // SAFETY: `chain_unlock` stored the C library's function (or whoever stood in the slot) before the slot was pointed here.
     unsafe { std::mem::transmute::<usize, Unlock>(REAL_UNLOCK.load(Relaxed))(mutex) }
+}
+
+/// In a diagnosing pass: the stack is kept once the mutex is free again.
+#[cold]
+#[inline(never)]
+fn unlock_and_keep_stack(mutex: *mut libc::pthread_mutex_t, now_ns: u64, kind: Kind) -> c_int {
+    // SAFETY: as in `unlock_from`; the place of `errno` is the calling thread's.
+    let (result, errno) = unsafe {
+        let result = std::mem::transmute::<usize, Unlock>(REAL_UNLOCK.load(Relaxed))(mutex);
+        (result, *libc::__errno_location())
+    };
+    stacks::keep(now_ns, kind);
+    // SAFETY: as above. Callers of C functions that let go read `errno` afterwards.
+    unsafe { *libc::__errno_location() = errno };
+    result
 }
 
 /// Stands for `pthread_cond_timedwait`: on the GIL's mutex it means that the thread begins to wait for the GIL.

@@ -7,6 +7,7 @@
 //! - [`elf`] and [`slots`]: the dynamic relocations through which the interpreter calls the C library.
 //! - [`hooks`]: the two functions that stand in these slots while a check runs.
 //! - [`giveway`]: tells a hand-over on request from a voluntary one.
+//! - [`stacks`]: keeps the native stacks of hand-overs while a diagnosing pass asks for them.
 //! - [`instrument`]: puts all of it in, and takes it out again.
 
 mod elf;
@@ -16,6 +17,7 @@ mod instrument;
 mod locate;
 mod memory;
 mod slots;
+pub mod stacks;
 mod symbols;
 
 pub use instrument::{Instrument, Layout, current_thread, instrument};

@@ -15,6 +15,18 @@ pub enum Kind {
     DropOnRequest,
 }
 
+impl Kind {
+    /// The kind that the low bits of a word stand for (as `kind as u64` made them).
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        match bits & KIND_BITS {
+            0 => Self::Drop,
+            1 => Self::Take,
+            2 => Self::Wait,
+            _ => Self::DropOnRequest,
+        }
+    }
+}
+
 /// One event: when, what, which thread (its `pthread_self`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -95,13 +107,7 @@ impl EventLog {
             let what = what.load(Relaxed);
             #[allow(clippy::cast_possible_truncation)] // a pointer went in
             let thread = (what & !KIND_BITS) as usize;
-            let kind = match what & KIND_BITS {
-                0 => Kind::Drop,
-                1 => Kind::Take,
-                2 => Kind::Wait,
-                _ => Kind::DropOnRequest,
-            };
-            Event { at_ns: time.load(Relaxed), kind, thread }
+            Event { at_ns: time.load(Relaxed), kind: Kind::from_bits(what), thread }
         })
     }
 }

@@ -183,13 +183,20 @@ impl Recorder {
     /// A thread unlocked the GIL's mutex and left the GIL `locked` or not. Called under that mutex.
     ///
     /// Only a *change* is a hand-over: a thread that must exit unlocks the mutex without having taken anything.
+    /// Returns what happened, if anything did.
     #[inline]
-    pub fn unlocked(&self, now_ns: u64, locked: bool, thread: usize, on_request: bool) {
+    #[allow(clippy::must_use_candidate)] // called for its effect first
+    pub fn unlocked(&self, now_ns: u64, locked: bool, thread: usize, on_request: bool) -> Option<Kind> {
         if locked == self.locked.load(Relaxed) {
-            return;
+            return None;
         }
         self.locked.store(locked, Relaxed);
-        if locked { self.taken(now_ns, thread) } else { self.dropped(now_ns, thread, on_request) }
+        if locked {
+            self.taken(now_ns, thread);
+            return Some(Kind::Take);
+        }
+        self.dropped(now_ns, thread, on_request);
+        Some(if on_request { Kind::DropOnRequest } else { Kind::Drop })
     }
 
     #[inline]

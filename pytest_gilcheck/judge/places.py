@@ -1,0 +1,104 @@
+"""Which of the frames seen are the author's, and between which lines does the longest hold lie?"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.evidence import Place, Site, Where
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.evidence import HandOverPlace, Places
+
+#: Sources of binding layers and of language run times, wherever a package manager put them.
+_GLUE_FILE = re.compile(
+    r"/(pyo3(-[a-z]+)*-\d[^/]*|rustc/[0-9a-f]+/library|rustlib/src/rust/library|pybind11|nanobind|boost/python|cppyy)/"
+    r"|/include/c\+\+/"
+)
+
+#: Functions of them, where only symbols are known: PyO3, Rust's and C++'s libraries, pybind11, nanobind, Cython's own.
+_GLUE_FUNCTION = re.compile(
+    r"^<?&?(mut )?(pyo3|pyo3_ffi|core|std|alloc|pybind11|nanobind|boost::python)::"
+    r"|^(__Pyx_|__pyx_pw_|__pyx_tp_|_ZN4pyo3|__rust_|__pyfunction_|__pymethod_)|::__pyfunction_|::__pymethod_"
+)
+
+#: What takes, drops or passes on: no function of an interpreter module that itself lets go.
+_MACHINERY = re.compile(
+    r"^(drop_gil|take_gil|_?PyEval_|_?PyGILState_|_?PyThreadState_|_?PyThread_|_?PyObject_|_?PyVectorcall|_?PyCFunction|_?PyFunction_"
+    r"|_?PyInterpreterState_|_?Py_HandlePending|_Py_Finish|cfunction_|method_vectorcall|method_call|method_descriptor|vectorcall_|type_call"
+    r"|slot_|slot_tp|builtin_(eval|exec)|_?PyMethodDef|_?Py_CallInInterpreter|function_code_fastcall|object_vacall|do_call_core"
+    r"|call_function|eval_frame|gen_send|wrap_|partial_vectorcall|property_|classmethod_|tail_call|_TAIL_CALL|lock_PyThread_)"
+)
+
+_PYTHON_FRAME = "_PyEval_EvalFrame"
+
+
+def _is_glue(place: Place) -> bool:
+    return bool((place.file and _GLUE_FILE.search(place.file)) or (place.function and _GLUE_FUNCTION.search(place.function)))
+
+
+def own_frames(handover: HandOverPlace, places: Places) -> int:
+    """How many innermost frames are the recorder's?"""
+    return next((i for i, place in enumerate(handover.native) if places.own is None or place.library != places.own), 0)
+
+
+def site(handover: HandOverPlace, places: Places) -> Site:
+    """Which line did it, in the author's source?
+
+    The interpreter, binding glue and the recorder's frames are folded away. A native frame further in than any Python
+    code is the author's; otherwise it is the Python line, and the interpreter's function that let go there is `via`.
+    """
+    via: Place | None = None
+    author: Place | None = None
+    python_is_further_in = False
+    for place in handover.native[own_frames(handover, places) :]:
+        if place.library == places.interpreter and place.library is not None:
+            if _PYTHON_FRAME in (place.function or ""):
+                python_is_further_in = True
+                if handover.python:
+                    break
+            elif via is None and not python_is_further_in and not _MACHINERY.match(place.function or "_Py_HandlePending"):
+                via = place
+        elif not _is_glue(place):
+            author = place
+            break
+    called_from = handover.python[0] if handover.python else None
+    if author is not None and (not python_is_further_in or called_from is None):
+        return Site(author, via, called_from)
+    if called_from is not None:
+        return Site(called_from, via)
+    return Site(via) if via is not None else Site(_known(handover))
+
+
+def _known(handover: HandOverPlace) -> Place | None:
+    """The outermost frame: of what was called, where everything was folded away."""
+    return handover.native[-1] if handover.native else None
+
+
+def where(places: Places | None) -> Where | None:
+    """Between which lines does the longest hold lie? None where no pass was made, or nothing was held."""
+    if places is None or not places.holds:
+        return None
+    longest = max(places.holds, key=lambda hold: hold.longest_ns)
+
+    def at(index: int | None) -> Site | None:
+        return None if index is None else site(places.handovers[index], places)
+
+    let_go, taken = longest.let_go, longest.taken
+    if taken is None:
+        # The hold began with the call: where it was taken back afterwards still belongs to the story.
+        after = next((hold for hold in places.holds if hold.let_go == longest.dropped and hold.taken is not None), None)
+        taken_back = after.taken if after and longest.dropped is not None else None
+    else:
+        taken_back = taken
+    releases = {site(handover, places) for handover in places.handovers if handover.kind == "drop"}
+    return Where(
+        longest_hold_ns=longest.longest_ns,
+        let_go=at(let_go),
+        taken=at(taken_back),
+        dropped=at(longest.dropped),
+        function=places.function,
+        busiest=places.busiest,
+        n_places=len(releases),
+        root=places.root,
+    )

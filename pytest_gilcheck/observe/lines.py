@@ -1,0 +1,138 @@
+"""Which Python line ran when? Recorded by a trace, in a diagnosing pass only."""
+
+from __future__ import annotations
+
+import bisect
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pytest_gilcheck import _native
+from pytest_gilcheck.evidence import BusiestPlace, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+#: The trace ends after so many events: about a quarter of a second of Python code.
+MAX_EVENTS = 200_000
+
+#: Frames of Python kept of one position.
+MAX_FRAMES = 16
+
+# (code, line, position of the caller)
+_Position: TypeAlias = "tuple[CodeType, int, _Position | None] | None"
+
+
+class PythonLines:
+    """Records the lines of one call in the thread that makes it. Whoever traced that thread before is put back."""
+
+    def __init__(self) -> None:
+        self._times: list[int] = []
+        self._positions: list[tuple[_Position, Any]] = []
+        self._top: _Position = None
+        self._end_ns: int | None = None
+
+    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that does the same, traced."""
+
+        def traced(*args: Any, **kwargs: Any) -> Any:
+            before = sys.gettrace(), sys.getprofile()
+            self._note(None)
+            sys.setprofile(self._profile)
+            sys.settrace(self._begin)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                sys.settrace(before[0])
+                sys.setprofile(before[1])
+                self._end_ns = _native.clock_ns()
+
+        return traced
+
+    def _note(self, native: object) -> None:
+        if len(self._times) < MAX_EVENTS:
+            self._times.append(_native.clock_ns())
+            self._positions.append((self._top, native))
+        else:
+            sys.settrace(None)
+            sys.setprofile(None)
+
+    def _begin(self, frame: FrameType, _event: str, _arg: object) -> Callable[..., Any]:
+        self._top = (frame.f_code, frame.f_lineno, self._top)
+        self._note(None)
+        return self._follow
+
+    def _follow(self, frame: FrameType, event: str, _arg: object) -> Callable[..., Any]:
+        if self._top is not None:
+            if event == "line":
+                self._top = (frame.f_code, frame.f_lineno, self._top[2])
+            elif event == "return":
+                self._top = self._top[2]
+            self._note(None)
+        return self._follow
+
+    def _profile(self, _frame: FrameType, event: str, arg: object) -> None:
+        if event == "c_call" and arg not in (sys.settrace, sys.setprofile):
+            self._note(arg)
+        elif event in ("c_return", "c_exception"):
+            self._note(None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Was the whole call recorded?"""
+        return bool(self._times) and len(self._times) < MAX_EVENTS
+
+    def at(self, at_ns: int) -> tuple[Place, ...]:
+        """Where was Python code at this moment of the monotonic clock? Innermost frame first."""
+        index = bisect.bisect_right(self._times, at_ns) - 1
+        return _stack(self._positions[index][0]) if index >= 0 else ()
+
+    def busiest(self) -> BusiestPlace | None:
+        """At which line, in which native function, was most of the time spent? None without any Python line."""
+        if not self._times or self._end_ns is None:
+            return None
+        spent: dict[tuple[object, ...], int] = {}
+        named: dict[tuple[object, ...], tuple[_Position, Any]] = {}
+        for (position, native), start_ns, end_ns in zip(
+            self._positions, self._times, [*self._times[1:], self._end_ns], strict=True
+        ):
+            key = (position[:2] if position else None, getattr(native, "__qualname__", native))
+            spent[key] = spent.get(key, 0) + end_ns - start_ns
+            named.setdefault(key, (position, native))
+        key = max(spent, key=spent.__getitem__)
+        position, native = named[key]
+        if position is None and native is None:
+            return None
+        span_ns = max(1, self._end_ns - self._times[0])
+        return BusiestPlace(_stack(position), place_of(native) if native is not None else None, spent[key] / span_ns)
+
+
+def _stack(position: _Position) -> tuple[Place, ...]:
+    frames: list[Place] = []
+    while position is not None and len(frames) < MAX_FRAMES:
+        code, line, position = position
+        frames.append(Place(code.co_filename, line, getattr(code, "co_qualname", code.co_name)))
+    return tuple(frames)
+
+
+def place_of(function: Any) -> Place:
+    """Where is the code of `function`? A line where it is known, else the library that brought it."""
+    while hasattr(function, "func") and callable(function.func):  # functools.partial
+        function = function.func
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is not None:
+        return Place(code.co_filename, code.co_firstlineno, getattr(function, "__qualname__", code.co_name))
+    native = _native.place_of(function)
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    module_name = getattr(function, "__module__", None) or getattr(getattr(function, "__objclass__", None), "__module__", None)
+    if native is not None:
+        file, line, symbol, library = native
+        return Place(file, line, f"{module_name}.{name}" if module_name else symbol, library)
+    module = sys.modules.get(module_name or type(function).__module__)
+    library = getattr(module, "__file__", None) or _native.libraries()[1]
+    return Place(None, None, f"{module_name}.{name}" if module_name else name, library)
+
+
+def is_native(function: Any) -> bool:
+    """Does a call of it certainly begin without Python code of its own?"""
+    return _native.place_of(function) is not None and function not in (eval, exec)
