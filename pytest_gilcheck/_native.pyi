@@ -116,6 +116,7 @@ def shift(
     index: int,
     n_threads: int,
 ) -> Shift: ...
+
 @final
 class Knocker:
     def __new__(cls, gap_ns: int) -> Knocker: ...
@@ -132,6 +133,7 @@ class Watchdog:
         message_fd: int,
         message: str,
         save_path: str | PathLike[str] | None,
+        save_head: str | PathLike[str] | None,
         save_data: bytes,
         status: int,
     ) -> Watchdog: ...

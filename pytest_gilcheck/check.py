@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import pickle
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_gilcheck.declare.ambient import AMBIENT
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Instrument, Observation, Outcome, Plan, Reason, UsageError, Verdict
 from pytest_gilcheck.evidence.figures import duration
@@ -43,7 +45,7 @@ from pytest_gilcheck.run import (
 from pytest_gilcheck.run.child import STUCK_STATUS, in_child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pytest_gilcheck.evidence import Bench, Knocks, Places, Progress, Round
 
@@ -64,12 +66,22 @@ _SHORTEST_FINE_NS = 200_000
 @dataclass(frozen=True)
 class Rescue:
     """What is saved if a call ends this process: where, and the document of everything measured before; with which
-    exit status it ends, and where its last words go."""
+    exit status it ends, and where its last words go. The contents of the file that `head` names, if any, are saved before those
+    of `so_far`."""
 
     path: Path | None = None
     so_far: Callable[[], bytes] | None = None
     status: int = 1
     stderr_fd: int = 2
+    head: Callable[[], Path | None] | None = None
+
+
+#: Gives a context in which no other process that takes part is busy; False in it: they would not stop.
+Alone = Callable[[], "contextlib.AbstractContextManager[bool]"]
+
+
+def _unguarded() -> contextlib.AbstractContextManager[bool]:
+    return contextlib.nullcontext(True)  # noqa: FBT003  (what the context yields)
 
 
 class Checker:
@@ -79,12 +91,14 @@ class Checker:
         self,
         settings: Settings | None = None,
         *,
-        on_check: Callable[[Observation, Verdict], None] | None = None,
+        on_check: Callable[[Observation, Verdict, Settings], None] | None = None,
         rescue: Rescue | None = None,
+        alone: Alone = _unguarded,
     ) -> None:
         self._settings = settings or Settings()
         self._on_check = on_check
         self._rescue = rescue or Rescue()
+        self._alone = alone
 
     def options(self, **changes: Any) -> Checker:
         """How is it measured, and what must hold? A checker with these settings (see `Settings`).
@@ -94,7 +108,7 @@ class Checker:
         return self._with(self._settings.changed(changes))
 
     def _with(self, settings: Settings) -> Checker:
-        return type(self)(settings, on_check=self._on_check, rescue=self._rescue)
+        return type(self)(settings, on_check=self._on_check, rescue=self._rescue, alone=self._alone)
 
     def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Verdict:
         """Does this call release the GIL, and what does it do to others? Everything after the function is its own.
@@ -113,17 +127,16 @@ class Checker:
         settings = self._settings
         name = settings.name or call.title
         observe = _measure_in_child if settings.isolate else measure
-        observation, result = observe(call, settings, name, self._rescue)
+        observation, result = observe(call, settings, name, self._rescue, self._alone)
         return self._judged(observation, result)
 
     def _judged(self, observation: Observation, result: Any) -> Verdict:
         verdict = replace(judge(observation), result=result)
         if self._on_check is not None:
-            self._on_check(observation, verdict)
+            self._on_check(observation, verdict, self._settings)
         return verdict
 
-    @contextlib.contextmanager
-    def span(self, name: str) -> Iterator[Span]:
+    def span(self, name: str) -> contextlib.AbstractContextManager[Span]:
         """Does this block release the GIL? The block runs once, in the calling thread; ``span.verdict`` afterwards.
 
         For properties, operators, context managers, and objects bound to this thread. There is no second measurement:
@@ -132,6 +145,10 @@ class Checker:
         if not isinstance(name, str) or not name:  # type: ignore[redundant-expr]  # what users pass is not checked by mypy
             message = f"span: expected a name, got {name!r}; write `with gilcheck.span('load') as span:`"
             raise UsageError(message)
+        return self._span(name)
+
+    @contextlib.contextmanager
+    def _span(self, name: str) -> Iterator[Span]:
         bench = survey(clock_quality())
         span = Span(name)
         with exact_ledger() as instrument:
@@ -203,6 +220,7 @@ class _Measurement:
             name,
             save_path=rescue.path,
             so_far=rescue.so_far,
+            save_head=rescue.head() if rescue.head else None,
             status=rescue.status,
             stderr_fd=rescue.stderr_fd,
         )
@@ -315,7 +333,9 @@ def learn_giveway_once() -> bool:
     return _learned
 
 
-def measure(call: Call, settings: Settings, name: str, rescue: Rescue) -> tuple[Observation, Any]:
+def measure(
+    call: Call, settings: Settings, name: str, rescue: Rescue, alone: Alone = _unguarded
+) -> tuple[Observation, Any]:
     """Everything that is seen of one call, and what its first measured call returned."""
     bench = survey(clock_quality())
     measurement = _Measurement(call, settings, name, bench, rescue)
@@ -332,13 +352,20 @@ def measure(call: Call, settings: Settings, name: str, rescue: Rescue) -> tuple[
             overlap=settings.overlap,
             seed=settings.seed,
         )
-        calls, result = measurement.singles(crew, plan, pilot) if instrument.grade == "exact" else ([], pilot_run.result)
+        calls, result = (
+            measurement.singles(crew, plan, pilot) if instrument.grade == "exact" else ([], pilot_run.result)
+        )
         if measurement.refused:
             instrument = Instrument("progress", "bounded", measurement.refused)
         exact = instrument.grade == "exact"
         span_ns = min(call.span_ns for call in [pilot, *calls])
         knocks = measurement.knocks(crew, plan) if exact and plan.n_knock_calls else None
-        rounds = measurement.rounds(crew, plan, span_ns) if settings.overlap else []
+        rounds: list[Round] = []
+        if settings.overlap:
+            with alone() as is_alone:
+                if not is_alone:
+                    measurement.notes.append(_NOT_ALONE)
+                rounds = measurement.rounds(crew, plan, span_ns)
         progress = None
         if _worth_a_rival(instrument, settings, span_ns):
             progress = measurement.progress(crew, span_ns)
@@ -379,11 +406,16 @@ def _spans(run: SoloRun, *, with_timeline: bool) -> list[CallSpan]:
     ]
 
 
+_NOT_ALONE = Reason("xdist-neighbours", "tests of other workers went on while wall time was measured")
+
+
 def _notes(bench: Bench) -> tuple[Reason, ...]:
     return tuple(Reason(slug) for slug in bench.neighbours)
 
 
-def _measure_in_child(call: Call, settings: Settings, name: str, rescue: Rescue) -> tuple[Observation, Any]:
+def _measure_in_child(
+    call: Call, settings: Settings, name: str, rescue: Rescue, alone: Alone
+) -> tuple[Observation, Any]:
     import cloudpickle  # noqa: PLC0415  (only needed here)
 
     del rescue  # the parent lives on: nothing needs saving
@@ -395,10 +427,13 @@ def _measure_in_child(call: Call, settings: Settings, name: str, rescue: Rescue)
             "function or in setup=, or measure it without isolate."
         )
         raise UsageError(message) from error
-    answer = in_child(payload, deadline_seconds=settings.deadline / 1e9, what=name)
+    with alone() if settings.overlap else _unguarded() as is_alone:
+        answer = in_child(payload, deadline_seconds=settings.deadline / 1e9, what=name)
     observation, result, failure = pickle.loads(answer)  # noqa: S301  (made by our own child a moment ago)
     if failure is not None:
         raise failure
+    if not is_alone:
+        observation = replace(observation, notes=(*observation.notes, _NOT_ALONE))
     return observation, result
 
 
@@ -425,5 +460,26 @@ def serve_child(given: Path, made: Path) -> None:
     made.write_bytes(answer)
 
 
+class _Anywhere(Checker):
+    """Stands for the checker of the test that runs now, where pytest runs one; for one of its own elsewhere."""
+
+    def _here(self) -> Checker:
+        maker = AMBIENT.get()
+        checker: Checker = Checker() if maker is None else maker()
+        return checker
+
+    def options(self, **changes: Any) -> Checker:
+        return self._here().options(**changes)
+
+    def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Verdict:
+        return self._here()(function, *args, **kwargs)
+
+    def of_call(self, call: Call) -> Verdict:
+        return self._here().of_call(call)
+
+    def span(self, name: str) -> contextlib.AbstractContextManager[Span]:
+        return self._here().span(name)
+
+
 #: Measures calls outside of pytest, and in `unittest.TestCase`.
-check = Checker()
+check: Checker = _Anywhere()

@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 def pytest_gilcheck_verdict(item: pytest.Item | None, observation: Observation, verdict: Verdict) -> None:
     """What came of a check? Called once for each, in the process that measured it, before the test goes on.
 
-    `item` is None for checks of the session-wide fixture.
+    `item` is the test during which it was made, also by a fixture of a wider scope; None outside of any test.
     """

@@ -15,31 +15,33 @@ if TYPE_CHECKING:
 
 
 class UnmeasuredChecker:
-    """The checker under ``--gilcheck-disable``: refuses what the real one refuses, and calls once."""
+    """The checker that measures nothing, because of `why`: refuses what the real one refuses, and calls once."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, why: str = "under --gilcheck-disable") -> None:
         self._settings = settings or Settings()
+        self._why = why
 
     def options(self, **changes: Any) -> UnmeasuredChecker:
         """How would it be measured? Raises `UsageError` as the real one."""
-        return UnmeasuredChecker(self._settings.changed(changes))
+        return UnmeasuredChecker(self._settings.changed(changes), self._why)
 
     def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Unmeasured:
         """What did the call return? Asking the answer for anything but `result` raises `NotApplicable`."""
         refuse_what_returns_at_once(function)
         call = Call(function, args, kwargs, self._settings.setup, self._settings.args_for)
-        return Unmeasured(function(*call.args_of_next(call.args_in_thread(0)), **kwargs))
+        return Unmeasured(function(*call.args_of_next(call.args_in_thread(0)), **kwargs), self._why)
 
     def span(self, name: str) -> Unmeasured:  # noqa: ARG002  (the real one's signature)
         """A block that is not measured."""
-        return Unmeasured(None)
+        return Unmeasured(None, self._why)
 
 
 class Unmeasured:
     """No verdict: asking for one raises `NotApplicable`, which skips the test."""
 
-    def __init__(self, result: Any) -> None:
+    def __init__(self, result: Any, why: str) -> None:
         self.result = result
+        self._why = why
 
     def __enter__(self) -> Self:
         return self
@@ -50,5 +52,5 @@ class Unmeasured:
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):
             raise AttributeError(attribute)
-        message = f"not measured under --gilcheck-disable (asked for .{attribute})"
+        message = f"not measured {self._why} (asked for .{attribute})"
         raise NotApplicable(message)

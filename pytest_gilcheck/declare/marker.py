@@ -45,7 +45,9 @@ def settings_of(item: pytest.Item, base: Settings) -> Settings | None:
     said = marked(item)
     if said is None:
         return None
-    settings = base.changed({"name": item.nodeid.rpartition("/")[2], **said}, where=f"{item.nodeid}: @pytest.mark.gilcheck")
+    settings = base.changed(
+        {"name": item.nodeid.rpartition("/")[2], **said}, where=f"{item.nodeid}: @pytest.mark.gilcheck"
+    )
     if not any(said.get(claim) is not None for claim in _CLAIMS):
         settings = settings.changed({"expect": "released"})
     _refuse(item, settings)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_gilcheck.declare import values
+from pytest_gilcheck.declare.options import INCONCLUSIVE_POLICIES, OPTIONS
 from pytest_gilcheck.evidence import Claim, UsageError
 
 GIL_WORDS = ("released", "held", "partial")
@@ -35,6 +36,7 @@ class Settings:
     - `deadline`: by when each run of calls must have come back. Default 60 s.
     - `isolate`: True measures in a child process.
     - `seed`: of everything drawn by chance.
+    - `inconclusive`: what an undecided verdict does to the test: ``"fail"``, ``"skip"`` or ``"warn"``. None: as the run says.
     - `expect`, `releases`, `min_speedup`, `min_efficiency`, `max_held_share`, `longest_hold`: the claim.
     """
 
@@ -47,6 +49,7 @@ class Settings:
     deadline: int = DEADLINE_NS
     isolate: bool = False
     seed: int = 0
+    inconclusive: str | None = None
     expect: str | None = None
     releases: float | None = None
     min_speedup: float | None = None
@@ -60,6 +63,9 @@ class Settings:
         for name, value in changes.items():
             reader = _READERS.get(name)
             if reader is None:
+                if any(option.key == f"gilcheck_{name}" for option in OPTIONS):
+                    message = f"{where}: {name!r} is an option of the whole run; give --gilcheck-{name.replace('_', '-')} or the ini key"
+                    raise UsageError(message)
                 near = difflib.get_close_matches(name, _READERS, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else "."
                 message = f"{where}: unknown option {name!r}{hint} Known: {', '.join(_READERS)}."
@@ -114,6 +120,13 @@ def gil_word(value: object, what: str) -> str:
     return str(value)
 
 
+def _policy(value: object, what: str) -> str:
+    if value not in INCONCLUSIVE_POLICIES:
+        message = f"{what}: expected one of {', '.join(INCONCLUSIVE_POLICIES)}, got {value!r}"
+        raise UsageError(message)
+    return str(value)
+
+
 def _seed(value: object, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         message = f"{what}: expected a whole number, got {value!r}"
@@ -131,6 +144,7 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "deadline": values.positive_duration_ns,
     "isolate": values.flag,
     "seed": _seed,
+    "inconclusive": _policy,
     "expect": gil_word,
     "releases": values.share,
     "min_speedup": values.factor,

@@ -5,9 +5,17 @@ from __future__ import annotations
 import math
 import re
 
-from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.evidence import FIGURES, WORDS, Tolerance, UsageError
 
-_UNITS_NS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "": 1_000_000_000, "min": 60_000_000_000}
+_UNITS_NS = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "": 1_000_000_000,
+    "min": 60_000_000_000,
+}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ns|us|µs|ms|s|min|)\s*")
 
 #: About three years: timers and locks of the system overflow from a few hundred years on.
@@ -67,6 +75,36 @@ def count(value: object, what: str = "a count", *, most: int = 1024) -> int:
         message = f"{what}: expected a whole number from 1 to {most}, got {value!r}"
         raise UsageError(message)
     return int(number)
+
+
+_NAME = re.compile(r"[A-Za-z][\w.-]*")
+
+
+def baseline_name(value: object, what: str = "a name") -> str:
+    """Which name? One that makes a file name everywhere, and cannot be taken for a number or for the last baseline."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value) or value == "last":
+        message = f"{what}: expected a letter and then letters, digits, '.', '_' or '-' (not 'last'), got {value!r}"
+        raise UsageError(message)
+    return value
+
+
+_TOLERANCE = re.compile(r"\s*(\w+)\s*(?::\s*([^%\s]+)\s*(%?))?\s*")
+
+
+def tolerance(value: object, what: str = "a tolerance") -> Tolerance:
+    """What must not become worse, and by how much may it? ``"gil"``, ``"held_share:0.05"``, ``"speedup:10%"``."""
+    match = _TOLERANCE.fullmatch(value) if isinstance(value, str) else None
+    if match and match[1] in WORDS and match[2] is None:
+        return Tolerance(match[1])
+    if match and match[1] in FIGURES:
+        amount = 0.0 if match[2] is None else _number(match[2])
+        if amount is not None and amount >= 0:
+            return Tolerance(match[1], amount / 100 if match[3] else amount, is_relative=bool(match[3]))
+    message = (
+        f"{what}: expected a word ({', '.join(WORDS)}) or a figure ({', '.join(FIGURES)}) with a tolerance, such as 'gil', "
+        f"'held_share:0.05' or 'speedup:10%', got {value!r}"
+    )
+    raise UsageError(message)
 
 
 def flag(value: object, what: str = "a switch") -> bool:

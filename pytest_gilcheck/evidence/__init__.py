@@ -12,6 +12,7 @@ from pytest_gilcheck.evidence.bench import Bench
 from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.errors import CheckFailed, DeadlineExceeded, Inconclusive, NotApplicable, UsageError
 from pytest_gilcheck.evidence.estimate import Estimate
+from pytest_gilcheck.evidence.limit import Limit
 from pytest_gilcheck.evidence.observation import (
     Instrument,
     Knocks,
@@ -24,14 +25,19 @@ from pytest_gilcheck.evidence.plan import Plan, RoundSize
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.rounds import Arm, Round
 from pytest_gilcheck.evidence.spans import CallSpan, GilTimeline, HandOver
+from pytest_gilcheck.evidence.standing import COMPARED, FIGURES, WORDS, Change, Standing, Tolerance
 from pytest_gilcheck.evidence.verdict import HandOvers, Verdict
 
 __all__ = [
+    "COMPARED",
+    "FIGURES",
+    "WORDS",
     "Agreement",
     "Arm",
     "Bench",
     "BusiestPlace",
     "CallSpan",
+    "Change",
     "CheckFailed",
     "Claim",
     "DeadlineExceeded",
@@ -46,6 +52,7 @@ __all__ = [
     "Inconclusive",
     "Instrument",
     "Knocks",
+    "Limit",
     "NotApplicable",
     "Observation",
     "OracleFailed",
@@ -58,6 +65,8 @@ __all__ = [
     "Round",
     "RoundSize",
     "Site",
+    "Standing",
+    "Tolerance",
     "UsageError",
     "Verdict",
     "Where",

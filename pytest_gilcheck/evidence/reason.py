@@ -45,6 +45,7 @@ SLUGS: dict[str, str] = {
     "result-not-sent": "what the call returned cannot leave the child process",
     "serialised-by-gil": "calls do not overlap because they hold the GIL",
     "shortfall-unexplained": "calls overlap less than they could, and nothing in the record says why",
+    "short-switch-interval": "somebody set a short switch interval, so that hand-overs on request are frequent",
     "small-input": "the call is so short that it may be one that releases for larger inputs only",
     "straddles": "the interval of the figure contains the number that it was compared with",
     "too-few-cores": "competing threads were ready and did not run",

@@ -8,6 +8,7 @@ from typing import Any
 from pytest_gilcheck.evidence.bench import Bench
 from pytest_gilcheck.evidence.errors import Inconclusive, NotApplicable
 from pytest_gilcheck.evidence.estimate import Estimate
+from pytest_gilcheck.evidence.limit import Limit
 from pytest_gilcheck.evidence.observation import Instrument
 from pytest_gilcheck.evidence.places import Where
 from pytest_gilcheck.evidence.reason import Reason
@@ -28,7 +29,7 @@ class Verdict:
 
     `gil` is ``released``, ``held``, ``partial``, ``not_applicable`` or ``inconclusive``; `overlap` is
     ``overlaps``, ``serialised``, ``inconclusive`` or ``not_measured``; `results` is ``agree``, ``differ`` or
-    ``not_checked``. `claim_met` is None where nothing was claimed or the evidence does not decide the claim.
+    ``not_checked``. `claim_met` is None where nothing was claimed or the evidence does not decide the claim; `limits` are its parts, each with its margin.
     `reasons` are the slugs of why the verdict is not plainer, `notes` the same with this case's values.
     `cores_used` is processor time over wall time of competing calls, `together_share` the part of that wall time during
     which two or more of them were outside the GIL at once (exact), `most_speedup` what the held share leaves possible.
@@ -61,6 +62,7 @@ class Verdict:
     together_share: float | None = None
     most_speedup: float | None = None
     where: Where | None = None
+    limits: tuple[Limit, ...] = ()
     result: Any = field(default=None, compare=False, repr=False)
 
     @property
@@ -77,7 +79,9 @@ class Verdict:
     def overlaps(self) -> bool:
         """Did calls of competing threads overlap in wall time? Raises where the evidence does not decide."""
         if self.overlap in ("inconclusive", "not_measured"):
-            raise Inconclusive(f"{self.name}: whether calls overlap is {self.overlap.replace('_', ' ')} ({self._why})", self.reasons)
+            raise Inconclusive(
+                f"{self.name}: whether calls overlap is {self.overlap.replace('_', ' ')} ({self._why})", self.reasons
+            )
         return self.overlap == "overlaps"
 
     @property

@@ -107,3 +107,12 @@ SHORT_FOR_OVERLAP_NS = 50_000
 #: Threshold: slack between two witnesses of the same rounds before they contradict each other: the speed-up may be this
 #: much above what the ledger's count of calls at once allows (calls that differ, caches warmed by the first arm).
 CEILING_SLACK = 0.2
+
+#: Threshold: between two runs a share counts as changed only beyond this, whatever its intervals say: they tell how calls of
+#: one process differ, not how one build and another lie in memory. What moves by less moves a user's wall time by
+#: less than one part in fifty.
+DRIFT_SHARE = 0.02
+
+#: Threshold: the same for factors, as a share of what it was. Two sessions differ by the clock of the processor and by where
+#: threads are placed; nobody tells a speed-up of 1.9 from one of 1.8 by using it.
+DRIFT_FACTOR_SHARE = 0.05

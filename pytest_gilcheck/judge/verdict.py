@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Estimate, HandOvers, Reason, Verdict
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.claim import claim_met
+from pytest_gilcheck.judge.claim import claim_met, limits_of
 from pytest_gilcheck.judge.diagnosis import diagnose
 from pytest_gilcheck.judge.holding import held_share, is_disturbed, word
+from pytest_gilcheck.judge.longest import longest_hold
 from pytest_gilcheck.judge.overlap import wall_clock
 from pytest_gilcheck.judge.picture import picture
 from pytest_gilcheck.judge.places import where
@@ -25,6 +26,9 @@ def judge(observation: Observation) -> Verdict:
     gil, share, reasons = _gil(observation)
     wall = wall_clock(observation, gil, share)
     reasons = [*reasons, *wall.reasons]
+    exact = observation.instrument.grade == "exact"
+    longest = longest_hold(calls) if exact else Estimate(quantity="longest hold", why_not="no exact record")
+    limits = limits_of(observation.claim, gil, share, longest, wall)
     return Verdict(
         name=observation.name,
         gil=gil,
@@ -32,7 +36,7 @@ def judge(observation: Observation) -> Verdict:
         n_calls=len(calls),
         span_ns=_typical(calls, "span_ns"),
         cpu_ns=_typical(calls, "cpu_ns"),
-        longest_hold_ns=_typical(calls, "longest_hold_ns") if observation.instrument.grade == "exact" else None,
+        longest_hold_ns=_typical(calls, "longest_hold_ns") if exact else None,
         longest_wait_ns=observation.knocks.longest_wait_ns
         if observation.knocks and observation.knocks.n_calls
         else None,
@@ -41,7 +45,8 @@ def judge(observation: Observation) -> Verdict:
         speedup=wall.speedup,
         efficiency=wall.efficiency,
         results="not_checked",
-        claim_met=claim_met(observation.claim, gil, share, _typical(calls, "longest_hold_ns"), wall),
+        claim_met=claim_met(limits),
+        limits=limits,
         reasons=tuple(dict.fromkeys(reason.slug for reason in reasons)),
         notes=tuple(reasons),
         diagnosis=" ".join(filter(None, (diagnose(observation, gil, share), wall.sentence))),

@@ -75,6 +75,10 @@ def _gil() -> str:
     return "enabled" if getattr(sys, "_is_gil_enabled", lambda: True)() else "disabled"
 
 
+#: The interpreter's own is 5 ms; pytest-run-parallel sets 1 µs while it runs tests in threads.
+_SHORT_SWITCH_INTERVAL_SECONDS = 0.001
+
+
 def neighbours() -> tuple[str, ...]:
     """Which tools in this process are known to disturb a measurement?"""
     found = []
@@ -82,8 +86,8 @@ def neighbours() -> tuple[str, ...]:
         found.append("tracer")
     if sys.getprofile() is not None:
         found.append("profiler")
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        found.append("xdist-neighbours")
+    if sys.getswitchinterval() < _SHORT_SWITCH_INTERVAL_SECONDS:
+        found.append("short-switch-interval")
     threading = sys.modules.get("gevent.monkey")
     if threading is not None and threading.is_module_patched("threading"):
         found.append("gevent")

@@ -5,22 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import CheckFailed, Inconclusive, NotApplicable
-from pytest_gilcheck.report.text import claim_text, share_text
+from pytest_gilcheck.report.text import claim_text, limit_text, share_text
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import Claim, Verdict
+    from collections.abc import Sequence
+
+    from pytest_gilcheck.evidence import Claim, Limit, Verdict
 
 
 def require(verdict: Verdict, claim: Claim) -> None:
     """Raises `CheckFailed` where the claim is not met, `Inconclusive` where the evidence does not decide it."""
-    if verdict.claim_met:
+    if verdict.claim_met or claim.is_empty:
         return
-    message = f"{verdict.name}: {claim_text(claim)}: {_found(verdict)}. {verdict.diagnosis}"
+    missed = [_missed(limit) for limit in verdict.limits if not limit.met]
+    message = f"{verdict.name}: {'; '.join(missed) or claim_text(claim)}: {_found(verdict)}. {verdict.diagnosis}"
     if verdict.claim_met is False:
         raise CheckFailed(message)
     if verdict.gil == "not_applicable":
         raise NotApplicable(message, verdict.reasons)
     raise Inconclusive(f"{message} ({', '.join(verdict.reasons) or 'the bounds straddle the claim'})", verdict.reasons)
+
+
+def require_all(checks: Sequence[tuple[Verdict, Claim]]) -> None:
+    """The same for several checks of one test: one that fails comes before one that is undecided."""
+    for verdict, claim in sorted(checks, key=lambda check: check[0].claim_met is not False):
+        require(verdict, claim)
+
+
+def _missed(limit: Limit) -> str:
+    return f"expected {limit.bound}" if limit.sense == "is" else limit_text(limit)
 
 
 def _found(verdict: Verdict) -> str:

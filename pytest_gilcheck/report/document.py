@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_gilcheck.evidence import Estimate, Observation, UsageError, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from cattrs import Converter
 
@@ -27,20 +27,28 @@ MAX_SAVED_EVENTS = 2_000
 
 @dataclass(frozen=True)
 class Check:
-    """One check of a document: what was seen, and what was made of it."""
+    """One check of a document: what was seen, and what was made of it. `test` is the test that made it, which begins in
+    `line` (from 1) of `file` (relative to pytest's root) and has `failed` or not; `origin` is the document that it was
+    merged from."""
 
     name: str
     verdict: Verdict
     observation: Observation
+    test: str | None = None
+    file: str | None = None
+    line: int | None = None
+    failed: bool = False
+    origin: str | None = None
 
 
 @dataclass(frozen=True)
 class Document:
-    """All checks of a run. `interrupted` says why the run ended early, if it did."""
+    """All checks of a run. `interrupted` says why the run ended early, if it did; `warnings` what else to know."""
 
     checks: tuple[Check, ...] = ()
     tool: str = ""
     interrupted: str | None = None
+    warnings: tuple[str, ...] = ()
     schema_version: int = field(default=SCHEMA_VERSION)
 
 
@@ -81,9 +89,19 @@ def _converter() -> Converter:
             }
         return plain_in(made, Verdict)
 
+    # A limit and what was found are figures, or words.
+    for type_ in (float | str, float | str | None):
+        converter.register_structure_hook(type_, _as_it_is)
     converter.register_unstructure_hook(Verdict, verdict_out)
     converter.register_structure_hook(Verdict, verdict_in)
     return converter
+
+
+def _as_it_is(value: Any, _type: object) -> float | str | None:
+    if value is None or (isinstance(value, (int, float, str)) and not isinstance(value, bool)):
+        return value
+    message = f"expected a number or a text, got {value!r}"
+    raise TypeError(message)
 
 
 _QUANTITIES = {"speedup": "speed-up"}
@@ -99,46 +117,80 @@ def _saved(observation: Observation) -> dict[str, Any]:
     return made
 
 
-def to_json(checks: Sequence[tuple[Observation, Verdict]], *, interrupted: str | None = None) -> str:
+def check_line(check: Check) -> str:
+    """One check as JSON in one line."""
+    made = {
+        "name": check.name,
+        "test": check.test,
+        "file": check.file,
+        "line": check.line,
+        "failed": check.failed,
+        "origin": check.origin,
+        "verdict": _converter().unstructure(check.verdict),
+        "observation": _saved(check.observation),
+    }
+    return json.dumps(made, separators=(",", ":"))
+
+
+def check_of(made: object, where: str) -> Check:
+    """The check in a parsed line. Raises `UsageError`, naming `where`."""
+    try:
+        return _converter().structure(made, Check)
+    except Exception as error:
+        message = f"{where} has not the form of schema_version {SCHEMA_VERSION}: {_first_cause(error)}"
+        raise UsageError(message) from error
+
+
+def head() -> str:
+    """What a document begins with: checks follow, each on a line of its own, so that it can be read piece by piece."""
+    tool = f"pytest-gilcheck {version('pytest-gilcheck')}"
+    return f'{{"schema_version": {SCHEMA_VERSION}, "tool": {json.dumps(tool)}, "checks": [\n'
+
+
+def tail(*, interrupted: str | None = None, warnings: Sequence[str] = ()) -> str:
+    """What a document ends with."""
+    rest = json.dumps({"interrupted": interrupted, "warnings": list(warnings)})
+    return f"\n], {rest[1:]}\n"
+
+
+def to_json(checks: Iterable[Check], *, interrupted: str | None = None) -> str:
     """The document of these checks, as JSON text."""
-    converter = _converter()
-    return json.dumps(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "tool": f"pytest-gilcheck {version('pytest-gilcheck')}",
-            "interrupted": interrupted,
-            "checks": [
-                {
-                    "name": observation.name,
-                    "verdict": converter.unstructure(verdict),
-                    "observation": _saved(observation),
-                }
-                for observation, verdict in checks
-            ],
-        },
-        indent=1,
-    )
+    return head() + ",\n".join(map(check_line, checks)) + tail(interrupted=interrupted)
 
 
 def from_json(text: str, source: str = "the document") -> Document:
     """The document in `text`. Raises `UsageError`, naming `source`, where it is none, cut off, or of a newer version."""
+    made = parsed(text, source)
+    checks = made.get("checks")
+    if not isinstance(checks, list):
+        message = f"{source} has no list of checks"
+        raise UsageError(message)
+    return Document(
+        checks=tuple(check_of(check, f"{source} check {number}") for number, check in enumerate(checks, 1)),
+        tool=str(made.get("tool", "")),
+        interrupted=made.get("interrupted"),
+        warnings=tuple(made.get("warnings", ())),
+        schema_version=made["schema_version"],
+    )
+
+
+def parsed(text: str, source: str) -> dict[str, Any]:
+    """The JSON object in `text`, its version known to us. Raises `UsageError`, naming `source`."""
     try:
         made = json.loads(text)
     except json.JSONDecodeError as error:
-        message = f"{source} is no JSON document, or is cut off (line {error.lineno}, column {error.colno}: {error.msg})"
+        message = (
+            f"{source} is no JSON document, or is cut off (line {error.lineno}, column {error.colno}: {error.msg})"
+        )
         raise UsageError(message) from None
     if not isinstance(made, dict) or "schema_version" not in made:
         message = f"{source} is JSON but no gilcheck document: it has no schema_version. Save one with --json PATH or --gilcheck-json=PATH."
         raise UsageError(message)
-    version = made["schema_version"]
-    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
-        message = f"{source} has schema_version {version!r}; this gilcheck reads 1 to {SCHEMA_VERSION}: update it"
+    found = made["schema_version"]
+    if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= SCHEMA_VERSION:
+        message = f"{source} has schema_version {found!r}; this gilcheck reads 1 to {SCHEMA_VERSION}: update it"
         raise UsageError(message)
-    try:
-        return _converter().structure(made, Document)
-    except Exception as error:
-        message = f"{source} has schema_version {version} but not the form of it: {_first_cause(error)}"
-        raise UsageError(message) from error
+    return made
 
 
 def _first_cause(error: BaseException) -> str:
@@ -157,17 +209,20 @@ def read(path: Path) -> Document:
     return from_json(text, str(path))
 
 
-def write(path: Path, text: str) -> None:
-    """Saves `text` whole or not at all: a reader, or a full disk, never sees half of it. Raises `OSError`."""
+def write(path: Path, parts: str | Iterable[str]) -> None:
+    """Saves a text, or its parts one after another, whole or not at all: a reader, or a full disk, never sees half of
+    it. Raises `OSError`."""
+    parts = (parts,) if isinstance(parts, str) else parts
     if path.exists() and not path.is_file():  # a pipe, /dev/stdout: nothing to rename over
-        path.write_text(text, encoding="utf-8")
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(parts)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     made = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.writelines(parts)
         umask = os.umask(0)
         os.umask(umask)
         made.chmod(0o666 & ~umask)

@@ -1,24 +1,37 @@
-"""What a pytest session found out, and whether it passes the gate. Plain records, no pytest."""
+"""What a pytest session found out, and whether it passes the gate. No pytest."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_gilcheck.report.stream import Journal
+
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import Observation, Verdict
+    from pytest_gilcheck.report.comparison import Comparison
 
 
 @dataclass
 class Session:
-    """The checks of a session in the order in which they ended; `n_not_run` marked tests ran unchecked."""
+    """The checks of a session in the order in which their tests ended; `n_not_run` marked tests ran unchecked.
 
-    checks: list[tuple[Observation, Verdict]] = field(default_factory=list)
+    `failures` are reasons for the gate to fail beyond failed tests, `notices` what is said without consequence.
+    """
+
+    journal: Journal = field(default_factory=Journal)
     n_not_run: int = 0
     warnings: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    comparison: Comparison | None = None
 
-    def failure(self, *, asked: bool) -> str | None:
+    def gate(self, *, asked: bool) -> list[str]:
         """Why does the gate fail, beyond failed tests? `asked`: the run was to check something (``--gilcheck``)."""
-        if asked and not self.checks:
-            return "no check ran: mark tests with @pytest.mark.gilcheck or use the `gilcheck` fixture (a gate that checked nothing fails)"
-        return None
+        if asked and not len(self.journal):
+            nothing = "no check ran: mark tests with @pytest.mark.gilcheck or use the `gilcheck` fixture (a gate that checked nothing fails)"
+            return [nothing, *self.failures]
+        return self.failures
+
+    def close(self) -> None:
+        """Takes its file away."""
+        self.journal.close()

@@ -10,7 +10,7 @@ from pytest_gilcheck.report import where
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_gilcheck.evidence import Claim, Estimate, Observation, Verdict
+    from pytest_gilcheck.evidence import Claim, Estimate, Limit, Observation, Verdict
 
 #: Letters of `Verdict.picture` -> what is drawn.
 GLYPHS = {"H": "█", "r": "·", "m": "▒", "w": "w", "?": "?"}
@@ -71,6 +71,8 @@ def story(
         yield f"  {note.slug}: {note.detail}" if note.detail else f"  {note.slug}"
     if verdict.claim_met is not None or not observation.claim.is_empty:
         yield f"  claim         {claim_text(observation.claim)}: {_met(verdict.claim_met)}"
+    for limit in verdict.limits:
+        yield f"    {limit_text(limit)}"
 
 
 def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
@@ -82,7 +84,11 @@ def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
     n_threads, n_rounds = observation.rounds[0].n_threads, len(observation.rounds)
     rounds = f"{n_rounds} round{'s' if n_rounds > 1 else ''}"
     yield f"  {verdict.speedup} of {n_threads} threads over one ({rounds}); {verdict.efficiency} of what a released control reached"
-    together = "" if verdict.together_share is None else f"; two or more outside the GIL at once for {percent(verdict.together_share)} of the time"
+    together = (
+        ""
+        if verdict.together_share is None
+        else f"; two or more outside the GIL at once for {percent(verdict.together_share)} of the time"
+    )
     yield f"  cores used    {verdict.cores_used:.2f}{together}"
 
 
@@ -108,6 +114,40 @@ def claim_text(claim: Claim) -> str:
     if claim.min_efficiency is not None:
         parts.append(f"efficiency >= {claim.min_efficiency:g}")
     return ", ".join(parts) or "nothing"
+
+
+def limit_text(limit: Limit) -> str:
+    """One limit, what was found, and the room between them."""
+    if limit.sense == "is":
+        return f"{limit.name} {limit.bound}: found {limit.found}: {_met(limit.met)}"
+    bound = f"{limit.name} {limit.sense} {figure_text(limit, limit.bound)}"
+    if limit.found is None or limit.low is None or limit.high is None:
+        return f"{bound}: not measured: undecided"
+    found = figure_text(limit, limit.found)
+    if limit.low != limit.high:
+        found += f" [{figure_text(limit, limit.low)}, {figure_text(limit, limit.high)}]"
+    if limit.met is None or limit.margin is None:
+        return f"{bound}: found {found}: undecided"
+    return f"{bound}: found {found}: {_met(limit.met)}, margin {figure_text(limit, limit.margin)}"
+
+
+def figure_text(limit: Limit, figure: float | str) -> str:
+    """A figure of this limit in its unit."""
+    if isinstance(figure, str):
+        return figure
+    if limit.name != "longest_hold":
+        return f"{figure:.3g}"
+    return f"-{duration(-figure)}" if figure < 0 else duration(figure)
+
+
+def margin_text(verdict: Verdict) -> str:
+    """The margin of the limit that is nearest to failing, relative to its size; ``-`` where there is no limit."""
+    known = [limit for limit in verdict.limits if limit.margin is not None and isinstance(limit.bound, (int, float))]
+    if not known:
+        return "-"
+    nearest = min(known, key=lambda limit: (limit.margin or 0.0) / (float(limit.bound) or 1.0))
+    margin = nearest.margin or 0.0
+    return ("+" if margin > 0 else "") + figure_text(nearest, margin)
 
 
 def _met(met: bool | None) -> str:  # noqa: FBT001  (a value to word, not a switch)

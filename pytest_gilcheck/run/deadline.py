@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: How the process ends when a call keeps the GIL past its deadline: as a failed run does.
 EXIT_STATUS = 1
 
+
 def _free_signal() -> int:
     """A real-time signal that nobody handles; 0 where there is none."""
     if not hasattr(signal, "SIGRTMAX"):
@@ -37,6 +38,7 @@ class Deadline:
     """By when must it have come back, and what is saved if it never does?
 
     `so_far` gives the document of what was measured before, asked for before each run; None: nothing is saved.
+    `save_head` is a file whose contents are saved before that: what grows with the session is not copied at each run.
     `stderr_fd` is where stacks and last words go: a copy made before anybody captured the real one.
     """
 
@@ -44,6 +46,7 @@ class Deadline:
     what: str = "the call"
     save_path: Path | None = None
     so_far: Callable[[], bytes] | None = field(default=None, compare=False)
+    save_head: Path | None = None
     status: int = EXIT_STATUS
     stderr_fd: int = 2
 
@@ -102,6 +105,7 @@ def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[Callable[[],
             message_fd=deadline.stderr_fd,
             message=deadline.last_words(),
             save_path=deadline.save_path,
+            save_head=deadline.save_head,
             save_data=deadline.so_far() if deadline.so_far and deadline.save_path else b"",
             status=deadline.status,
         )

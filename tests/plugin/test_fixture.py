@@ -185,7 +185,7 @@ def test_it(gilcheck, gilcheck_session):
     gilcheck.options(name="one", overlap=False)(specimens.holds, 20 * MS)
     gilcheck_session.options(name="two", overlap=False)(specimens.holds, 20 * MS)
 """, "-s")
-    result.stdout.fnmatch_lines(["*HEARD test_it one held", "HEARD None two held"])
+    result.stdout.fnmatch_lines(["*HEARD test_it one held", "HEARD test_it two held"])
 
 
 def test_disabled_checks_call_once_and_skip_where_asked(project):

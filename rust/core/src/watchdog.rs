@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::FromRawFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,6 +23,8 @@ pub struct LastWill {
     pub message: String,
     /// Data measured so far, and where it goes.
     pub save: Option<(PathBuf, Vec<u8>)>,
+    /// A file whose contents are saved before that data: what grows without end is not copied for each deadline.
+    pub save_head: Option<PathBuf>,
     /// The exit status of the process.
     pub status: i32,
 }
@@ -105,7 +107,7 @@ fn execute(will: &LastWill) -> ! {
         if let Some(folder) = path.parent() {
             let _ = std::fs::create_dir_all(folder);
         }
-        let _ = File::create(path).and_then(|mut file| file.write_all(data).and_then(|()| file.sync_all()));
+        let _ = save(path, will.save_head.as_deref(), data);
     }
     if will.message_fd >= 0 {
         // SAFETY: the descriptor belongs to the caller, who is stuck for good; it is never closed here.
@@ -122,13 +124,22 @@ fn execute(will: &LastWill) -> ! {
     unsafe { libc::_exit(will.status) }
 }
 
+fn save(path: &Path, head: Option<&Path>, data: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    if let Some(head) = head {
+        std::io::copy(&mut File::open(head)?, &mut file)?;
+    }
+    file.write_all(data)?;
+    file.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_disarmed_deadline_does_nothing() {
-        let will = LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, status: 99 };
+        let will = LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, save_head: None, status: 99 };
 
         let watchdog = Watchdog::arm(Duration::from_secs(3600), || true, will).expect("a thread");
 
@@ -137,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_deadline_that_is_put_off_has_not_passed() {
-        let will = LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, status: 99 };
+        let will = LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, save_head: None, status: 99 };
         let (asked, was_asked) = std::sync::mpsc::channel();
         let is_stuck = move || {
             let _ = asked.send(());
@@ -149,5 +160,17 @@ mod tests {
         was_asked.recv().expect("asked once the deadline has passed");
         watchdog.put_off(Duration::from_secs(3600));
         watchdog.disarm();
+    }
+
+    #[test]
+    fn what_is_saved_begins_with_the_head() {
+        let folder = std::env::temp_dir().join(format!("gilcheck-watchdog-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("head"), "one,").expect("a file");
+
+        save(&folder.join("whole"), Some(&folder.join("head")), b"two").expect("saved");
+
+        assert_eq!(std::fs::read_to_string(folder.join("whole")).expect("a file"), "one,two");
+        std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

@@ -22,7 +22,7 @@ struct Watchdog {
 impl Watchdog {
     /// Arms a deadline `after_ns` from now for calls in `threads` (their idents).
     #[new]
-    #[pyo3(signature = (after_ns, threads, *, signal, message_fd, message, save_path, save_data, status))]
+    #[pyo3(signature = (after_ns, threads, *, signal, message_fd, message, save_path, save_head, save_data, status))]
     #[allow(clippy::too_many_arguments)] // keywords of a Python constructor
     fn new(
         after_ns: u64,
@@ -31,6 +31,7 @@ impl Watchdog {
         message_fd: i32,
         message: String,
         save_path: Option<PathBuf>,
+        save_head: Option<PathBuf>,
         save_data: Vec<u8>,
         status: i32,
     ) -> PyResult<Self> {
@@ -45,7 +46,7 @@ impl Watchdog {
             })
         };
         let save = save_path.map(|path| (path, save_data));
-        let will = LastWill { signal, message_fd, message, save, status };
+        let will = LastWill { signal, message_fd, message, save, save_head, status };
         Ok(Self { core: Core::arm(Duration::from_nanos(after_ns), is_stuck, will)? })
     }
 

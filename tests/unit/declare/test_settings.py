@@ -6,7 +6,7 @@ import pytest
 
 from pytest_gilcheck.declare import options, values
 from pytest_gilcheck.declare.settings import BUDGET_NS, CLAIMED_BUDGET_NS, Settings
-from pytest_gilcheck.evidence import Claim, UsageError
+from pytest_gilcheck.evidence import Claim, Tolerance, UsageError
 
 EXAMPLES = {
     "name": ("f", "f"),
@@ -24,6 +24,7 @@ EXAMPLES = {
     "min_efficiency": ("0.8", 0.8),
     "max_held_share": (0.1, 0.1),
     "longest_hold": ("5ms", 5_000_000),
+    "inconclusive": ("warn", "warn"),
 }
 WRONG = {
     "name": "",
@@ -41,7 +42,27 @@ WRONG = {
     "min_efficiency": "high",
     "max_held_share": 2,
     "longest_hold": -1,
+    "inconclusive": "shrug",
 }
+
+#: Options of the whole run: as written, as read.
+RUN_EXAMPLES = {
+    "": ("yes", True),
+    "disable": ("yes", True),
+    "only": ("test_a", "test_a"),
+    "skip": ("test_a", "test_a"),
+    "json": ("a.json", "a.json"),
+    "markdown": ("a.md", "a.md"),
+    "gitlab": ("a.json", "a.json"),
+    "github": ("yes", "yes"),
+    "save": ("main", "main"),
+    "autosave": ("yes", True),
+    "compare": ("main", "main"),
+    "compare-fail": ("speedup:10%", Tolerance("speedup", 0.1, is_relative=True)),
+    "storage": ("folder", "folder"),
+}
+#: Any text is right.
+TEXTS = {"only", "skip", "json", "markdown", "gitlab", "compare", "storage"}
 
 
 def test_examples_cover_every_setting():
@@ -130,20 +151,28 @@ def test_option_is_the_same_from_command_line_ini_and_settings(option):
 @pytest.mark.parametrize("option", options.OPTIONS, ids=lambda option: option.name or "gilcheck")
 def test_command_line_wins_over_ini_over_default(option):
     """For every option."""
-    value = EXAMPLES[option.setting][0] if option.setting else (option.choices[-1] if option.choices else "yes")
+    value, read = EXAMPLES[option.setting] if option.setting else RUN_EXAMPLES[option.name]
+    value, read = ([value], (read,)) if option.is_repeatable else (value, read)
 
     assert options.read_all(Config())[option.name] == option.default
     both = Config(cli={option.key: value}, ini={option.key: "wrong"})
-    assert options.read_all(both)[option.name] != options.read_all(Config())[option.name]
+    assert options.read_all(both)[option.name] == read
 
 
-@pytest.mark.parametrize("option", [option for option in options.OPTIONS if option.name != "json"], ids=lambda option: option.name or "gilcheck")
+@pytest.mark.parametrize("option", [option for option in options.OPTIONS if option.name not in TEXTS], ids=lambda option: option.name or "gilcheck")
 def test_wrong_value_names_where_it_stood(option):
     """The flag, or the ini key."""
     for config, where in ((Config(cli={option.key: "?"}), option.flag), (Config(ini={option.key: "?"}), f"ini option {option.key}")):
         with pytest.raises(UsageError, match=r"got '\?'") as raised:
             options.read_all(config)
         assert str(raised.value).startswith(f"{where}: ")
+
+
+@pytest.mark.parametrize("name", ["json", "compare_fail", "only"])
+def test_an_option_of_the_whole_run_is_none_of_a_check(name):
+    """A marker that says it gets the way to say it."""
+    with pytest.raises(UsageError, match=f"'{name}' is an option of the whole run; give --gilcheck-"):
+        Settings().changed({name: "x"})
 
 
 def test_every_reader_and_setting_of_the_table_exists():

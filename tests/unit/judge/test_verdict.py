@@ -20,7 +20,7 @@ from pytest_gilcheck.evidence import (
     Reason,
 )
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.judge.claim import claim_met
+from pytest_gilcheck.judge.claim import claim_met, limits_of
 from pytest_gilcheck.judge.diagnosis import duration, percent
 from pytest_gilcheck.judge.overlap import WallClock
 from pytest_gilcheck.judge.picture import WIDTH, picture
@@ -311,7 +311,10 @@ def estimate(low, high):
 )
 def test_claim_is_met_failed_or_undecided(claim, gil, share, met):
     """One part not met fails the whole; one undecided leaves it undecided."""
-    assert claim_met(claim, gil, share, 1_000, NO_ROUNDS) is met
+    longest = Estimate(1_000, 1_000, 1_000)
+    limits = limits_of(claim, gil, share, longest, NO_ROUNDS)
+
+    assert claim_met(limits) is met
 
 
 def test_a_claim_moves_no_border():

@@ -65,11 +65,12 @@ def test_no_membership_file_is_no_limit(tmp_path):
 
 def test_neighbours_are_named(monkeypatch):
     """Tools in this process that disturb."""
-    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
     monkeypatch.setitem(sys.modules, "memray", object())
     monkeypatch.setattr(sys, "getprofile", lambda: print)
 
-    assert {"xdist-neighbours", "native-hooks", "profiler"} <= set(neighbours())
+    monkeypatch.setattr(sys, "getswitchinterval", lambda: 1e-6)
+
+    assert {"short-switch-interval", "native-hooks", "profiler"} <= set(neighbours())
 
 
 def test_survey_of_this_machine_is_whole():

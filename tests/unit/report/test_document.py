@@ -17,7 +17,7 @@ from pytest_gilcheck.report import document
 @given(st.lists(st.tuples(observations, verdicts), max_size=2), st.none() | st.text())
 def test_document_comes_back_as_it_was(checks, interrupted):
     """Every field of every record; JSON in between."""
-    made = document.from_json(document.to_json(checks, interrupted=interrupted))
+    made = document.from_json(document.to_json([document.Check(seen.name, verdict, seen) for seen, verdict in checks], interrupted=interrupted))
 
     assert [(check.observation, check.verdict) for check in made.checks] == checks
     assert [check.name for check in made.checks] == [seen.name for seen, _ in checks]
@@ -28,7 +28,7 @@ def test_document_comes_back_as_it_was(checks, interrupted):
 @given(observations)
 def test_saved_observation_gets_the_same_verdict(made):
     """Judging is repeatable from the file alone."""
-    saved = document.from_json(document.to_json([(made, judge(made))])).checks[0]
+    saved = document.from_json(document.to_json([checked(made)])).checks[0]
 
     assert judge(saved.observation) == saved.verdict == judge(made)
 
@@ -37,7 +37,7 @@ def test_fields_for_other_tools_stand_where_promised():
     """``checks[].name``, ``.verdict.gil``, ``.held_share``, ``.reasons``."""
     made = observation(call(20_000_000), notes=(Reason("tracer"),))
 
-    check = json.loads(document.to_json([(made, judge(made))]))["checks"][0]
+    check = json.loads(document.to_json([checked(made)]))["checks"][0]
 
     assert check["name"] == "f"
     assert check["verdict"]["gil"] == "held"
@@ -51,15 +51,20 @@ def test_long_timelines_are_cut_and_say_so():
     events = tuple(HandOver(at, "drop", 0) for at in range(document.MAX_SAVED_EVENTS + 7))
     made = observation(call(10, 10, timeline=GilTimeline(events, 2)))
 
-    timeline = document.from_json(document.to_json([(made, judge(made))])).checks[0].observation.calls[0].timeline
+    timeline = document.from_json(document.to_json([checked(made)])).checks[0].observation.calls[0].timeline
 
     assert (len(timeline.events), timeline.n_dropped) == (document.MAX_SAVED_EVENTS, 9)
+
+
+def checked(made):
+    """A check of this observation."""
+    return document.Check(made.name, judge(made), made)
 
 
 def saved():
     """A document's text."""
     made = observation(call(20_000_000))
-    return document.to_json([(made, judge(made))])
+    return document.to_json([checked(made)])
 
 
 @pytest.mark.parametrize(
@@ -74,9 +79,9 @@ def saved():
         ('{"schema_version": "1"}', "has schema_version '1'"),
         ('{"schema_version": true}', "has schema_version True"),
         ('{"schema_version": 0}', "has schema_version 0"),
-        ('{"schema_version": 1, "checks": [{"name": "f"}]}', "not the form of it"),
-        ('{"schema_version": 1, "checks": 7}', "not the form of it"),
-        (saved().replace('"gil": "held"', '"gul": "held"'), "not the form of it"),
+        ('{"schema_version": 1, "checks": [{"name": "f"}]}', "check 1 has not the form of"),
+        ('{"schema_version": 1, "checks": 7}', "has no list of checks"),
+        (saved().replace('"gil":"held"', '"gul":"held"'), "check 1 has not the form of"),
     ],
 )
 def test_what_is_no_document_is_refused_by_name(text, says):
@@ -111,7 +116,7 @@ def test_any_name_can_be_saved(tmp_path, name):
     """Shells hand on bytes that are no text."""
     made = observation(call(20_000_000), name=name)
 
-    document.write(tmp_path / "x.json", document.to_json([(made, judge(made))]))
+    document.write(tmp_path / "x.json", document.to_json([checked(made)]))
 
     assert document.read(tmp_path / "x.json").checks[0].name == name
 

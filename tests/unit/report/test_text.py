@@ -9,6 +9,7 @@ from pytest_gilcheck.evidence import CheckFailed, Claim, Estimate, GilTimeline, 
 from pytest_gilcheck.evidence import Instrument, Reason
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report.claims import require
+from pytest_gilcheck.report.document import Check, check_line
 from pytest_gilcheck.report.session import Session
 from pytest_gilcheck.report.terminal import table
 from pytest_gilcheck.report.text import claim_text, count_text, drawn, share_text, story
@@ -102,7 +103,9 @@ def test_every_part_of_a_claim_is_worded():
 @given(st.lists(st.tuples(observations, verdicts), min_size=1, max_size=3), st.integers(20, 250), st.booleans())
 def test_table_of_any_checks_is_made(checks, width, colour):
     """Names of any length, in any width."""
-    assert len(table(checks, width=width, colour=colour)) > len(checks)
+    rows = [Check(seen.name, verdict, seen) for seen, verdict in checks]
+
+    assert len(table(rows, width=width, colour=colour)) > len(checks)
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
@@ -111,7 +114,7 @@ def test_table_keeps_to_the_width_and_loses_nothing(width, name):
     """Names are folded, figures are not cut."""
     made = observation(*[HALF] * 7, name=name, knocks=Knocks(1, 9, 123_000_000, 0, 2))
 
-    lines = table([(made, judge(made))], width=width, colour=False)
+    lines = table([Check(made.name, judge(made), made)], width=width, colour=False)
 
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
@@ -126,7 +129,7 @@ def test_table_is_coloured_where_asked():
     """Escape sequences only on terminals that have them."""
     made = observation(*[HALF] * 7)
 
-    assert "\x1b[" in "\n".join(table([(made, judge(made))], width=100, colour=True))
+    assert "\x1b[" in "\n".join(table([Check(made.name, judge(made), made)], width=100, colour=True))
 
 
 def test_a_claim_that_is_met_says_nothing():
@@ -158,8 +161,11 @@ def test_without_a_gil_a_claim_is_not_applicable():
 
 def test_gate_fails_where_nothing_was_checked():
     """A gate that checked nothing fails; one that nobody asked for does not."""
-    made = observation(call(20_000_000))
+    session = Session()
+    assert "no check ran" in session.gate(asked=True)[0]
+    assert session.gate(asked=False) == []
 
-    assert "no check ran" in Session().failure(asked=True)
-    assert Session().failure(asked=False) is None
-    assert Session(checks=[(made, judge(made))]).failure(asked=True) is None
+    made = observation(call(20_000_000))
+    session.journal.append(check_line(Check("f", judge(made), made)))
+    assert session.gate(asked=True) == []
+    session.close()

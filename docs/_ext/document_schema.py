@@ -1,0 +1,112 @@
+"""Writes docs/reference/schema.json: the JSON Schema of the document, made from the records themselves.
+
+``python docs/_ext/document_schema.py`` after a record has changed; a test compares the file with what this makes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+from pytest_gilcheck.evidence import Estimate, Verdict
+from pytest_gilcheck.report.document import SCHEMA_VERSION, Check
+
+HOME = Path(__file__).parents[1] / "reference" / "schema.json"
+PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
+WORDS = {
+    ("Verdict", "gil"): ["released", "held", "partial", "not_applicable", "inconclusive"],
+    ("Verdict", "overlap"): ["overlaps", "serialised", "inconclusive", "not_measured"],
+    ("Verdict", "results"): ["agree", "differ", "not_checked"],
+    ("Instrument", "grade"): ["exact", "bounded", "none"],
+}
+
+
+class _Schema:
+    def __init__(self) -> None:
+        self.defs: dict[str, Any] = {}
+
+    def of(self, type_: Any) -> dict[str, Any]:
+        """Which schema has a value of this type?"""
+        if type_ in PLAIN:
+            return {"type": PLAIN[type_]}
+        if dataclasses.is_dataclass(type_):
+            self._define(type_)
+            return {"$ref": f"#/$defs/{type_.__name__}"}
+        arguments = typing.get_args(type_)
+        if typing.get_origin(type_) in (typing.Union, types.UnionType):
+            return _either([self.of(argument) for argument in arguments])
+        if typing.get_origin(type_) is tuple:
+            return {"type": "array", "items": self.of(arguments[0])}
+        message = f"no schema is known for {type_!r}: add it here"
+        raise TypeError(message)
+
+    def _define(self, record: type) -> None:
+        if record.__name__ in self.defs:
+            return
+        made: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
+        self.defs[record.__name__] = made
+        hints = typing.get_type_hints(record)
+        for field in dataclasses.fields(record):
+            if record is Verdict and field.name == "result":
+                continue  # what a call returned is no part of the document
+            if hints[field.name] is Estimate and record is Verdict:
+                for suffix in ("", "_low", "_high"):
+                    self._add(made, field.name + suffix, {"type": ["number", "null"]})
+                self._add(made, f"{field.name}_why_not", {"type": "string"})
+                continue
+            words = WORDS.get((record.__name__, field.name))
+            self._add(
+                made, field.name, {"enum": words} if words else self._bounded(field.name, self.of(hints[field.name]))
+            )
+
+    @staticmethod
+    def _add(made: dict[str, Any], name: str, schema: dict[str, Any]) -> None:
+        made["properties"][name] = schema
+        made["required"].append(name)
+
+    @staticmethod
+    def _bounded(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+        return (
+            {**schema, "minimum": 0}
+            if name.startswith("n_") and schema.get("type") in ("integer", "number")
+            else schema
+        )
+
+
+def _either(choices: list[dict[str, Any]]) -> dict[str, Any]:
+    if all(set(choice) == {"type"} for choice in choices):
+        return {"type": [choice["type"] for choice in choices]}
+    return {"anyOf": choices}
+
+
+def schema() -> dict[str, Any]:
+    """The schema of a whole document."""
+    made = _Schema()
+    check = made.of(Check)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "gilcheck document",
+        "type": "object",
+        "properties": {
+            "schema_version": {"const": SCHEMA_VERSION},
+            "tool": {"type": "string"},
+            "checks": {"type": "array", "items": check},
+            "interrupted": {"type": ["string", "null"]},
+            "warnings": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["schema_version", "tool", "checks", "interrupted", "warnings"],
+        "$defs": made.defs,
+    }
+
+
+def text() -> str:
+    """As it stands in the file."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    HOME.write_text(text(), encoding="utf-8")

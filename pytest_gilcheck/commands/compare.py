@@ -1,0 +1,45 @@
+"""``gilcheck compare BEFORE AFTER``: which checks became worse?"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_gilcheck.declare.values import tolerance
+from pytest_gilcheck.report.comparison import CANNOT_TELL, SAME_OR_BETTER, WORSE, compare, standings
+from pytest_gilcheck.report.stream import Stream
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit status: 0 same or better, 1 worse, 3 cannot tell."""
+    parser = argparse.ArgumentParser(
+        prog="gilcheck compare",
+        description="Compare two saved documents. A change counts where the intervals of both say so.",
+        epilog="exit status: 0 same or better, 1 worse, 2 wrong usage, 3 cannot tell",
+    )
+    parser.add_argument("before", type=Path)
+    parser.add_argument("after", type=Path)
+    parser.add_argument(
+        "--fail",
+        action="append",
+        default=[],
+        metavar="EXPR",
+        help="worse is only this: 'gil', 'held_share:0.05', 'speedup:10%%'; repeatable",
+    )
+    options = parser.parse_args(arguments)
+    tolerances = [tolerance(text, "--fail") for text in options.fail]
+    made = compare(
+        standings(Stream(options.before)), standings(Stream(options.after)), (str(options.before), str(options.after))
+    )
+    for line in made.lines():
+        sys.stdout.write(f"{line}\n")
+    if not tolerances:
+        return made.status
+    beyond, unknown = made.failures(tolerances)
+    for line in (*beyond, *unknown):
+        sys.stdout.write(f"FAILS {line}\n")
+    if not made.n_checks:
+        return CANNOT_TELL
+    return WORSE if beyond else (CANNOT_TELL if unknown or made.lost else SAME_OR_BETTER)

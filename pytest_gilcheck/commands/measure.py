@@ -1,0 +1,145 @@
+"""``gilcheck -s SETUP STATEMENT``: one statement, measured in timeit's manner."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.commands.status import ALL_FRAMES, NOT_AS_EXPECTED, OK, USAGE, say, status_of
+from pytest_gilcheck.evidence import CheckFailed, Inconclusive, UsageError
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.declare.settings import Settings
+    from pytest_gilcheck.evidence import Observation, Verdict
+    from pytest_gilcheck.report.document import Check
+
+_EPILOG = """\
+exit status: 0 as expected (without --expect: any decided verdict), 1 not as expected or the call failed,
+2 wrong usage, 3 inconclusive.
+
+  gilcheck -s 'import zlib; d = bytes(10**6)' 'zlib.compress(d)'
+  gilcheck --expect released --json out.json -s 'import hashlib; d = bytes(10**7)' 'hashlib.sha256(d)'
+
+other commands, each with --help: gilcheck show DOCUMENT, gilcheck compare BEFORE AFTER, gilcheck merge DOCUMENT...,
+gilcheck doctor. (A statement that is one of these words alone is given as `gilcheck -- show`.)
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gilcheck",
+        description="Does this statement release the GIL, for how much of its time, and what does it do to other threads?",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("statement", nargs="+", help="the statement to measure; several are lines of one")
+    parser.add_argument(
+        "-s",
+        "--setup",
+        action="append",
+        default=[],
+        metavar="SETUP",
+        help="run once before, in the same thread; repeatable",
+    )
+    parser.add_argument(
+        "--json", metavar="PATH", help="write the document there (- for stdout, in place of the report)"
+    )
+    parser.add_argument("--expect", metavar="WORD", help="released, held or partial: exit status 1 if it is another")
+    parser.add_argument("--name", help="how the report calls it (default: the statement)")
+    parser.add_argument("--threads", metavar="N", help="how many threads compete (default: the usable cores, 2 to 4)")
+    parser.add_argument("--budget", metavar="TIME", help="time for wall-clock rounds (default 250ms)")
+    parser.add_argument("--deadline", metavar="TIME", help="by when a run of calls must have come back (default 60s)")
+    parser.add_argument("--no-overlap", action="store_true", help="single calls only: no competing threads")
+    parser.add_argument(
+        "--isolate", action="store_true", help="measure in a child process: it may crash, or keep the GIL"
+    )
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every hand-over's stack")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict's word alone")
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit status."""
+    return _measure(_parser().parse_args(arguments))
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from pytest_gilcheck.check import Checker, Rescue  # noqa: PLC0415  (as above)
+    from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
+    from pytest_gilcheck.report import document  # noqa: PLC0415
+    from pytest_gilcheck.run import Call  # noqa: PLC0415
+    from pytest_gilcheck.statement import Statement  # noqa: PLC0415
+
+    given = {
+        "name": options.name,
+        "expect": options.expect,
+        "threads": options.threads,
+        "budget": options.budget,
+        "deadline": options.deadline,
+    }
+    settings = Settings().changed(
+        {
+            **{name: value for name, value in given.items() if value is not None},
+            "overlap": not options.no_overlap,
+            "isolate": options.isolate,
+        },
+        where="command line",
+    )
+    statement = Statement("\n".join(options.statement), "\n".join(options.setup) or "pass")
+    kept: list[Check] = []
+    path = Path(options.json) if options.json and options.json != "-" else None
+
+    def keep(observation: Observation, verdict: Verdict, _settings: Settings) -> None:
+        kept.append(document.Check(observation.name, verdict, observation))
+
+    rescue = Rescue(path, lambda: document.to_json(kept, interrupted="deadline").encode())
+    checker = Checker(settings, on_check=keep, rescue=rescue)
+    sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
+    try:
+        checker.of_call(
+            Call(eval, setup=statement.between, args_for=statement.args_for, name=settings.name or statement.statement)
+        )
+    except UsageError:
+        raise
+    except (CheckFailed, Inconclusive) as failed:
+        say(str(failed))
+        return NOT_AS_EXPECTED
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (the statement's own: shown as the interpreter would)
+        import traceback  # noqa: PLC0415  (only needed here)
+
+        traceback.print_exception(error)
+        say(f"the statement raised {type(error).__name__}; there is nothing to judge")
+        return NOT_AS_EXPECTED
+    return _deliver(kept, options.json, quiet=options.quiet, all_frames=options.verbose >= ALL_FRAMES)
+
+
+def _deliver(kept: list[Check], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:
+    from pytest_gilcheck.report import document, text  # noqa: PLC0415  (the command starts fast for --help)
+
+    written = True
+    if json_path:
+        made = document.to_json(kept)
+        if json_path == "-":
+            sys.stdout.write(made + "\n")
+        else:
+            try:
+                document.write(Path(json_path), made)
+            except OSError as error:
+                say(f"--json {json_path}: {error}; the report follows instead")
+                written = False
+    if json_path != "-":
+        for check in kept:
+            lines = (
+                [check.verdict.gil]
+                if quiet
+                else text.story(check.observation, check.verdict, encoding=sys.stdout.encoding, all_frames=all_frames)
+            )
+            for line in lines:
+                sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+    if not written:
+        return USAGE
+    return max((status_of(check.observation, check.verdict) for check in kept), default=OK)

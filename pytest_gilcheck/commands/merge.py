@@ -1,0 +1,40 @@
+"""``gilcheck merge DOCUMENT...``: one document of several, such as those of a CI matrix."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_gilcheck.commands.status import OK, USAGE, say
+from pytest_gilcheck.report import document
+from pytest_gilcheck.report.stream import merged
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(
+        prog="gilcheck merge",
+        description="One document of several. Each check keeps the name of the file that it came from, without its suffix.",
+    )
+    parser.add_argument("documents", nargs="+", type=Path)
+    parser.add_argument("-o", "--output", type=Path, metavar="PATH", help="where to write it (default: stdout)")
+    options = parser.parse_args(arguments)
+    parts = merged(zip(labels(options.documents), options.documents, strict=True))
+    if options.output is None:
+        sys.stdout.writelines(parts)
+        return OK
+    try:
+        document.write(options.output, parts)
+    except OSError as error:
+        say(f"--output {options.output}: {error}")
+        return USAGE
+    return OK
+
+
+def labels(paths: Sequence[Path]) -> list[str]:
+    """How is each document called? By its stem; by its whole path where several have that stem."""
+    n = Counter(path.stem for path in paths)
+    return [path.stem if n[path.stem] == 1 else path.as_posix() for path in paths]

@@ -1,0 +1,84 @@
+"""``gilcheck show DOCUMENT``: judges saved observations again and shows the verdicts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_gilcheck.commands.status import ALL_FRAMES, OK, say, status_of
+from pytest_gilcheck.judge import judge
+from pytest_gilcheck.report import findings, terminal, text
+from pytest_gilcheck.report.document import Check
+from pytest_gilcheck.report.markdown import markdown
+from pytest_gilcheck.report.stream import Stream
+
+FORMATS = ("story", "table", "markdown", "github", "gitlab")
+
+
+class _Judged:
+    """The checks of a document with the verdicts of today's judge; `status` is that of those read so far."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self.status = OK
+
+    def __iter__(self) -> Iterator[Check]:
+        for check in self._stream:
+            # What the observation does not hold is kept as it was: agreement of results is a test of its own.
+            verdict = replace(judge(check.observation), results=check.verdict.results)
+            self.status = max(self.status, status_of(check.observation, verdict))
+            yield replace(check, verdict=verdict)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit status: the worst of all checks."""
+    parser = argparse.ArgumentParser(
+        prog="gilcheck show", description="Judge a saved document again and show its verdicts."
+    )
+    parser.add_argument(
+        "document", type=Path, help="a file written by --json, --gilcheck-json, --gilcheck-save or merge"
+    )
+    parser.add_argument(
+        "-f",
+        "--format",
+        choices=FORMATS,
+        default="story",
+        help="story (default): each check at length; table: a line each",
+    )
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every hand-over's stack")
+    parser.add_argument("-q", "--quiet", action="store_true", help="only how many of each word")
+    options = parser.parse_args(arguments)
+    stream = Stream(options.document)
+    checks = _Judged(stream)
+    for line in _lines(checks, options.format, quiet=options.quiet, all_frames=options.verbose >= ALL_FRAMES):
+        sys.stdout.write(line)
+    if stream.interrupted:
+        say(f"{options.document} is of a run that was interrupted ({stream.interrupted})")
+    for warning in stream.warnings:
+        say(warning)
+    return checks.status
+
+
+def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iterator[str]:
+    if quiet:
+        yield f"{terminal.counts(checks)}\n"
+    elif form == "gitlab":
+        yield from findings.gitlab(checks)
+    elif form == "story":
+        for check in checks:
+            for line in text.story(check.observation, check.verdict, encoding=sys.stdout.encoding, all_frames=all_frames):
+                yield f"{line}\n"
+    else:
+        renderers: dict[str, Callable[[Iterable[Check]], Iterator[str]]]
+        renderers = {"markdown": markdown, "github": findings.github, "table": _table}
+        yield from (f"{line}\n" for line in renderers[form](checks))
+
+
+def _table(checks: Iterable[Check]) -> Iterator[str]:
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    yield from terminal.table(checks, width=shutil.get_terminal_size().columns, colour=colour)

@@ -1,0 +1,100 @@
+"""What changed between two runs? A change counts when the intervals say so, never because a point moved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.evidence import FIGURES, WORDS, Change, Standing
+from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.longest import longest_hold_share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_gilcheck.evidence import Bench, Estimate, Observation, Tolerance, Verdict
+
+
+def standing(key: str, observation: Observation, verdict: Verdict) -> Standing:
+    """Where does this check stand?"""
+    return Standing(
+        key=key,
+        gil=verdict.gil,
+        overlap=verdict.overlap,
+        results=verdict.results,
+        held_share=verdict.held_share,
+        longest_hold_share=longest_hold_share(observation.calls if observation.instrument.grade == "exact" else ()),
+        speedup=verdict.speedup,
+        efficiency=verdict.efficiency,
+        machine=machine_class(verdict.bench),
+    )
+
+
+def machine_class(bench: Bench) -> tuple[tuple[str, str], ...]:
+    """Which machines compare without a word of warning? Those that agree in all of this."""
+    return (
+        ("python", f"{bench.implementation} {'.'.join(bench.python.split('.')[:2])}"),
+        ("gil", bench.gil),
+        ("machine", bench.machine),
+        ("cpu", bench.cpu),
+        ("n_cpus", str(bench.n_cpus)),
+        ("cpu_quota", "none" if bench.cpu_quota is None else f"{bench.cpu_quota:g}"),
+    )
+
+
+def changes(before: Standing, after: Standing) -> Iterator[Change]:
+    """Every word and figure that at least one of the two runs tells."""
+    for figure, more_is_better in FIGURES.items():
+        old, new = getattr(before, figure), getattr(after, figure)
+        if old.measured or new.measured:
+            yield _of_figure(after.key, figure, old, new, more_is_better=more_is_better)
+    for word, order in WORDS.items():
+        old, new = getattr(before, word), getattr(after, word)
+        if old in order or new in order:
+            yield _of_word(before, after, word)
+
+
+def _of_figure(key: str, figure: str, old: Estimate, new: Estimate, *, more_is_better: bool) -> Change:
+    if old.low is None or old.high is None or new.low is None or new.high is None:
+        which = "before" if not old.measured else "now"
+        return Change(key, figure, "unknown", _told(old), _told(new), why=f"not measured {which}")
+    if more_is_better:
+        least, most = old.low - new.high, old.high - new.low
+    else:
+        least, most = new.low - old.high, new.high - old.low
+    base = float(old)
+    allowance = rules.DRIFT_FACTOR_SHARE * base if more_is_better else rules.DRIFT_SHARE
+    kind = "worse" if least > allowance else ("better" if most < -allowance else "same")
+    return Change(key, figure, kind, _told(old), _told(new), least, most, base)
+
+
+def _of_word(before: Standing, after: Standing, word: str) -> Change:
+    old, new, order = getattr(before, word), getattr(after, word), WORDS[word]
+    if old not in order or new not in order:
+        which = "before" if old not in order else "now"
+        why = f"{(old if old not in order else new).replace('_', ' ')} {which}"
+        return Change(after.key, word, "unknown", old, new, why=why)
+    step = order.index(new) - order.index(old)
+    kind = "worse" if step > 0 else ("better" if step < 0 else "same")
+    if word == "gil" and step:
+        share = _of_figure(after.key, "held_share", before.held_share, after.held_share, more_is_better=False)
+        if share.kind == "same":  # on both sides of a border, and no farther apart than two runs of one build
+            return Change(after.key, word, "same", old, new, why="its held share did not change: it lies at a border")
+    return Change(after.key, word, kind, old, new)
+
+
+def is_beyond(change: Change, tolerance: Tolerance) -> bool | None:
+    """Has it become worse by more than is tolerated? None: one of the runs does not tell."""
+    if change.kind == "unknown":
+        return None
+    if change.kind != "worse" or change.least is None or change.base is None:
+        return change.kind == "worse"
+    amount = tolerance.amount * abs(change.base) if tolerance.is_relative else tolerance.amount
+    return change.least > amount
+
+
+def _told(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "not measured"
+    if estimate.low == estimate.high:
+        return f"{estimate.value:.3g}"
+    return f"{estimate.value:.3g} [{estimate.low:.3g}, {estimate.high:.3g}]"

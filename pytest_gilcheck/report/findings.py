@@ -1,0 +1,98 @@
+"""What services show beside the code: annotations for GitHub, code quality for GitLab, properties for JUnit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.report.text import limit_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_gilcheck.evidence import Verdict
+    from pytest_gilcheck.report.document import Check
+
+
+def severity(check: Check) -> str | None:
+    """``error``: its test failed, or its claim is not met. ``warning``: it is not decided. None: nothing to find."""
+    if check.failed or check.verdict.claim_met is False:
+        return "error"
+    if check.verdict.gil == "inconclusive" or (check.verdict.limits and check.verdict.claim_met is None):
+        return "warning"
+    return None
+
+
+def message(check: Check) -> str:
+    """What was found, in one line."""
+    verdict = check.verdict
+    parts = [f"{check.name}: {verdict.gil}.", verdict.diagnosis]
+    parts += [f"{limit_text(limit)}." for limit in verdict.limits if not limit.met]
+    return " ".join([*parts, *(f"[{slug}]" for slug in verdict.reasons)])
+
+
+def github(checks: Iterable[Check], prefix: str = "") -> Iterator[str]:
+    """GitHub's workflow commands, a line for each finding. `prefix` leads from the repository to pytest's root."""
+    for check in checks:
+        level = severity(check)
+        if level is None:
+            continue
+        where = []
+        if check.file:
+            where.append(f"file={_property(prefix + check.file)}")
+            if check.line:
+                where.append(f"line={check.line}")
+        where.append(f"title={_property(f'gilcheck: {check.name}')}")
+        yield f"::{level} {','.join(where)}::{_data(message(check))}"
+
+
+def github_failures(failures: Iterable[str]) -> Iterator[str]:
+    """The same for what fails the gate as a whole."""
+    for failure in failures:
+        yield f"::error title=gilcheck::{_data(failure)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def gitlab(checks: Iterable[Check]) -> Iterator[str]:
+    """GitLab's code quality report, piece by piece: a JSON list with an entry for each finding."""
+    yield "["
+    separator = "\n"
+    for check in checks:
+        level = severity(check)
+        if level is None:
+            continue
+        identity = "\0".join(map(str, (check.origin, check.test, check.name, level)))
+        entry = {
+            "description": message(check),
+            "check_name": "gilcheck",
+            "fingerprint": hashlib.sha256(identity.encode()).hexdigest(),
+            "severity": "major" if level == "error" else "minor",
+            "location": {"path": check.file or "unknown", "lines": {"begin": check.line or 1}},
+        }
+        yield separator + json.dumps(entry, ensure_ascii=False)
+        separator = ",\n"
+    yield "\n]\n"
+
+
+def properties(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """Name and value of what a JUnit file says of a check."""
+    prefix = f"gilcheck.{verdict.name}"
+    yield f"{prefix}.gil", verdict.gil
+    for name in ("held_share", "speedup", "efficiency"):
+        estimate = getattr(verdict, name)
+        if estimate.value is not None:
+            yield f"{prefix}.{name}", f"{estimate.value:.6g} [{estimate.low:.6g}, {estimate.high:.6g}]"
+    if verdict.longest_hold_ns is not None:
+        yield f"{prefix}.longest_hold_ns", str(verdict.longest_hold_ns)
+    for limit in verdict.limits:
+        yield f"{prefix}.limit.{limit.name}", limit_text(limit)
+    if verdict.reasons:
+        yield f"{prefix}.reasons", " ".join(verdict.reasons)

@@ -1,0 +1,104 @@
+"""What changed between two runs: laws of a comparison."""
+
+from dataclasses import replace
+
+import pytest
+from built import call, estimates, observation
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_gilcheck.evidence import FIGURES, WORDS, Estimate, Standing, Tolerance
+from pytest_gilcheck.judge import judge
+from pytest_gilcheck.judge.drift import changes, is_beyond, standing
+from pytest_gilcheck.judge.longest import longest_hold, longest_hold_share
+
+MS = 1_000_000
+figures = st.just(Estimate()) | estimates(st.floats(0, 8, allow_nan=False))
+standings = st.builds(
+    Standing,
+    key=st.just("f"),
+    **{word: st.sampled_from([*order, "inconclusive"]) for word, order in WORDS.items()},
+    **dict.fromkeys(FIGURES, figures),
+)
+tolerances = st.builds(Tolerance, st.sampled_from([*FIGURES]), st.floats(0, 2), is_relative=st.booleans())
+
+
+def kinds(before, after):
+    return {change.figure: change.kind for change in changes(before, after)}
+
+
+@given(standings)
+def test_nothing_changes_against_itself(one):
+    assert set(kinds(one, one).values()) <= {"same", "unknown"}
+
+
+@given(standings, standings)
+def test_worse_one_way_is_better_the_other_for_words_and_shares(before, after):
+    """A word of the GIL counts only with its share; factors are measured against what they were."""
+    forth, back = kinds(before, after), kinds(after, before)
+    mirror = {"worse": "better", "better": "worse", "same": "same", "unknown": "unknown"}
+
+    for figure in ("overlap", "results", "gil", "held_share", "longest_hold_share"):
+        assert forth.get(figure) == mirror.get(back.get(figure))
+
+
+@given(standings, standings)
+def test_a_change_counts_only_where_intervals_are_apart(before, after):
+    for change in changes(before, after):
+        if change.figure in FIGURES and change.kind in {"worse", "better"}:
+            old, new = getattr(before, change.figure), getattr(after, change.figure)
+            assert old.high < new.low or new.high < old.low
+
+
+@given(standings, standings, tolerances, st.floats(0, 2))
+def test_more_tolerance_never_fails_more(before, after, tolerance, more):
+    wider = replace(tolerance, amount=tolerance.amount + more)
+    for change in changes(before, after):
+        if change.figure == tolerance.figure and is_beyond(change, wider):
+            assert is_beyond(change, tolerance)
+
+
+def test_a_lost_release_is_worse_in_word_and_share_and_the_other_way_is_better():
+    released = observation(*[call(1_000, 20 * MS)] * 7)
+    held = observation(*[call(20 * MS)] * 7)
+    before, after = (standing("f", seen, judge(seen)) for seen in (released, held))
+
+    assert kinds(before, after) == {"gil": "worse", "held_share": "worse", "longest_hold_share": "worse"}
+    assert set(kinds(after, before).values()) == {"better"}
+
+
+def test_a_word_at_its_border_is_no_change():
+    """0.049 and 0.051 are two words and one behaviour."""
+    before = Standing("f", gil="released", held_share=Estimate(0.045, 0.04, 0.05))
+    after = Standing("f", gil="partial", held_share=Estimate(0.055, 0.051, 0.06))
+
+    assert kinds(before, after) == {"gil": "same", "held_share": "same"}
+
+
+def test_what_one_run_does_not_tell_is_unknown_and_says_which():
+    before = Standing("f", gil="released", held_share=Estimate(0, 0, 0))
+    after = Standing("f")
+
+    assert {(change.figure, change.kind, change.why) for change in changes(before, after)} == {
+        ("gil", "unknown", "inconclusive now"),
+        ("held_share", "unknown", "not measured now"),
+    }
+
+
+@pytest.mark.parametrize(("amount", "beyond"), [(0.39, True), (0.41, False)])
+def test_a_tolerance_is_overrun_by_the_nearer_ends(amount, beyond):
+    before = Standing("f", held_share=Estimate(0.1, 0.0, 0.1))
+    after = Standing("f", held_share=Estimate(0.6, 0.5, 0.6))
+    (change,) = changes(before, after)
+
+    assert is_beyond(change, Tolerance("held_share", amount)) is beyond
+
+
+def test_time_off_the_processor_widens_the_longest_hold_downwards():
+    """A neighbour that takes the processor makes no hold of ours longer."""
+    late = call(30 * MS, 10 * MS, held_delay_ns=20 * MS, free_delay_ns=0, delay_ns=20 * MS)
+
+    found, share = longest_hold([late]), longest_hold_share([late])
+
+    assert (found.low, found.high) == (10 * MS, 30 * MS)
+    assert share.low <= 0.25 <= share.high
