@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.declare.ambient import AMBIENT
 from pytest_gilcheck.declare.settings import Settings
-from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Instrument, Observation, Outcome, Plan, Reason, UsageError, Verdict
+from pytest_gilcheck.evidence import (
+    CallSpan,
+    DeadlineExceeded,
+    Instrument,
+    Observation,
+    Outcome,
+    Plan,
+    Reason,
+    UsageError,
+    Verdict,
+)
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.judge import ROUND_LOOKS, is_decided, is_enough, judge
 from pytest_gilcheck.observe import (

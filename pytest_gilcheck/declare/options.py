@@ -6,7 +6,7 @@ Imported by every pytest run that has the plugin installed: nothing but the stan
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pytest
@@ -187,7 +187,8 @@ def add_to(parser: pytest.Parser) -> None:
         else:
             how |= {"metavar": option.metavar}
         group.addoption(option.flag, **how)
-        parser.addini(option.key, help=option.help, type="linelist" if option.is_repeatable else "string", default=None)
+        kind: Literal["linelist", "string"] = "linelist" if option.is_repeatable else "string"
+        parser.addini(option.key, help=option.help, type=kind, default=None)
 
 
 def read_all(config: pytest.Config) -> dict[str, Any]:
