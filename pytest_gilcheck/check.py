@@ -316,14 +316,15 @@ class _Measurement:
         try:
             with stacks_of(crew.idents[0]) as kept:
                 (span,) = crew.solo(self.solo.job(1), self.deadline).spans
+            stamps = (span.start_ns, span.end_ns)
             if is_native(function) and not kept.runs_python:
-                return places(kept, span.start_ns, span.end_ns, function)
+                return places(kept, stamps, function)
             lines = PythonLines()
             traced = self.solo.of(replace(self.call, function=lines.around(function)))
             with stacks_of(crew.idents[0]) as again:
                 crew.solo(traced.job(1), self.deadline)
             python = python_stacks(again, lines, kept.events)
-            return places(kept, span.start_ns, span.end_ns, function, python, lines)
+            return places(kept, stamps, function, python=python, lines=lines)
         except DeadlineExceeded:
             raise
         except Exception as error:  # noqa: BLE001  (information only: what failed is said, the verdict stands)

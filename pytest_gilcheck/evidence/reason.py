@@ -53,6 +53,7 @@ SLUGS: dict[str, str] = {
     "too-short-to-overlap": "calls are as short as a hand-over between threads",
     "tracer": "a tracer (coverage, a debugger) is called at every line",
     "uneven-threads": "some threads were done long before others",
+    "where-failed": "the call whose lines were to be found raised",
     "witnesses-conflict": "two witnesses saw what cannot both be true",
     "xdist-neighbours": "other workers of pytest-xdist use the same processors",
 }

@@ -93,6 +93,7 @@ class PythonLines:
             return None
         spent: dict[tuple[object, ...], int] = {}
         named: dict[tuple[object, ...], tuple[_Position, Any]] = {}
+        key: tuple[object, ...]
         for (position, native), start_ns, end_ns in zip(
             self._positions, self._times, [*self._times[1:], self._end_ns], strict=True
         ):

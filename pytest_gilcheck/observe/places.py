@@ -56,15 +56,15 @@ def python_stacks(traced: Kept, lines: PythonLines, events: Sequence[RawHandOver
 
 def places(
     kept: Kept,
-    start_ns: int,
-    end_ns: int,
+    span: tuple[int, int],
     function: Callable[..., Any],
+    *,
     python: Sequence[tuple[Place, ...]] = (),
     lines: PythonLines | None = None,
 ) -> Places:
-    """The record of a pass over a call of `function` that ran from `start_ns` to `end_ns`."""
+    """The record of a pass over a call of `function` whose span, (start, end) in nanoseconds, is `span`."""
     own, interpreter = _native.libraries()
-    handovers, holds = folded(kept.events, start_ns, end_ns, python)
+    handovers, holds = folded(kept.events, *span, python)
     return Places(
         handovers=handovers,
         holds=holds,

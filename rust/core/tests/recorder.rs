@@ -70,7 +70,9 @@ fn play(recorder: &Recorder, acts: &[(u64, Act)]) {
                 holder = *thread;
                 recorder.unlocked(*at_ns, true, holder, false);
             }
-            Act::Drop { on_request } => recorder.unlocked(*at_ns, false, holder, *on_request),
+            Act::Drop { on_request } => {
+                recorder.unlocked(*at_ns, false, holder, *on_request);
+            }
         }
     }
 }
@@ -204,7 +206,9 @@ proptest! {
 fn impossible_events_make_a_span_inconsistent() {
     let impossible: [&dyn Fn(&Recorder, u64); 3] = [
         // A drop by a thread that does not hold; waiting while holding; a second take by the holder.
-        &|recorder, now| recorder.unlocked(now, false, OTHERS[0], false),
+        &|recorder, now| {
+            recorder.unlocked(now, false, OTHERS[0], false);
+        },
         &|recorder, now| recorder.waits(now, OWN),
         &|recorder, now| {
             recorder.unlocked(now, false, OTHERS[0], false);

@@ -153,6 +153,11 @@ pub fn size_of_symbol_at(address: usize) -> usize {
 }
 
 impl Object {
+    /// What the dynamic linker added to the addresses in the object's file.
+    pub fn base(&self) -> usize {
+        self.base
+    }
+
     /// Does `address` lie in this object?
     pub fn contains(&self, address: usize) -> bool {
         (self.range.0..self.range.1).contains(&address)

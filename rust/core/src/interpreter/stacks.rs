@@ -170,9 +170,21 @@ pub fn end() -> (Vec<Kept>, usize) {
     (kept, N_DROPPED.load(Relaxed))
 }
 
-/// The file of the loaded object that `address` lies in, and the nearest symbol that it exports.
+/// The loaded object that an address lies in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Its file, as the dynamic linker knows it.
+    pub file: String,
+    /// What was added to the addresses in that file.
+    pub bias: usize,
+    /// The nearest symbol that it exports.
+    pub symbol: Option<String>,
+}
+
+/// Which loaded object does `address` lie in?
 #[must_use]
-pub fn exported_at(address: usize) -> Option<(String, Option<String>)> {
+pub fn loaded_at(address: usize) -> Option<Loaded> {
+    let bias = super::elf::object_at(address)?.base();
     // SAFETY: `info` is valid for writing; its strings belong to a loaded object and are copied at once.
     unsafe {
         let mut info: libc::Dl_info = std::mem::zeroed();
@@ -182,22 +194,8 @@ pub fn exported_at(address: usize) -> Option<(String, Option<String>)> {
         let text = |pointer: *const std::ffi::c_char| {
             (!pointer.is_null()).then(|| std::ffi::CStr::from_ptr(pointer).to_string_lossy().into_owned())
         };
-        text(info.dli_fname).map(|file| (file, text(info.dli_sname)))
+        text(info.dli_fname).map(|file| Loaded { file, bias, symbol: text(info.dli_sname) })
     }
-}
-
-/// How many objects have been loaded and unloaded in this process so far: it changes whenever the map of addresses does.
-#[must_use]
-pub fn n_loadings() -> u64 {
-    unsafe extern "C" fn first(info: *mut libc::dl_phdr_info, _size: usize, data: *mut c_void) -> c_int {
-        // SAFETY: the dynamic linker passes a valid record; `data` is the counter below.
-        unsafe { *data.cast::<u64>() = (*info).dlpi_adds + (*info).dlpi_subs };
-        1
-    }
-    let mut n = 0u64;
-    // SAFETY: `first` has the type asked for and `n` outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(first), (&raw mut n).cast()) };
-    n
 }
 
 #[cfg(test)]
@@ -260,8 +258,7 @@ mod tests {
 
     #[test]
     fn an_address_has_a_file_and_nonsense_has_none() {
-        assert!(exported_at(exported_at as *const () as usize).is_some());
-        assert_eq!(exported_at(8), None);
-        assert!(n_loadings() > 0);
+        assert!(loaded_at(loaded_at as *const () as usize).is_some());
+        assert_eq!(loaded_at(8), None);
     }
 }

@@ -7,10 +7,9 @@
 mod cython;
 
 use std::collections::HashMap;
-use std::ffi::c_void;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+
+use addr2line::{Loader, demangle_auto};
 
 use crate::interpreter::stacks;
 
@@ -27,36 +26,30 @@ pub struct Frame {
     pub library: Option<String>,
 }
 
-/// Resolves addresses, each of them once.
-#[derive(Debug, Default)]
+/// Resolves addresses, each of them once; each file's debug information is opened once.
+///
+/// Made for one pass: what is loaded where may be another thing in the next one.
+#[derive(Default)]
 pub struct Resolver {
     known: HashMap<usize, Vec<Frame>>,
+    libraries: Libraries,
     sources: cython::Sources,
 }
 
-/// Debug information is cached by what was loaded when it was read: a library that came since would not be seen.
-fn forget_stale_maps() {
-    static SEEN: Mutex<u64> = Mutex::new(0);
-    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = stacks::n_loadings();
-    if *seen != now {
-        *seen = now;
-        backtrace::clear_symbol_cache();
-    }
-}
+/// Debug information by file; None where the file cannot be read as a program.
+type Libraries = HashMap<String, Option<Loader>>;
 
 impl Resolver {
-    /// A resolver that knows what is loaded now.
+    /// A resolver that knows nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        forget_stale_maps();
         Self::default()
     }
 
     /// The frames at a return address: at least one, which may know nothing.
     pub fn frames_at(&mut self, return_address: usize) -> &[Frame] {
-        let sources = &mut self.sources;
-        self.known.entry(return_address).or_insert_with(|| resolved(return_address, sources))
+        let (libraries, sources) = (&mut self.libraries, &mut self.sources);
+        self.known.entry(return_address).or_insert_with(|| resolved(return_address, libraries, sources))
     }
 
     /// The frame of a function that begins at `entry`: of what is inlined at its beginning, only the function itself.
@@ -66,25 +59,44 @@ impl Resolver {
     }
 }
 
-fn resolved(return_address: usize, sources: &mut cython::Sources) -> Vec<Frame> {
-    let exported = stacks::exported_at(return_address - 1);
-    let library = exported.as_ref().map(|(file, _)| library_path(file));
-    let mut frames = Vec::new();
-    backtrace::resolve(return_address as *mut c_void, |symbol| {
-        let mut frame = Frame {
-            file: symbol.filename().map(|path| path.display().to_string()),
-            line: symbol.lineno(),
-            // Without the hash that Rust appends to tell versions of one function apart.
-            function: symbol.name().map(|name| format!("{name:#}")),
-            library: library.clone(),
-        };
-        sources.lead_back(&mut frame);
-        frames.push(frame);
-    });
+fn resolved(return_address: usize, libraries: &mut Libraries, sources: &mut cython::Sources) -> Vec<Frame> {
+    // The call lies before the address that it returns to, which may belong to the next line already.
+    let Some(loaded) = stacks::loaded_at(return_address - 1) else { return vec![Frame::default()] };
+    let library = library_path(&loaded.file);
+    let probe = (return_address - 1 - loaded.bias) as u64;
+    let loader = libraries.entry(library.clone()).or_insert_with(|| Loader::new(&library).ok());
+    let mut frames = loader.as_ref().map(|loader| described(loader, probe)).unwrap_or_default();
     if frames.is_empty() {
-        frames.push(Frame { function: exported.and_then(|(_, symbol)| symbol), library, ..Frame::default() });
+        frames.push(Frame::default());
+    }
+    // The outermost of inlined frames is the function that the symbol names.
+    if let Some(outermost) = frames.last_mut()
+        && outermost.function.is_none()
+    {
+        let in_file = loader.as_ref().and_then(|loader| loader.find_symbol(probe)).map(str::to_owned);
+        outermost.function = in_file.or(loaded.symbol).map(|name| demangle_auto(name.into(), None).into_owned());
+    }
+    for frame in &mut frames {
+        frame.library = Some(library.clone());
+        sources.lead_back(frame);
     }
     frames
+}
+
+/// What debug information says, innermost frame first; nothing where there is none.
+fn described(loader: &Loader, probe: u64) -> Vec<Frame> {
+    let mut described = Vec::new();
+    let Ok(mut frames) = loader.find_frames(probe) else { return described };
+    while let Ok(Some(frame)) = frames.next() {
+        let location = frame.location.as_ref();
+        described.push(Frame {
+            file: location.and_then(|location| location.file).map(str::to_owned),
+            line: location.and_then(|location| location.line).filter(|line| *line > 0),
+            function: frame.function.and_then(|function| function.demangle().ok().map(std::borrow::Cow::into_owned)),
+            library: None,
+        });
+    }
+    described
 }
 
 /// The dynamic linker knows the program itself by the name that it was started with.

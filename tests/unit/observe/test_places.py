@@ -1,0 +1,87 @@
+"""From the raw hand-overs of a pass to places: pure."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_gilcheck.evidence import HoldPlace, Place
+from pytest_gilcheck.observe.places import Kept, folded, python_stacks
+
+A = ("a.c", 1, "a", "/lib/a.so")
+B = ("b.c", 2, "b", "/lib/b.so")
+
+
+def test_holds_lie_between_the_start_hand_overs_and_the_return():
+    events = [(10, "drop", 5, [A]), (20, "take", 3, [B])]
+
+    handovers, holds = folded(events, 0, 100)
+
+    assert [(h.kind, h.native, h.n) for h in handovers] == [("drop", (Place(*A),), 1), ("take", (Place(*B),), 1)]
+    assert holds == (HoldPlace(None, None, 0, 1, 10), HoldPlace(0, 1, None, 1, 77))
+
+
+def test_a_call_without_hand_overs_is_one_hold():
+    assert folded([], 5, 100) == ((), (HoldPlace(None, None, None, 1, 95),))
+
+
+def test_the_same_places_are_counted_once():
+    events = []
+    for at in range(0, 1000, 100):
+        events += [(at + 10, "drop", 0, [A]), (at + 20, "take", 0, [A])]
+
+    handovers, holds = folded(events, 0, 1000)
+
+    assert [(h.kind, h.n) for h in handovers] == [("drop", 10), ("take", 10)]
+    assert HoldPlace(0, 1, 0, 9, 90) in holds
+
+
+def test_different_python_lines_are_different_places():
+    first, second = (Place("x.py", 1, "f"),), (Place("x.py", 2, "f"),)
+    events = [(10, "drop", 0, [A]), (20, "take", 0, [A]), (30, "drop", 0, [A]), (40, "take", 0, [A])]
+
+    handovers, _ = folded(events, 0, 50, [first, first, second, second])
+
+    assert [h.python for h in handovers] == [first, first, second, second]
+
+
+@st.composite
+def histories(draw):
+    """Drops and takes in turn, with times that do not run backwards."""
+    steps = draw(st.lists(st.tuples(st.integers(1, 1000), st.integers(0, 50), st.sampled_from([A, B])), max_size=20))
+    now, events = 0, []
+    for number, (gap, instrument_ns, frame) in enumerate(steps):
+        now += gap
+        events.append((now, "take" if number % 2 else "drop", instrument_ns, [frame]))
+        now += instrument_ns
+    return events, now + draw(st.integers(1, 1000))
+
+
+@given(histories())
+def test_every_hand_over_and_every_hold_is_counted_once(history):
+    events, end_ns = history
+
+    handovers, holds = folded(events, 0, end_ns)
+
+    assert sum(h.n for h in handovers) == len(events)
+    assert sum(hold.n for hold in holds) == len(events) // 2 + (0 if len(events) % 2 else 1) + len(events) % 2
+    assert all(0 < hold.longest_ns <= end_ns for hold in holds)
+
+
+def kept(*kinds):
+    made = Kept()
+    made.events = [(at, kind, 0, [A]) for at, kind in enumerate(kinds)]
+    return made
+
+
+class Lines:
+    def at(self, at_ns):
+        return (Place("x.py", at_ns, "f"),)
+
+
+def test_python_lines_go_over_by_number_where_both_calls_went_the_same_way():
+    first = kept("drop", "take")
+
+    assert python_stacks(kept("drop", "take"), Lines(), first.events) == [(Place("x.py", 0, "f"),), (Place("x.py", 1, "f"),)]
+
+
+def test_python_lines_are_left_out_where_the_calls_differ():
+    assert python_stacks(kept("drop", "take", "drop"), Lines(), kept("drop", "take").events) == [(), ()]

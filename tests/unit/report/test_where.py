@@ -1,0 +1,69 @@
+"""The lines of the longest hold, as text."""
+
+from dataclasses import replace
+
+from pytest_gilcheck.evidence import BusiestPlace, HandOverPlace, HoldPlace, Place, Places, Site, Where
+from pytest_gilcheck.report.where import all_frames, lines, place_text, short_path
+
+AT = Site(Place("/home/me/src/lib.rs", 31, "demo::partial", "/home/me/demo.so"))
+BACK = Site(Place("/home/me/src/lib.rs", 33, "demo::partial", "/home/me/demo.so"))
+AFTER = Where(3_000_000, let_go=AT, taken=BACK, root="/home/me")
+
+
+def text(where):
+    return "\n".join(lines(where))
+
+
+def test_the_hold_after_a_re_take():
+    assert text(AFTER) == (
+        "  where         let go at src/lib.rs:31 (demo::partial), taken back at src/lib.rs:33 (demo::partial), then kept for 3 ms until the return"
+    )
+
+
+def test_the_hold_before_the_first_release():
+    where = replace(AFTER, let_go=None, dropped=AT)
+
+    assert text(where) == (
+        "  where         kept for 3 ms from the start of the call until let go at src/lib.rs:31 (demo::partial), "
+        "taken back at src/lib.rs:33 (demo::partial)"
+    )
+
+
+def test_a_call_that_never_lets_go_names_its_library_and_where_its_time_went():
+    function = Place("Modules/mathmodule.c", 2107, "math.factorial", "/usr/lib/math.so")
+    busiest = BusiestPlace((Place("/home/me/x.py", 4, "f"),), function, 0.994)
+
+    made = text(Where(3_000_000, function=function, busiest=busiest, root="/home/me"))
+
+    assert "never let go within 3 ms: math.factorial in math.so (Modules/mathmodule.c:2107)" in made
+    assert "99.4% of it at x.py:4 (f) in math.factorial in math.so" in made
+
+
+def test_a_caller_is_said_once():
+    line = Place("/home/me/x.py", 4, "f")
+    where = replace(AFTER, let_go=replace(AT, called_from=line), taken=replace(BACK, called_from=line))
+
+    assert text(where).count("called at x.py:4 (f)") == 1
+
+
+def test_without_debug_information_symbol_and_library_are_named():
+    assert place_text(Place(None, None, "work", "/usr/lib/libwork.so")) == "work in libwork.so"
+
+
+def test_paths_are_short_and_know_their_end():
+    assert short_path("/home/me/src/lib.rs", "/home/me") == "src/lib.rs"
+    assert short_path("/home/me2/a/src/lib.rs", "/home/me") == "…/a/src/lib.rs"
+    assert short_path("lib.rs", "") == "lib.rs"
+
+
+def test_all_frames_leave_nothing_out():
+    places = Places((HandOverPlace("drop", (AT.place, Place()), (Place("x.py", 4, "f"),), 7),), (HoldPlace(None, None, 0, 7, 9),), n_dropped=2)
+
+    made = "\n".join(all_frames(places))
+
+    for part in ("/home/me/src/lib.rs:31", "demo::partial", "[?]", "x.py:4", "7 times", "2 more hand-overs"):
+        assert part in made
+
+
+def test_nothing_is_said_without_a_pass():
+    assert text(None) == ""
