@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from os import PathLike
 from types import ModuleType
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 from typing_extensions import Buffer
 
@@ -21,7 +21,7 @@ def learn_giveway(switch_interval_ns: int) -> bool: ...
 def call(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None, fine: bool, max_events: int
 ) -> tuple[Any, Span]: ...
-_Place = tuple[str | None, int | None, str | None, str | None]
+_Place: TypeAlias = tuple[str | None, int | None, str | None, str | None]
 
 def keep_stacks(thread: int) -> None: ...
 def kept_stacks() -> tuple[list[tuple[int, str, int, list[_Place]]], int]: ...

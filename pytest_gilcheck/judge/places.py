@@ -34,7 +34,9 @@ _PYTHON_FRAME = "_PyEval_EvalFrame"
 
 
 def _is_glue(place: Place) -> bool:
-    return bool((place.file and _GLUE_FILE.search(place.file)) or (place.function and _GLUE_FUNCTION.search(place.function)))
+    return bool(
+        (place.file and _GLUE_FILE.search(place.file)) or (place.function and _GLUE_FUNCTION.search(place.function))
+    )
 
 
 def own_frames(handover: HandOverPlace, places: Places) -> int:
@@ -57,7 +59,9 @@ def site(handover: HandOverPlace, places: Places) -> Site:
                 python_is_further_in = True
                 if handover.python:
                     break
-            elif via is None and not python_is_further_in and not _MACHINERY.match(place.function or "_Py_HandlePending"):
+            elif (
+                via is None and not python_is_further_in and not _MACHINERY.match(place.function or "_Py_HandlePending")
+            ):
                 via = place
         elif not _is_glue(place):
             author = place

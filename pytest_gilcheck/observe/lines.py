@@ -125,7 +125,9 @@ def place_of(function: Any) -> Place:
         return Place(code.co_filename, code.co_firstlineno, getattr(function, "__qualname__", code.co_name))
     native = _native.place_of(function)
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    module_name = getattr(function, "__module__", None) or getattr(getattr(function, "__objclass__", None), "__module__", None)
+    module_name = getattr(function, "__module__", None) or getattr(
+        getattr(function, "__objclass__", None), "__module__", None
+    )
     if native is not None:
         file, line, symbol, library = native
         return Place(file, line, f"{module_name}.{name}" if module_name else symbol, library)

@@ -47,7 +47,9 @@ def site_text(site: Site, root: str = "") -> str:
 def _callers(where: Where) -> Iterator[str]:
     """The Python lines that led to these places, each said once."""
     sites = (where.let_go, where.taken, where.dropped)
-    found = dict.fromkeys(site.called_from for site in sites if site and site.called_from and site.called_from != site.place)
+    found = dict.fromkeys(
+        site.called_from for site in sites if site and site.called_from and site.called_from != site.place
+    )
     if found:
         yield f"                called at {', '.join(place_text(place, where.root) for place in found)}"
 

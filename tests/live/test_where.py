@@ -48,9 +48,10 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "NAME", 0, -1, method
 PyMODINIT_FUNC PyInit_NAME(void) { return PyModule_Create(&module); }
 """
 
-CPP_SOURCE = C_SOURCE.replace(
-    "static PyObject *partial(",
-    """namespace demo {
+CPP_SOURCE = (
+    C_SOURCE.replace(
+        "static PyObject *partial(",
+        """namespace demo {
 struct Unlocked {
     PyThreadState *state;
     Unlocked() : state(PyEval_SaveThread()) {} // CONSTRUCTOR
@@ -59,9 +60,10 @@ struct Unlocked {
 static void work() { Unlocked unlocked; spend(3000000); } // BLOCK
 }
 static PyObject *partial(""",
-    1,
-).replace("    inner();\n", "    demo::work();\n    (void)inner;\n").replace(
-    '#include <Python.h>', '#define PY_SSIZE_T_CLEAN\n#include <Python.h>'
+        1,
+    )
+    .replace("    inner();\n", "    demo::work();\n    (void)inner;\n")
+    .replace("{0}};", "{0, 0, 0, 0}};")
 )
 
 CYTHON_SOURCE = """\
@@ -97,7 +99,20 @@ def compiled(folder, source, *flags, compiler=None):
     if found is None or not (Path(include) / "Python.h").is_file():
         pytest.skip(f"no {compiler or 'C'} compiler, or no headers of this interpreter, here")
     made = source.with_suffix(sysconfig.get_config_var("EXT_SUFFIX"))
-    command = [found, "-shared", "-fPIC", "-O2", "-g", "-w", f"-I{include}", f"-I{folder}", str(source), "-o", str(made), *flags]
+    command = [
+        found,
+        "-shared",
+        "-fPIC",
+        "-O2",
+        "-g",
+        "-w",
+        f"-I{include}",
+        f"-I{folder}",
+        str(source),
+        "-o",
+        str(made),
+        *flags,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return made
@@ -155,7 +170,9 @@ def test_a_c_extension(folder, c_source):
 
 def test_a_c_extension_without_debug_information_names_symbol_and_library(folder, c_source):
     stripped = folder / "bare.c"
-    stripped.write_text(c_source.read_text().replace("cpart", "bare").replace("static PyObject *partial", "PyObject *partial"))
+    stripped.write_text(
+        c_source.read_text().replace("cpart", "bare").replace("static PyObject *partial", "PyObject *partial")
+    )
     module = imported("bare", compiled(folder, stripped, "-g0"))
 
     where = judged(module.partial)
@@ -167,7 +184,7 @@ def test_a_c_extension_without_debug_information_names_symbol_and_library(folder
 
 def test_a_cpp_extension_is_demangled(folder):
     source = folder / "cpppart.cpp"
-    source.write_text(CPP_SOURCE.replace("NAME", "cpppart").replace("methods[] = {{\"partial\", partial, METH_NOARGS, 0}, {0}}", "methods[] = {{\"partial\", partial, METH_NOARGS, 0}, {0, 0, 0, 0}}"))
+    source.write_text(CPP_SOURCE.replace("NAME", "cpppart"))
     module = imported("cpppart", compiled(folder, source, compiler="c++"))
 
     where = judged(module.partial)
@@ -185,7 +202,9 @@ def test_a_cython_extension_is_led_back_to_its_pyx(folder):
     pyx.write_text(CYTHON_SOURCE)
     helper = C_SOURCE[C_SOURCE.index("#include <time.h>") : C_SOURCE.index("static void inner")]
     (folder / "spend.h").write_text(helper)
-    done = subprocess.run([sys.executable, "-m", "cython", "cypart.pyx"], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "cython", "cypart.pyx"], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     module = imported("cypart", compiled(folder, folder / "cypart.c"))
 
@@ -205,9 +224,17 @@ def lets_go_then_holds(data, n):
 def test_python_code_that_calls_a_releasing_function_is_named_beside_it():
     where = judged(lets_go_then_holds, bytes(1_000_000), 5 * MS)
 
-    expected = next(n for n, text in enumerate(Path(__file__).read_text().splitlines(), 1) if text.endswith("# LET GO") and "sha256" in text)
+    expected = next(
+        n
+        for n, text in enumerate(Path(__file__).read_text().splitlines(), 1)
+        if text.endswith("# LET GO") and "sha256" in text
+    )
     caller = where.let_go.called_from or where.let_go.place
-    assert (Path(caller.file).name, caller.line, caller.function.split(".")[-1]) == ("test_where.py", expected, "lets_go_then_holds")
+    assert (Path(caller.file).name, caller.line, caller.function.split(".")[-1]) == (
+        "test_where.py",
+        expected,
+        "lets_go_then_holds",
+    )
     releasing = where.let_go.via or where.let_go.place
     assert "hash" in (releasing.function + (releasing.library or "")).lower() or "evp" in releasing.function.lower()
 

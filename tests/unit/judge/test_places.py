@@ -17,7 +17,12 @@ VECTORCALL = Place("Objects/methodobject.c", 4, "cfunction_vectorcall_NOARGS", L
 SLEEP = Place("Modules/timemodule.c", 5, "pysleep", LIBPYTHON)
 AUTHOR = Place("/home/me/src/lib.rs", 31, "demo::partial", LIB)
 GLUE = [
-    Place("/home/me/.cargo/registry/src/x/pyo3-0.30.1/src/marker.rs", 571, "detach<(), demo::partial::{closure_env#0}>", LIB),
+    Place(
+        "/home/me/.cargo/registry/src/x/pyo3-0.30.1/src/marker.rs",
+        571,
+        "detach<(), demo::partial::{closure_env#0}>",
+        LIB,
+    ),
     Place(None, None, "pyo3::marker::Python::detach", LIB),
     Place(None, None, "<pyo3::internal::state::SuspendAttach as core::ops::drop::Drop>::drop", LIB),
     Place("/rustc/5980/library/core/src/ptr/mod.rs", 805, "drop_in_place<demo::Guard>", LIB),
@@ -52,7 +57,10 @@ def test_binding_glue_is_folded_away(glue):
     assert found(HOOK, DROP_GIL, SAVE, glue, AUTHOR, VECTORCALL) == Site(AUTHOR)
 
 
-@given(st.lists(st.sampled_from([DROP_GIL, SAVE, *GLUE]), max_size=12), st.lists(st.sampled_from([VECTORCALL, *GLUE, LINE])))
+@given(
+    st.lists(st.sampled_from([DROP_GIL, SAVE, *GLUE]), max_size=12),
+    st.lists(st.sampled_from([VECTORCALL, *GLUE, LINE])),
+)
 def test_whatever_is_folded_does_not_change_what_is_found(inner, outer):
     assert found(HOOK, *inner, AUTHOR, *outer).place == AUTHOR
 
@@ -91,7 +99,9 @@ def test_a_stack_of_nothing_names_nothing():
 
 def test_the_longest_hold_after_a_re_take():
     take = handover(HOOK, SAVE, AUTHOR, kind="take")
-    made = where(seen(handover(HOOK, SAVE, AUTHOR), take, holds=[HoldPlace(None, None, 0, 1, 5), HoldPlace(0, 1, None, 1, 9)]))
+    made = where(
+        seen(handover(HOOK, SAVE, AUTHOR), take, holds=[HoldPlace(None, None, 0, 1, 5), HoldPlace(0, 1, None, 1, 9)])
+    )
 
     assert made is not None
     assert (made.let_go, made.taken, made.dropped, made.longest_hold_ns) == (Site(AUTHOR), Site(AUTHOR), None, 9)
@@ -100,7 +110,9 @@ def test_the_longest_hold_after_a_re_take():
 
 def test_the_longest_hold_from_the_start_of_the_call():
     take = handover(HOOK, SAVE, AUTHOR, kind="take")
-    made = where(seen(handover(HOOK, SAVE, AUTHOR), take, holds=[HoldPlace(None, None, 0, 1, 50), HoldPlace(0, 1, None, 1, 9)]))
+    made = where(
+        seen(handover(HOOK, SAVE, AUTHOR), take, holds=[HoldPlace(None, None, 0, 1, 50), HoldPlace(0, 1, None, 1, 9)])
+    )
 
     assert made is not None
     assert (made.let_go, made.taken, made.dropped, made.longest_hold_ns) == (None, Site(AUTHOR), Site(AUTHOR), 50)

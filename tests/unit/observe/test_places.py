@@ -80,7 +80,10 @@ class Lines:
 def test_python_lines_go_over_by_number_where_both_calls_went_the_same_way():
     first = kept("drop", "take")
 
-    assert python_stacks(kept("drop", "take"), Lines(), first.events) == [(Place("x.py", 0, "f"),), (Place("x.py", 1, "f"),)]
+    assert python_stacks(kept("drop", "take"), Lines(), first.events) == [
+        (Place("x.py", 0, "f"),),
+        (Place("x.py", 1, "f"),),
+    ]
 
 
 def test_python_lines_are_left_out_where_the_calls_differ():

@@ -57,7 +57,11 @@ def test_paths_are_short_and_know_their_end():
 
 
 def test_all_frames_leave_nothing_out():
-    places = Places((HandOverPlace("drop", (AT.place, Place()), (Place("x.py", 4, "f"),), 7),), (HoldPlace(None, None, 0, 7, 9),), n_dropped=2)
+    places = Places(
+        (HandOverPlace("drop", (AT.place, Place()), (Place("x.py", 4, "f"),), 7),),
+        (HoldPlace(None, None, 0, 7, 9),),
+        n_dropped=2,
+    )
 
     made = "\n".join(all_frames(places))
 

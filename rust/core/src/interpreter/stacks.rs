@@ -63,7 +63,10 @@ struct UnwindContext {
 
 unsafe extern "C" {
     // Of the unwinder that the Rust runtime itself needs, and therefore links.
-    fn _Unwind_Backtrace(visit: extern "C" fn(*mut UnwindContext, *mut c_void) -> c_int, argument: *mut c_void) -> c_int;
+    fn _Unwind_Backtrace(
+        visit: extern "C" fn(*mut UnwindContext, *mut c_void) -> c_int,
+        argument: *mut c_void,
+    ) -> c_int;
     fn _Unwind_GetIP(context: *mut UnwindContext) -> usize;
     fn _Unwind_GetCFA(context: *mut UnwindContext) -> usize;
 }

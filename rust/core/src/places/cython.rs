@@ -21,14 +21,17 @@ pub struct Sources {
 impl Sources {
     /// Replaces file, line and function of a frame in Cython's C code by those of the `.pyx` file, as far as known.
     pub fn lead_back(&mut self, frame: &mut Frame) {
-        let Some(name) = frame.function.as_deref().filter(|name| name.starts_with("__pyx_p") || name.starts_with("__pyx_f_")) else {
+        let Some(name) =
+            frame.function.as_deref().filter(|name| name.starts_with("__pyx_p") || name.starts_with("__pyx_f_"))
+        else {
             return;
         };
         let plain = demangled(name, frame.library.as_deref().and_then(module_of));
         if let (Some(file), Some(line)) = (frame.file.clone(), frame.line) {
-            let marks = self.marks.entry(file.clone()).or_insert_with(|| {
-                std::fs::read_to_string(&file).map(|text| marks_in(&text)).unwrap_or_default()
-            });
+            let marks = self
+                .marks
+                .entry(file.clone())
+                .or_insert_with(|| std::fs::read_to_string(&file).map(|text| marks_in(&text)).unwrap_or_default());
             if let Some((_, pyx, pyx_line)) = mark_above(marks, line) {
                 frame.file = Some(beside(&file, pyx));
                 frame.line = Some(*pyx_line);
@@ -65,7 +68,8 @@ fn beside(c_file: &str, pyx: &str) -> String {
     if Path::new(pyx).is_absolute() {
         return pyx.to_owned();
     }
-    let found = Path::new(c_file).ancestors().skip(1).map(|folder| folder.join(pyx)).find(|path: &PathBuf| path.is_file());
+    let found =
+        Path::new(c_file).ancestors().skip(1).map(|folder| folder.join(pyx)).find(|path: &PathBuf| path.is_file());
     let by_name = || {
         let name = Path::new(pyx).file_name()?;
         Some(Path::new(c_file).with_file_name(name)).filter(|path| path.is_file())

@@ -64,8 +64,8 @@ fn resolved(return_address: usize, libraries: &mut Libraries, sources: &mut cyth
     let Some(loaded) = stacks::loaded_at(return_address - 1) else { return vec![Frame::default()] };
     let library = library_path(&loaded.file);
     let probe = (return_address - 1 - loaded.bias) as u64;
-    let loader = libraries.entry(library.clone()).or_insert_with(|| Loader::new(&library).ok());
-    let mut frames = loader.as_ref().map(|loader| described(loader, probe)).unwrap_or_default();
+    let debug = libraries.entry(library.clone()).or_insert_with(|| Loader::new(&library).ok());
+    let mut frames = debug.as_ref().map(|debug| described(debug, probe)).unwrap_or_default();
     if frames.is_empty() {
         frames.push(Frame::default());
     }
@@ -73,7 +73,7 @@ fn resolved(return_address: usize, libraries: &mut Libraries, sources: &mut cyth
     if let Some(outermost) = frames.last_mut()
         && outermost.function.is_none()
     {
-        let in_file = loader.as_ref().and_then(|loader| loader.find_symbol(probe)).map(str::to_owned);
+        let in_file = debug.as_ref().and_then(|debug| debug.find_symbol(probe)).map(str::to_owned);
         outermost.function = in_file.or(loaded.symbol).map(|name| demangle_auto(name.into(), None).into_owned());
     }
     for frame in &mut frames {
