@@ -17,7 +17,7 @@ const SMALL_CHUNK_BYTES: usize = 64 << 10;
 ///
 /// Threshold: waking the pool and waiting for it costs what one thread needs for about this many bytes
 /// (`benches/counter.py`, table "where threads pay").
-pub const PARALLEL_FROM: usize = 1 << 20;
+pub const PARALLEL_FROM: usize = 2 << 20;
 
 /// How many words match? Counted by several threads where the text is long enough.
 #[must_use]
