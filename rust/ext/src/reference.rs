@@ -78,6 +78,9 @@ impl<'py> Text<'py> {
     }
 }
 
+/// How much of a view is copied at a time: nobody waits long for the GIL meanwhile.
+const COPY_BYTES: usize = 256 << 10;
+
 /// Reads a view block by block. Each block is copied under the GIL, so that nobody changes it while it is counted.
 struct ViewReader {
     view: Py<PyAny>,
@@ -87,7 +90,7 @@ struct ViewReader {
 impl Read for ViewReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let copied = Python::attach(|py| -> PyResult<usize> {
-            let end = isize::try_from(self.at + buffer.len())?;
+            let end = isize::try_from(self.at + buffer.len().min(COPY_BYTES))?;
             let slice = PySlice::new(py, isize::try_from(self.at)?, end, 1);
             let part = self.view.bind(py).get_item(slice)?.call_method0(intern!(py, "tobytes"))?;
             let bytes = part.cast::<PyBytes>()?.as_bytes();

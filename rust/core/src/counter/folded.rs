@@ -13,6 +13,8 @@ use super::needle::{Beginning, is_separator};
 pub(super) struct Folded<'n> {
     needle: &'n [u8],
     symbols: Vec<Symbol>,
+    /// Nothing matches: the needle begins with no letter, or has a character that others fold to something else.
+    hopeless: bool,
     /// Set where the kernel can count: whatever ASCII text matches, it sees.
     ascii: Option<Strangers>,
 }
@@ -35,10 +37,14 @@ impl<'n> Folded<'n> {
         let stranger = |letter: u8, strange: &'static str| needle.contains(&letter).then(|| Finder::new(strange));
         let strangers =
             || Strangers([stranger(b'k', "\u{212A}"), stranger(b'i', "\u{130}")].into_iter().flatten().collect());
-        Self { needle, symbols, ascii: ascii.then(strangers) }
+        let hopeless = !symbols[0].is_letter() || symbols.iter().any(|&symbol| symbol.fold() != symbol);
+        Self { needle, symbols, hopeless, ascii: ascii.then(strangers) }
     }
 
     pub(super) fn count_words(&self, piece: &[u8]) -> usize {
+        if self.hopeless {
+            return 0;
+        }
         let Some(Strangers(strangers)) = &self.ascii else {
             return self.count_one_by_one(piece);
         };

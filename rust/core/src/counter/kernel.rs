@@ -8,7 +8,7 @@
 //!    ones (rare) are decided one by one.
 //!
 //! A short needle costs what an absent one costs: there is no jump to predict and no search to start anew. Of a
-//! longer one the ends are compared first (two bytes at each), and the inner bytes and the bytes around only in
+//! longer one the first and the last byte are compared first, and the inner bytes and the bytes around only in
 //! blocks where those fit: in natural text that is where the word stands.
 //!
 //! A text lies between two spaces that it does not have. Its first position is compared alone, and what fills no
@@ -107,12 +107,11 @@ fn block<J: Judge, L: Lanes, const N: usize>(window: &[u8], needle: &[u8]) -> (u
     let length = if N == LONG { needle.len() } else { N };
     let mut all;
     if N == LONG {
-        all = same::<J, L>(window, needle, 0).and(same::<J, L>(window, needle, 1));
-        all = all.and(same::<J, L>(window, needle, length - 2)).and(same::<J, L>(window, needle, length - 1));
+        all = same::<J, L>(window, needle, 0).and(same::<J, L>(window, needle, length - 1));
         if all.bits() == 0 {
             return (0, 0);
         }
-        for n in 2..length - 2 {
+        for n in 1..length - 1 {
             all = all.and(same::<J, L>(window, needle, n));
         }
     } else {

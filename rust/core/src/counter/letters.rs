@@ -70,6 +70,17 @@ mod tests {
         assert_eq!(found, [('\u{130}', 'i'), ('\u{212A}', 'k')]);
     }
 
+    /// What lets a needle be told for hopeless: what a letter folds to is a letter, and folds to itself.
+    #[test]
+    fn folding_gives_letters_that_stay_as_they_are() {
+        for letter in ('\0'..=char::MAX).filter(|&c| is_letter(c)) {
+            assert!(is_letter(fold(letter)), "{letter:?}");
+        }
+        for c in '\0'..=char::MAX {
+            assert_eq!(fold(fold(c)), fold(c), "{c:?}");
+        }
+    }
+
     /// The short cut for ASCII in `fold` gives what the Unicode tables give.
     #[test]
     fn ascii_folds_as_the_tables_say() {

@@ -6,8 +6,9 @@ use memchr::{memchr2, memrchr2};
 
 use super::needle::{Beginning, Needle};
 
-/// A block: counted while it is still in the core's own cache.
-pub(super) const BLOCK_BYTES: usize = 256 << 10;
+/// A block. Larger ones spare system calls and no longer fit beside their text into the core's own cache: measured, this
+/// size is the fastest, and half or a quarter of it little slower.
+pub(super) const BLOCK_BYTES: usize = 1 << 20;
 
 /// How many reads of a stream go by without the caller being asked?
 const READS: usize = 256;
