@@ -52,7 +52,7 @@ class Row:
 def zen() -> str:
     """The Zen of Python, as the interpreter ships it."""
     with contextlib.redirect_stdout(io.StringIO()):
-        import this  # noqa: PLC0415  (prints when imported)
+        import this
     return codecs.decode(this.s, "rot13") + "\n"
 
 
@@ -98,7 +98,7 @@ def row(bar: str, case: str, times: tuple[list[float], list[float]], bound: floa
 def against_par_lines(texts: dict[str, str], needles: dict[str, dict[str, str]], n_pairs: int) -> Iterable[Row]:
     """`count` against the guide's `par_lines`."""
     try:
-        import word_count  # noqa: PLC0415  (the gallery's project, if installed)
+        import word_count
     except ImportError:
         print("the gallery's word_count is not installed: no comparison with par_lines", file=sys.stderr)
         return

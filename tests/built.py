@@ -116,10 +116,10 @@ _maybe_ns = st.none() | _ns
 
 call_spans = st.builds(
     CallSpan,
-    **{name: _ns for name in ("start_ns", "end_ns", "held_ns", "waiting_ns", "longest_hold_ns", "cpu_ns")},
-    **{name: _ns for name in ("instrument_ns", "workers_held_ns", "waiting_on_workers_ns", "process_cpu_ns")},
+    **dict.fromkeys(("start_ns", "end_ns", "held_ns", "waiting_ns", "longest_hold_ns", "cpu_ns"), _ns),
+    **dict.fromkeys(("instrument_ns", "workers_held_ns", "waiting_on_workers_ns", "process_cpu_ns"), _ns),
     **{name: st.integers(0, 10**6) for name in ("n_voluntary", "n_on_request", "n_workers", "thread")},
-    **{name: _maybe_ns for name in ("delay_ns", "held_delay_ns", "free_delay_ns")},
+    **dict.fromkeys(("delay_ns", "held_delay_ns", "free_delay_ns"), _maybe_ns),
     timeline=st.none() | timelines,
 )
 

@@ -29,9 +29,9 @@ _STAMP = f"\nimport {__name__} as _ledger_bench_adapter; _ledger_bench_adapter.s
 
 def measure(case: Case) -> dict[str, Any]:
     """What does the library say of the case? The fields of `Measurement` that a verdict knows."""
-    from pytest_gilcheck import check  # noqa: PLC0415  (the rivals' workers must not need it)
-    from pytest_gilcheck.run import Call  # noqa: PLC0415  (as above)
-    from pytest_gilcheck.statement import Statement  # noqa: PLC0415  (as above)
+    from pytest_gilcheck import check
+    from pytest_gilcheck.run import Call
+    from pytest_gilcheck.statement import Statement
 
     statement = Statement(case.call, case.setup + _STAMP)
     checker = check.options(overlap=False, name=case.id)
@@ -56,7 +56,7 @@ def measure(case: Case) -> dict[str, Any]:
 
 def clock_ns() -> float:
     """What does one reading of the ledger's clock cost?"""
-    from pytest_gilcheck import _native  # noqa: PLC0415  (as above)
+    from pytest_gilcheck import _native
 
     price_ns, _ = _native.clock_quality()
     return float(price_ns)
@@ -67,7 +67,7 @@ def pair_ns(state: str, n_threads: int) -> float:
 
     A process is asked for one state only: what was hooked once is not like what never was.
     """
-    from pytest_gilcheck import _native  # noqa: PLC0415  (as above)
+    from pytest_gilcheck import _native
 
     def pairs() -> None:
         if state == FINE:
@@ -102,7 +102,7 @@ def n_hooks_left() -> int:
 
 @contextmanager
 def _in_state(state: str) -> Iterator[None]:
-    from pytest_gilcheck import _native  # noqa: PLC0415  (as above)
+    from pytest_gilcheck import _native
 
     interval_us = round(sys.getswitchinterval() * 1e6)
     if state == REMOVED:

@@ -99,7 +99,7 @@ def cost(n_most: int, plot: str | None) -> None:
         series["checks"].append((n_checks, seconds))
         print(f"{n_checks:6} checks: {seconds:.2f} s, {1e3 * seconds / n_checks:.2f} ms each, {memory:.0f} MB at most")
     if plot:
-        from matplotlib import pyplot as plt  # noqa: PLC0415  (optional)
+        from matplotlib import pyplot as plt
 
         figure, axes = plt.subplots(1, 2, figsize=(9, 3.5))
         for axis, (name, points) in zip(axes, series.items(), strict=True):

@@ -68,7 +68,7 @@ def real_cases() -> list[Case]:
         Case("half", specimens.releases_then_holds, (MS, MS), None, "held-tail"),
     ]
     try:
-        import numpy as np  # noqa: PLC0415  (optional)
+        import numpy as np
     except ImportError:
         return cases
     big = np.ones(4_000_000)

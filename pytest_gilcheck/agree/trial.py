@@ -174,11 +174,8 @@ class Trial:
         function = self._function
 
         def run() -> list[list[Answer]]:
-            answers = []
             meet(index)
-            for args in all_args:
-                answers.append([answer_of(function, args) for _ in range(n_calls)])
-            return answers
+            return [[answer_of(function, args) for _ in range(n_calls)] for args in all_args]
 
         return run
 

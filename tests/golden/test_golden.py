@@ -24,6 +24,12 @@ def judged(path):
     return check.observation, judge(check.observation)
 
 
+def checked(path):
+    """The capture as a row of a table."""
+    observation, verdict = judged(path)
+    return document.Check(observation.name, verdict, observation)
+
+
 def compare(name, lines):
     """With the golden text; what was got instead is kept beside it."""
     text = "\n".join(lines) + "\n"
@@ -48,7 +54,7 @@ def test_story_is_as_it_was(path):
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_table_is_as_it_was(width):
     """In a narrow, the usual and a wide terminal."""
-    compare(f"table_{width}", table([judged(path) for path in CAPTURES], width=width, colour=False))
+    compare(f"table_{width}", table([checked(path) for path in CAPTURES], width=width, colour=False))
 
 
 def test_no_golden_text_is_left_over():

@@ -104,7 +104,7 @@ def test_a_blob_repeats_the_drawing_that_a_failure_printed() -> None:
     blob = str(first.value).rpartition("blob=")[2]
 
     with pytest.raises(Disagreement) as again:
-        agrees(lambda n: n if n < 100 else 0, lambda n: n, ONE_INT, blob=eval(blob))  # noqa: S307  (our own text)
+        agrees(lambda n: n if n < 100 else 0, lambda n: n, ONE_INT, blob=eval(blob))
 
     assert again.value.difference.inputs == "(100,)"
 

@@ -115,7 +115,7 @@ def test_a_missing_or_unreadable_file_raises_what_open_raises(tmp_path: Path, na
     """Class, number and name."""
     path = kind(str(tmp_path / name))
     with pytest.raises(OSError) as by_open:  # noqa: PT011  (which one is the question)
-        open(path).close()  # noqa: PTH123  (what is compared with)
+        open(path).close()
     with pytest.raises(OSError) as by_count:  # noqa: PT011
         reference.count_file(path, "a")
 
@@ -147,7 +147,7 @@ def test_what_is_no_path_is_refused() -> None:
 def test_names_with_odd_bytes_are_names(tmp_path: Path) -> None:
     """A file's name need not be UTF-8."""
     name = os.fsencode(tmp_path) + b"/\xff"
-    with open(name, "wb") as file:  # noqa: PTH123  (a Path cannot be made of bytes)
+    with open(name, "wb") as file:
         file.write(b"zen zen")
 
     assert reference.count_file(name, "zen") == 2
@@ -208,11 +208,11 @@ def test_a_forked_child_counts_as_its_parent_does() -> None:
 def test_functions_are_known_by_their_public_names(way) -> None:
     """Reports show them and worker processes get them by these."""
     assert way.__module__.startswith("pytest_gilcheck.reference")
-    assert pickle.loads(pickle.dumps(way)) is way  # noqa: S301  (our own)
+    assert pickle.loads(pickle.dumps(way)) is way
     assert way.__doc__
 
 
 def test_chunks_of_nothing_are_refused() -> None:
     """They would never end."""
     with pytest.raises(UsageError, match="at least 1, got 0 and 1"):
-        _native.reference_count_in_chunks("a", "a", 0, 1, False)  # noqa: FBT003
+        _native.reference_count_in_chunks("a", "a", 0, 1, False)

@@ -1,8 +1,8 @@
 """Threads that keep every outcome; deadlines; the interval and the signals that checks share."""
 
 import _thread
-import functools
 import faulthandler
+import functools
 import signal
 import sys
 import threading
