@@ -109,8 +109,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     wanted = given["compare"] or ("last" if given["compare-fail"] else None)
     if wanted is None:
         return
+    from pytest_gilcheck.gate.comparison import standings  # noqa: PLC0415
     from pytest_gilcheck.report import baseline  # noqa: PLC0415
-    from pytest_gilcheck.report.comparison import standings  # noqa: PLC0415
     from pytest_gilcheck.report.stream import Stream  # noqa: PLC0415
 
     try:
@@ -159,7 +159,7 @@ def _checker(config: pytest.Config, item: pytest.Item | None) -> Checker | Unmea
 
 def _real_checker(config: pytest.Config, settings: Settings) -> Checker:
     from pytest_gilcheck.agree.checker import FixtureChecker  # noqa: PLC0415
-    from pytest_gilcheck.check import Rescue  # noqa: PLC0415
+    from pytest_gilcheck.measure import Rescue  # noqa: PLC0415
     from pytest_gilcheck.report.document import check_line  # noqa: PLC0415
 
     journal, running = _session(config).journal, config.stash[_RUNNING]
@@ -352,7 +352,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     asked = config.stash[_GIVEN][""]
     if config.option.collectonly or not (asked or _SESSION in config.stash):
         return
-    from pytest_gilcheck.report import delivery  # noqa: PLC0415
+    from pytest_gilcheck.gate import delivery  # noqa: PLC0415
     from pytest_gilcheck.report.terminal import summarize  # noqa: PLC0415
 
     session, given = _session(config), config.stash[_GIVEN]
@@ -375,7 +375,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         and _SESSION not in config.stash
     ):
         return
-    from pytest_gilcheck.report import delivery  # noqa: PLC0415
+    from pytest_gilcheck.gate import delivery  # noqa: PLC0415
 
     found = _session(config)
     for line in _lines(config.stash[_RUNNING], failed=False):  # of a test that was broken off

@@ -125,7 +125,10 @@ call_spans = st.builds(
 
 benches = st.builds(
     Bench,
-    **{name: st.text() for name in ("python", "implementation", "build", "platform", "machine", "cpu", "gil", "gilcheck")},
+    **{
+        name: st.text()
+        for name in ("python", "implementation", "build", "platform", "machine", "cpu", "gil", "gilcheck")
+    },
     cpu_quota=st.none() | _figures,
     load_1min=st.none() | _figures,
     neighbours=st.lists(st.text(), max_size=3).map(tuple),

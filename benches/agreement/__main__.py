@@ -56,7 +56,9 @@ def n_disagreements(n_runs: int, *, racing: bool) -> int:
     for _ in range(n_runs):
         try:
             if racing:
-                agrees(specimens.races, lambda steps: min(steps, 1000), st.integers(0, 2000).map(lambda steps: (steps,)))
+                agrees(
+                    specimens.races, lambda steps: min(steps, 1000), st.integers(0, 2000).map(lambda steps: (steps,))
+                )
             else:
                 agrees(specimens.releases, lambda _ns: None, st.integers(0, 20_000).map(lambda ns: (ns,)))
         except Disagreement:
@@ -75,7 +77,12 @@ def main() -> int:
     n_caught = n_disagreements(options.runs, racing=True)
     n_accused = n_disagreements(options.runs, racing=False)
     rows = [
-        (f"`agrees`, {N_EXAMPLES} examples, {N_THREADS} threads, over one thread", "at most 3", f"{ratio:.2f} [{found[0]:.2f}, {found[-1]:.2f}]", ratio <= 3),  # noqa: PLR2004
+        (
+            f"`agrees`, {N_EXAMPLES} examples, {N_THREADS} threads, over one thread",
+            "at most 3",
+            f"{ratio:.2f} [{found[0]:.2f}, {found[-1]:.2f}]",
+            ratio <= 3,
+        ),  # noqa: PLR2004
         ("runs in which the race was caught", "all", f"{n_caught} of {options.runs}", n_caught == options.runs),
         ("runs in which a correct function was accused", "0", f"{n_accused} of {options.runs}", n_accused == 0),
     ]

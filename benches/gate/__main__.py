@@ -29,13 +29,29 @@ BODIES = {
     "release removed": "specimens.holds(ns)",
     "lock added": "with LOCK:\n        specimens.releases(ns)",
 }
-GATE = ("--gilcheck-compare=main", "--gilcheck-compare-fail=gil", "--gilcheck-compare-fail=overlap", "--gilcheck-compare-fail=held_share:0.05")
+GATE = (
+    "--gilcheck-compare=main",
+    "--gilcheck-compare-fail=gil",
+    "--gilcheck-compare-fail=overlap",
+    "--gilcheck-compare-fail=held_share:0.05",
+)
 
 
 def pytest_run(folder: Path, body: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """One build of the project, one run of its gate."""
     (folder / "test_it.py").write_text(SUITE.format(body=BODIES[body]))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={folder}", "--gilcheck", *arguments, str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--rootdir={folder}",
+        "--gilcheck",
+        *arguments,
+        str(folder),
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 
@@ -71,10 +87,25 @@ def gates(bodies: list[str], n: int, n_busy: int) -> None:
             with busy(n_busy):
                 for _ in range(n):
                     run = pytest_run(folder, body, *GATE)
-                    worse = [line for line in run.stdout.splitlines() if line.startswith("gilcheck: WORSE: ") and "(limit: " in line and "search" in line]
-                    kind = "passes" if run.returncode == 0 else "fails" if worse else "cannot tell" if "CANNOT TELL" in run.stdout else "other"
+                    worse = [
+                        line
+                        for line in run.stdout.splitlines()
+                        if line.startswith("gilcheck: WORSE: ") and "(limit: " in line and "search" in line
+                    ]
+                    kind = (
+                        "passes"
+                        if run.returncode == 0
+                        else "fails"
+                        if worse
+                        else "cannot tell"
+                        if "CANNOT TELL" in run.stdout
+                        else "other"
+                    )
                     found[kind] += 1
-            print(f"{body:16} {n_busy} busy: {', '.join(f'{kind} {count}' for kind, count in found.items())}, of {n}", flush=True)
+            print(
+                f"{body:16} {n_busy} busy: {', '.join(f'{kind} {count}' for kind, count in found.items())}, of {n}",
+                flush=True,
+            )
 
 
 def documents(sizes: tuple[int, ...] = (1_000, 10_000)) -> None:
@@ -84,19 +115,31 @@ def documents(sizes: tuple[int, ...] = (1_000, 10_000)) -> None:
         pytest_run(folder, "unchanged", "--gilcheck-json=one.json")
         head, line, tail = (folder / "one.json").read_text().split("\n", 2)
         for n in sizes:
-            lines = ",\n".join(line.replace("test_it.py::test_search", f"test_it.py::test_{index}") for index in range(n))
+            lines = ",\n".join(
+                line.replace("test_it.py::test_search", f"test_it.py::test_{index}") for index in range(n)
+            )
             (folder / f"{n}.json").write_text(f"{head}\n{lines}\n{tail}")
             file = str(folder / f"{n}.json")
-            for verb in (["show", "-q", file], ["show", "-f", "markdown", file], ["compare", file, file], ["merge", file, "-o", str(folder / "m.json")]):
+            for verb in (
+                ["show", "-q", file],
+                ["show", "-f", "markdown", file],
+                ["compare", file, file],
+                ["merge", file, "-o", str(folder / "m.json")],
+            ):
                 program = (
                     "import resource, sys; from pytest_gilcheck.__main__ import main; s = main(sys.argv[1:]); "
                     "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(s)"
                 )
                 start = time.perf_counter()
-                run = subprocess.run([sys.executable, "-c", program, *verb], capture_output=True, text=True, check=False)
+                run = subprocess.run(
+                    [sys.executable, "-c", program, *verb], capture_output=True, text=True, check=False
+                )
                 took = time.perf_counter() - start
                 peak = int(run.stderr.strip().splitlines()[-1]) // 1024
-                print(f"{n:6} checks, {' '.join(verb[:1 if verb[0] != 'show' else 2]):10} {took:6.1f} s, peak {peak} MB, status {run.returncode}", flush=True)
+                print(
+                    f"{n:6} checks, {' '.join(verb[: 1 if verb[0] != 'show' else 2]):10} {took:6.1f} s, peak {peak} MB, status {run.returncode}",
+                    flush=True,
+                )
 
 
 def main() -> None:

@@ -82,7 +82,11 @@ class Trial:
         self._crew = crew
         self._deadline = deadline
         self._earlier: list[tuple[tuple[Any, ...], Answer]] = []
-        self._signatures = [(what, called, _signature(called)) for what, called in (("function", function), ("oracle", oracle)) if called]
+        self._signatures = [
+            (what, called, _signature(called))
+            for what, called in (("function", function), ("oracle", oracle))
+            if called
+        ]
         self.name = getattr(function, "__qualname__", None) or repr(function)
         self.n_calls = 0
         self.n_examples = 0

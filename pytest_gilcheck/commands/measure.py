@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--isolate", action="store_true", help="measure in a child process: it may crash, or keep the GIL"
     )
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every hand-over's stack")
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="-vv: show every frame of every hand-over's stack"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict's word alone")
     return parser
 
@@ -67,8 +69,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from pytest_gilcheck.check import Checker, Rescue  # noqa: PLC0415  (as above)
+    from pytest_gilcheck.check import Checker  # noqa: PLC0415  (as above)
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
+    from pytest_gilcheck.measure import Rescue  # noqa: PLC0415  (as above)
     from pytest_gilcheck.report import document  # noqa: PLC0415
     from pytest_gilcheck.run import Call  # noqa: PLC0415
     from pytest_gilcheck.statement import Statement  # noqa: PLC0415

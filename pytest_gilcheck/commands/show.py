@@ -50,7 +50,9 @@ def main(arguments: Sequence[str]) -> int:
         default="story",
         help="story (default): each check at length; table: a line each",
     )
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every hand-over's stack")
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="-vv: show every frame of every hand-over's stack"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="only how many of each word")
     options = parser.parse_args(arguments)
     stream = Stream(options.document)
@@ -71,7 +73,9 @@ def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iter
         yield from findings.gitlab(checks)
     elif form == "story":
         for check in checks:
-            for line in text.story(check.observation, check.verdict, encoding=sys.stdout.encoding, all_frames=all_frames):
+            for line in text.story(
+                check.observation, check.verdict, encoding=sys.stdout.encoding, all_frames=all_frames
+            ):
                 yield f"{line}\n"
     else:
         renderers: dict[str, Callable[[Iterable[Check]], Iterator[str]]]

@@ -74,6 +74,9 @@ class Estimate:
             raise TypeError(message)
         return NotImplemented
 
+    def __hash__(self) -> int:
+        return hash((self.value, self.low, self.high, self.quantity, self.why_not))
+
     def __float__(self) -> float:
         self._bounds()
         assert self.value is not None  # noqa: S101  (narrowing: the bounds are set together)

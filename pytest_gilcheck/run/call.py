@@ -83,8 +83,16 @@ def refuse_what_returns_at_once(function: object) -> None:
     if not inspect.isroutine(inner) and not inspect.isclass(inner):
         inner = type(inner).__call__  # what a callable object runs; looked up on the type, as a call does
     for is_lazy, kind, remedy in (
-        (inspect.iscoroutinefunction, "a coroutine function", "gilcheck(asyncio.run, fn(...)) with setup=, or wrap it: def call(): asyncio.run(fn())"),
-        (inspect.isasyncgenfunction, "an asynchronous generator function", "wrap it in a function that runs it to its end"),
+        (
+            inspect.iscoroutinefunction,
+            "a coroutine function",
+            "gilcheck(asyncio.run, fn(...)) with setup=, or wrap it: def call(): asyncio.run(fn())",
+        ),
+        (
+            inspect.isasyncgenfunction,
+            "an asynchronous generator function",
+            "wrap it in a function that runs it to its end",
+        ),
         (inspect.isgeneratorfunction, "a generator function", "consume it: gilcheck(lambda: list(fn(...)))"),
     ):
         if is_lazy(inner):

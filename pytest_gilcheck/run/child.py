@@ -38,7 +38,9 @@ def in_child(payload: bytes, *, deadline_seconds: float, what: str) -> bytes:
         try:
             status = child.wait(_START_SECONDS + _N_TURNS * deadline_seconds)
         except subprocess.TimeoutExpired:
-            message = f"{what} did not come back from its child process, which was killed (deadline {deadline_seconds:g} s)"
+            message = (
+                f"{what} did not come back from its child process, which was killed (deadline {deadline_seconds:g} s)"
+            )
             raise DeadlineExceeded(message) from None
         finally:
             if child.poll() is None:

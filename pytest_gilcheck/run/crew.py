@@ -126,7 +126,9 @@ class Crew:
         process (see `run.deadline`).
         """
         if self._lost or len(jobs) > len(self._workers):
-            message = f"{len(jobs)} jobs for {len(self._workers)} threads{' of which one is lost' if self._lost else ''}"
+            message = (
+                f"{len(jobs)} jobs for {len(self._workers)} threads{' of which one is lost' if self._lost else ''}"
+            )
             raise RuntimeError(message)
         chosen = self._workers[: len(jobs)]
         try:

@@ -8,7 +8,14 @@ from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import document
 
 CAPTURES = sorted(Path(__file__).parent.glob("*.json"))
-EXPECTED = {"released": "released", "held": "held", "partial": "partial", "yields": "held", "workers": "held", "disturbed": "released"}
+EXPECTED = {
+    "released": "released",
+    "held": "held",
+    "partial": "partial",
+    "yields": "held",
+    "workers": "held",
+    "disturbed": "released",
+}
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)

@@ -25,7 +25,13 @@ def python(tmp_path):
         script = tmp_path / "script.py"
         script.write_text(textwrap.dedent(source))
         return subprocess.run(
-            [sys.executable, str(script), *arguments], capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False, **more
+            [sys.executable, str(script), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=tmp_path,
+            check=False,
+            **more,
         )
 
     return run

@@ -25,4 +25,6 @@ def test_a_function_without_a_race_is_not_accused() -> None:
 
 
 def test_the_fixture_compares_too(gilcheck) -> None:
-    assert gilcheck.agrees(len, lambda text: sum(1 for _ in text), st.text().map(lambda text: (text,))).results == "agree"
+    assert (
+        gilcheck.agrees(len, lambda text: sum(1 for _ in text), st.text().map(lambda text: (text,))).results == "agree"
+    )

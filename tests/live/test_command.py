@@ -36,7 +36,9 @@ def test_expectations_decide_the_exit_status(gilcheck, statement, word):
     for expected in ("held", "released", "partial"):
         done = gilcheck("-q", "--no-overlap", "--expect", expected, *statement)
 
-        assert (done.stdout, done.returncode) in ((f"{word}\n", 0 if word == expected else 1), ("inconclusive\n", 3)), done.stderr
+        assert (done.stdout, done.returncode) in ((f"{word}\n", 0 if word == expected else 1), ("inconclusive\n", 3)), (
+            done.stderr
+        )
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,10 @@ def test_wrong_usage_is_status_2_with_the_value(gilcheck, arguments, says):
     assert says in done.stderr and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("statement", "error"), [("1/0", "ZeroDivisionError"), ("exit()", "SystemExit"), ("assert 0", "AssertionError"), ("nowhere", "NameError")])
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [("1/0", "ZeroDivisionError"), ("exit()", "SystemExit"), ("assert 0", "AssertionError"), ("nowhere", "NameError")],
+)
 def test_a_statement_that_raises_is_status_1_with_its_traceback(gilcheck, statement, error):
     """There is nothing to judge."""
     done = gilcheck(statement)

@@ -67,17 +67,24 @@ def other(tmp_path_factory):
     if compiler is None:
         pytest.skip("no C compiler here")
     made = tmp_path_factory.mktemp("other") / "on_top.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", str(Path(__file__).with_name("on_top.c")), "-o", str(made)], check=True)
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O1", str(Path(__file__).with_name("on_top.c")), "-o", str(made)], check=True
+    )
     return made
 
 
 def test_slots_are_pointed_while_recording_and_put_back(python, other):
     """Word by word, in the interpreter's own memory."""
-    done = python(SCRIPT + """
+    done = python(
+        SCRIPT
+        + """
 right()
 now = words()
 assert all(now[at] == without[at] for at in slots)
-""", str(other), env=BOUND)
+""",
+        str(other),
+        env=BOUND,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "slots 2\n"
 
@@ -85,7 +92,9 @@ assert all(now[at] == without[at] for at in slots)
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_tool_that_was_there_first_is_chained_to(python, other, which):
     """It goes on seeing its calls, and is found in its place afterwards."""
-    done = python(SCRIPT + f"""
+    done = python(
+        SCRIPT
+        + f"""
 at = sorted(slots)[{which}]
 other.stand_on_top(ctypes.c_void_p(at))
 theirs = words()[at]
@@ -93,14 +102,19 @@ right()
 assert words()[at] == theirs
 assert other.calls_seen() > 0
 right()
-""", str(other), env=BOUND)
+""",
+        str(other),
+        env=BOUND,
+    )
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_tool_that_came_on_top_is_left_alone(python, other, which):
     """Our function stays in below it, silent, and later checks are right; once it is gone, ours goes too."""
-    done = python(SCRIPT + f"""
+    done = python(
+        SCRIPT
+        + f"""
 at = sorted(slots)[{which}]
 with exact_ledger():
     other.stand_on_top(ctypes.c_void_p(at))
@@ -115,5 +129,8 @@ with exact_ledger():
 other.step_down(ctypes.c_void_p(at))
 right()
 assert words()[at] == without[at], "out again"
-""", str(other), env=BOUND)
+""",
+        str(other),
+        env=BOUND,
+    )
     assert done.returncode == 0, done.stderr

@@ -23,7 +23,9 @@ MS = 1_000_000
 
 def test_a_forked_child_records_nothing_and_says_why(python):
     """The parent's record stays right."""
-    done = python(PRELUDE + """
+    done = python(
+        PRELUDE
+        + """
 with exact_ledger():
     child = os.fork()
     if child == 0:
@@ -41,46 +43,58 @@ with exact_ledger():
     _, span = _native.call(specimens.releases_then_holds, (5 * MS, 5 * MS), None, False, 100)
     assert span.held_ns >= 4 * MS and span.n_voluntary == 1
 assert check.options(overlap=False)(specimens.holds, 20 * MS).held
-""")
+"""
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_child_forked_between_checks_has_a_ledger_of_its_own(python):
     """Hooks were not in."""
-    done = python(PRELUDE + """
+    done = python(
+        PRELUDE
+        + """
 assert check.options(overlap=False)(specimens.holds, 20 * MS).held
 child = os.fork()
 if child == 0:
     os._exit(0 if check.options(overlap=False)(specimens.holds, 20 * MS).instrument.grade == "exact" else 3)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-""")
+"""
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("vfork", [True, False])
 def test_processes_started_within_a_check_are_unaffected(python, vfork):
     """Waiting for one is released."""
-    done = python(PRELUDE + f"""
+    done = python(
+        PRELUDE
+        + f"""
 subprocess._USE_VFORK = {vfork}
 verdict = check.options(overlap=False)(subprocess.run, [sys.executable, "-S", "-c", "print(6 * 7)"], capture_output=True)
 assert verdict.result.stdout == b"42\\n"
 assert verdict.instrument.grade == "exact" and verdict.gil != "held"
 assert not _native.ledger_is_recording()
-""")
+"""
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("how", ["pass", "raise SystemExit(7)", "threading.Thread(target=specimens.sleeps, args=(50 * MS,)).start()"])
+@pytest.mark.parametrize(
+    "how", ["pass", "raise SystemExit(7)", "threading.Thread(target=specimens.sleeps, args=(50 * MS,)).start()"]
+)
 def test_an_interpreter_may_end_while_a_ledger_is_open(python, how):
     """Hooks are taken out, the exit status is the program's."""
-    done = python(PRELUDE + f"""
+    done = python(
+        PRELUDE
+        + f"""
 import atexit
 atexit.register(lambda: print("recording", _native.ledger_is_recording()))
 ledger = exact_ledger()
 ledger.__enter__()
 threading.Thread(target=specimens.never_returns, args=(False,), daemon=True).start()
 {how}
-""")
+"""
+    )
     assert done.returncode == (7 if "7" in how else 0)
     assert done.stderr == ""
 
@@ -110,7 +124,9 @@ def test_a_call_that_hangs_only_beside_another_thread_is_past_its_deadline():
 
 def test_python_code_that_never_ends_is_past_its_deadline(python):
     """It gives way on request, so that somebody notices."""
-    done = python(PRELUDE + """
+    done = python(
+        PRELUDE
+        + """
 from pytest_gilcheck import DeadlineExceeded
 def for_ever():
     while True: pass
@@ -120,7 +136,8 @@ except DeadlineExceeded as error:
     print(error)
     sys.stdout.flush()
     os._exit(0)
-""")
+"""
+    )
     assert (done.returncode, "for_ever did not return" in done.stdout) == (0, True)
     assert "in for_ever" in done.stderr
 
@@ -152,7 +169,9 @@ def test_a_kept_gil_ends_the_run_after_stacks_and_data_are_saved(pytester):
     assert "saved.json" in said and "--gilcheck-isolate" in said
     assert "test_stuck" in said or "in job" in said or "solo.py" in said
     saved = pytester.path / "out" / "saved.json"
-    shown = subprocess.run([sys.executable, "-m", "pytest_gilcheck", "show", str(saved)], capture_output=True, text=True, check=False)
+    shown = subprocess.run(
+        [sys.executable, "-m", "pytest_gilcheck", "show", str(saved)], capture_output=True, text=True, check=False
+    )
     assert "before: held" in shown.stdout and shown.returncode == 0
 
 
@@ -163,7 +182,9 @@ def test_a_kept_gil_in_a_child_process_lets_the_suite_go_on(pytester):
     result = pytester.runpytest_subprocess()
 
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["*DeadlineExceeded: never_returns kept the GIL for longer than its deadline of 0.2 s*"])
+    result.stdout.fnmatch_lines(
+        ["*DeadlineExceeded: never_returns kept the GIL for longer than its deadline of 0.2 s*"]
+    )
 
 
 def abort():
@@ -284,53 +305,82 @@ def allowed(done):
 
 def test_a_sandbox_without_process_vm_readv_keeps_the_exact_ledger(python):
     """Memory is read through /proc/self/mem."""
-    done = allowed(python(PRELUDE + FILTER + """
+    done = allowed(
+        python(
+            PRELUDE
+            + FILTER
+            + """
 refuse(READV)
 verdict = check.options(overlap=False)(specimens.releases_then_holds, 10 * MS, 10 * MS)
 print(verdict.instrument.grade, verdict.gil in ("partial", "inconclusive"))
-"""))
+"""
+        )
+    )
     assert (done.returncode, done.stdout) == (0, "exact True\n"), done.stderr
 
 
 def test_a_sandbox_that_refuses_all_reading_of_memory_leaves_the_weaker_witness(python):
     """Typed, no crash, no guess."""
-    done = allowed(python(PRELUDE + FILTER + """
+    done = allowed(
+        python(
+            PRELUDE
+            + FILTER
+            + """
 import pytest_gilcheck.check
 refuse(READV, PREAD)
 for function, words in ((specimens.holds, ("inconclusive",)), (specimens.releases, ("released", "inconclusive"))):
     verdict = check(function, 20 * MS)
     assert verdict.instrument.name == "progress" and verdict.gil in words, (verdict.gil, verdict.held_share)
     print(verdict.reasons[0])
-"""))
+"""
+        )
+    )
     assert (done.returncode, done.stdout) == (0, "ledger-memory-unreadable\n" * 2), done.stderr
 
 
 def test_locked_pages_leave_the_weaker_witness(python):
     """Where the slots cannot be re-pointed."""
-    done = allowed(python(PRELUDE + FILTER + """
+    done = allowed(
+        python(
+            PRELUDE
+            + FILTER
+            + """
 refuse({"x86_64": 10, "aarch64": 226}[os.uname().machine], length=os.sysconf("SC_PAGESIZE"))  # mprotect, of one page
 verdict = check(specimens.holds, 20 * MS)
 print(verdict.gil, verdict.instrument.name, *verdict.reasons)
-"""))
+"""
+        )
+    )
     assert done.returncode == 0, done.stderr
     # An interpreter whose slots are writable anyway needs no permission.
     # What the wall-clock rounds add is not this test's.
-    assert done.stdout.split()[:4] == ["inconclusive", "progress", "ledger-page-locked", "progress-only"] or done.stdout.startswith("held ledger"), done.stdout
+    assert done.stdout.split()[:4] == [
+        "inconclusive",
+        "progress",
+        "ledger-page-locked",
+        "progress-only",
+    ] or done.stdout.startswith("held ledger"), done.stdout
 
 
 def test_patched_threading_is_named_and_real_threads_are_used(python):
     """As gevent does it."""
     pytest.importorskip("gevent")
-    done = python("from gevent import monkey; monkey.patch_all()\n" + PRELUDE + """
+    done = python(
+        "from gevent import monkey; monkey.patch_all()\n"
+        + PRELUDE
+        + """
 verdict = check(specimens.releases, 20 * MS)
 print(verdict.gil in ("released", "inconclusive"), "gevent" in verdict.reasons)
-""")
+"""
+    )
     assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr
 
 
 def test_faulthandler_in_use_by_others_stays_theirs(python):
     """pytest and others own its timer and its file."""
-    done = python(PRELUDE + """
+    done = python(
+        PRELUDE
+        + """
 import faulthandler
 faulthandler.enable()
 faulthandler.dump_traceback_later(600)
@@ -339,5 +389,6 @@ assert faulthandler.is_enabled()
 for number in range(signal.SIGRTMIN, signal.SIGRTMAX + 1):
     assert not faulthandler.unregister(number), number
 faulthandler.cancel_dump_traceback_later()
-""")
+"""
+    )
     assert (done.returncode, done.stderr) == (0, "")

@@ -33,7 +33,11 @@ def test_it(gilcheck):
 
 @pytest.mark.parametrize(
     ("source", "kind"),
-    [("async def f(): pass", "a coroutine function"), ("def f(): yield", "a generator function"), ("f = 1", "cannot be called")],
+    [
+        ("async def f(): pass", "a coroutine function"),
+        ("def f(): yield", "a generator function"),
+        ("f = 1", "cannot be called"),
+    ],
 )
 def test_what_cannot_be_measured_is_refused(project, source, kind):
     """With the remedy, in the test that asked."""
@@ -120,7 +124,11 @@ def test_blocks_that_raise_leave_no_span_open(gilcheck):
 
 @pytest.mark.parametrize(
     ("policy", "outcome", "says"),
-    [("fail", {"failed": 1}, "*Inconclusive*not-measured*"), ("skip", {"skipped": 1}, "*SKIPPED*gilcheck:*not-measured*"), ("warn", {"passed": 1, "warnings": 1}, "*PytestWarning: gilcheck: *not-measured*")],
+    [
+        ("fail", {"failed": 1}, "*Inconclusive*not-measured*"),
+        ("skip", {"skipped": 1}, "*SKIPPED*gilcheck:*not-measured*"),
+        ("warn", {"passed": 1, "warnings": 1}, "*PytestWarning: gilcheck: *not-measured*"),
+    ],
 )
 @pytest.mark.parametrize("where", ["command line", "ini"])
 def test_undecided_values_follow_the_policy(project, undecided, policy, outcome, says, where):
@@ -180,17 +188,21 @@ def test_hook_hears_of_every_check(project, pytester):
 def pytest_gilcheck_verdict(item, observation, verdict):
     print("HEARD", item and item.name, observation.name, verdict.gil)
 """)
-    result = project("""
+    result = project(
+        """
 def test_it(gilcheck, gilcheck_session):
     gilcheck.options(name="one", overlap=False)(specimens.holds, 20 * MS)
     gilcheck_session.options(name="two", overlap=False)(specimens.holds, 20 * MS)
-""", "-s")
+""",
+        "-s",
+    )
     result.stdout.fnmatch_lines(["*HEARD test_it one held", "HEARD test_it two held"])
 
 
 def test_disabled_checks_call_once_and_skip_where_asked(project):
     """Fast runs still run the code."""
-    result = project("""
+    result = project(
+        """
 n = 0
 def count(*args):
     global n
@@ -211,32 +223,45 @@ def test_verdict(gilcheck):
 @pytest.mark.gilcheck
 def test_marked():
     count()
-""", "--gilcheck-disable", "-rs")
+""",
+        "--gilcheck-disable",
+        "-rs",
+    )
     result.assert_outcomes(passed=2, skipped=1)
     result.stdout.fnmatch_lines(["*not measured under --gilcheck-disable (asked for .released)*"])
 
 
 def test_json_holds_every_check(project, pytester):
     """Also of tests that failed."""
-    result = project("""
+    result = project(
+        """
 def test_one(gilcheck):
     gilcheck.options(overlap=False)(specimens.holds, 20 * MS)
 def test_two(gilcheck):
     assert gilcheck.options(overlap=False)(specimens.releases, 20 * MS).held
-""", "--gilcheck-json=out/x.json")
+""",
+        "--gilcheck-json=out/x.json",
+    )
     result.assert_outcomes(passed=1, failed=1)
     made = json.loads((pytester.path / "out" / "x.json").read_text())
-    assert [(check["name"], check["verdict"]["gil"]) for check in made["checks"]] == [("holds", "held"), ("releases", "released")]
+    assert [(check["name"], check["verdict"]["gil"]) for check in made["checks"]] == [
+        ("holds", "held"),
+        ("releases", "released"),
+    ]
     assert made["interrupted"] is None
 
 
 @pytest.mark.parametrize("path", ["/dev/full", "/proc/nowhere/x.json"])
 def test_json_that_cannot_be_written_fails_the_run(project, path):
     """With the reason, and the table is shown nevertheless."""
-    result = project("""
+    result = project(
+        """
 def test_one(gilcheck):
     gilcheck.options(overlap=False)(specimens.holds, 20 * MS)
-""", "--gilcheck", f"--gilcheck-json={path}")
+""",
+        "--gilcheck",
+        f"--gilcheck-json={path}",
+    )
     result.stdout.fnmatch_lines(["holds*held*", f"*--gilcheck-json={path} was not written: *"])
     assert result.ret == 1
 

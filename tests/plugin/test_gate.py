@@ -40,7 +40,9 @@ def test_nearer_words_win(project):
     project(HELD, "--gilcheck", "--gilcheck-max-held-share=1", ini=ini).assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize(("pattern", "n_run"), [("test_one", 1), ("test_*", 2), ("test_a.py", 2), ("test_a.py::test_two", 1)])
+@pytest.mark.parametrize(
+    ("pattern", "n_run"), [("test_one", 1), ("test_*", 2), ("test_a.py", 2), ("test_a.py::test_two", 1)]
+)
 def test_only_and_skip_leave_tests_unmeasured(project, pattern, n_run):
     body = RELEASED.replace("test_it", "test_one") + RELEASED.replace("test_it", "test_two")
 
@@ -51,17 +53,24 @@ def test_only_and_skip_leave_tests_unmeasured(project, pattern, n_run):
 
 def test_a_regression_against_the_baseline_fails_and_names_function_limit_margin(project):
     assert project(RELEASED, "--gilcheck", "--gilcheck-save=main").ret == 0
-    gate = ("--gilcheck", "--gilcheck-compare=main", "--gilcheck-compare-fail=gil", "--gilcheck-compare-fail=held_share:0.1")
+    gate = (
+        "--gilcheck",
+        "--gilcheck-compare=main",
+        "--gilcheck-compare-fail=gil",
+        "--gilcheck-compare-fail=held_share:0.1",
+    )
     assert project(RELEASED, *gate).ret == 0
 
     result = project(HELD, *gate)
 
     assert result.ret == 1
-    result.stdout.fnmatch_lines([
-        "gilcheck: this run compared with 0001_main.json: 1 check in both; 3 worse,*",
-        "gilcheck: WORSE: test_a.py::test_it work: held_share*->*limit: held_share:0.1, margin -0.*",
-        "gilcheck: WORSE: test_a.py::test_it work: gil released -> held (limit: gil)",
-    ])
+    result.stdout.fnmatch_lines(
+        [
+            "gilcheck: this run compared with 0001_main.json: 1 check in both; 3 worse,*",
+            "gilcheck: WORSE: test_a.py::test_it work: held_share*->*limit: held_share:0.1, margin -0.*",
+            "gilcheck: WORSE: test_a.py::test_it work: gil released -> held (limit: gil)",
+        ]
+    )
 
 
 def test_another_class_of_machine_is_said_aloud(project, pytester):
@@ -69,7 +78,9 @@ def test_another_class_of_machine_is_said_aloud(project, pytester):
     (path,) = (pytester.path / ".gilcheck").rglob("*.json")
     path.write_text(path.read_text().replace('"cpu":"', '"cpu":"another '))
 
-    project(RELEASED, "--gilcheck", "--gilcheck-compare").stdout.fnmatch_lines(["*ANOTHER CLASS OF MACHINE: cpu another *"])
+    project(RELEASED, "--gilcheck", "--gilcheck-compare").stdout.fnmatch_lines(
+        ["*ANOTHER CLASS OF MACHINE: cpu another *"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +117,9 @@ def test_what_cannot_be_written_keeps_nothing_else_back(project, pytester):
     """A folder where a file stands: nobody can write there, not even root."""
     (pytester.path / "file").write_text("")
 
-    result = project(RELEASED, "--gilcheck", "--gilcheck-json=file/o.json", "--gilcheck-markdown=o.md", "--gilcheck-gitlab=o.json")
+    result = project(
+        RELEASED, "--gilcheck", "--gilcheck-json=file/o.json", "--gilcheck-markdown=o.md", "--gilcheck-gitlab=o.json"
+    )
 
     assert result.ret == 1
     result.stdout.fnmatch_lines(["gilcheck: --gilcheck-json=file/o.json was not written: *"])
@@ -121,7 +134,11 @@ def test_github_gets_annotations_and_a_summary(project, pytester, monkeypatch):
 
     result = project(HELD, "--gilcheck", "--gilcheck-max-held-share=0.5")
 
-    result.stdout.fnmatch_lines([f"::error file={pytester.path.name}/test_a.py,line=5,title=gilcheck%3A work::work: held. *NOT met, margin -0.5.*"])
+    result.stdout.fnmatch_lines(
+        [
+            f"::error file={pytester.path.name}/test_a.py,line=5,title=gilcheck%3A work::work: held. *NOT met, margin -0.5.*"
+        ]
+    )
     assert "| work | held | 100% |" in (pytester.path / "summary.md").read_text()
 
 

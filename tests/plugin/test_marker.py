@@ -26,19 +26,25 @@ def test_once():
 
 def test_with_the_switch_they_are_checked_and_a_table_ends_the_run(project):
     """Names, words, figures."""
-    result = project(f"""{PLAIN}
+    result = project(
+        f"""{PLAIN}
 @pytest.mark.gilcheck(expect="held", overlap=False)
 def test_holds():
     specimens.holds(20 * MS)
-""", "--gilcheck")
+""",
+        "--gilcheck",
+    )
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["*= gilcheck =*", "check*GIL*held*", "*test_releases*released*", "*test_holds*held*100%*"])
+    result.stdout.fnmatch_lines(
+        ["*= gilcheck =*", "check*GIL*held*", "*test_releases*released*", "*test_holds*held*100%*"]
+    )
     assert result.ret == 0
 
 
 def test_a_claim_that_is_not_met_fails_the_test(project):
     """Short in the assertion, whole in the section."""
-    result = project("""
+    result = project(
+        """
 @pytest.mark.gilcheck(overlap=False)
 def test_holds():
     specimens.holds(20 * MS)
@@ -46,10 +52,16 @@ def test_holds():
 @pytest.mark.gilcheck(releases=0.9, overlap=False)
 def test_share():
     specimens.releases_then_holds(10 * MS, 10 * MS)
-""", "--gilcheck")
+""",
+        "--gilcheck",
+    )
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["E*CheckFailed: *::test_holds: expected released: found held, held 100% of the call.*"])
-    result.stdout.fnmatch_lines(["E*CheckFailed: *::test_share: releases at least 0.9: found 0.*: NOT met, margin -0.4*: found partial*"])
+    result.stdout.fnmatch_lines(
+        ["E*CheckFailed: *::test_holds: expected released: found held, held 100% of the call.*"]
+    )
+    result.stdout.fnmatch_lines(
+        ["E*CheckFailed: *::test_share: releases at least 0.9: found 0.*: NOT met, margin -0.4*: found partial*"]
+    )
 
 
 def test_a_gate_that_checked_nothing_fails(project):
@@ -62,7 +74,9 @@ def test_a_gate_that_checked_nothing_fails(project):
 
 def test_a_fixtures_check_is_enough_for_the_gate(project):
     """Marked or not."""
-    result = project("def test_it(gilcheck):\n    gilcheck.options(overlap=False)(specimens.holds, 20 * MS)\n", "--gilcheck")
+    result = project(
+        "def test_it(gilcheck):\n    gilcheck.options(overlap=False)(specimens.holds, 20 * MS)\n", "--gilcheck"
+    )
     assert result.ret == 0
 
 
@@ -79,9 +93,18 @@ def test_quiet_and_verbose_tables(project):
 
 REFUSED = {
     "positional": ("@pytest.mark.gilcheck(4)\ndef test_it(): pass", "takes keywords only, got 4*Write for example"),
-    "unknown": ("@pytest.mark.gilcheck(thread=4)\ndef test_it(): pass", "unknown option 'thread'; did you mean 'threads'"),
-    "wrong": ("@pytest.mark.gilcheck(releases=90)\ndef test_it(): pass", "releases: expected a share from 0 to 1*got 90"),
-    "expect": ("@pytest.mark.gilcheck(expect='free')\ndef test_it(): pass", "expected one of released, held, partial, got 'free'"),
+    "unknown": (
+        "@pytest.mark.gilcheck(thread=4)\ndef test_it(): pass",
+        "unknown option 'thread'; did you mean 'threads'",
+    ),
+    "wrong": (
+        "@pytest.mark.gilcheck(releases=90)\ndef test_it(): pass",
+        "releases: expected a share from 0 to 1*got 90",
+    ),
+    "expect": (
+        "@pytest.mark.gilcheck(expect='free')\ndef test_it(): pass",
+        "expected one of released, held, partial, got 'free'",
+    ),
     "async": ("@pytest.mark.gilcheck\nasync def test_it(): pass", "is asynchronous*fixture"),
     "unittest": (
         "import unittest\nclass TestIt(unittest.TestCase):\n    @pytest.mark.gilcheck\n    def test_it(self): pass",
@@ -91,7 +114,10 @@ REFUSED = {
         "from hypothesis import given, strategies as st\n@pytest.mark.gilcheck\n@given(st.integers())\ndef test_it(n): pass",
         "is run by hypothesis; use the `gilcheck_session` fixture",
     ),
-    "capsys": ("@pytest.mark.gilcheck\ndef test_it(capsys): pass", "uses capsys, which competing threads must not share"),
+    "capsys": (
+        "@pytest.mark.gilcheck\ndef test_it(capsys): pass",
+        "uses capsys, which competing threads must not share",
+    ),
     "monkeypatch": ("@pytest.mark.gilcheck\ndef test_it(monkeypatch): pass", "uses monkeypatch, which*overlap=False"),
 }
 
@@ -123,17 +149,21 @@ pytest_collection_modifyitems = pytest.hookimpl(tryfirst=True)(pytest_collection
 
 def test_shared_fixtures_are_allowed_without_threads(project):
     """overlap=False calls in one thread at a time."""
-    result = project("""
+    result = project(
+        """
 @pytest.mark.gilcheck(overlap=False, expect="held")
 def test_it(monkeypatch, tmp_path):
     specimens.holds(20 * MS)
-""", "--gilcheck")
+""",
+        "--gilcheck",
+    )
     result.assert_outcomes(passed=1)
 
 
 def test_nearest_marker_wins_and_farther_ones_fill_in(project):
     """Module, class, function."""
-    result = project("""
+    result = project(
+        """
 pytestmark = pytest.mark.gilcheck(overlap=False, expect="partial")
 
 @pytest.mark.gilcheck(expect="held")
@@ -144,13 +174,16 @@ class TestIt:
     @pytest.mark.gilcheck(expect="released")
     def test_released(self):
         specimens.releases(20 * MS)
-""", "--gilcheck")
+""",
+        "--gilcheck",
+    )
     result.assert_outcomes(passed=2)
 
 
 def test_parametrised_tests_and_their_fixtures_are_checked_one_by_one(project):
     """The body is called several times with the same arguments."""
-    result = project("""
+    result = project(
+        """
 @pytest.fixture
 def length():
     return 20 * MS
@@ -159,14 +192,17 @@ def length():
 @pytest.mark.gilcheck(overlap=False, expect=None, max_held_share=1.0)
 def test_it(name, expected, length):
     getattr(specimens, name)(length)
-""", "--gilcheck")
+""",
+        "--gilcheck",
+    )
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["*.py::*held*", "*.py::*released*"])
 
 
 def test_skip_xfail_and_raises_inside_of_a_body_are_pytests_own(project):
     """As in any test."""
-    result = project("""
+    result = project(
+        """
 @pytest.mark.gilcheck(overlap=False)
 def test_skip():
     pytest.skip("inside")
@@ -193,14 +229,22 @@ def test_raises():
 @pytest.mark.gilcheck(overlap=False)
 def test_fails():
     assert [1] == [2]
-""", "--gilcheck")
+""",
+        "--gilcheck",
+    )
     result.assert_outcomes(skipped=2, xfailed=2, passed=1, failed=1)
     result.stdout.fnmatch_lines(["*assert ?1? == ?2?*"])
 
 
 def test_undecided_claims_follow_the_policy(project, undecided):
     """As values that are asked for."""
-    body = f"{undecided}\n@pytest.mark.gilcheck(overlap=False)\ndef test_it(): pass\n".replace("autouse=True", "autouse=True, scope='module'").replace("(monkeypatch)", "()").replace("import dataclasses", "import dataclasses; monkeypatch = pytest.MonkeyPatch()")
+    body = (
+        f"{undecided}\n@pytest.mark.gilcheck(overlap=False)\ndef test_it(): pass\n".replace(
+            "autouse=True", "autouse=True, scope='module'"
+        )
+        .replace("(monkeypatch)", "()")
+        .replace("import dataclasses", "import dataclasses; monkeypatch = pytest.MonkeyPatch()")
+    )
     body = body.replace("calls=())))", "calls=())))\n    yield\n    monkeypatch.undo()")
 
     project(body, "--gilcheck").assert_outcomes(failed=1)

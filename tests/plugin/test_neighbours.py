@@ -16,8 +16,16 @@ NEIGHBOURS = {
     "pytest_cov": ("", ("--cov=.", "--cov-report="), 1),
     "pytest_asyncio": ("@pytest.mark.asyncio\nasync def test_a(): pass\n", ("--asyncio-mode=strict",), 2),
     "pytest_memray": ("", ("--memray",), 1),
-    "hypothesis": ("from hypothesis import given, settings, strategies as st\n@settings(max_examples=3, deadline=None)\n@given(st.integers())\ndef test_h(gilcheck_session, n): assert gilcheck_session.options(overlap=False)(specimens.holds, MS).held\n", (), 2),
-    "unittest": ("import unittest\nclass TestU(unittest.TestCase):\n    def test_u(self):\n        self.assertTrue(check.options(overlap=False, name='in-unittest')(specimens.releases, 5 * MS).released)\n", (), 2),
+    "hypothesis": (
+        "from hypothesis import given, settings, strategies as st\n@settings(max_examples=3, deadline=None)\n@given(st.integers())\ndef test_h(gilcheck_session, n): assert gilcheck_session.options(overlap=False)(specimens.holds, MS).held\n",
+        (),
+        2,
+    ),
+    "unittest": (
+        "import unittest\nclass TestU(unittest.TestCase):\n    def test_u(self):\n        self.assertTrue(check.options(overlap=False, name='in-unittest')(specimens.releases, 5 * MS).released)\n",
+        (),
+        2,
+    ),
 }
 
 
@@ -63,5 +71,7 @@ def test_rerun_tests_report_their_last_attempt_only(project, pytester):
     result = project(body, "--gilcheck", "--reruns=1", "--gilcheck-json=o.json", subprocess=True)
 
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["gilcheck: *test_free was run again: 1 checks of the failed attempt are not in this report"])
+    result.stdout.fnmatch_lines(
+        ["gilcheck: *test_free was run again: 1 checks of the failed attempt are not in this report"]
+    )
     assert (pytester.path / "o.json").read_text().count('"name":"releases","test"') == 1

@@ -6,7 +6,16 @@ import sys
 
 import pytest
 
-HEAVY = ("pytest_gilcheck._native", "pytest_gilcheck.check", "pytest_gilcheck.run", "pytest_gilcheck.judge", "hypothesis", "rich", "cattrs", "cloudpickle")
+HEAVY = (
+    "pytest_gilcheck._native",
+    "pytest_gilcheck.check",
+    "pytest_gilcheck.run",
+    "pytest_gilcheck.judge",
+    "hypothesis",
+    "rich",
+    "cattrs",
+    "cloudpickle",
+)
 LIST = """
 import json, sys
 import pytest

@@ -37,26 +37,34 @@ def test_workers_give_the_same_verdicts_in_one_report(project, pytester):
 
 def test_a_worker_that_dies_leaves_what_it_knew(project, pytester):
     """A call that keeps the GIL for ever ends its worker; another one goes on."""
-    body = SUITE + """
+    body = (
+        SUITE
+        + """
 def test_stuck(gilcheck):
     gilcheck.options(name="before", overlap=False)(specimens.holds, 5 * MS)
     gilcheck.options(deadline=1)(specimens.never_returns, True)
 """
+    )
     result = project(body, "--gilcheck", "--gilcheck-json=o.json", "-n2", subprocess=True)
 
     assert result.ret == 1
     result.assert_outcomes(passed=6, failed=1)
-    result.stdout.fnmatch_lines(["gilcheck: worker gw* died in a check*1 check that its last test had made before it are in this report"])
+    result.stdout.fnmatch_lines(
+        ["gilcheck: worker gw* died in a check*1 check that its last test had made before it are in this report"]
+    )
     assert ("test_a.py::test_stuck", "before", "held") in words(pytester, "o.json")
     assert len(words(pytester, "o.json")) == 7
 
 
 def test_a_worker_that_is_killed_costs_its_own_test_only(project, pytester):
-    body = SUITE + """
+    body = (
+        SUITE
+        + """
 def test_killed(gilcheck):
     import os
     gilcheck.options(overlap=False)(os._exit, 9)
 """
+    )
     result = project(body, "--gilcheck", "--gilcheck-json=o.json", "-n2", subprocess=True)
 
     result.assert_outcomes(passed=6, failed=1)

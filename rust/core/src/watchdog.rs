@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_disarmed_deadline_does_nothing() {
-        let will = LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, save_head: None, status: 99 };
+        let will =
+            LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, save_head: None, status: 99 };
 
         let watchdog = Watchdog::arm(Duration::from_secs(3600), || true, will).expect("a thread");
 
@@ -148,7 +149,8 @@ mod tests {
 
     #[test]
     fn a_deadline_that_is_put_off_has_not_passed() {
-        let will = LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, save_head: None, status: 99 };
+        let will =
+            LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, save_head: None, status: 99 };
         let (asked, was_asked) = std::sync::mpsc::channel();
         let is_stuck = move || {
             let _ = asked.send(());

@@ -88,7 +88,9 @@ fn refusal(error: SpanError) -> (&'static str, &'static str) {
     match error {
         SpanError::NotRecording => ("ledger-not-open", "the ledger was closed meanwhile"),
         SpanError::TooManyThreads => ("ledger-too-many-threads", "more threads than the ledger can follow (1024)"),
-        SpanError::TooDeep => ("ledger-too-deep", "spans of this thread are nested deeper than 8: measure fewer inside of each other"),
+        SpanError::TooDeep => {
+            ("ledger-too-deep", "spans of this thread are nested deeper than 8: measure fewer inside of each other")
+        }
         SpanError::Inconsistent => ("ledger-inconsistent", "the record contradicts that this thread holds the GIL"),
     }
 }
@@ -101,7 +103,8 @@ impl Begun {
         let process_cpu_ns = clock::process_cpu_ns();
         let cpu_ns = clock::thread_cpu_ns();
         let recorder = instrument().recorder();
-        let mut begun = Self { recorded: Err(SpanError::NotRecording), delay, delay_ns, cpu_ns, process_cpu_ns, start_ns: 0 };
+        let mut begun =
+            Self { recorded: Err(SpanError::NotRecording), delay, delay_ns, cpu_ns, process_cpu_ns, start_ns: 0 };
         let told_apart = match (fine, &begun.delay, delay_ns) {
             (true, Some(delay), Some(ns)) => Some((delay.fd(), ns)),
             _ => None,
@@ -116,7 +119,8 @@ impl Begun {
         let cpu_ns = clock::thread_cpu_ns() - self.cpu_ns;
         let process_cpu_ns = clock::process_cpu_ns() - self.process_cpu_ns;
         let final_delay_ns = self.delay.as_ref().and_then(RunDelay::read_ns);
-        let figures = self.recorded.and_then(|start| instrument().recorder().end(&start, end_ns, final_delay_ns, max_events));
+        let figures =
+            self.recorded.and_then(|start| instrument().recorder().end(&start, end_ns, final_delay_ns, max_events));
         let refused = match &figures {
             Ok(_) | Err(SpanError::NotRecording) => None,
             Err(error) => Some(refusal(*error)),

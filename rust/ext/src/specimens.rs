@@ -2,8 +2,8 @@
 //!
 //! They work for so much *processor* time: a specimen that is descheduled works on afterwards, as real code does.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -54,8 +54,7 @@ fn sleeps(py: Python<'_>, ns: u64) {
 #[pyfunction]
 fn spawns(py: Python<'_>, n_threads: usize, ns: u64) -> PyResult<()> {
     let failed = py.detach(|| {
-        let threads: Vec<_> =
-            (0..n_threads).map(|_| thread::spawn(move || Python::attach(|_py| work(ns)))).collect();
+        let threads: Vec<_> = (0..n_threads).map(|_| thread::spawn(move || Python::attach(|_py| work(ns)))).collect();
         threads.into_iter().map(thread::JoinHandle::join).filter(Result::is_err).count()
     });
     if failed == 0 { Ok(()) } else { Err(PyRuntimeError::new_err(format!("{failed} of {n_threads} threads panicked"))) }

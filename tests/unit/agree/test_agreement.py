@@ -116,7 +116,9 @@ def test_everything_equals_itself_even_nan(value: object) -> None:
     assert equal(value, copy.deepcopy(value))
 
 
-@pytest.mark.parametrize(("first", "second"), [(math.nan, 0.0), ([1], [2]), ((1,), [1]), ({"a": 1}, {"a": 2}), (1, "1")])
+@pytest.mark.parametrize(
+    ("first", "second"), [(math.nan, 0.0), ([1], [2]), ((1,), [1]), ({"a": 1}, {"a": 2}), (1, "1")]
+)
 def test_what_differs_is_not_equal(first: object, second: object) -> None:
     assert not equal(first, second)
 

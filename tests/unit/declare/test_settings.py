@@ -88,7 +88,10 @@ def test_every_wrong_setting_is_refused_by_name(name):
     assert repr(WRONG[name]) in str(raised.value)
 
 
-@pytest.mark.parametrize(("typo", "meant"), [("thread", "threads"), ("release", "releases"), ("min_speed_up", "min_speedup"), ("setUp", "setup")])
+@pytest.mark.parametrize(
+    ("typo", "meant"),
+    [("thread", "threads"), ("release", "releases"), ("min_speed_up", "min_speedup"), ("setUp", "setup")],
+)
 def test_unknown_name_gets_a_hint(typo, meant):
     """The nearest known name."""
     with pytest.raises(UsageError, match=f"unknown option '{typo}'; did you mean '{meant}'"):
@@ -138,7 +141,9 @@ class Config:
         return self.ini.get(key)
 
 
-@pytest.mark.parametrize("option", [option for option in options.OPTIONS if option.setting], ids=lambda option: option.name)
+@pytest.mark.parametrize(
+    "option", [option for option in options.OPTIONS if option.setting], ids=lambda option: option.name
+)
 def test_option_is_the_same_from_command_line_ini_and_settings(option):
     """One reader for all three."""
     written, read = EXAMPLES[option.setting]
@@ -159,10 +164,17 @@ def test_command_line_wins_over_ini_over_default(option):
     assert options.read_all(both)[option.name] == read
 
 
-@pytest.mark.parametrize("option", [option for option in options.OPTIONS if option.name not in TEXTS], ids=lambda option: option.name or "gilcheck")
+@pytest.mark.parametrize(
+    "option",
+    [option for option in options.OPTIONS if option.name not in TEXTS],
+    ids=lambda option: option.name or "gilcheck",
+)
 def test_wrong_value_names_where_it_stood(option):
     """The flag, or the ini key."""
-    for config, where in ((Config(cli={option.key: "?"}), option.flag), (Config(ini={option.key: "?"}), f"ini option {option.key}")):
+    for config, where in (
+        (Config(cli={option.key: "?"}), option.flag),
+        (Config(ini={option.key: "?"}), f"ini option {option.key}"),
+    ):
         with pytest.raises(UsageError, match=r"got '\?'") as raised:
             options.read_all(config)
         assert str(raised.value).startswith(f"{where}: ")

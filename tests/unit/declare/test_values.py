@@ -31,7 +31,9 @@ def test_durations_are_read_in_all_their_units(given_value, ns):
     assert values.duration_ns(given_value) == ns
 
 
-@pytest.mark.parametrize("wrong", ["", "ten", "-1s", "1h", "1e3", "1 2", "nan", None, True, -1, float("nan"), float("inf"), b"1s", [1]])
+@pytest.mark.parametrize(
+    "wrong", ["", "ten", "-1s", "1h", "1e3", "1 2", "nan", None, True, -1, float("nan"), float("inf"), b"1s", [1]]
+)
 def test_wrong_durations_are_refused(wrong):
     """The message shows the value and what was expected."""
     with pytest.raises(UsageError, match="expected seconds or a text such as '10ms'") as raised:
@@ -54,7 +56,9 @@ def test_nothing_is_no_positive_duration(nothing):
         values.positive_duration_ns(nothing)
 
 
-@pytest.mark.parametrize(("given_value", "share"), [(0, 0.0), (1, 1.0), ("0.9", 0.9), ("90%", 0.9), (" 12.5 % ", 0.125), (0.05, 0.05)])
+@pytest.mark.parametrize(
+    ("given_value", "share"), [(0, 0.0), (1, 1.0), ("0.9", 0.9), ("90%", 0.9), (" 12.5 % ", 0.125), (0.05, 0.05)]
+)
 def test_shares_are_fractions_or_percentages(given_value, share):
     """From 0 to 1."""
     assert values.share(given_value) == share
@@ -83,7 +87,10 @@ def test_wrong_counts_are_refused(wrong):
     assert (values.count("4"), values.count(4.0)) == (4, 4)
 
 
-@pytest.mark.parametrize(("given_value", "flag"), [(True, True), ("yes", True), ("ON", True), ("1", True), ("no", False), ("", False), (False, False)])
+@pytest.mark.parametrize(
+    ("given_value", "flag"),
+    [(True, True), ("yes", True), ("ON", True), ("1", True), ("no", False), ("", False), (False, False)],
+)
 def test_switches_are_read_from_words(given_value, flag):
     """As in ini files."""
     assert values.flag(given_value) is flag
@@ -96,7 +103,9 @@ def test_wrong_switches_are_refused(wrong):
         values.flag(wrong)
 
 
-@given(st.one_of(st.text(), st.integers(), st.floats(), st.binary(), st.none(), st.booleans()), st.sampled_from(READERS))
+@given(
+    st.one_of(st.text(), st.integers(), st.floats(), st.binary(), st.none(), st.booleans()), st.sampled_from(READERS)
+)
 def test_anything_is_read_or_refused_with_its_value(anything, reader):
     """No other exception ever."""
     try:

@@ -38,7 +38,11 @@ def test_opposites_are_opposite_or_both_undecided(estimate, bound):
         assert answers in ((True, False), (False, True), (None, None))
 
 
-@given(estimates(numbers), numbers, st.sampled_from(list(zip(COMPARISONS, (operator.gt, operator.ge, operator.lt, operator.le), strict=True))))
+@given(
+    estimates(numbers),
+    numbers,
+    st.sampled_from(list(zip(COMPARISONS, (operator.gt, operator.ge, operator.lt, operator.le), strict=True))),
+)
 def test_the_number_may_stand_on_the_left(estimate, bound, pair):
     """``1.5 < speedup`` is ``speedup > 1.5``."""
     compare, mirrored = pair
@@ -99,7 +103,9 @@ def test_equal_records_are_equal():
     assert Estimate() != "nothing"
 
 
-@pytest.mark.parametrize("bounds", [(1.0, 1.1, 1.2), (1.0, 0.5, 0.9), (1.0, None, 2.0), (1.0, None, None), (float("nan"), 0.0, 1.0)])
+@pytest.mark.parametrize(
+    "bounds", [(1.0, 1.1, 1.2), (1.0, 0.5, 0.9), (1.0, None, 2.0), (1.0, None, None), (float("nan"), 0.0, 1.0)]
+)
 def test_bounds_that_do_not_contain_the_value_are_refused(bounds):
     """``low <= value <= high``."""
     with pytest.raises(ValueError, match="low <= value <= high"):

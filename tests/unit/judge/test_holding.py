@@ -36,7 +36,9 @@ def test_share_of_any_call_lies_between_its_bounds(made):
 
 
 @given(work_ns, work_ns, ns, ns, ns, st.sampled_from(["apart", "summed"]))
-def test_bounds_contain_the_truth_wherever_delays_fell(held_ns, free_ns, held_delay_ns, free_delay_ns, waiting_ns, told):
+def test_bounds_contain_the_truth_wherever_delays_fell(
+    held_ns, free_ns, held_delay_ns, free_delay_ns, waiting_ns, told
+):
     """What a call would have been on a machine of its own lies within the bounds, if the delay is known at all."""
     truth = held_ns / (held_ns + free_ns)
 

@@ -51,7 +51,10 @@ def test_what_was_not_measured_has_no_margin_and_no_answer():
 
 @given(shares, bounds)
 def test_releases_is_the_mirror_of_held_share(share, least):
-    (released,), (held,) = limits(Claim(releases=least), share), limits(Claim(max_held_share=round(1 - least, 12)), share)
+    (released,), (held,) = (
+        limits(Claim(releases=least), share),
+        limits(Claim(max_held_share=round(1 - least, 12)), share),
+    )
 
     if abs(released.margin) > 1e-9:  # at the very border rounding decides
         assert released.met is held.met

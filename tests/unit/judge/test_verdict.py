@@ -131,7 +131,9 @@ def test_a_rivals_absence_contradicts_no_release(share):
     assert judge(observation(*RELEASED, progress=rival(share))).gil == "released"
 
 
-@pytest.mark.parametrize(("share", "word"), [(0.951, "released"), (0.949, "inconclusive"), (0.0, "inconclusive"), (1.2, "released")])
+@pytest.mark.parametrize(
+    ("share", "word"), [(0.951, "released"), (0.949, "inconclusive"), (0.0, "inconclusive"), (1.2, "released")]
+)
 def test_progress_alone_proves_release_and_nothing_else(share, word):
     """Without a ledger a rival that ran nearly always says released; one that did not says nothing."""
     verdict = judge(observation(instrument=BLIND, progress=rival(share)))
@@ -219,14 +221,24 @@ def test_the_sentence_says_what_to_do_about_it(made, says):
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.0, "0%"), (1e-9, "0.1%"), (0.00049, "0.1%"), (0.5, "50.0%"), (0.99951, "99.9%"), (1 - 1e-12, "99.9%"), (1.0, "100%")],
+    [
+        (0.0, "0%"),
+        (1e-9, "0.1%"),
+        (0.00049, "0.1%"),
+        (0.5, "50.0%"),
+        (0.99951, "99.9%"),
+        (1 - 1e-12, "99.9%"),
+        (1.0, "100%"),
+    ],
 )
 def test_rounding_never_flatters(share, text):
     """Nothing and everything only if exact."""
     assert percent(share) == text
 
 
-@pytest.mark.parametrize(("ns", "text"), [(0, "0 ns"), (999, "999 ns"), (1_000, "1 µs"), (1_234_567, "1.23 ms"), (2.5e9, "2.5 s")])
+@pytest.mark.parametrize(
+    ("ns", "text"), [(0, "0 ns"), (999, "999 ns"), (1_000, "1 µs"), (1_234_567, "1.23 ms"), (2.5e9, "2.5 s")]
+)
 def test_durations_have_three_figures_and_a_unit(ns, text):
     """For people."""
     assert duration(ns) == text
@@ -272,7 +284,14 @@ def test_no_record_no_picture():
     assert picture(None) == picture(call(10)) == picture(call(timeline=timeline())) == ""
 
 
-@given(st.lists(st.tuples(st.integers(0, 1000), st.sampled_from(["take", "drop", "wait", "drop_on_request"]), st.integers(0, 2)), max_size=30))
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 1000), st.sampled_from(["take", "drop", "wait", "drop_on_request"]), st.integers(0, 2)
+        ),
+        max_size=30,
+    )
+)
 def test_picture_of_any_record_has_its_width(events):
     """One line, whatever happened."""
     made = call(600, 400, n_workers=1, timeline=timeline(*sorted(events)))

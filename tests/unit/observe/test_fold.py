@@ -104,7 +104,9 @@ def test_timeline_keeps_every_event_and_renames_threads(events):
 
     assert [(event.at_ns, event.kind) for event in timeline.events] == [(at, kind) for at, kind, _ in events]
     assert all((event.thread == 0) == (who == OWN) for event, (_, _, who) in zip(timeline.events, events, strict=True))
-    assert sorted({event.thread for event in timeline.events} | {0}) == list(range(len({who for *_, who in events} | {OWN})))
+    assert sorted({event.thread for event in timeline.events} | {0}) == list(
+        range(len({who for *_, who in events} | {OWN}))
+    )
     assert timeline.n_dropped == 3
 
 
@@ -117,8 +119,10 @@ def test_call_without_timeline_keeps_its_totals():
     assert (span.timeline, span.workers_held_ns) == (None, 20)
 
 
-intervals = st.lists(st.integers(0, 100), max_size=12, unique=True).map(sorted).map(
-    lambda ends: list(zip(ends[::2], ends[1::2], strict=False))
+intervals = (
+    st.lists(st.integers(0, 100), max_size=12, unique=True)
+    .map(sorted)
+    .map(lambda ends: list(zip(ends[::2], ends[1::2], strict=False)))
 )
 
 

@@ -37,13 +37,17 @@ def test_shorter_calls_are_made_no_less_often(one, other):
     assert shorter.n_knock_calls >= longer.n_knock_calls
 
 
-@pytest.mark.parametrize(("span_ns", "first"), [(9_999_999, 7), (10_000_000, 1), (10**12, 1), (1_000_000, 7), (999_999, 21), (99_999, 101)])
+@pytest.mark.parametrize(
+    ("span_ns", "first"), [(9_999_999, 7), (10_000_000, 1), (10**12, 1), (1_000_000, 7), (999_999, 21), (99_999, 101)]
+)
 def test_calls_of_ten_milliseconds_need_one(span_ns, first):
     """At the borders of the looks."""
     assert plan(span_ns).looks[0] == first
 
 
-@pytest.mark.parametrize(("n_cpus", "asked", "n_threads"), [(1, None, 2), (2, None, 2), (3, None, 3), (64, None, 4), (1, 7, 7), (64, 1, 1)])
+@pytest.mark.parametrize(
+    ("n_cpus", "asked", "n_threads"), [(1, None, 2), (2, None, 2), (3, None, 3), (64, None, 4), (1, 7, 7), (64, 1, 1)]
+)
 def test_threads_follow_the_cores_unless_told(n_cpus, asked, n_threads):
     """From two to four."""
     assert plan(1, n_threads=asked, bench=replace(BENCH, n_cpus=n_cpus)).n_threads == n_threads

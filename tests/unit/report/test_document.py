@@ -17,7 +17,11 @@ from pytest_gilcheck.report import document
 @given(st.lists(st.tuples(observations, verdicts), max_size=2), st.none() | st.text())
 def test_document_comes_back_as_it_was(checks, interrupted):
     """Every field of every record; JSON in between."""
-    made = document.from_json(document.to_json([document.Check(seen.name, verdict, seen) for seen, verdict in checks], interrupted=interrupted))
+    made = document.from_json(
+        document.to_json(
+            [document.Check(seen.name, verdict, seen) for seen, verdict in checks], interrupted=interrupted
+        )
+    )
 
     assert [(check.observation, check.verdict) for check in made.checks] == checks
     assert [check.name for check in made.checks] == [seen.name for seen, _ in checks]
@@ -41,7 +45,11 @@ def test_fields_for_other_tools_stand_where_promised():
 
     assert check["name"] == "f"
     assert check["verdict"]["gil"] == "held"
-    assert (check["verdict"]["held_share"], check["verdict"]["held_share_low"], check["verdict"]["held_share_high"]) == (1.0, 1.0, 1.0)
+    assert (
+        check["verdict"]["held_share"],
+        check["verdict"]["held_share_low"],
+        check["verdict"]["held_share_high"],
+    ) == (1.0, 1.0, 1.0)
     assert check["verdict"]["reasons"] == ["tracer"]
     assert "result" not in check["verdict"]
 
@@ -95,7 +103,7 @@ def test_what_is_no_document_is_refused_by_name(text, says):
 def test_damaged_documents_are_read_or_refused_never_crash(at, damage):
     """Any bytes anywhere."""
     text = saved()
-    broken = (text[: at % len(text)] + damage.decode("latin-1") + text[at % len(text) + 3 :])
+    broken = text[: at % len(text)] + damage.decode("latin-1") + text[at % len(text) + 3 :]
 
     try:
         document.from_json(broken)

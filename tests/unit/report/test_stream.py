@@ -93,7 +93,11 @@ def test_merged_documents_keep_where_their_checks_came_from(tmp_path):
 
     found = list(Stream(tmp_path / "all.json"))
     assert [check.origin for check in found] == ["one", "two", "two"]
-    assert [key for key, _ in keyed(found)] == ["[one] a.py::test_f f", "[two] a.py::test_f f", "[two] a.py::test_f f #2"]
+    assert [key for key, _ in keyed(found)] == [
+        "[one] a.py::test_f f",
+        "[two] a.py::test_f f",
+        "[two] a.py::test_f f #2",
+    ]
 
 
 def test_what_is_saved_in_need_is_a_whole_document(tmp_path):

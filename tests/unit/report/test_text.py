@@ -25,7 +25,9 @@ from pytest_gilcheck.report.session import Session
 from pytest_gilcheck.report.terminal import table
 from pytest_gilcheck.report.text import claim_text, count_text, drawn, share_text, story
 
-HALF = call(10_000_000, 10_000_000, timeline=GilTimeline((HandOver(10_000_000, "drop", 0), HandOver(20_000_000, "take", 0))))
+HALF = call(
+    10_000_000, 10_000_000, timeline=GilTimeline((HandOver(10_000_000, "drop", 0), HandOver(20_000_000, "take", 0)))
+)
 
 
 def told(made, **more):
@@ -107,7 +109,10 @@ def test_every_part_of_a_claim_is_worded():
     """So that a failure says what was claimed."""
     claim = Claim("held", 0.9, 1.5, 0.8, 0.1, 5_000_000)
 
-    assert claim_text(claim) == "expected held, releases >= 0.9, held share <= 0.1, longest hold <= 5 ms, speed-up >= 1.5, efficiency >= 0.8"
+    assert (
+        claim_text(claim)
+        == "expected held, releases >= 0.9, held share <= 0.1, longest hold <= 5 ms, speed-up >= 1.5, efficiency >= 0.8"
+    )
     assert claim_text(Claim()) == "nothing"
 
 

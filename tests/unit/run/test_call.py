@@ -64,7 +64,20 @@ LAZY = [
     (functools.partial(Callable().method), "coroutine function"),
     (Callable.static, "coroutine function"),
 ]
-EAGER = [len, str.upper, int, Callable, Callable(), Callable().plain, Callable.made, LazyCallable, functools.partial(len), lambda: 1, asyncio.run, [].append]
+EAGER = [
+    len,
+    str.upper,
+    int,
+    Callable,
+    Callable(),
+    Callable().plain,
+    Callable.made,
+    LazyCallable,
+    functools.partial(len),
+    lambda: 1,
+    asyncio.run,
+    [].append,
+]
 
 
 @pytest.mark.parametrize(("function", "kind"), LAZY)

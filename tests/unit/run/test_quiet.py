@@ -40,7 +40,15 @@ def other(tmp_path, monkeypatch):
         process.communicate()
 
 
-@pytest.mark.parametrize(("theirs", "ours", "had"), [("together", "together", True), ("together", "alone", False), ("alone", "together", False), ("alone", "alone", False)])
+@pytest.mark.parametrize(
+    ("theirs", "ours", "had"),
+    [
+        ("together", "together", True),
+        ("together", "alone", False),
+        ("alone", "together", False),
+        ("alone", "alone", False),
+    ],
+)
 def test_only_ordinary_tests_go_on_beside_each_other(other, tmp_path, theirs, ours, had):
     other(theirs)
 

@@ -247,7 +247,9 @@ impl Tables {
                 for _ in 0..record.n_aux {
                     let version = &*(aux as *const VersionAux);
                     if version.other & 0x7fff == wanted {
-                        return Some(CStr::from_ptr((self.strings + version.name as usize) as *const c_char).to_owned());
+                        return Some(
+                            CStr::from_ptr((self.strings + version.name as usize) as *const c_char).to_owned(),
+                        );
                     }
                     aux += version.next as usize;
                 }

@@ -82,7 +82,11 @@ pub fn is_learned() -> bool {
 }
 
 /// The nearest distance at which all samples on request have the same address of code, and no voluntary one has it.
-fn distinguishing(is_code: impl Fn(usize) -> bool, on_request: &Samples, voluntary: &Samples) -> Option<(usize, usize)> {
+fn distinguishing(
+    is_code: impl Fn(usize) -> bool,
+    on_request: &Samples,
+    voluntary: &Samples,
+) -> Option<(usize, usize)> {
     let (first, others) = on_request.split_first()?;
     if others.is_empty() || voluntary.is_empty() {
         return None;

@@ -178,8 +178,7 @@ pub unsafe extern "C" fn timed_wait(
         recorder.waits(clock::now_ns(), current_thread());
     }
     // SAFETY: as in `unlock_from`, by `chain_wait`.
-    let result =
-        unsafe { std::mem::transmute::<usize, TimedWait>(REAL_WAIT.load(Relaxed))(condition, mutex, until) };
+    let result = unsafe { std::mem::transmute::<usize, TimedWait>(REAL_WAIT.load(Relaxed))(condition, mutex, until) };
     // The mutex is held again here. A thread whose wait timed out while the GIL is taken asks its holder to give way.
     if let Some(recorder) = recorder
         && result == libc::ETIMEDOUT

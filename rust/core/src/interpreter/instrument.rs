@@ -42,7 +42,8 @@ pub struct Instrument {
     inner: Mutex<Inner>,
 }
 
-static INSTRUMENT: Instrument = Instrument { inner: Mutex::new(Inner { n_open: 0, found: None, unlock: None, wait: None }) };
+static INSTRUMENT: Instrument =
+    Instrument { inner: Mutex::new(Inner { n_open: 0, found: None, unlock: None, wait: None }) };
 
 /// The instrument of this process.
 #[must_use]
@@ -75,7 +76,11 @@ impl Instrument {
     /// # Errors
     /// [`Unavailable`], with nothing left changed.
     pub fn open(&self, interval_us: usize) -> Result<Layout, Unavailable> {
-        if cfg!(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), target_pointer_width = "64"))) {
+        if cfg!(not(all(
+            target_os = "linux",
+            any(target_arch = "x86_64", target_arch = "aarch64"),
+            target_pointer_width = "64"
+        ))) {
             return Err(Unavailable::Platform(std::env::consts::OS));
         }
         if hooks::in_forked_child() {

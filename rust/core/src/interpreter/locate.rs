@@ -68,7 +68,8 @@ fn candidates(
 pub fn locate(reader: &Reader, symbols: &Symbols, interval_us: usize) -> Result<usize, Unavailable> {
     let thread_state = symbols.thread_state();
     let found = candidates(reader, symbols.interpreter_state(), symbols.runtime, interval_us, thread_state);
-    let verified: Vec<_> = found.into_iter().filter(|(gil, _)| verify(reader, symbols, *gil, thread_state).is_ok()).collect();
+    let verified: Vec<_> =
+        found.into_iter().filter(|(gil, _)| verify(reader, symbols, *gil, thread_state).is_ok()).collect();
     match verified.as_slice() {
         [] => Err(Unavailable::ShapeNotFound),
         [(gil, offset)] => {
@@ -108,7 +109,11 @@ pub fn verify(reader: &Reader, symbols: &Symbols, gil: usize, thread_state: usiz
 }
 
 /// From 3.13 the runtime begins with a table of offsets for debuggers: those found by shape must stand in it.
-fn offsets_agree(reader: &Reader, runtime: Option<(usize, usize)>, pointer_offset: Option<usize>) -> Result<(), Unavailable> {
+fn offsets_agree(
+    reader: &Reader,
+    runtime: Option<(usize, usize)>,
+    pointer_offset: Option<usize>,
+) -> Result<(), Unavailable> {
     const COOKIE: &[u8; 8] = b"xdebugpy";
     /// Runtime and interpreter parts of the table; what follows describes frames and objects.
     const TABLE_WORDS: usize = 32;

@@ -36,7 +36,8 @@ impl Reader {
                 let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: bytes.len() };
                 // SAFETY: `local` describes `bytes`; the kernel checks `remote` and fails with EFAULT where it is not
                 // readable.
-                let copied = unsafe { libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) };
+                let copied =
+                    unsafe { libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0) };
                 usize::try_from(copied) == Ok(bytes.len())
             }
             Self::Proc(file) => file.read_exact_at(bytes, address as u64).is_ok(),

@@ -79,7 +79,9 @@ impl fmt::Display for Unavailable {
             Self::ShapeNotFound => f.write_str("no structure in the interpreter has the shape of a GIL"),
             Self::ShapeAmbiguous(n) => write!(f, "{n} structures in the interpreter have the shape of a GIL"),
             Self::NotVerified(what) => write!(f, "the structure found does not behave as a GIL: {what}"),
-            Self::OffsetsDisagree => f.write_str("the interpreter's own table of offsets disagrees with what was found"),
+            Self::OffsetsDisagree => {
+                f.write_str("the interpreter's own table of offsets disagrees with what was found")
+            }
             Self::NoSlot(name) => write!(f, "the interpreter calls {name} through no dynamic relocation"),
             Self::PageLocked => f.write_str("the page of the dynamic relocations cannot be made writable"),
             Self::MutexNotSeen => f.write_str("no mutex inside the GIL was unlocked at every hand-over"),

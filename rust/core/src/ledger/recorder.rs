@@ -220,7 +220,8 @@ impl Recorder {
 
     #[inline]
     fn dropped(&self, now_ns: u64, thread: usize, on_request: bool) {
-        let (kind, next) = if on_request { (Kind::DropOnRequest, State::Waiting) } else { (Kind::Drop, State::Released) };
+        let (kind, next) =
+            if on_request { (Kind::DropOnRequest, State::Waiting) } else { (Kind::Drop, State::Released) };
         self.log.push(now_ns, kind, thread);
         if self.holder.load(Relaxed) != thread {
             add(&self.n_impossible, 1);
@@ -357,7 +358,13 @@ impl Recorder {
     ///
     /// # Errors
     /// [`SpanError::Inconsistent`] where the figures cannot be trusted.
-    pub fn end(&self, start: &SpanStart, end_ns: u64, final_delay_ns: Option<u64>, max_events: usize) -> Result<SpanFigures, SpanError> {
+    pub fn end(
+        &self,
+        start: &SpanStart,
+        end_ns: u64,
+        final_delay_ns: Option<u64>,
+        max_events: usize,
+    ) -> Result<SpanFigures, SpanError> {
         let account = self.accounts.find(start.thread).ok_or(SpanError::Inconsistent)?;
         if account.epoch.load(Relaxed) != start.epoch || self.epoch.load(Relaxed) != start.epoch {
             return Err(SpanError::Inconsistent);

@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_gilcheck.gate.comparison import compare, standings
 from pytest_gilcheck.report import baseline, document, findings
-from pytest_gilcheck.report.comparison import compare, standings
 from pytest_gilcheck.report.markdown import markdown
 
 if TYPE_CHECKING:

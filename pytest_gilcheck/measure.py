@@ -1,0 +1,294 @@
+"""Everything that is seen of one call: brackets `run` with `observe`, stage by stage."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_gilcheck.declare.settings import Settings
+from pytest_gilcheck.evidence import (
+    CallSpan,
+    DeadlineExceeded,
+    Instrument,
+    Observation,
+    Outcome,
+    Plan,
+    Reason,
+)
+from pytest_gilcheck.evidence.figures import duration
+from pytest_gilcheck.judge import ROUND_LOOKS, is_decided, is_enough, judge
+from pytest_gilcheck.observe import (
+    PythonLines,
+    call_span,
+    clock_quality,
+    exact_ledger,
+    is_native,
+    knocks_beside,
+    learn_giveway,
+    places,
+    progress_beside,
+    python_stacks,
+    stacks_of,
+    waiter,
+)
+from pytest_gilcheck.plan import crew_size, round_size, size, survey, usable_cores
+from pytest_gilcheck.run import (
+    Call,
+    Crew,
+    Deadline,
+    Rounds,
+    Solo,
+    SoloRun,
+    one_at_a_time,
+    rival,
+)
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.evidence import Bench, Knocks, Places, Progress, Round
+
+#: Calls below this are too short for a turn of the rival; above the other, too long to be made once more for it.
+_SHORTEST_BESIDE_RIVAL_NS = 1_000_000
+_LONGEST_BESIDE_RIVAL_NS = 250_000_000
+_BESIDE_RIVAL_NS = 20_000_000
+
+#: A call longer than this is not made once more only to find its lines.
+_LONGEST_DIAGNOSED_NS = 5_000_000_000
+
+#: A call with more hand-overs is first measured without a system call at each of them.
+_MOST_FINE_HANDOVERS = 200
+#: A shorter one is rarely descheduled: those that are, are left out.
+_SHORTEST_FINE_NS = 200_000
+
+
+@dataclass(frozen=True)
+class Rescue:
+    """What is saved if a call ends this process: where, and the document of everything measured before; with which
+    exit status it ends, and where its last words go. The contents of the file that `head` names, if any, are saved before those
+    of `so_far`."""
+
+    path: Path | None = None
+    so_far: Callable[[], bytes] | None = None
+    status: int = 1
+    stderr_fd: int = 2
+    head: Callable[[], Path | None] | None = None
+
+
+#: Gives a context in which no other process that takes part is busy; False in it: they would not stop.
+Alone = Callable[[], "contextlib.AbstractContextManager[bool]"]
+
+
+def unguarded() -> contextlib.AbstractContextManager[bool]:
+    """Nobody else measures on this machine, as far as is known."""
+    return contextlib.nullcontext(True)  # noqa: FBT003  (what the context yields)
+
+
+class _Measurement:
+    """The stages of one check, while the ledger is open and the crew stands."""
+
+    def __init__(self, call: Call, settings: Settings, name: str, bench: Bench, rescue: Rescue) -> None:
+        self.call = call
+        self.settings = settings
+        self.bench = bench
+        self.solo = Solo(call)
+        self.notes: list[Reason] = []
+        self.refused: Reason | None = None
+        self.deadline = Deadline(
+            settings.deadline / 1e9,
+            name,
+            save_path=rescue.path,
+            so_far=rescue.so_far,
+            save_head=rescue.head() if rescue.head else None,
+            status=rescue.status,
+            stderr_fd=rescue.stderr_fd,
+        )
+
+    def singles(self, crew: Crew, plan: Plan, pilot: CallSpan) -> tuple[list[CallSpan], Any]:
+        """Single calls, alone, until a look decides or the budget is spent."""
+        calls: list[CallSpan] = []
+        first: Any = None
+        left_ns = plan.solo_budget_ns
+        fine = pilot.span_ns >= _SHORTEST_FINE_NS and pilot.n_voluntary + pilot.n_on_request <= _MOST_FINE_HANDOVERS
+        for look in plan.looks:
+            run = crew.solo(self.solo.job(look - len(calls), fine=fine, budget_ns=left_ns), self.deadline)
+            if not calls:
+                first = run.result
+            self.refused = self.refused or _refusal(run)
+            if self.refused:
+                return [], first
+            new = _spans(run, with_timeline=not calls)
+            calls += new
+            left_ns -= sum(call.end_ns - call.start_ns for call in new)
+            if is_decided(calls, pilot, self.bench.clock_price_ns, self.settings.claim) or left_ns <= 0:
+                break
+            fine = pilot.span_ns >= _SHORTEST_FINE_NS
+        return calls, first
+
+    def knocks(self, crew: Crew, plan: Plan) -> Knocks:
+        """Calls beside the native waiter."""
+        seen = self._knocks(crew, plan)
+        # Unlearned, every drop under a request counts as on request: only then is learning worth its 70 ms.
+        return self._knocks(crew, plan) if seen.n_on_request and learn_giveway_once() else seen
+
+    def _knocks(self, crew: Crew, plan: Plan) -> Knocks:
+        asked: list[tuple[int, int, int]] = []
+        with waiter(plan.knock_gap_ns, asked):
+            run = crew.solo(self.solo.job(plan.n_knock_calls, budget_ns=plan.solo_budget_ns), self.deadline)
+        return knocks_beside([] if _refusal(run) else _spans(run, with_timeline=False), asked)
+
+    def rounds(self, crew: Crew, plan: Plan, span_ns: int) -> list[Round]:
+        """Paired rounds until a fixed look finds them enough or the budget is spent; a note says why there are none."""
+        if plan.n_threads < 2:  # noqa: PLR2004  (nobody competes with himself)
+            self.notes.append(Reason("one-thread", "one thread competes with nobody: ask for two or more (threads=)"))
+            return []
+        if usable_cores(self.bench) <= 1:
+            detail = "this process may use one core only (affinity or control group), where nothing can run at once; the GIL verdict stands"
+            self.notes.append(Reason("one-cpu", detail))
+            return []
+        size = round_size(span_ns, plan.n_threads, self.bench, plan.budget_ns)
+        if size is None:
+            detail = (
+                f"not one round of {plan.n_threads} calls of {duration(span_ns)}, both ways and with controls, fits "
+                f"{duration(plan.budget_ns)}: give more (budget=) or a smaller input"
+            )
+            self.notes.append(Reason("budget-too-small", detail))
+            return []
+        has_gil = self.bench.gil == "enabled"
+        made: list[Round] = []
+        maker = Rounds(crew, self.call, size, plan.seed)
+        with one_at_a_time():
+            end = time.perf_counter_ns() + plan.budget_ns
+            longest_ns = 0
+            while True:
+                begun = time.perf_counter_ns()
+                made.append(maker.next(self.deadline))
+                now = time.perf_counter_ns()
+                longest_ns = max(longest_ns, now - begun)
+                if now + longest_ns > end:
+                    break
+                if len(made) in ROUND_LOOKS and is_enough(made, self.settings.claim, has_gil=has_gil):
+                    break
+        return made
+
+    def progress(self, crew: Crew, span_ns: int) -> Progress:
+        """Calls beside the rival."""
+        turns: list[tuple[int, int]] = []
+        n_calls = max(1, _BESIDE_RIVAL_NS // max(1, span_ns))
+        with rival(turns):
+            run = crew.solo(self.solo.job(n_calls), self.deadline)
+        return progress_beside(_spans(run, with_timeline=False), turns)
+
+    def places(self, crew: Crew) -> Places | None:
+        """The diagnosing pass: one more call, and, where Python code runs underneath, another one under a trace."""
+        function = self.call.function
+        try:
+            with stacks_of(crew.idents[0]) as kept:
+                (span,) = crew.solo(self.solo.job(1), self.deadline).spans
+            stamps = (span.start_ns, span.end_ns)
+            if is_native(function) and not kept.runs_python:
+                return places(kept, stamps, function)
+            lines = PythonLines()
+            traced = self.solo.of(replace(self.call, function=lines.around(function)))
+            with stacks_of(crew.idents[0]) as again:
+                crew.solo(traced.job(1), self.deadline)
+            python = python_stacks(again, lines, kept.events)
+            return places(kept, stamps, function, python=python, lines=lines)
+        except DeadlineExceeded:
+            raise
+        except Exception as error:  # noqa: BLE001  (information only: what failed is said, the verdict stands)
+            self.notes.append(Reason("where-failed", f"the diagnosing pass raised {type(error).__name__}: {error}"))
+            return None
+
+
+_learned: bool | None = None
+
+
+def learn_giveway_once() -> bool:
+    """Was the way of hand-overs on request learned just now, so that a second look tells more?"""
+    global _learned  # noqa: PLW0603  (a property of the process)
+    if _learned is not None:
+        return False
+    _learned = learn_giveway()
+    return _learned
+
+
+def measure(
+    call: Call, settings: Settings, name: str, rescue: Rescue, alone: Alone = unguarded
+) -> tuple[Observation, Any]:
+    """Everything that is seen of one call, and what its first measured call returned."""
+    bench = survey(clock_quality())
+    measurement = _Measurement(call, settings, name, bench, rescue)
+    n_threads = crew_size(bench, settings.threads)
+    with exact_ledger() as opened, Crew(n_threads) as crew:
+        pilot_run = crew.solo(measurement.solo.job(1), measurement.deadline)
+        (pilot,) = _spans(pilot_run, with_timeline=False)
+        plan = size(
+            pilot,
+            bench,
+            n_threads=settings.threads,
+            budget_ns=settings.budget_ns,
+            deadline_ns=settings.deadline,
+            overlap=settings.overlap,
+            seed=settings.seed,
+        )
+        calls, result = measurement.singles(crew, plan, pilot) if opened.grade == "exact" else ([], pilot_run.result)
+        refused = measurement.refused
+        instrument = Instrument("progress", "bounded", refused) if refused else opened
+        exact = instrument.grade == "exact"
+        span_ns = min(call.span_ns for call in [pilot, *calls])
+        knocks = measurement.knocks(crew, plan) if exact and plan.n_knock_calls else None
+        rounds: list[Round] = []
+        if settings.overlap:
+            with alone() as is_alone:
+                if not is_alone:
+                    measurement.notes.append(NOT_ALONE)
+                rounds = measurement.rounds(crew, plan, span_ns)
+        progress = None
+        if _worth_a_rival(instrument, settings, span_ns):
+            progress = measurement.progress(crew, span_ns)
+        observation = Observation(
+            name=name,
+            claim=settings.claim,
+            bench=bench,
+            plan=plan,
+            instrument=instrument,
+            pilot=pilot,
+            calls=tuple(calls),
+            outcomes=(Outcome("returned", 0, len(calls) + 1),),
+            knocks=knocks,
+            rounds=tuple(rounds),
+            progress=progress,
+        )
+        if exact and span_ns <= _LONGEST_DIAGNOSED_NS and judge(observation).gil in ("held", "partial"):
+            observation = replace(observation, places=measurement.places(crew))
+    return replace(observation, notes=(*bench_notes(bench), *measurement.notes)), result
+
+
+def _worth_a_rival(instrument: Instrument, settings: Settings, span_ns: int) -> bool:
+    if instrument.grade == "none" or not _SHORTEST_BESIDE_RIVAL_NS <= span_ns <= _LONGEST_BESIDE_RIVAL_NS:
+        return False
+    return settings.overlap or instrument.grade != "exact"
+
+
+def _refusal(run: SoloRun) -> Reason | None:
+    """Why has the ledger, although open, no figures for one of these calls?"""
+    return next((Reason(*raw.refused) for raw in run.spans if raw.refused), None)
+
+
+def _spans(run: SoloRun, *, with_timeline: bool) -> list[CallSpan]:
+    """One timeline is enough to draw."""
+    return [
+        call_span(raw, run.known_threads, with_timeline=with_timeline and not index)
+        for index, raw in enumerate(run.spans)
+    ]
+
+
+NOT_ALONE = Reason("xdist-neighbours", "tests of other workers went on while wall time was measured")
+
+
+def bench_notes(bench: Bench) -> tuple[Reason, ...]:
+    """What of the bench is a reason to doubt?"""
+    return tuple(Reason(slug) for slug in bench.neighbours)
