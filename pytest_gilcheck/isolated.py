@@ -21,7 +21,7 @@ from pytest_gilcheck.run.child import STUCK_STATUS, in_child
 if TYPE_CHECKING:
     pass
 
-from pytest_gilcheck.measure import NOT_ALONE, Alone, Rescue, measure
+from pytest_gilcheck.measure import NOT_ALONE, Alone, Rescue, measure, unguarded
 
 
 def measure_in_child(

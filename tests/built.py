@@ -109,6 +109,9 @@ def _any_estimate(quantity):
     return st.one_of(estimates(quantity=quantity), st.builds(Estimate, quantity=st.just(quantity), why_not=st.text()))
 
 
+# Counts, durations, addresses: no record holds a negative whole number.
+st.register_type_strategy(int, st.integers(0, 2**62))
+
 reasons = st.builds(Reason, st.text(min_size=1), st.text())
 events = st.builds(HandOver, _ns, st.sampled_from(["take", "drop", "drop_on_request", "wait"]), st.integers(0, 3))
 timelines = st.builds(GilTimeline, st.lists(events, max_size=6).map(tuple), st.integers(0, 5))

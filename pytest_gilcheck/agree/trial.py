@@ -28,7 +28,7 @@ LONG_ROUND_EVERY = 4
 SHORTEST_MET_NS = 10_000
 
 #: Rounds for an example that has differed before: a race does not come each time, and shrinking needs it to.
-PATIENT_ROUNDS = 10
+PATIENT_ROUNDS = 4
 
 _LONGEST_SHOWN = 2_000
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_gilcheck.declare.values import tolerance
-from pytest_gilcheck.gate.comparison import compare, standings
-from pytest_gilcheck.report.comparison import CANNOT_TELL, SAME_OR_BETTER, WORSE
+from pytest_gilcheck.gate.comparison import CANNOT_TELL, SAME_OR_BETTER, WORSE, compare, standings
 from pytest_gilcheck.report.stream import Stream
 
 

@@ -2,18 +2,83 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import WORDS
-from pytest_gilcheck.judge.drift import changes, standing
-from pytest_gilcheck.report.comparison import Comparison
+from pytest_gilcheck.judge.drift import changes, is_beyond, standing
 from pytest_gilcheck.report.stream import keyed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_gilcheck.evidence import Change, Standing, Tolerance
     from pytest_gilcheck.report.document import Check
+
+#: Exit status of `gilcheck compare`, and what it stands for.
+SAME_OR_BETTER, WORSE, CANNOT_TELL = 0, 1, 3
+
+
+@dataclass
+class Comparison:
+    """What changed from `before` to `after` (how the two are called)? `lost` checks are in the first alone, `new` ones in
+    the second; `machines` tells where the classes of machine differ. `changed` leaves out what stayed the same."""
+
+    before: str
+    after: str
+    changed: list[Change] = field(default_factory=list)
+    n_checks: int = 0
+    n_same: int = 0
+    lost: list[str] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)
+    machines: list[str] = field(default_factory=list)
+
+    @property
+    def status(self) -> int:
+        """Same or better, worse, or cannot tell?"""
+        kinds = {change.kind for change in self.changed}
+        if "worse" in kinds:
+            return WORSE
+        return CANNOT_TELL if "unknown" in kinds or self.lost or not self.n_checks else SAME_OR_BETTER
+
+    def lines(self) -> Iterator[str]:
+        """The comparison for people."""
+        yield (
+            f"{self.after} compared with {self.before}: {self.n_checks} check{'' if self.n_checks == 1 else 's'} in both; "
+            f"{self._n('worse')} worse, {self._n('better')} better, {self.n_same} same, {self._n('unknown')} cannot tell"
+        )
+        if self.machines:
+            yield f"ANOTHER CLASS OF MACHINE: {'; '.join(self.machines)}. Shares of time compare, speed-ups with care."
+        for kind in ("worse", "unknown", "better"):
+            for change in self.changed:
+                if change.kind == kind:
+                    yield f"  {change_text(change)}"
+        for what, keys in (("only in the first", self.lost), ("only in the second", self.new)):
+            for key in keys:
+                yield f"  {what}: {key}"
+        if not self.n_checks:
+            yield "  nothing was compared: no check is in both"
+
+    def _n(self, kind: str) -> int:
+        return sum(change.kind == kind for change in self.changed)
+
+    def failures(self, tolerances: Sequence[Tolerance]) -> tuple[list[str], list[str]]:
+        """Which changes overrun a tolerance, and which cannot be told? Both as sentences."""
+        beyond, unknown = [], []
+        if tolerances and not self.n_checks:
+            beyond.append(
+                f"nothing was compared with {self.before}: no check is in both (a gate that checked nothing fails)"
+            )
+        for change in self.changed:
+            for tolerance in tolerances:
+                if tolerance.figure != change.figure:
+                    continue
+                found = is_beyond(change, tolerance)
+                if found is None:
+                    unknown.append(f"{change_text(change)} (asked for by {tolerance})")
+                elif found:
+                    beyond.append(f"{change_text(change)}{_overrun(change, tolerance)}")
+        return beyond, unknown
 
 
 def _overrun(change: Change, tolerance: Tolerance) -> str:

@@ -10,7 +10,7 @@ from pytest_gilcheck.report.text import limit_text, margin_text, share_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_gilcheck.report.comparison import Comparison
+    from pytest_gilcheck.gate.comparison import Comparison
     from pytest_gilcheck.report.document import Check
 
 

@@ -151,6 +151,7 @@ const WORK_GAP_NS: u64 = 5_000;
 ///
 /// Where the system refuses, it stays where it is.
 #[cfg(target_os = "linux")]
+#[allow(clippy::must_use_candidate)] // called for what it does; the number is a gift
 pub fn settle(index: usize) -> usize {
     // SAFETY: all bits zero is an empty set of processors.
     let mut allowed: libc::cpu_set_t = unsafe { std::mem::zeroed() };

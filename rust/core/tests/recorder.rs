@@ -204,7 +204,8 @@ proptest! {
 
 #[test]
 fn impossible_events_make_a_span_inconsistent() {
-    let impossible: [&dyn Fn(&Recorder, u64); 3] = [
+    type Event = dyn Fn(&Recorder, u64);
+    let impossible: [&Event; 3] = [
         // A drop by a thread that does not hold; waiting while holding; a second take by the holder.
         &|recorder, now| {
             recorder.unlocked(now, false, OTHERS[0], false);

@@ -43,7 +43,7 @@ impl Knocker {
         Ok(Self { stop, thread: Some(thread) })
     }
 
-    /// Stops it and gives its requests: (asked_ns, got_ns, delay_ns). A second call gives none.
+    /// Stops it and gives its requests: (`asked_ns`, `got_ns`, `delay_ns`). A second call gives none.
     fn stop(&mut self, py: Python<'_>) -> PyResult<Vec<Knock>> {
         self.stop.store(true, Relaxed);
         let Some(thread) = self.thread.take() else { return Ok(Vec::new()) };

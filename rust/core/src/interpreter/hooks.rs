@@ -1,6 +1,6 @@
 //! The two functions that stand in the interpreter's slots while checks run.
 //!
-//! CPython takes and drops the GIL under a mutex inside its structure, and unlocks that mutex once its state is
+//! `CPython` takes and drops the GIL under a mutex inside its structure, and unlocks that mutex once its state is
 //! settled: a function that sees the unlocking sees every hand-over, still under the mutex. They allocate nothing,
 //! take no lock, use no thread-local variable and cannot panic; for any other mutex they cost one comparison.
 

@@ -21,7 +21,7 @@ const RUNTIME_WORDS: usize = 8192;
 /// Does the memory at `address` have the shape of a GIL held by `thread_state`?
 fn has_shape(reader: &Reader, address: usize, interval_us: usize, thread_state: usize) -> bool {
     let mut head = [0u8; 3 * WORD];
-    if address % WORD != 0 || address < 4096 || !reader.read(address, &mut head) {
+    if !address.is_multiple_of(WORD) || address < 4096 || !reader.read(address, &mut head) {
         return false;
     }
     let word = |index: usize| {
