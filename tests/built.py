@@ -95,7 +95,7 @@ def shifted(span: CallSpan, by_ns: int, thread: int) -> CallSpan:
 
 _ns = st.integers(0, 10**13)
 _shares = st.floats(0, 1, allow_nan=False)
-_figures = st.floats(allow_nan=False, allow_infinity=False)
+_figures = st.floats(0, 1e9)
 
 
 @st.composite
@@ -109,8 +109,9 @@ def _any_estimate(quantity):
     return st.one_of(estimates(quantity=quantity), st.builds(Estimate, quantity=st.just(quantity), why_not=st.text()))
 
 
-# Counts, durations, addresses: no record holds a negative whole number.
-st.register_type_strategy(int, st.integers(0, 2**62))
+# Counts, durations, loads: no record holds a negative number.
+st.register_type_strategy(int, st.integers(0, 10**9))
+st.register_type_strategy(float, st.floats(0, 1e9))
 
 reasons = st.builds(Reason, st.text(min_size=1), st.text())
 events = st.builds(HandOver, _ns, st.sampled_from(["take", "drop", "drop_on_request", "wait"]), st.integers(0, 3))
