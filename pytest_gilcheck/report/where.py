@@ -86,18 +86,23 @@ def callee_text(place: Place, root: str = "") -> str:
     return f"{named}{library}{f' ({short_path(place.file, root)}{line})' if place.file else ''}"
 
 
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n} times"
+
+
 def all_frames(places: Places) -> Iterator[str]:
     """Every stack that the diagnosing pass saw, unfolded, the innermost frame first, with whole paths."""
     for number, handover in enumerate(places.handovers):
-        yield f"  hand-over {number} ({handover.kind}, {handover.n} times)"
+        yield f"  hand-over {number} ({handover.kind}, {_times(handover.n)})"
         for place in handover.python:
             yield f"    python  {place.function} {place.file}:{place.line}"
         for place in handover.native:
-            source = f" {place.file}:{place.line}" if place.file else ""
+            line = "" if place.line is None else f":{place.line}"
+            source = f" {place.file}{line}" if place.file else ""
             yield f"    native  {place.function or '?'}{source} [{place.library or '?'}]"
     for hold in places.holds:
         begin = "start" if hold.taken is None else f"hand-over {hold.taken}"
         end = "return" if hold.dropped is None else f"hand-over {hold.dropped}"
-        yield f"  held from {begin} to {end}: {hold.n} times, at most {duration(hold.longest_ns)}"
+        yield f"  held from {begin} to {end}: {_times(hold.n)}, at most {duration(hold.longest_ns)}"
     if places.n_dropped:
         yield f"  {places.n_dropped} more hand-overs were not kept"

@@ -71,3 +71,12 @@ def test_all_frames_leave_nothing_out():
 
 def test_nothing_is_said_without_a_pass():
     assert text(None) == ""
+
+
+def test_all_frames_say_no_line_that_is_not_known():
+    handover = HandOverPlace("drop", (Place("/home/me/any.rs", None, "call", "/home/me/demo.so"),))
+
+    made = "\n".join(all_frames(Places((handover,))))
+
+    assert "any.rs [/home/me/demo.so]" in made
+    assert "(drop, once)" in made
