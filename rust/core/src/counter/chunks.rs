@@ -3,10 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memchr::{memchr2, memrchr2};
-use rayon::ThreadPool;
 
 use super::needle::{Beginning, Needle};
-use super::pool::{self, together};
+use super::pool::{self, Helpers, together};
 
 /// What a thread takes at a time, at most and at least: large against the price of taking it, small enough that all end
 /// at the same time.
@@ -32,7 +31,7 @@ pub fn count_parallel(text: &[u8], needle: &Needle<'_>) -> usize {
     match pool::shared() {
         None => count_sequential(text, needle),
         Some(helpers) => {
-            let share = text.len() / (4 * (helpers.current_num_threads() + 1));
+            let share = text.len() / (4 * (helpers.n() + 1));
             count_shares(text, needle, share.clamp(SMALL_CHUNK_BYTES, CHUNK_BYTES), Some(helpers))
         }
     }
@@ -62,7 +61,7 @@ pub fn count_in_chunks(text: &[u8], needle: &Needle<'_>, chunk_bytes: usize, n_t
     Some(count_shares(text, needle, chunk_bytes, helpers.as_ref()))
 }
 
-fn count_shares(text: &[u8], needle: &Needle<'_>, chunk_bytes: usize, helpers: Option<&ThreadPool>) -> usize {
+fn count_shares(text: &[u8], needle: &Needle<'_>, chunk_bytes: usize, helpers: Option<&Helpers>) -> usize {
     let next = AtomicUsize::new(0);
     let counts = together(helpers, || {
         let mut total = 0;

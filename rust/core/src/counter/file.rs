@@ -6,11 +6,10 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memchr::{memchr2, memrchr2};
-use rayon::ThreadPool;
 
 use super::chunks::PARALLEL_FROM;
 use super::needle::{Beginning, Needle};
-use super::pool::{self, together};
+use super::pool::{self, Helpers, together};
 use super::stream::{BLOCK_BYTES, count_stream};
 
 /// What all blocks together may take.
@@ -44,7 +43,7 @@ pub fn count_file(file: &File, needle: &Needle<'_>, go_on: &mut dyn FnMut() -> b
 
 fn count_blocks(file: &File, length: u64, needle: &Needle<'_>, go_on: &mut dyn FnMut() -> bool) -> io::Result<usize> {
     let helpers = if length < PARALLEL_FROM as u64 { None } else { pool::shared() };
-    let n_threads = 1 + helpers.map_or(0, ThreadPool::current_num_threads);
+    let n_threads = 1 + helpers.map_or(0, Helpers::n);
     let block_bytes = (ALL_BLOCKS_BYTES / n_threads).min(BLOCK_BYTES);
     let mut total = 0;
     let mut begin = 0;

@@ -42,6 +42,7 @@ pub mod letters;
 pub mod naive;
 mod needle;
 mod pool;
+mod steer;
 mod stream;
 
 #[cfg(test)]
