@@ -273,6 +273,12 @@ def bench_counter(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_agreement(session: nox.Session) -> None:
+    """What does comparing under competition cost, is a race always caught, is a correct function ever accused?"""
+    run_bench(session, "agreement")
+
+
+@nox.session
 def bench_gate(session: nox.Session) -> None:
     """Does the gate fail each regression and pass each unchanged project?"""
     run_bench(session, "gate")

@@ -100,6 +100,9 @@ def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
     if found == "held" and span_ns < rules.SMALL_INPUT_NS:
         detail = f"{span_ns / 1000:.3g} µs only: some functions release from larger inputs on (hashlib from 2048 bytes)"
         notes.append(Reason("small-input", detail))
+    n_dropped = max((call.timeline.n_dropped for call in observation.calls if call.timeline), default=0)
+    if n_dropped:
+        notes.append(Reason("events-dropped", f"{n_dropped} events did not fit: the picture is cut, sums are exact"))
     return found, share, notes
 
 
@@ -109,6 +112,11 @@ def _doubt(observation: Observation, share: Estimate) -> Reason | None:
     span_ns = _typical(calls, "span_ns")
     if span_ns is None:
         return Reason("not-measured", "no call came back")
+    resolution_ns = observation.bench.clock_resolution_ns
+    if span_ns < rules.SHORTEST_CALL_IN_CLOCK_PRICES * resolution_ns and resolution_ns > price_ns:
+        return Reason(
+            "clock-coarse", f"the call took {span_ns} ns, and this machine's clock steps by {resolution_ns} ns"
+        )
     shortest_ns = rules.SHORTEST_CALL_IN_CLOCK_PRICES * price_ns
     if span_ns < shortest_ns:
         detail = f"the call took {span_ns} ns; a share means something from {shortest_ns} ns on: give it more to do"
