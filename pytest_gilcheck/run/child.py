@@ -21,8 +21,16 @@ _START_SECONDS = 120.0
 _N_TURNS = 8
 
 
+#: The child runs the very package that its parent runs, wherever a package of the same name lies (a source tree in the
+#: current folder, without its native module, came first with ``python -m``), and has the parent's path otherwise.
+_BEGIN = (
+    "import sys; sys.path[0] = sys.argv.pop(1); import pytest_gilcheck.__main__ as command; del sys.path[0]; "
+    "sys.exit(command.main())"
+)
+
+
 def in_child(payload: bytes, *, deadline_seconds: float, what: str) -> bytes:
-    """What did a child process make of `payload`? It runs ``python -m pytest_gilcheck --child IN OUT``.
+    """What did a child process make of `payload`? It runs `gilcheck --child IN OUT`.
 
     Raises `CheckFailed` where it crashed, `DeadlineExceeded` where a call in it never came back.
     """
@@ -31,7 +39,7 @@ def in_child(payload: bytes, *, deadline_seconds: float, what: str) -> bytes:
         given.write_bytes(payload)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)}
         child = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-            [sys.executable, "-m", "pytest_gilcheck", "--child", str(given), str(made)],
+            [sys.executable, "-c", _BEGIN, str(Path(__file__).parents[2]), "--child", str(given), str(made)],
             env=environment,
             stdin=subprocess.DEVNULL,
         )
