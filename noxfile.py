@@ -113,7 +113,11 @@ def run_tests(session: nox.Session, *folders: str) -> None:
     """Run these folders of the suite against the installed wheel, or what the command line names after ``--``."""
     install(session, *group("test"))
     # The `pytest` command, not `python -m pytest`: the latter puts the source tree, which has no native module, first.
-    session.run("pytest", *(session.posargs or existing(session, *folders)))
+    chosen = session.posargs or [str(ROOT / folder) for folder in existing(session, *folders)]
+    # From a folder of its own: in the root every interpreter that a test starts would import the source tree, which
+    # has no native module.
+    session.chdir(session.create_tmp())
+    session.run("pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), *chosen)
 
 
 def existing(session: nox.Session, *folders: str) -> list[str]:

@@ -177,7 +177,7 @@ def test_ctrl_c_ends_the_count_of_a_pipe_that_never_ends(tmp_path: Path) -> None
         except KeyboardInterrupt:
             os._exit(7)
     """
-    with subprocess.Popen([sys.executable, "-c", code, str(pipe)]) as process, pipe.open("wb"):
+    with subprocess.Popen([sys.executable, "-c", code, str(pipe)], cwd=tmp_path) as process, pipe.open("wb"):
         # Open for writing means that the other side has opened it too, inside of its call.
         while process.poll() is None:
             # Again and again: a signal that comes just before the read begins does not interrupt it.
