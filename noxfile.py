@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
@@ -115,9 +116,11 @@ def run_tests(session: nox.Session, *folders: str) -> None:
     # The `pytest` command, not `python -m pytest`: the latter puts the source tree, which has no native module, first.
     chosen = session.posargs or [str(ROOT / folder) for folder in existing(session, *folders)]
     # From a folder of its own: in the root every interpreter that a test starts would import the source tree, which
-    # has no native module.
-    session.chdir(session.create_tmp())
-    session.run("pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), *chosen)
+    # has no native module. Outside of the tree: projects that tests make below it would find our settings.
+    with tempfile.TemporaryDirectory(prefix="gilcheck-tests-") as elsewhere:
+        session.chdir(elsewhere)
+        session.run("pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), *chosen)
+        session.chdir(ROOT)
 
 
 def existing(session: nox.Session, *folders: str) -> list[str]:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
+import sys
 from dataclasses import replace
-from pathlib import Path
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.declare.settings import Settings
-from pytest_gilcheck.evidence import (
-    Observation,
-    Reason,
-    UsageError,
-)
-from pytest_gilcheck.run import (
-    Call,
-)
+from pytest_gilcheck.evidence import Observation, Reason, UsageError
+from pytest_gilcheck.measure import NOT_ALONE, Alone, Rescue, measure, unguarded
 from pytest_gilcheck.run.child import STUCK_STATUS, in_child
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Iterator
+    from pathlib import Path
 
-from pytest_gilcheck.measure import NOT_ALONE, Alone, Rescue, measure, unguarded
+    from pytest_gilcheck.declare.settings import Settings
+    from pytest_gilcheck.run import Call
 
 
 def measure_in_child(
@@ -36,7 +33,8 @@ def measure_in_child(
 
     del rescue  # the parent lives on: nothing needs saving
     try:
-        payload = cloudpickle.dumps((call, settings, name))
+        with _by_value(call.function):
+            payload = cloudpickle.dumps((call, settings, name))
     except Exception as error:
         message = (
             f"{call.describe()} cannot be sent to a child process ({type(error).__name__}: {error}). Make what it needs inside the "
@@ -51,6 +49,24 @@ def measure_in_child(
     if not is_alone:
         observation = replace(observation, notes=(*observation.notes, NOT_ALONE))
     return observation, result
+
+
+@contextlib.contextmanager
+def _by_value(function: object) -> Iterator[None]:
+    """Sends what a module that the child cannot import defines as code: pytest imports test modules under names that
+    lead nowhere (``--import-mode=importlib``)."""
+    import cloudpickle  # noqa: PLC0415  (only needed here)
+
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    root = module.__name__.partition(".")[0] if module else "builtins"
+    if module is None or root in sys.builtin_module_names or PathFinder.find_spec(root) is not None:
+        yield
+        return
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
 
 
 def serve_child(given: Path, made: Path) -> None:
