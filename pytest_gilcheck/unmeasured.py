@@ -35,6 +35,11 @@ class UnmeasuredChecker:
         """A block that is not measured."""
         return Unmeasured(None, self._why)
 
+    def agrees(self, *_args: Any, **_options: Any) -> None:
+        """Nothing is compared: raises `NotApplicable`, which skips the test."""
+        message = "not compared under --gilcheck-disable"
+        raise NotApplicable(message)
+
 
 class Unmeasured:
     """No verdict: asking for one raises `NotApplicable`, which skips the test."""
