@@ -177,14 +177,21 @@ def test_ctrl_c_ends_the_count_of_a_pipe_that_never_ends(tmp_path: Path) -> None
         except KeyboardInterrupt:
             os._exit(7)
     """
-    with subprocess.Popen([sys.executable, "-c", code, str(pipe)], cwd=tmp_path) as process, pipe.open("wb"):
-        # Open for writing means that the other side has opened it too, inside of its call.
+    writing = None
+    with subprocess.Popen([sys.executable, "-c", code, str(pipe)]) as process:
         while process.poll() is None:
-            # Again and again: a signal that comes just before the read begins does not interrupt it.
-            process.send_signal(signal.SIGINT)
+            if writing is None:
+                # Refused until the other side has opened it, which is inside of its call.
+                with contextlib.suppress(OSError):
+                    writing = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            else:
+                # Again and again: a signal that comes just before the read begins does not interrupt it.
+                process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=0.05)
 
+    assert writing is not None
+    os.close(writing)
     assert process.returncode == 7
 
 
