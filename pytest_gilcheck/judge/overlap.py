@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,13 +9,12 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence import Estimate, Inconclusive, Reason
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.ratios import Ratios, told_by, word_of
 from pytest_gilcheck.judge.shortfall import shortfall
-from pytest_gilcheck.judge.uncertainty import median, median_ranks
+from pytest_gilcheck.judge.uncertainty import median
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Arm, Claim, Observation, Round
-
-Bounds = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,80 +30,10 @@ class WallClock:
     together_share: float | None = None
 
 
-def speedup_of(serial: Arm, crew: Arm) -> Bounds:
-    """How many times as fast were the competing threads in one round? Least, as found, most.
-
-    What a thread lost off the processor may have delayed its arm by all of that time or by nothing: an arm took at
-    least its wall time without it, and at least its processor time spread over all its threads.
-    """
-    found = serial.wall_ns / max(1, crew.wall_ns)
-    shortest_serial_ns = max(serial.wall_ns - (serial.delay_ns or 0), min(serial.cpu_ns, serial.wall_ns))
-    # A callee with threads of its own uses as many cores in competing threads as it does alone, at least.
-    at_once = max(1.0, crew.thread_ns / max(1, crew.wall_ns), serial.process_cpu_ns / max(1, serial.wall_ns))
-    cpu_ns = max(crew.cpu_ns, crew.process_cpu_ns)
-    shortest_crew_ns = max(crew.wall_ns - (crew.delay_ns or 0), min(crew.wall_ns, cpu_ns / at_once), 1)
-    return shortest_serial_ns / max(1, crew.wall_ns), found, serial.wall_ns / shortest_crew_ns
-
-
-def interval(bounds: Sequence[Bounds], quantity: str, *, few_factor: float = rules.FEW_ROUNDS_FACTOR) -> Estimate:
-    """The typical ratio over rounds: the median, and order statistics of least and most, whatever their distribution.
-
-    Quiet rounds alone, if there are enough. Too few rounds for the level: the extremes, widened.
-    """
-    if not bounds:
-        return Estimate(quantity=quantity, why_not="no wall-clock rounds were run")
-    quiet = [bound for bound in bounds if bound[2] <= bound[0] * rules.QUIET_ROUND_FACTOR]
-    chosen = quiet if len(quiet) >= rules.ENOUGH_ROUNDS else bounds
-    first, last = median_ranks(len(chosen), rules.ROUND_LOOK_ALPHA)
-    low = sorted(bound[0] for bound in chosen)[first]
-    high = sorted(bound[2] for bound in chosen)[last]
-    if len(chosen) < rules.ENOUGH_ROUNDS:
-        low, high = low / few_factor, high * few_factor
-    value = math.exp(median([math.log(max(1e-9, bound[1])) for bound in chosen]))
-    return Estimate(value, min(low, value), max(high, value), quantity=quantity)
-
-
-def word_of(speedup: Estimate) -> str | None:
-    """Which word does the interval decide? None: it contains the border, or nothing was measured."""
-    if speedup.low is None or speedup.high is None:
-        return None
-    if speedup.low > rules.OVERLAP_LEAST_SPEEDUP:
-        return "overlaps"
-    return "serialised" if speedup.high < rules.OVERLAP_LEAST_SPEEDUP else None
-
-
-@dataclass(frozen=True, slots=True)
-class Ratios:
-    """What the rounds say of the call and of the controls, by the same rule."""
-
-    speedup: Estimate
-    released: Estimate
-    held: Estimate
-    efficiency: Estimate
-
-    @staticmethod
-    def of(rounds: Sequence[Round]) -> Ratios:
-        """Efficiency is paired within each round, so that what disturbs a whole round cancels; it needs no bounds by
-        time off the processor, because the control is kept off it by the same neighbours."""
-        speedups = [speedup_of(r.serial, r.crew) for r in rounds]
-        released = [speedup_of(r.control, r.released) for r in rounds]
-        paired = [s[1] / max(1e-9, c[1]) for s, c in zip(speedups, released, strict=True)]
-        return Ratios(
-            interval(speedups, "speed-up"),
-            interval(released, "speed-up of the released control"),
-            interval([speedup_of(r.control, r.held) for r in rounds], "speed-up of the held control"),
-            interval([(ratio, ratio, ratio) for ratio in paired], "efficiency"),
-        )
-
-    def separate(self, *, has_gil: bool) -> bool:
-        """Do the controls come out as what they are? Without a GIL the held one has nothing to hold."""
-        return word_of(self.released) == "overlaps" and (not has_gil or word_of(self.held) == "serialised")
-
-
 def is_enough(rounds: Sequence[Round], claim: Claim, *, has_gil: bool) -> bool:
     """Do these rounds decide the word, the claim, and the efficiency to a tenth? Asked at the fixed looks only."""
     ratios = Ratios.of(rounds)
-    if word_of(ratios.speedup) is None or not ratios.separate(has_gil=has_gil):
+    if ratios.word(has_gil=has_gil) is None:
         return False
     efficiency = ratios.efficiency
     if (
@@ -142,17 +70,16 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
         return _without_rounds(observation)
     ratios = Ratios.of(rounds)
     has_gil = observation.bench.gil == "enabled"
-    word = word_of(ratios.speedup)
-    speedup = _open_above(ratios, rounds[0].n_threads)
+    word = ratios.word(has_gil=has_gil)
+    speedup = ratios.speedup if word is not None else _open_above(ratios, rounds[0].n_threads)
     cores_used = median([r.crew.cpu_ns / max(1, r.crew.wall_ns) for r in rounds])
     together = _share(rounds, lambda arm: arm.together_ns)
-    doubt = _doubt(observation, ratios, word, has_gil=has_gil)
+    doubt = _doubt(observation, ratios, has_gil=has_gil) if word is None else _conflict(observation, ratios)
     if doubt is not None or word is None:
         reasons = (doubt,) if doubt else ()
         return WallClock("inconclusive", speedup, ratios.efficiency, reasons, "", cores_used, together)
     cause = None
-    efficiency_high = ratios.efficiency.high
-    if word == "serialised" or (efficiency_high is not None and efficiency_high < rules.FALLS_SHORT_EFFICIENCY):
+    if word == "serialised" or ratios.falls_short:
         cause = shortfall(observation, gil, held_share)
     n = rounds[0].n_threads
     if word == "overlaps":
@@ -199,32 +126,43 @@ def _without_rounds(observation: Observation) -> WallClock:
     )
 
 
-def _doubt(observation: Observation, ratios: Ratios, word: str | None, *, has_gil: bool) -> Reason | None:
-    """Why do the rounds decide nothing? None: they do."""
+def _doubt(observation: Observation, ratios: Ratios, *, has_gil: bool) -> Reason:
+    """Why do the rounds decide nothing?"""
     rounds = observation.rounds
-    if not ratios.separate(has_gil=has_gil):
-        control_ns = rounds[0].control_ns
-        if control_ns < rules.SHORT_FOR_OVERLAP_NS:
+    if ratios.separate(has_gil=has_gil):
+        if word_of(ratios.speedup) == "serialised":
             detail = (
-                f"calls of {duration(control_ns)} are as short as a hand-over between threads: a control that surely lets go "
-                f"came out at {ratios.released}. Give the call more to do."
+                f"{ratios.speedup}, yet a control that surely lets go reached only {ratios.released} here, and "
+                f"{ratios.efficiency} does not fall short of it clearly: take a machine with a whole core for each thread"
             )
-            return Reason("too-short-to-overlap", detail)
-        detail = (
-            f"the controls do not separate: {ratios.released}, {ratios.held}. Free a core, or give the rounds more time "
-            "(budget=)."
-        )
-        return Reason("no-spare-cores", detail)
-    if word is None:
+            return Reason("overlap-borderline", detail)
         detail = f"{ratios.speedup} contains the border {rules.OVERLAP_LEAST_SPEEDUP:g} after {len(rounds)} rounds: give them more time (budget=)"
         return Reason("overlap-borderline", detail)
+    control_ns = rounds[0].control_ns
+    if control_ns < rules.SHORT_FOR_OVERLAP_NS:
+        detail = (
+            f"calls of {duration(control_ns)} are as short as a hand-over between threads: a control that surely lets go "
+            f"came out at {ratios.released}. Give the call more to do."
+        )
+        return Reason("too-short-to-overlap", detail)
+    detail = (
+        f"the controls do not separate: {ratios.released}, {ratios.held}. Free a core, or give the rounds more time "
+        "(budget=)."
+    )
+    return Reason("no-spare-cores", detail)
+
+
+def _conflict(observation: Observation, ratios: Ratios) -> Reason | None:
+    """Can both be true: the speed-up, and what the ledger counted in the same rounds?"""
+    rounds = told_by(observation.rounds)
     able = _share(rounds, lambda arm: arm.able_ns)
-    if able is not None and ratios.speedup.low is not None:
-        ceiling = 1 + able * (rounds[0].n_threads - 1)
-        if ratios.speedup.low > ceiling * (1 + rules.CEILING_SLACK):
-            detail = (
-                f"wall clock against ledger: {ratios.speedup}, yet two threads were not waiting for the GIL for only {able:.2f} of "
-                f"the time, which allows {ceiling:.2f}"
-            )
-            return Reason("witnesses-conflict", detail)
-    return None
+    if able is None or ratios.speedup.low is None:
+        return None
+    ceiling = 1 + able * (rounds[0].n_threads - 1)
+    if ratios.speedup.low <= ceiling * (1 + rules.CEILING_SLACK):
+        return None
+    detail = (
+        f"wall clock against ledger: {ratios.speedup}, yet two threads were not waiting for the GIL for only {able:.2f} of "
+        f"the time, which allows {ceiling:.2f}"
+    )
+    return Reason("witnesses-conflict", detail)

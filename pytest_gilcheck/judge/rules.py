@@ -83,9 +83,21 @@ ENOUGH_ROUNDS = 9
 #: moves one of them, apart from time off the processor, which is bounded by itself, is clock frequency and caches.
 FEW_ROUNDS_FACTOR = 1.15
 
+#: Threshold: so many quiet rounds are taken alone. Their bounds contain what the machine would have given had nobody else
+#: used it; all five would have to err to the same side (1 in 16), and by more than the factor above, which they get.
+ENOUGH_QUIET_ROUNDS = 5
+
 #: Threshold: a round is quiet if the time that its threads were kept off the processor leaves its speed-up known to
 #: this factor. Quiet ones are preferred; they are chosen by that time alone, never by what they say.
 QUIET_ROUND_FACTOR = 1.15
+
+#: Threshold: *serialised* may be said, although the released control was kept off the processor too often to show its
+#: overlap, if the control's bounds leave room for this much: half-way, as a ratio, from the border to two threads'
+#: full speed. Where a hypervisor or a quota takes the cores away, which no account shows, it does not reach this.
+OPEN_CONTROL_SPEEDUP = 1.6
+
+#: Threshold: work and sleep outside of the threads that are followed, below which their accounts tell everything.
+UNACCOUNTED_SHARE = 0.1
 
 #: Threshold: rounds end early once the efficiency is known to this half-width.
 EFFICIENCY_HALF_WIDTH = 0.1

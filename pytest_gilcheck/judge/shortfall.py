@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence import Reason
 from pytest_gilcheck.evidence.figures import percent
 from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.ratios import is_quiet, speedup_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +51,13 @@ def most_speedup(held_share: Estimate, n_threads: int) -> float | None:
 
 
 def shortfall(observation: Observation, gil: str, held_share: Estimate) -> Reason:
-    """The largest loss, by its slug, with a sentence."""
-    rounds = observation.rounds
+    """The largest loss, by its slug, with a sentence.
+
+    Of quiet rounds, if there are any. Where neighbours took the processor in all of them, what they took is no
+    loss of the call's, nor that some threads then ended before others.
+    """
+    quiet = [r for r in observation.rounds if is_quiet(speedup_of(r.serial, r.crew, r.n_threads))]
+    rounds = quiet or observation.rounds
     n_threads = rounds[0].n_threads
     alone = sum(r.serial.process_cpu_ns for r in rounds) / max(1, sum(r.serial.wall_ns for r in rounds))
     if alone >= rules.OWN_POOL_CORES:
@@ -59,6 +65,8 @@ def shortfall(observation: Observation, gil: str, held_share: Estimate) -> Reaso
         return Reason("own-thread-pool", detail)
     found = losses(rounds)
     uneven = found.pop("uneven")
+    if not quiet and n_threads <= observation.bench.n_cpus:
+        found["delay"] = uneven = 0.0
     name, share = max(found.items(), key=lambda loss: loss[1])
     if share < rules.NAMED_LOSS_SHARE <= uneven:
         name, share = "uneven", uneven  # alone: after a wait for a lock or the GIL, too, some end before others
@@ -68,7 +76,7 @@ def shortfall(observation: Observation, gil: str, held_share: Estimate) -> Reaso
             "serialised-by-gil",
             f"The GIL is held, so that only one runs: the others waited for {percent(found['waiting'])} of their time.",
         )
-    if _chatters(observation) and name in ("waiting", "growth", "delay"):
+    if _chatters(rounds) and name in ("waiting", "growth", "delay"):
         times = sum(r.crew.n_voluntary or 0 for r in rounds) / max(1, sum(r.n_threads * r.n_calls for r in rounds))
         detail = f"Each call lets the GIL go {times:,.0f} times, and hand-overs cost more than what runs between them: do more between them."
         return Reason("chatter", detail)
@@ -104,8 +112,7 @@ _TOLD = {
 }
 
 
-def _chatters(observation: Observation) -> bool:
-    rounds = observation.rounds
+def _chatters(rounds: Sequence[Round]) -> bool:
     n = sum(r.serial.n_voluntary or 0 for r in rounds)
     calls = sum(r.n_threads * r.n_calls for r in rounds)
     serial_ms = sum(r.serial.wall_ns for r in rounds) / 1e6

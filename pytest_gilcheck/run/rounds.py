@@ -149,18 +149,23 @@ class Rounds:
         if totals:
             self._totals = max(totals)
         exact = competing and len(totals) == len(shifts)
-        opened_ns = shifts[0].opened_ns
+        opened_ns, last_ns = shifts[0].opened_ns, max(shift.end_ns for shift in shifts)
         return Arm(
-            wall_ns=max(shift.end_ns for shift in shifts) - opened_ns,
+            wall_ns=last_ns - opened_ns,
             thread_ns=sum(shift.end_ns - opened_ns for shift in shifts),
             cpu_ns=sum(shift.cpu_ns for shift in shifts),
             process_cpu_ns=max(shift.process_cpu_ns for shift in shifts),
-            delay_ns=_total([shift.delay_ns for shift in shifts]),
+            delay_ns=_total([_delay(shift, last_ns) for shift in shifts]),
             waiting_ns=_total([shift.waiting_ns for shift in shifts]),
             n_voluntary=_total([shift.n_voluntary for shift in shifts]),
             together_ns=max(0, self._totals[0] - before[0]) if exact else None,
             able_ns=max(0, self._totals[1] - before[1]) if exact else None,
         )
+
+
+def _delay(shift: _native.Shift, last_ns: int) -> int | None:
+    """A thread preempted at its end may keep those waiting that still work: until the last of them is done."""
+    return None if shift.delay_ns is None else shift.delay_ns + min(shift.after_ns, last_ns - shift.end_ns)
 
 
 def _total(figures: Sequence[int | None]) -> int | None:

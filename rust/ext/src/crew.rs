@@ -54,6 +54,8 @@ struct Shift {
     process_cpu_ns: u64,
     /// Ready to run and not running; None: the system does not tell.
     delay_ns: Option<u64>,
+    /// Off the processor right after the end, when it may still have held the lock under which the GIL changes hands.
+    after_ns: u64,
     /// Of the GIL; None: no ledger was open, or its record contradicts itself.
     held_ns: Option<u64>,
     waiting_ns: Option<u64>,
@@ -63,6 +65,9 @@ struct Shift {
     /// What the call raised; it is the last one made.
     error: Option<Py<PyAny>>,
 }
+
+/// A thread that lets the GIL go and reads a clock takes less, if nothing comes between.
+const LONGEST_WITHOUT_A_BREAK_NS: u64 = 50_000;
 
 /// Waits at `gate`, then makes `n_calls` calls of `function` in the calling thread, with the tuples of `arguments` in
 /// turn, and tells where the time went. It is thread `index` of the `n_threads` that work between two openings.
@@ -95,11 +100,12 @@ fn shift<'py>(
     let started = py.detach(|| {
         gate.core.wait()?;
         let opened_ns = gate.core.start(index, n_threads);
+        let running_ns = clock::now_ns();
         let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
         // Of all threads: whoever takes the GIL last has then counted all of the round, and nothing before it.
-        Some((opened_ns, delay_ns, clock::process_cpu_ns(), clock::thread_cpu_ns()))
+        Some((opened_ns, running_ns, delay_ns, clock::process_cpu_ns(), clock::thread_cpu_ns()))
     });
-    let Some((opened_ns, delay_before_ns, process_cpu_before_ns, cpu_before_ns)) = started else {
+    let Some((opened_ns, running_ns, delay_before_ns, process_cpu_before_ns, cpu_before_ns)) = started else {
         recorder.take_part(current_thread(), false);
         return Err(broken());
     };
@@ -115,13 +121,26 @@ fn shift<'py>(
         }
     }
     let end_ns = clock::now_ns();
-    let cpu_ns = clock::thread_cpu_ns() - cpu_before_ns;
-    let delay_ns =
-        delay.as_ref().and_then(RunDelay::read_ns).zip(delay_before_ns).map(|(end, start)| end.saturating_sub(start));
-    let process_cpu_ns = clock::process_cpu_ns() - process_cpu_before_ns;
     let figures = begun.and_then(|start| recorder.end(&start, end_ns, None, 0).ok());
     recorder.take_part(current_thread(), false);
-    py.detach(|| {}); // one hand-over of our own, at which the meter stops counting this thread
+    // Without the GIL: a thread that is due to be preempted is so on the way out of a system call, and beside busy
+    // processes one that held it kept the others of its crew waiting for 3 ms. It is also the hand-over of our own at
+    // which the meter stops counting this thread.
+    let (after_ns, delay_end_ns, cpu_ns, process_cpu_ns) = py.detach(|| {
+        let away_ns = clock::now_ns() - end_ns;
+        let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
+        // What came between the end and this reading is no part of the shift.
+        let after_ns = if away_ns > LONGEST_WITHOUT_A_BREAK_NS { away_ns } else { 0 };
+        (
+            after_ns,
+            delay_ns.map(|ns| ns.saturating_sub(after_ns)),
+            clock::thread_cpu_ns() - cpu_before_ns,
+            clock::process_cpu_ns() - process_cpu_before_ns,
+        )
+    });
+    // Who did not run when the others began was kept off the processor until it did.
+    let late_ns = running_ns.saturating_sub(opened_ns);
+    let delay_ns = delay_end_ns.zip(delay_before_ns).map(|(end, start)| end.saturating_sub(start) + late_ns);
     Ok(Shift {
         opened_ns,
         end_ns,
@@ -129,9 +148,10 @@ fn shift<'py>(
         cpu_ns,
         process_cpu_ns,
         delay_ns,
+        after_ns,
         held_ns: figures.as_ref().map(|figures| figures.held_ns),
-        // From the opening on, whoever does not run yet wants the GIL.
-        waiting_ns: figures.as_ref().map(|figures| figures.waiting_ns + begun_ns.saturating_sub(opened_ns)),
+        // From when it runs, whoever has not begun wants the GIL.
+        waiting_ns: figures.as_ref().map(|figures| figures.waiting_ns + begun_ns.saturating_sub(running_ns)),
         n_voluntary: figures.as_ref().map(|figures| figures.n_voluntary),
         totals: recorder.is_recording().then(|| recorder.meter().totals()),
         error,

@@ -99,9 +99,11 @@ impl Begun {
     /// With `fine`, time off the processor is told apart by state, at the price of a system call a hand-over.
     fn now(fine: bool) -> Self {
         let delay = RunDelay::of_this_thread();
-        let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
         let process_cpu_ns = clock::process_cpu_ns();
         let cpu_ns = clock::thread_cpu_ns();
+        // Last: a kernel that preempts lazily does so on the way out of a system call (beside two busy processes in one
+        // of ten); whatever of that came before the span has now come.
+        let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
         let recorder = instrument().recorder();
         let mut begun =
             Self { recorded: Err(SpanError::NotRecording), delay, delay_ns, cpu_ns, process_cpu_ns, start_ns: 0 };
@@ -116,9 +118,11 @@ impl Begun {
 
     /// A span that cannot be recorded still has its stamps: the call has run, and its result is not lost.
     fn end(self, end_ns: u64, max_events: usize) -> Span {
+        // First, as a thread that is due to be preempted is so on the way out of a system call: read after another one,
+        // milliseconds off the processor that came after the span counted as its.
+        let final_delay_ns = self.delay.as_ref().and_then(RunDelay::read_ns);
         let cpu_ns = clock::thread_cpu_ns() - self.cpu_ns;
         let process_cpu_ns = clock::process_cpu_ns() - self.process_cpu_ns;
-        let final_delay_ns = self.delay.as_ref().and_then(RunDelay::read_ns);
         let figures =
             self.recorded.and_then(|start| instrument().recorder().end(&start, end_ns, final_delay_ns, max_events));
         let refused = match &figures {

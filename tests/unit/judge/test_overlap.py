@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import Arm, Claim, Round
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.overlap import Ratios, interval, is_enough, rates_met, speedup_of, word_of
+from pytest_gilcheck.judge.overlap import is_enough, rates_met
+from pytest_gilcheck.judge.ratios import Ratios, interval, speedup_of, word_of
 from pytest_gilcheck.judge.shortfall import losses
 
 MS = 1_000_000
@@ -43,7 +44,7 @@ def test_speedup_when_threads_were_delayed_then_its_bounds_contain_what_was_foun
     serial, crew, serial_delay, crew_delay
 ):
     low, found, high = speedup_of(
-        arm(serial, delay_ns=serial_delay), arm(crew, n_threads=2, cpu_ns=crew // 2, delay_ns=crew_delay)
+        arm(serial, delay_ns=serial_delay), arm(crew, n_threads=2, cpu_ns=crew // 2, delay_ns=crew_delay), 2
     )
 
     assert 0 <= low <= found <= high
@@ -52,7 +53,7 @@ def test_speedup_when_threads_were_delayed_then_its_bounds_contain_what_was_foun
 @given(walls, walls, st.integers(0, 10**8), st.integers(0, 10**8))
 def test_speedup_when_delay_grows_then_its_upper_bound_does_not_shrink(serial, crew, delay, more):
     def high(delay_ns: int) -> float:
-        return speedup_of(arm(serial), arm(crew, n_threads=2, cpu_ns=crew // 3, delay_ns=delay_ns))[2]
+        return speedup_of(arm(serial), arm(crew, n_threads=2, cpu_ns=crew // 3, delay_ns=delay_ns), 2)[2]
 
     assert high(delay + more) >= high(delay)
 
@@ -93,6 +94,80 @@ def test_word_when_the_crew_was_kept_off_the_processor_then_serialised_is_not_sa
     rounds = [one_round(4 * MS, delay_ns=4 * MS)] * 20
 
     assert word_of(Ratios.of(rounds).speedup) is None
+
+
+@given(st.lists(st.tuples(st.integers(1, 10**7), st.integers(0, 10**7)), min_size=1, max_size=20))
+def test_speedup_when_one_thread_is_kept_off_then_only_its_own_time_counts(turns):
+    """What neighbours took of a single thread is known to the nanosecond: it may not widen the bounds."""
+    quiet = [speedup_of(arm(busy), arm(busy, n_threads=2), 2) for busy, _ in turns]
+    disturbed = [
+        speedup_of(arm(busy + off, cpu_ns=busy, delay_ns=off), arm(busy, n_threads=2), 2) for busy, off in turns
+    ]
+
+    assert [(low, high) for low, _, high in quiet] == [(low, high) for low, _, high in disturbed]
+
+
+def locked_round(off_ns: int, *, released: Arm, **serial: int | None) -> Round:
+    """Two threads that sleep for each other, each kept off the processor for half of `off_ns`; the controls, too."""
+    wall_ns = 4 * MS + off_ns
+    return dataclasses.replace(
+        one_round(wall_ns),
+        serial=dataclasses.replace(arm(4 * MS), **serial),
+        crew=arm(wall_ns, n_threads=2, cpu_ns=4 * MS, delay_ns=off_ns),
+        released=released,
+    )
+
+
+DISTURBED = arm(5 * MS, n_threads=2, cpu_ns=4 * MS, delay_ns=4 * MS)
+
+
+def test_word_when_neighbours_hide_the_control_then_serialised_rests_on_the_accounts():
+    """A lock was added on a runner with two busy neighbours: without their time the calls still need as long as alone."""
+    ratios = Ratios.of([locked_round(3 * MS, released=DISTURBED)] * 20)
+
+    assert not ratios.separate(has_gil=True)
+    assert ratios.word(has_gil=True) == "serialised"
+
+
+@pytest.mark.parametrize(
+    ("serial", "released"),
+    [
+        # A thread of the callee's own worked, or one slept alone: their delays are nobody's account.
+        ({"process_cpu_ns": 6 * MS}, DISTURBED),
+        ({"cpu_ns": 2 * MS, "process_cpu_ns": 2 * MS}, DISTURBED),
+        ({"delay_ns": None}, DISTURBED),
+        # The cores were taken away by somebody whom no account shows: the control could not have overlapped either.
+        ({}, arm(4 * MS, n_threads=2, cpu_ns=4 * MS)),
+        ({}, arm(3_500_000, n_threads=2, cpu_ns=4 * MS)),
+    ],
+)
+def test_word_when_time_off_the_processor_is_not_accounted_for_then_serialised_is_not_said(serial, released):
+    assert Ratios.of([locked_round(3 * MS, released=released, **serial)] * 20).word(has_gil=True) is None
+
+
+def test_word_when_the_machine_hardly_lets_the_control_overlap_then_a_call_close_to_it_is_not_blamed():
+    """Two halves of one core: the control reaches 1.3, the call 1.2."""
+    rounds = [one_round(3_330_000, released_ns=3_080_000)] * 20
+
+    assert word_of(Ratios.of(rounds).speedup) == "serialised"
+    assert Ratios.of(rounds).word(has_gil=True) is None
+
+
+@given(st.integers(0, 8 * MS))
+def test_word_when_released_calls_were_kept_off_the_processor_then_serialised_is_never_said(delay_ns):
+    crew = arm(2 * MS + delay_ns, n_threads=2, cpu_ns=4 * MS, delay_ns=delay_ns)
+    rounds = [dataclasses.replace(one_round(2 * MS), crew=crew, released=crew)] * 20
+
+    assert Ratios.of(rounds).word(has_gil=True) in ("overlaps", None)
+
+
+def test_interval_when_five_rounds_were_quiet_then_the_others_do_not_widen_it():
+    disturbed = [(0.4, 0.9, 2.0)] * 15
+
+    estimate = interval([*disturbed, *[(1.9, 1.92, 1.95)] * rules.ENOUGH_QUIET_ROUNDS], "x")
+
+    assert estimate.low == pytest.approx(1.9 / rules.FEW_ROUNDS_FACTOR)
+    assert interval([*disturbed, *[(1.9, 1.92, 1.95)] * (rules.ENOUGH_QUIET_ROUNDS - 1)], "x").low == pytest.approx(0.4)
 
 
 @given(st.integers(MS, 8 * MS), st.integers(2, 50))

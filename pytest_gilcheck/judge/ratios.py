@@ -1,0 +1,146 @@
+"""How many times as fast are competing threads, and do the controls come out as what they are?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.evidence import Estimate
+from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.uncertainty import median, median_ranks
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.evidence import Arm, Round
+
+#: Least, as found, most.
+Bounds = tuple[float, float, float]
+
+
+def speedup_of(serial: Arm, crew: Arm, n_threads: int) -> Bounds:
+    """How many times as fast were the competing threads in one round? Least, as found, most.
+
+    One thread that nobody waits for would have taken what it took, less the time in which it was ready and not running.
+    In the crew such time of one thread may also have kept others waiting, all of it or nothing: without it the crew
+    would have taken no more than it did, and no less than that minus the time of all of them, and no less than its
+    processor time spread over all threads.
+    """
+    serial_ns = max(1, serial.wall_ns - (serial.delay_ns or 0))
+    # A callee with threads of its own uses as many cores in competing threads as it does alone, at least.
+    at_once = max(float(n_threads), serial.process_cpu_ns / max(1, serial.wall_ns))
+    spread_ns = min(crew.wall_ns, max(crew.cpu_ns, crew.process_cpu_ns) / at_once)
+    shortest_crew_ns = max(1.0, crew.wall_ns - (crew.delay_ns or 0), spread_ns)
+    low, high = serial_ns / max(1, crew.wall_ns), serial_ns / shortest_crew_ns
+    return low, min(serial.wall_ns / max(1, crew.wall_ns), high), high
+
+
+def efficiency_of(call: Bounds, control: Bounds) -> Bounds:
+    """What did the call reach of what the released control reached in the same round? Least, as found, most."""
+    return call[0] / max(1e-9, control[2]), call[1] / max(1e-9, control[1]), call[2] / max(1e-9, control[0])
+
+
+def is_quiet(bounds: Bounds) -> bool:
+    """Was the crew hardly kept off the processor? Chosen by that alone, never by what the round says."""
+    return bounds[2] <= bounds[0] * rules.QUIET_ROUND_FACTOR
+
+
+def told_by(rounds: Sequence[Round]) -> Sequence[Round]:
+    """From which rounds does the speed-up come? The quiet ones, if there are enough."""
+    quiet = [r for r in rounds if is_quiet(speedup_of(r.serial, r.crew, r.n_threads))]
+    return quiet if len(quiet) >= rules.ENOUGH_QUIET_ROUNDS else rounds
+
+
+def interval(bounds: Sequence[Bounds], quantity: str, *, few_factor: float = rules.FEW_ROUNDS_FACTOR) -> Estimate:
+    """The typical ratio over rounds: the median, and order statistics of least and most, whatever their distribution.
+
+    Quiet rounds alone, if there are enough. Too few rounds for the level: the extremes, widened.
+    """
+    if not bounds:
+        return Estimate(quantity=quantity, why_not="no wall-clock rounds were run")
+    quiet = [bound for bound in bounds if is_quiet(bound)]
+    chosen = quiet if len(quiet) >= rules.ENOUGH_QUIET_ROUNDS else bounds
+    first, last = median_ranks(len(chosen), rules.ROUND_LOOK_ALPHA)
+    low = sorted(bound[0] for bound in chosen)[first]
+    high = sorted(bound[2] for bound in chosen)[last]
+    if len(chosen) < rules.ENOUGH_ROUNDS:
+        low, high = low / few_factor, high * few_factor
+    value = math.exp(median([math.log(max(1e-9, bound[1])) for bound in chosen]))
+    return Estimate(value, min(low, value), max(high, value), quantity=quantity)
+
+
+def word_of(speedup: Estimate) -> str | None:
+    """Which word does the interval decide? None: it contains the border, or nothing was measured."""
+    if speedup.low is None or speedup.high is None:
+        return None
+    if speedup.low > rules.OVERLAP_LEAST_SPEEDUP:
+        return "overlaps"
+    return "serialised" if speedup.high < rules.OVERLAP_LEAST_SPEEDUP else None
+
+
+def is_accounted(round_: Round) -> bool:
+    """Is it known for all threads that worked in this round when they were kept off the processor?
+
+    Not for threads of the callee's own, nor for a call that alone sleeps: it waits for somebody whose account is not ours.
+    """
+    for arm in (round_.serial, round_.crew):
+        if arm.delay_ns is None or arm.process_cpu_ns > arm.cpu_ns * (1 + rules.UNACCOUNTED_SHARE):
+            return False
+    alone = round_.serial
+    asleep_ns = alone.wall_ns - alone.cpu_ns - (alone.delay_ns or 0)
+    return asleep_ns <= alone.wall_ns * rules.UNACCOUNTED_SHARE
+
+
+@dataclass(frozen=True, slots=True)
+class Ratios:
+    """What the rounds say of the call and of the controls, by the same rule."""
+
+    speedup: Estimate
+    released: Estimate
+    held: Estimate
+    efficiency: Estimate
+    is_accounted: bool
+
+    @staticmethod
+    def of(rounds: Sequence[Round]) -> Ratios:
+        """Efficiency is paired within each round, so that what disturbs a whole round cancels."""
+        speedups = [speedup_of(r.serial, r.crew, r.n_threads) for r in rounds]
+        released = [speedup_of(r.control, r.released, r.n_threads) for r in rounds]
+        return Ratios(
+            interval(speedups, "speed-up"),
+            interval(released, "speed-up of the released control"),
+            interval([speedup_of(r.control, r.held, r.n_threads) for r in rounds], "speed-up of the held control"),
+            interval([efficiency_of(*pair) for pair in zip(speedups, released, strict=True)], "efficiency"),
+            all(map(is_accounted, rounds)),
+        )
+
+    def word(self, *, has_gil: bool) -> str | None:
+        """Which word do the rounds decide, the controls allowing? None: none.
+
+        Both controls must come out as what they are; without a GIL the held one has nothing to hold. A call is
+        *serialised* only if it also falls short of the released control: on the two halves of one core that one may
+        reach 1.3. But where time off the processor is accounted for, the word rests on the call's upper bound, which
+        leaves that time out: then it is enough that the released control could have overlapped by the same rule.
+        """
+        word = word_of(self.speedup)
+        if word != "serialised":
+            return word if self.separate(has_gil=has_gil) else None
+        if self.is_accounted and self._could_have_overlapped(has_gil=has_gil):
+            return word
+        return word if self.separate(has_gil=has_gil) and self.falls_short else None
+
+    @property
+    def falls_short(self) -> bool:
+        """Did the call surely reach less than the machine gave the control?"""
+        return self.efficiency.high is not None and self.efficiency.high < rules.FALLS_SHORT_EFFICIENCY
+
+    def separate(self, *, has_gil: bool) -> bool:
+        """Do the controls come out as what they are?"""
+        return word_of(self.released) == "overlaps" and self._held_is_told(has_gil=has_gil)
+
+    def _held_is_told(self, *, has_gil: bool) -> bool:
+        return not has_gil or word_of(self.held) == "serialised"
+
+    def _could_have_overlapped(self, *, has_gil: bool) -> bool:
+        high = self.released.high
+        return high is not None and high >= rules.OPEN_CONTROL_SPEEDUP and self._held_is_told(has_gil=has_gil)
