@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import math
 import resource
 import time
 from collections import Counter
 
-from benches.ledger.load import busy
 from benches.overlap.known import MS, Case, real_cases, specimen_cases
+from benches.overlap.words import words
 from pytest_gilcheck import Verdict, check, specimens
 
 CAUSES = frozenset(
@@ -20,40 +19,8 @@ CAUSES = frozenset(
 )  # fmt: skip
 
 
-def most_errors(n_errors: int, n: int) -> float:
-    """Upper 95 % bound of an error rate after so many errors in n (Clopper and Pearson, by bisection)."""
-    low, high = n_errors / n, 1.0
-    for _ in range(60):
-        rate = (low + high) / 2
-        below = sum(math.comb(n, k) * rate**k * (1 - rate) ** (n - k) for k in range(n_errors + 1))
-        low, high = (rate, high) if below > 0.05 else (low, rate)  # noqa: PLR2004  (the level)
-    return high
-
-
 def _run(case: Case, seed: int, **options: object) -> Verdict:
     return check.options(name=case.name, seed=seed, **{**case.options, **options})(case.function, *case.args)
-
-
-def words(n_checks: int, n_busy: int) -> None:
-    """False and undecided words over functions whose truth is known."""
-    cases = [*specimen_cases(), *(case for case in real_cases() if case.truth is not None)]
-    seen: Counter[str] = Counter()
-    with busy(n_busy):
-        for index in range(n_checks):
-            case = cases[index % len(cases)]
-            verdict = _run(case, index)
-            outcome = (
-                "inconclusive"
-                if verdict.overlap == "inconclusive"
-                else "right"
-                if verdict.overlap == case.truth
-                else "wrong"
-            )
-            seen[outcome] += 1
-            if (outcome != "right" and not n_busy) or outcome == "wrong":
-                print(f"  {outcome}: {case.name}: {verdict.overlap}, {verdict.speedup}, {', '.join(verdict.reasons)}")
-    n = sum(seen.values())
-    print(f"{n_busy} busy: {n} checks, {dict(seen)}; 95 % bound of the error rate {most_errors(seen['wrong'], n):.4f}")
 
 
 def null(n_checks: int) -> None:

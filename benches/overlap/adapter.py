@@ -1,0 +1,24 @@
+"""What does the library say of a case of the corpus: do its calls overlap?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benches.ledger.cases import Case
+
+
+def measure(case: Case) -> dict[str, Any]:
+    """The fields of `Measurement`; `gil` is the word on overlap, the only one that is asked for here."""
+    from pytest_gilcheck import check
+    from pytest_gilcheck.run import Call
+    from pytest_gilcheck.statement import Statement
+
+    statement = Statement(case.call, case.setup)
+    verdict = check.options(name=case.id, threads=2).of_call(Call(eval, args_for=statement.args_for))
+    return {
+        "gil": verdict.overlap,
+        "figure": verdict.speedup.value,
+        "span_ns": verdict.span_ns,
+        "reasons": [(note.slug, note.detail) for note in verdict.notes],
+        "detail": f"{verdict.speedup}; {verdict.efficiency}",
+    }
