@@ -1,4 +1,4 @@
-"""pytest's hooks, and nothing else: what they decide is decided in the stages.
+"""pytest's hooks, and nothing else: what they decide is decided in the stages, what is kept between them in the books.
 
 Imported by every pytest run where the plugin is installed, so that anything heavier than the option table is
 imported where a check is made.
@@ -7,15 +7,12 @@ imported where a check is made.
 from __future__ import annotations
 
 import contextlib
-import os
 import warnings
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_gilcheck.bookkeeping import Books
 from pytest_gilcheck.declare import options
 from pytest_gilcheck.declare.ambient import AMBIENT
 from pytest_gilcheck.declare.fixtures import MAKER, gilcheck, gilcheck_session
@@ -23,37 +20,13 @@ from pytest_gilcheck.declare.fixtures import MAKER, gilcheck, gilcheck_session
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from pytest_gilcheck.check import Checker
-    from pytest_gilcheck.declare.settings import Settings
-    from pytest_gilcheck.evidence import Observation, Standing, Verdict  # noqa: F401  (named in a text below)
-    from pytest_gilcheck.report.document import Check
-    from pytest_gilcheck.report.session import Session
-    from pytest_gilcheck.run.quiet import Quiet
-    from pytest_gilcheck.unmeasured import UnmeasuredChecker
-    from pytest_gilcheck.xdist import Workers  # noqa: F401  (as above)
+    from pytest_gilcheck.declare.settings import Settings  # noqa: F401  (named in a text below)
 
 __all__ = ["gilcheck", "gilcheck_session"]
 
-
-@dataclass
-class Running:
-    """The test that runs now: checks that its next report takes along, and all of them for its outcome."""
-
-    item: pytest.Item | None = None
-    unreported: list[Check] = field(default_factory=list)
-    checks: list[tuple[Verdict, Settings]] = field(default_factory=list)
-    n_not_run: int = 0
-
-
-_GIVEN = pytest.StashKey[dict[str, Any]]()
-_SESSION = pytest.StashKey["Session"]()
+_BOOKS = pytest.StashKey[Books]()
 _SETTINGS = pytest.StashKey["Settings"]()
-_STDERR = pytest.StashKey[int]()
-_RUNNING = pytest.StashKey[Running]()
 _LEFT_OUT = pytest.StashKey[bool]()
-_BASELINE = pytest.StashKey["tuple[str, dict[str, Standing]]"]()
-_QUIET = pytest.StashKey["Quiet"]()
-_WORKERS = pytest.StashKey["Workers"]()
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -69,42 +42,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", options.MARKER_LINE)
     try:
-        given = config.stash[_GIVEN] = options.read_all(config)
+        given = options.read_all(config)
         options.refuse_contradictions(given)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
-    config.stash[MAKER] = partial(_checker, config)
-    config.stash[_RUNNING] = Running()
+    books = config.stash[_BOOKS] = Books(config, given)
+    config.stash[MAKER] = books.checker
     config.pluginmanager.register(_Sender(), "gilcheck-sender")
-    # Capture is suspended now and never again: what is said when a call keeps the GIL for ever must reach people.
-    with contextlib.suppress(OSError):  # a process without stderr
-        config.stash[_STDERR] = os.dup(2)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if _SESSION in config.stash:
-        config.stash[_SESSION].close()
-    if _WORKERS in config.stash:
-        config.stash[_WORKERS].close()
-    if _QUIET in config.stash:
-        config.stash[_QUIET].close()
-    if _STDERR in config.stash:
-        os.close(config.stash[_STDERR])
-        del config.stash[_STDERR]
+    if _BOOKS in config.stash:
+        config.stash[_BOOKS].close()
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist's, which starts the workers
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
-    given = config.stash[_GIVEN]
-    if not _is_worker(config):
-        config.pluginmanager.register(_Collector(config), "gilcheck-collector")
+    books = config.stash[_BOOKS]
+    given = books.given
+    if not books.is_worker:
+        config.pluginmanager.register(_Collector(books), "gilcheck-collector")
     if config.pluginmanager.hasplugin("dsession"):
         from pytest_gilcheck.xdist import Workers  # noqa: PLC0415
 
-        config.stash[_WORKERS] = Workers(partial(_session, config))
-        config.pluginmanager.register(config.stash[_WORKERS], "gilcheck-workers")
-    if _is_worker(config) or config.option.collectonly:
+        books.workers = Workers(lambda: books.session)
+        config.pluginmanager.register(books.workers, "gilcheck-workers")
+    if books.is_worker or config.option.collectonly:
         return
     wanted = given["compare"] or ("last" if given["compare-fail"] else None)
     if wanted is None:
@@ -115,108 +79,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
     try:
         path = baseline.find(config.rootpath / given["storage"], wanted, config.invocation_params.dir)
-        config.stash[_BASELINE] = path.name, standings(Stream(path))
+        books.baseline = path.name, standings(Stream(path))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
 
 
-def _is_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")
-
-
-def _session(config: pytest.Config) -> Session:
-    if _SESSION not in config.stash:
-        from pytest_gilcheck.report.session import Session  # noqa: PLC0415
-
-        config.stash[_SESSION] = Session()
-    return config.stash[_SESSION]
-
-
-def _base(config: pytest.Config) -> Settings:
-    if _SETTINGS not in config.stash:
-        from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
-
-        given = config.stash[_GIVEN]
-        changes = {option.setting: given[option.name] for option in options.OPTIONS if option.setting}
-        config.stash[_SETTINGS] = Settings().with_read(
-            {name: value for name, value in changes.items() if value is not None}
-        )
-    return config.stash[_SETTINGS]
-
-
-def _checker(config: pytest.Config, item: pytest.Item | None) -> Checker | UnmeasuredChecker:
-    why = "under --gilcheck-disable" if config.stash[_GIVEN]["disable"] else None
-    item = item or config.stash[_RUNNING].item
-    if why is None and item is not None and item.stash.get(_LEFT_OUT, False):
-        why = "in a test that --gilcheck-only or --gilcheck-skip leaves out"
-        config.stash[_RUNNING].n_not_run = 1
-    if why is not None:
-        from pytest_gilcheck.unmeasured import UnmeasuredChecker  # noqa: PLC0415
-
-        return UnmeasuredChecker(why=why)
-    return _real_checker(config, _base(config))
-
-
-def _real_checker(config: pytest.Config, settings: Settings) -> Checker:
-    from pytest_gilcheck.agree.checker import FixtureChecker  # noqa: PLC0415
-    from pytest_gilcheck.measure import Rescue  # noqa: PLC0415
-    from pytest_gilcheck.report.document import check_line  # noqa: PLC0415
-
-    journal, running = _session(config).journal, config.stash[_RUNNING]
-
-    def so_far() -> bytes:
-        return journal.ending(map(check_line, running.unreported), interrupted="deadline").encode()
-
-    rescue = Rescue(_rescue_path(config), so_far, stderr_fd=config.stash.get(_STDERR, 2), head=lambda: journal.path)
-    return FixtureChecker(settings, on_check=partial(_noted, config), rescue=rescue, alone=_quiet(config).alone)
-
-
-def _noted(config: pytest.Config, observation: Observation, verdict: Verdict, settings: Settings) -> None:
-    from dataclasses import replace  # noqa: PLC0415
-
-    from pytest_gilcheck.report.document import Check  # noqa: PLC0415
-    from pytest_gilcheck.report.findings import properties  # noqa: PLC0415
-    from pytest_gilcheck.report.text import story  # noqa: PLC0415
-
-    running = config.stash[_RUNNING]
-    item = running.item
-    running.checks.append((verdict, settings))
-    test, file, line = (None, None, None) if item is None else (item.nodeid, *item.location[:2])
-    made = Check(
-        verdict.name, replace(verdict, result=None), observation, test, file, None if line is None else line + 1
-    )
-    running.unreported.append(made)
-    if item is not None:
-        item.add_report_section("call", "gilcheck", "\n".join(story(observation, verdict)))
-        item.user_properties += properties(verdict)
-    config.hook.pytest_gilcheck_verdict(item=item, observation=observation, verdict=verdict)
-
-
-def _rescue_path(config: pytest.Config) -> Path:
-    if _is_worker(config):
-        from pytest_gilcheck.xdist import RESCUE_KEY  # noqa: PLC0415
-
-        return Path(config.workerinput[RESCUE_KEY])  # type: ignore[attr-defined]  # set by xdist
-    given = config.stash[_GIVEN]["json"]
-    return Path(given) if given else config.rootpath / ".gilcheck" / "interrupted.json"
-
-
-def _quiet(config: pytest.Config) -> Quiet:
-    if _QUIET not in config.stash:
-        from pytest_gilcheck.run.quiet import Quiet  # noqa: PLC0415
-
-        config.stash[_QUIET] = Quiet()
-    return config.stash[_QUIET]
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    given = config.stash[_GIVEN]
+    books = config.stash[_BOOKS]
     for item in items:
         is_marked = item.get_closest_marker("gilcheck") is not None
         uses_fixture = not {"gilcheck", "gilcheck_session"}.isdisjoint(getattr(item, "fixturenames", ()))
         if not is_marked and not uses_fixture:
             continue
-        item.stash[_LEFT_OUT] = not options.is_selected(item.nodeid, given)
+        item.stash[_LEFT_OUT] = not options.is_selected(item.nodeid, books.given)
         # pytest-run-parallel would run the body in threads of its own, under a tiny switch interval.
         if config.pluginmanager.hasplugin("run-parallel"):
             item.add_marker(pytest.mark.thread_unsafe(reason="measured by gilcheck"))
@@ -224,7 +99,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             from pytest_gilcheck.declare.marker import settings_of  # noqa: PLC0415
 
             try:
-                settings = settings_of(item, _base(config))
+                settings = settings_of(item, books.settings)
             except ValueError as error:
                 raise pytest.UsageError(str(error)) from None
             assert settings is not None  # noqa: S101  (narrowing: the item is marked)
@@ -233,22 +108,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    config = item.config
-    running = config.stash[_RUNNING]
-    running.item, running.checks = item, []
-    token = AMBIENT.set(partial(_checker, config, item))
+    books = item.config.stash[_BOOKS]
+    books.running.begin(item, is_left_out=item.stash.get(_LEFT_OUT, False))
+    token = AMBIENT.set(books.checker)
     try:
         # Ordinary tests of all workers go on together, and not beside anybody's rounds on the wall clock.
-        with _quiet(config).together() if _is_worker(config) and _may_check(item) else contextlib.nullcontext():
+        with books.quiet.together() if books.is_worker and _may_check(item) else contextlib.nullcontext():
             return (yield)
     finally:
         AMBIENT.reset(token)
-        running.item = None
+        books.running.end()
 
 
 def _may_check(item: pytest.Item) -> bool:
     """Does anybody measure in this session?"""
-    if item.config.stash[_GIVEN][""]:
+    if item.config.stash[_BOOKS].given[""]:
         return True
     return any(_LEFT_OUT in other.stash for other in item.session.items)
 
@@ -258,25 +132,24 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     settings = pyfuncitem.stash.get(_SETTINGS, None)
     if settings is None:
         return None
-    config = pyfuncitem.config
-    given = config.stash[_GIVEN]
-    if not given[""] or pyfuncitem.stash[_LEFT_OUT]:
-        config.stash[_RUNNING].n_not_run = 1
+    books = pyfuncitem.config.stash[_BOOKS]
+    if not books.given[""] or pyfuncitem.stash[_LEFT_OUT]:
+        books.running.n_not_run = 1
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}  # noqa: SLF001  (as pytest's own hook does)
     # Its claim is enforced below, as that of every check.
-    _real_checker(config, settings)(pyfuncitem.obj, **arguments)
+    books.measuring_checker(settings)(pyfuncitem.obj, **arguments)
     return True
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    running, given = item.config.stash[_RUNNING], item.config.stash[_GIVEN]
+    books = item.config.stash[_BOOKS]
     result = yield
-    if given[""] and running.checks:
+    if books.given[""] and books.running.checks:
         from pytest_gilcheck.report.claims import require_all  # noqa: PLC0415
 
-        require_all([(verdict, settings.claim) for verdict, settings in running.checks])
+        require_all([(verdict, settings.claim) for verdict, settings in books.running.checks])
     return result
 
 
@@ -290,8 +163,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if not isinstance(error, Inconclusive):
         return
     # A test that makes several checks asserts each after it was made: the last one's word counts.
-    checks = item.config.stash[_RUNNING].checks
-    policy = (checks[-1][1].inconclusive if checks else None) or item.config.stash[_GIVEN]["inconclusive"]
+    books = item.config.stash[_BOOKS]
+    checks = books.running.checks
+    policy = (checks[-1][1].inconclusive if checks else None) or books.given["inconclusive"]
     if policy == "warn":
         try:
             warnings.warn(pytest.PytestWarning(f"gilcheck: {item.nodeid}: {error}"), stacklevel=1)
@@ -305,39 +179,30 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 class _Sender:
-    """Gives each report the checks that were made since the last one: as text, so that xdist can send it."""
+    """Gives each report the checks that were made since the last one."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        running = item.config.stash[_RUNNING]
+        running = item.config.stash[_BOOKS].running
         if running.unreported or running.n_not_run:
-            sent = {"checks": _lines(running, failed=report.failed), "n_not_run": running.n_not_run}
+            sent = {"checks": running.take_lines(failed=report.failed), "n_not_run": running.n_not_run}
             report.gilcheck = sent  # type: ignore[attr-defined]  # reports carry what plugins give them
             running.n_not_run = 0
         return report
 
 
-def _lines(running: Running, *, failed: bool) -> list[str]:
-    from dataclasses import replace  # noqa: PLC0415
-
-    from pytest_gilcheck.report.document import check_line  # noqa: PLC0415
-
-    checks, running.unreported = running.unreported, []
-    return [check_line(replace(check, failed=failed)) for check in checks]
-
-
 class _Collector:
     """Takes the checks out of the reports, its own process's and those of workers."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
+    def __init__(self, books: Books) -> None:
+        self._books = books
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         sent = getattr(report, "gilcheck", None)
         if sent is None:
             return
-        session = _session(self._config)
+        session = self._books.session
         if str(report.outcome) == "rerun":  # pytest-rerunfailures' word
             session.warnings.append(
                 f"{report.nodeid} was run again: {len(sent['checks'])} checks of the failed attempt are not in this report"
@@ -349,39 +214,34 @@ class _Collector:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    asked = config.stash[_GIVEN][""]
-    if config.option.collectonly or not (asked or _SESSION in config.stash):
+    books = config.stash[_BOOKS]
+    asked = books.given[""]
+    if config.option.collectonly or not (asked or books.has_session):
         return
     from pytest_gilcheck.gate import delivery  # noqa: PLC0415
     from pytest_gilcheck.report.terminal import summarize  # noqa: PLC0415
 
-    session, given = _session(config), config.stash[_GIVEN]
-    told = delivery.github_lines(session, config.rootpath, asked=asked) if delivery.for_github(given) else ()
+    session = books.session
+    told = delivery.github_lines(session, config.rootpath, asked=asked) if delivery.for_github(books.given) else ()
     summarize(terminalreporter, session, asked=asked, verbosity=config.get_verbosity(), annotations=told)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
-    given = config.stash.get(_GIVEN, None)
-    if given is None or config.option.collectonly or _is_worker(config):
+    books = config.stash.get(_BOOKS, None)
+    if books is None or config.option.collectonly or books.is_worker:
         return
-    asked = given[""]
-    if (
-        not asked
-        and not given["save"]
-        and not given["autosave"]
-        and _BASELINE not in config.stash
-        and _SESSION not in config.stash
-    ):
+    given, asked = books.given, books.given[""]
+    if not (asked or given["save"] or given["autosave"] or books.baseline is not None or books.has_session):
         return
     from pytest_gilcheck.gate import delivery  # noqa: PLC0415
 
-    found = _session(config)
-    for line in _lines(config.stash[_RUNNING], failed=False):  # of a test that was broken off
+    found = books.session
+    for line in books.running.take_lines(failed=False):  # of a test that was broken off
         found.journal.append(line)
-    if _BASELINE in config.stash:
-        delivery.compare_with(found, *config.stash[_BASELINE], given)
+    if books.baseline is not None:
+        delivery.compare_with(found, *books.baseline, given)
     interrupted = (
         "stopped" if session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR) else None
     )
