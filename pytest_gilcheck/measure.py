@@ -35,7 +35,7 @@ from pytest_gilcheck.observe import (
     stacks_of,
     waiter,
 )
-from pytest_gilcheck.plan import crew_size, round_size, size, survey, usable_cores
+from pytest_gilcheck.plan import crew_size, round_size, size, survey
 from pytest_gilcheck.run import (
     Call,
     Crew,
@@ -144,7 +144,7 @@ class _Measurement:
         if plan.n_threads < 2:  # noqa: PLR2004  (nobody competes with himself)
             self.notes.append(Reason("one-thread", "one thread competes with nobody: ask for two or more (threads=)"))
             return []
-        if usable_cores(self.bench) <= 1:
+        if self.bench.usable_cores <= 1:
             detail = "this process may use one core only (affinity or control group), where nothing can run at once; the GIL verdict stands"
             self.notes.append(Reason("one-cpu", detail))
             return []
@@ -156,7 +156,6 @@ class _Measurement:
             )
             self.notes.append(Reason("budget-too-small", detail))
             return []
-        has_gil = self.bench.gil == "enabled"
         made: list[Round] = []
         maker = Rounds(crew, self.call, size, plan.seed)
         with one_at_a_time():
@@ -169,7 +168,7 @@ class _Measurement:
                 longest_ns = max(longest_ns, now - begun)
                 if now + longest_ns > end:
                     break
-                if len(made) in ROUND_LOOKS and is_enough(made, self.settings.claim, has_gil=has_gil):
+                if len(made) in ROUND_LOOKS and is_enough(made, self.settings.claim, self.bench):
                     break
         return made
 

@@ -30,3 +30,13 @@ class Bench:
     clock_resolution_ns: int
     gilcheck: str
     neighbours: tuple[str, ...] = ()
+
+    @property
+    def usable_cores(self) -> float:
+        """How many cores may this process use at once? Affinity, and what its control group grants."""
+        return min(self.n_cpus, self.cpu_quota or self.n_cpus)
+
+    @property
+    def has_gil(self) -> bool:
+        """Can a call keep other threads out by holding it?"""
+        return self.gil == "enabled"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence import Estimate, Inconclusive, Reason
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.ratios import Ratios, told_by, word_of
+from pytest_gilcheck.judge.ratios import Ratios, word_of
 from pytest_gilcheck.judge.shortfall import shortfall
 from pytest_gilcheck.judge.uncertainty import median
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import Arm, Claim, Observation, Round
+    from pytest_gilcheck.evidence import Arm, Bench, Claim, Observation, Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class WallClock:
     together_share: float | None = None
 
 
-def is_enough(rounds: Sequence[Round], claim: Claim, *, has_gil: bool) -> bool:
+def is_enough(rounds: Sequence[Round], claim: Claim, bench: Bench) -> bool:
     """Do these rounds decide the word, the claim, and the efficiency to a tenth? Asked at the fixed looks only."""
-    ratios = Ratios.of(rounds)
-    if ratios.word(has_gil=has_gil) is None:
+    ratios = Ratios.of(rounds, bench)
+    if ratios.word is None:
         return False
     efficiency = ratios.efficiency
     if (
@@ -68,19 +68,18 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
     rounds = observation.rounds
     if not rounds:
         return _without_rounds(observation)
-    ratios = Ratios.of(rounds)
-    has_gil = observation.bench.gil == "enabled"
-    word = ratios.word(has_gil=has_gil)
+    ratios = Ratios.of(rounds, observation.bench)
+    word = ratios.word
     speedup = ratios.speedup if word is not None else _open_above(ratios, rounds[0].n_threads)
     cores_used = median([r.crew.cpu_ns / max(1, r.crew.wall_ns) for r in rounds])
     together = _share(rounds, lambda arm: arm.together_ns)
-    doubt = _doubt(observation, ratios, has_gil=has_gil) if word is None else _conflict(observation, ratios)
+    doubt = _doubt(rounds, ratios) if word is None else _conflict(ratios)
     if doubt is not None or word is None:
         reasons = (doubt,) if doubt else ()
         return WallClock("inconclusive", speedup, ratios.efficiency, reasons, "", cores_used, together)
     cause = None
     if word == "serialised" or ratios.falls_short:
-        cause = shortfall(observation, gil, held_share)
+        cause = shortfall(observation, ratios.quiet, gil, held_share)
     n = rounds[0].n_threads
     if word == "overlaps":
         sentence = f"Calls of {n} threads overlap: {speedup.value:.2f} times as fast as one after the other."
@@ -126,10 +125,9 @@ def _without_rounds(observation: Observation) -> WallClock:
     )
 
 
-def _doubt(observation: Observation, ratios: Ratios, *, has_gil: bool) -> Reason:
+def _doubt(rounds: Sequence[Round], ratios: Ratios) -> Reason:
     """Why do the rounds decide nothing?"""
-    rounds = observation.rounds
-    if ratios.separate(has_gil=has_gil):
+    if ratios.separate:
         if word_of(ratios.speedup) == "serialised":
             detail = (
                 f"{ratios.speedup}, yet a control that surely lets go reached only {ratios.released} here, and "
@@ -152,9 +150,9 @@ def _doubt(observation: Observation, ratios: Ratios, *, has_gil: bool) -> Reason
     return Reason("no-spare-cores", detail)
 
 
-def _conflict(observation: Observation, ratios: Ratios) -> Reason | None:
+def _conflict(ratios: Ratios) -> Reason | None:
     """Can both be true: the speed-up, and what the ledger counted in the same rounds?"""
-    rounds = told_by(observation.rounds)
+    rounds = ratios.told_by
     able = _share(rounds, lambda arm: arm.able_ns)
     if able is None or ratios.speedup.low is None:
         return None

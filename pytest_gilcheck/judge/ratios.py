@@ -12,25 +12,27 @@ from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.uncertainty import median, median_ranks
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import Arm, Round
+    from pytest_gilcheck.evidence import Arm, Bench, Round
 
 #: Least, as found, most.
 Bounds = tuple[float, float, float]
 
 
-def speedup_of(serial: Arm, crew: Arm, n_threads: int) -> Bounds:
+def speedup_of(serial: Arm, crew: Arm, at_once: float) -> Bounds:
     """How many times as fast were the competing threads in one round? Least, as found, most.
 
     One thread that nobody waits for would have taken what it took, less the time in which it was ready and not running.
     In the crew such time of one thread may also have kept others waiting, all of it or nothing: without it the crew
-    would have taken no more than it did, and no less than that minus the time of all of them, and no less than its
-    processor time spread over all threads.
+    would have taken no more than it did, and no less than that minus the time of all of them, no less than its
+    processor time spread over the `at_once` threads that can run (more threads than cores keep each other off), and no
+    less than what all of them did with the GIL in hand, one after the other.
     """
     serial_ns = max(1, serial.wall_ns - (serial.delay_ns or 0))
     # A callee with threads of its own uses as many cores in competing threads as it does alone, at least.
-    at_once = max(float(n_threads), serial.process_cpu_ns / max(1, serial.wall_ns))
+    at_once = max(at_once, serial.process_cpu_ns / max(1, serial.wall_ns))
     spread_ns = min(crew.wall_ns, max(crew.cpu_ns, crew.process_cpu_ns) / at_once)
-    shortest_crew_ns = max(1.0, crew.wall_ns - (crew.delay_ns or 0), spread_ns)
+    with_gil_ns = min(crew.wall_ns, crew.held_cpu_ns or 0)
+    shortest_crew_ns = max(1.0, crew.wall_ns - (crew.delay_ns or 0), spread_ns, with_gil_ns)
     low, high = serial_ns / max(1, crew.wall_ns), serial_ns / shortest_crew_ns
     return low, min(serial.wall_ns / max(1, crew.wall_ns), high), high
 
@@ -43,12 +45,6 @@ def efficiency_of(call: Bounds, control: Bounds) -> Bounds:
 def is_quiet(bounds: Bounds) -> bool:
     """Was the crew hardly kept off the processor? Chosen by that alone, never by what the round says."""
     return bounds[2] <= bounds[0] * rules.QUIET_ROUND_FACTOR
-
-
-def told_by(rounds: Sequence[Round]) -> Sequence[Round]:
-    """From which rounds does the speed-up come? The quiet ones, if there are enough."""
-    quiet = [r for r in rounds if is_quiet(speedup_of(r.serial, r.crew, r.n_threads))]
-    return quiet if len(quiet) >= rules.ENOUGH_QUIET_ROUNDS else rounds
 
 
 def interval(bounds: Sequence[Bounds], quantity: str, *, few_factor: float = rules.FEW_ROUNDS_FACTOR) -> Estimate:
@@ -93,28 +89,40 @@ def is_accounted(round_: Round) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Ratios:
-    """What the rounds say of the call and of the controls, by the same rule."""
+    """What the rounds say of the call and of the controls, by the same rule. `quiet` are the rounds whose crew was hardly
+    kept off the processor; from `told_by` the speed-up comes."""
 
     speedup: Estimate
     released: Estimate
     held: Estimate
     efficiency: Estimate
+    quiet: Sequence[Round]
+    told_by: Sequence[Round]
     is_accounted: bool
+    has_gil: bool
 
     @staticmethod
-    def of(rounds: Sequence[Round]) -> Ratios:
+    def of(rounds: Sequence[Round], bench: Bench) -> Ratios:
         """Efficiency is paired within each round, so that what disturbs a whole round cancels."""
-        speedups = [speedup_of(r.serial, r.crew, r.n_threads) for r in rounds]
-        released = [speedup_of(r.control, r.released, r.n_threads) for r in rounds]
+        at_once = [max(1.0, min(r.n_threads, bench.usable_cores)) for r in rounds]
+        paired = list(zip(rounds, at_once, strict=True))
+        speedups = [speedup_of(r.serial, r.crew, most) for r, most in paired]
+        released = [speedup_of(r.control, r.released, most) for r, most in paired]
+        held = [speedup_of(r.control, r.held, most) for r, most in paired]
+        quiet = [r for r, bounds in zip(rounds, speedups, strict=True) if is_quiet(bounds)]
         return Ratios(
             interval(speedups, "speed-up"),
             interval(released, "speed-up of the released control"),
-            interval([speedup_of(r.control, r.held, r.n_threads) for r in rounds], "speed-up of the held control"),
+            interval(held, "speed-up of the held control"),
             interval([efficiency_of(*pair) for pair in zip(speedups, released, strict=True)], "efficiency"),
+            quiet,
+            quiet if len(quiet) >= rules.ENOUGH_QUIET_ROUNDS else rounds,
             all(map(is_accounted, rounds)),
+            bench.has_gil,
         )
 
-    def word(self, *, has_gil: bool) -> str | None:
+    @property
+    def word(self) -> str | None:
         """Which word do the rounds decide, the controls allowing? None: none.
 
         Both controls must come out as what they are; without a GIL the held one has nothing to hold. A call is
@@ -124,23 +132,26 @@ class Ratios:
         """
         word = word_of(self.speedup)
         if word != "serialised":
-            return word if self.separate(has_gil=has_gil) else None
-        if self.is_accounted and self._could_have_overlapped(has_gil=has_gil):
+            return word if self.separate else None
+        if self.is_accounted and self._could_have_overlapped:
             return word
-        return word if self.separate(has_gil=has_gil) and self.falls_short else None
+        return word if self.separate and self.falls_short else None
 
     @property
     def falls_short(self) -> bool:
         """Did the call surely reach less than the machine gave the control?"""
         return self.efficiency.high is not None and self.efficiency.high < rules.FALLS_SHORT_EFFICIENCY
 
-    def separate(self, *, has_gil: bool) -> bool:
+    @property
+    def separate(self) -> bool:
         """Do the controls come out as what they are?"""
-        return word_of(self.released) == "overlaps" and self._held_is_told(has_gil=has_gil)
+        return word_of(self.released) == "overlaps" and self._held_is_told
 
-    def _held_is_told(self, *, has_gil: bool) -> bool:
-        return not has_gil or word_of(self.held) == "serialised"
+    @property
+    def _held_is_told(self) -> bool:
+        return not self.has_gil or word_of(self.held) == "serialised"
 
-    def _could_have_overlapped(self, *, has_gil: bool) -> bool:
+    @property
+    def _could_have_overlapped(self) -> bool:
         high = self.released.high
-        return high is not None and high >= rules.OPEN_CONTROL_SPEEDUP and self._held_is_told(has_gil=has_gil)
+        return high is not None and high >= rules.OPEN_CONTROL_SPEEDUP and self._held_is_told

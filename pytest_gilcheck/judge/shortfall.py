@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence import Reason
 from pytest_gilcheck.evidence.figures import percent
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.ratios import is_quiet, speedup_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,13 +49,12 @@ def most_speedup(held_share: Estimate, n_threads: int) -> float | None:
     return min(float(n_threads), 1 / max(1e-9, held_share.value))
 
 
-def shortfall(observation: Observation, gil: str, held_share: Estimate) -> Reason:
+def shortfall(observation: Observation, quiet: Sequence[Round], gil: str, held_share: Estimate) -> Reason:
     """The largest loss, by its slug, with a sentence.
 
-    Of quiet rounds, if there are any. Where neighbours took the processor in all of them, what they took is no
+    Of the `quiet` rounds, if there are any. Where neighbours took the processor in all of them, what they took is no
     loss of the call's, nor that some threads then ended before others.
     """
-    quiet = [r for r in observation.rounds if is_quiet(speedup_of(r.serial, r.crew, r.n_threads))]
     rounds = quiet or observation.rounds
     n_threads = rounds[0].n_threads
     alone = sum(r.serial.process_cpu_ns for r in rounds) / max(1, sum(r.serial.wall_ns for r in rounds))
@@ -65,7 +63,7 @@ def shortfall(observation: Observation, gil: str, held_share: Estimate) -> Reaso
         return Reason("own-thread-pool", detail)
     found = losses(rounds)
     uneven = found.pop("uneven")
-    if not quiet and n_threads <= observation.bench.n_cpus:
+    if not quiet and n_threads <= observation.bench.usable_cores:
         found["delay"] = uneven = 0.0
     name, share = max(found.items(), key=lambda loss: loss[1])
     if share < rules.NAMED_LOSS_SHARE <= uneven:

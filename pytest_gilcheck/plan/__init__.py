@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_gilcheck.plan.size import crew_size, round_size, size, usable_cores
+from pytest_gilcheck.plan.size import crew_size, round_size, size
 from pytest_gilcheck.plan.survey import survey
 
-__all__ = ["crew_size", "round_size", "size", "survey", "usable_cores"]
+__all__ = ["crew_size", "round_size", "size", "survey"]

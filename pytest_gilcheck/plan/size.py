@@ -65,14 +65,9 @@ def size(
     )
 
 
-def usable_cores(bench: Bench) -> float:
-    """How many cores may this process use at once? Affinity, and what its control group grants."""
-    return min(bench.n_cpus, bench.cpu_quota or bench.n_cpus)
-
-
 def crew_size(bench: Bench, n_threads: int | None) -> int:
     """How many threads compete? As many as asked for, or the usable cores, from 2 to 4."""
-    return n_threads or max(2, min(4, int(usable_cores(bench))))
+    return n_threads or max(2, min(4, int(bench.usable_cores)))
 
 
 def round_size(span_ns: int, n_threads: int, bench: Bench, budget_ns: int) -> RoundSize | None:
@@ -83,7 +78,7 @@ def round_size(span_ns: int, n_threads: int, bench: Bench, budget_ns: int) -> Ro
     keep each other out, n for the held control, and n over the cores for the released one.
     """
     span_ns = max(1, span_ns)
-    at_once = max(1.0, min(n_threads, usable_cores(bench)))
+    at_once = max(1.0, min(n_threads, bench.usable_cores))
     subject, controls = 2 * n_threads, 2 * n_threads + n_threads / at_once
     work_ns = budget_ns / (N_ROUNDS * (subject + controls))
     work_ns = min(LONGEST_ROUND_NS, max(SHORTEST_ROUND_NS, work_ns))

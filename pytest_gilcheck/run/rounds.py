@@ -157,6 +157,7 @@ class Rounds:
             process_cpu_ns=max(shift.process_cpu_ns for shift in shifts),
             delay_ns=_total([_delay(shift, last_ns) for shift in shifts]),
             waiting_ns=_total([shift.waiting_ns for shift in shifts]),
+            held_cpu_ns=_total([_held_cpu(shift) for shift in shifts]),
             n_voluntary=_total([shift.n_voluntary for shift in shifts]),
             together_ns=max(0, self._totals[0] - before[0]) if exact else None,
             able_ns=max(0, self._totals[1] - before[1]) if exact else None,
@@ -166,6 +167,14 @@ class Rounds:
 def _delay(shift: _native.Shift, last_ns: int) -> int | None:
     """A thread preempted at its end may keep those waiting that still work: until the last of them is done."""
     return None if shift.delay_ns is None else shift.delay_ns + min(shift.after_ns, last_ns - shift.end_ns)
+
+
+def _held_cpu(shift: _native.Shift) -> int | None:
+    """All of its processor time but what fits into the time in which it neither held nor waited."""
+    if shift.held_ns is None or shift.waiting_ns is None:
+        return None
+    free_ns = shift.end_ns - shift.opened_ns - shift.late_ns - shift.held_ns - shift.waiting_ns
+    return max(0, min(shift.held_ns, shift.cpu_ns - max(0, free_ns)))
 
 
 def _total(figures: Sequence[int | None]) -> int | None:
@@ -183,6 +192,7 @@ def _sum(first: Arm | None, second: Arm) -> Arm:
         process_cpu_ns=first.process_cpu_ns + second.process_cpu_ns,
         delay_ns=_total([first.delay_ns, second.delay_ns]),
         waiting_ns=_total([first.waiting_ns, second.waiting_ns]),
+        held_cpu_ns=_total([first.held_cpu_ns, second.held_cpu_ns]),
         n_voluntary=_total([first.n_voluntary, second.n_voluntary]),
     )
 

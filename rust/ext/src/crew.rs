@@ -52,6 +52,8 @@ struct Shift {
     n_calls: usize,
     cpu_ns: u64,
     process_cpu_ns: u64,
+    /// Not yet running when the others began; part of the delay.
+    late_ns: u64,
     /// Ready to run and not running; None: the system does not tell.
     delay_ns: Option<u64>,
     /// Off the processor right after the end, when it may still have held the lock under which the GIL changes hands.
@@ -147,6 +149,7 @@ fn shift<'py>(
         n_calls: n_done,
         cpu_ns,
         process_cpu_ns,
+        late_ns,
         delay_ns,
         after_ns,
         held_ns: figures.as_ref().map(|figures| figures.held_ns),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from built import BENCH
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +20,17 @@ MS = 1_000_000
 
 def arm(wall_ns: int, *, n_threads: int = 1, cpu_ns: int | None = None, delay_ns: int = 0, waiting_ns: int = 0) -> Arm:
     cpu_ns = wall_ns * n_threads if cpu_ns is None else cpu_ns
-    return Arm(wall_ns, wall_ns * n_threads, cpu_ns, cpu_ns, delay_ns, waiting_ns, 0, 0, wall_ns)
+    return Arm(
+        wall_ns,
+        wall_ns * n_threads,
+        cpu_ns,
+        cpu_ns,
+        delay_ns,
+        waiting_ns,
+        n_voluntary=0,
+        together_ns=0,
+        able_ns=wall_ns,
+    )
 
 
 def one_round(crew_ns: int, *, released_ns: int = 2 * MS, held_ns: int = 4 * MS, delay_ns: int = 0) -> Round:
@@ -78,22 +89,22 @@ def test_interval_when_rounds_are_few_then_it_contains_all_of_them_widened(value
 
 @pytest.mark.parametrize(("crew_ns", "word"), [(2 * MS, "overlaps"), (4 * MS, "serialised"), (3_200_000, None)])
 def test_word_when_rounds_agree_then_the_border_alone_decides(crew_ns, word):
-    assert word_of(Ratios.of([one_round(crew_ns)] * 20).speedup) == word
+    assert word_of(Ratios.of([one_round(crew_ns)] * 20, BENCH).speedup) == word
 
 
 @pytest.mark.parametrize(("released_ns", "held_ns"), [(4 * MS, 4 * MS), (2 * MS, 2 * MS), (3_200_000, 4 * MS)])
 def test_controls_when_one_does_not_come_out_as_what_it_is_then_they_do_not_separate(released_ns, held_ns):
     rounds = [one_round(2 * MS, released_ns=released_ns, held_ns=held_ns)] * 20
 
-    assert not Ratios.of(rounds).separate(has_gil=True)
-    assert not is_enough(rounds, Claim(), has_gil=True)
+    assert not Ratios.of(rounds, BENCH).separate
+    assert not is_enough(rounds, Claim(), BENCH)
 
 
 def test_word_when_the_crew_was_kept_off_the_processor_then_serialised_is_not_said():
     """Four busy neighbours make released calls look serialised; the time off the processor bounds what that proves."""
     rounds = [one_round(4 * MS, delay_ns=4 * MS)] * 20
 
-    assert word_of(Ratios.of(rounds).speedup) is None
+    assert word_of(Ratios.of(rounds, BENCH).speedup) is None
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**7), st.integers(0, 10**7)), min_size=1, max_size=20))
@@ -123,10 +134,10 @@ DISTURBED = arm(5 * MS, n_threads=2, cpu_ns=4 * MS, delay_ns=4 * MS)
 
 def test_word_when_neighbours_hide_the_control_then_serialised_rests_on_the_accounts():
     """A lock was added on a runner with two busy neighbours: without their time the calls still need as long as alone."""
-    ratios = Ratios.of([locked_round(3 * MS, released=DISTURBED)] * 20)
+    ratios = Ratios.of([locked_round(3 * MS, released=DISTURBED)] * 20, BENCH)
 
-    assert not ratios.separate(has_gil=True)
-    assert ratios.word(has_gil=True) == "serialised"
+    assert not ratios.separate
+    assert ratios.word == "serialised"
 
 
 @pytest.mark.parametrize(
@@ -142,15 +153,34 @@ def test_word_when_neighbours_hide_the_control_then_serialised_rests_on_the_acco
     ],
 )
 def test_word_when_time_off_the_processor_is_not_accounted_for_then_serialised_is_not_said(serial, released):
-    assert Ratios.of([locked_round(3 * MS, released=released, **serial)] * 20).word(has_gil=True) is None
+    assert Ratios.of([locked_round(3 * MS, released=released, **serial)] * 20, BENCH).word is None
+
+
+def test_speedup_when_there_are_more_threads_than_cores_then_they_keep_only_each_other_off():
+    """Four threads on two cores: what each waits for is the others, and no bound may hope for four cores."""
+    crew = arm(4 * MS, n_threads=4, cpu_ns=8 * MS, delay_ns=8 * MS)
+    rounds = [Round(4, 2, 2, MS, arm(8 * MS), crew, arm(8 * MS), crew, arm(8 * MS, n_threads=4, cpu_ns=8 * MS))] * 20
+
+    ratios = Ratios.of(rounds, dataclasses.replace(BENCH, n_cpus=2, cpu_quota=None))
+
+    assert (ratios.speedup.low, ratios.speedup.high, ratios.word) == (2, 2, "overlaps")
+
+
+@given(st.integers(0, 40 * MS))
+def test_word_when_all_work_was_done_with_the_gil_in_hand_then_it_is_serialised_however_busy_the_machine(off_ns):
+    wall_ns = 4 * MS + off_ns
+    held = dataclasses.replace(arm(wall_ns, n_threads=2, cpu_ns=4 * MS, delay_ns=off_ns), held_cpu_ns=4 * MS)
+    rounds = [dataclasses.replace(one_round(wall_ns), crew=held, held=held, released=DISTURBED)] * 20
+
+    assert Ratios.of(rounds, BENCH).word == "serialised"
 
 
 def test_word_when_the_machine_hardly_lets_the_control_overlap_then_a_call_close_to_it_is_not_blamed():
     """Two halves of one core: the control reaches 1.3, the call 1.2."""
     rounds = [one_round(3_330_000, released_ns=3_080_000)] * 20
 
-    assert word_of(Ratios.of(rounds).speedup) == "serialised"
-    assert Ratios.of(rounds).word(has_gil=True) is None
+    assert word_of(Ratios.of(rounds, BENCH).speedup) == "serialised"
+    assert Ratios.of(rounds, BENCH).word is None
 
 
 @given(st.integers(0, 8 * MS))
@@ -158,7 +188,7 @@ def test_word_when_released_calls_were_kept_off_the_processor_then_serialised_is
     crew = arm(2 * MS + delay_ns, n_threads=2, cpu_ns=4 * MS, delay_ns=delay_ns)
     rounds = [dataclasses.replace(one_round(2 * MS), crew=crew, released=crew)] * 20
 
-    assert Ratios.of(rounds).word(has_gil=True) in ("overlaps", None)
+    assert Ratios.of(rounds, BENCH).word in ("overlaps", None)
 
 
 def test_interval_when_five_rounds_were_quiet_then_the_others_do_not_widen_it():
@@ -173,7 +203,7 @@ def test_interval_when_five_rounds_were_quiet_then_the_others_do_not_widen_it():
 @given(st.integers(MS, 8 * MS), st.integers(2, 50))
 def test_efficiency_when_the_call_behaves_as_the_control_then_its_interval_contains_one(wall_ns, n):
     rounds = [one_round(wall_ns, released_ns=wall_ns)] * n
-    efficiency = Ratios.of(rounds).efficiency
+    efficiency = Ratios.of(rounds, BENCH).efficiency
 
     assert efficiency.low is not None
     assert efficiency.high is not None
@@ -181,7 +211,7 @@ def test_efficiency_when_the_call_behaves_as_the_control_then_its_interval_conta
 
 
 def test_claim_when_the_interval_straddles_it_then_it_is_undecided():
-    ratios = Ratios.of([one_round(2 * MS)] * 20)
+    ratios = Ratios.of([one_round(2 * MS)] * 20, BENCH)
 
     assert rates_met(Claim(min_speedup=1.5), ratios.speedup, ratios.efficiency) is True
     assert rates_met(Claim(min_speedup=2.5), ratios.speedup, ratios.efficiency) is False
