@@ -21,7 +21,8 @@ Bounds = tuple[float, float, float]
 def speedup_of(serial: Arm, crew: Arm, at_once: float) -> Bounds:
     """How many times as fast were the competing threads in one round? Least, as found, most.
 
-    One thread that nobody waits for would have taken what it took, less the time in which it was ready and not running.
+    One thread that nobody waits for would have taken what it took, less the time in which it was ready and not running,
+    and at least that less its waits for the GIL, which somebody else who was kept off the processor may have had.
     In the crew such time of one thread may also have kept others waiting, all of it or nothing: without it the crew
     would have taken no more than it did, and no less than that minus the time of all of them, no less than its
     processor time spread over the `at_once` threads that can run (more threads than cores keep each other off), and no
@@ -33,7 +34,7 @@ def speedup_of(serial: Arm, crew: Arm, at_once: float) -> Bounds:
     spread_ns = min(crew.wall_ns, max(crew.cpu_ns, crew.process_cpu_ns) / at_once)
     with_gil_ns = min(crew.wall_ns, crew.held_cpu_ns or 0)
     shortest_crew_ns = max(1.0, crew.wall_ns - (crew.delay_ns or 0), spread_ns, with_gil_ns)
-    low, high = serial_ns / max(1, crew.wall_ns), serial_ns / shortest_crew_ns
+    low, high = max(1, serial_ns - (serial.waiting_ns or 0)) / max(1, crew.wall_ns), serial_ns / shortest_crew_ns
     return low, min(serial.wall_ns / max(1, crew.wall_ns), high), high
 
 
