@@ -202,6 +202,8 @@ class _Collector:
         sent = getattr(report, "gilcheck", None)
         if sent is None:
             return
+        # pytest keeps every report to its end: with their text, 50 kB a check.
+        del report.gilcheck
         session = self._books.session
         if str(report.outcome) == "rerun":  # pytest-rerunfailures' word
             session.warnings.append(

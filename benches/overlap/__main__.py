@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import resource
-import time
 from collections import Counter
 
+from benches.overlap.cost import cost
 from benches.overlap.known import MS, Case, real_cases, specimen_cases
 from benches.overlap.words import words
 from pytest_gilcheck import Verdict, check, specimens
@@ -46,34 +45,6 @@ def causes(n_checks: int) -> None:
             verdict = _run(case, index)
             named[", ".join(sorted(CAUSES & set(verdict.reasons))) or f"none ({verdict.overlap})"] += 1
         print(f"{case.name:24} expected {case.cause or 'none':18} found {dict(named)}")
-
-
-def cost(n_most: int, plot: str | None) -> None:
-    """Time and memory over threads, and over checks of one session."""
-    series: dict[str, list[tuple[float, float]]] = {"threads": [], "checks": []}
-    for n_threads in (1, 2, 4, 8, 16, 32, 64):
-        begun = time.perf_counter()
-        check.options(threads=n_threads, budget=1.0)(specimens.releases, MS)
-        series["threads"].append((n_threads, time.perf_counter() - begun))
-        print(f"{n_threads:6} threads: {series['threads'][-1][1]:.3f} s a check at a budget of 1 s")
-    done, begun = 0, time.perf_counter()
-    for n_checks in (n for n in (10, 100, 1_000, 10_000) if n <= n_most):
-        while done < n_checks:
-            check.options(budget="10ms")(specimens.releases, 10_000)
-            done += 1
-        seconds = time.perf_counter() - begun
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        series["checks"].append((n_checks, seconds))
-        print(f"{n_checks:6} checks: {seconds:.2f} s, {1e3 * seconds / n_checks:.2f} ms each, {memory:.0f} MB at most")
-    if plot:
-        from matplotlib import pyplot as plt
-
-        figure, axes = plt.subplots(1, 2, figsize=(9, 3.5))
-        for axis, (name, points) in zip(axes, series.items(), strict=True):
-            axis.loglog(*zip(*points, strict=True), marker="o")
-            axis.set(xlabel=name, ylabel="seconds")
-        figure.tight_layout()
-        figure.savefig(plot)
 
 
 def one_cpu() -> None:
