@@ -244,16 +244,17 @@ def quick(session: nox.Session) -> None:
     session.run("pytest", "-q", *(session.posargs or ["tests/unit"]))
 
 
-def run_bench(session: nox.Session, name: str, *steps: list[str]) -> None:
-    """Run benches/<name>; what follows ``--`` goes to it in place of the usual steps.
+def run_bench(session: nox.Session, name: str, *steps: list[str], subjects: str | None = None) -> None:
+    """Run benches/<name>; what follows ``--`` goes to it in place of the usual steps. `subjects` names the benchmark
+    whose requirements are measured, its own if not given.
 
     Installed in place: a benchmark starts workers of its own from the source tree, which then needs its binary.
     """
     session.install(*PYPROJECT["build-system"]["requires"], *group("bench"))
-    requirements = ROOT / "benches" / name / "requirements.txt"
+    requirements = ROOT / "benches" / (subjects or name) / "requirements.txt"
     if requirements.exists():
-        subjects = [line.split("#")[0].strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
-        for batch in [["-r", str(requirements)]] if sys.version_info[:2] == CORPUS_PYTHON else filter(None, subjects):
+        packages = [line.split("#")[0].strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
+        for batch in [["-r", str(requirements)]] if sys.version_info[:2] == CORPUS_PYTHON else filter(None, packages):
             # On other Pythons some of the pinned packages have no wheel: their cases are left out, and said to be.
             session.install(*([batch] if isinstance(batch, str) else batch), success_codes=[0, 1])
     session.run("maturin", "develop", "--release", *locked(), "--extras", "agree")
@@ -269,8 +270,10 @@ def bench_ledger(session: nox.Session) -> None:
 
 @nox.session
 def bench_overlap(session: nox.Session) -> None:
-    """How often is overlap seen where there is none, and missed where there is some?"""
-    run_bench(session, "overlap")
+    """How often is overlap seen where there is none, and missed where there is some? An hour."""
+    loads = [["words", "--load", str(n_busy)] for n_busy in (0, 1, 2, 4)]
+    plot = ["cost", "--plot", "docs/explanation/cost.svg"]
+    run_bench(session, "overlap", *loads, ["null"], ["causes"], ["one-cpu"], plot, subjects="ledger")
 
 
 @nox.session

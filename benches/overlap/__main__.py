@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections import Counter
 
 from benches.overlap.cost import cost
-from benches.overlap.known import MS, Case, real_cases, specimen_cases
+from benches.overlap.known import MS, Case, pool_cases, real_cases, specimen_cases
 from benches.overlap.words import words
 from pytest_gilcheck import Verdict, check, specimens
 
@@ -39,16 +40,22 @@ def null(n_checks: int) -> None:
 
 def causes(n_checks: int) -> None:
     """Is the cause of a shortfall named right?"""
-    for case in [*specimen_cases(), *real_cases()]:
+    n_right = 0
+    cases = [*specimen_cases(), *real_cases(), *pool_cases()]
+    for case in cases:
         named: Counter[str] = Counter()
         for index in range(n_checks):
             verdict = _run(case, index)
-            named[", ".join(sorted(CAUSES & set(verdict.reasons))) or f"none ({verdict.overlap})"] += 1
-        print(f"{case.name:24} expected {case.cause or 'none':18} found {dict(named)}")
+            said = sorted(CAUSES & set(verdict.reasons))
+            named[", ".join(said) or f"none ({verdict.overlap})"] += 1
+            n_right += said == ([case.cause] if case.cause else [])
+        print(f"{case.name:24} expected {case.cause or 'none':18} found {dict(named)}", flush=True)
+    print(f"causes: {n_right} of {n_checks * len(cases)} right")
 
 
 def one_cpu() -> None:
-    """Under ``taskset -c 0``: overlap undecided with its slug, the GIL verdict unchanged."""
+    """On one processor (as under ``taskset -c 0``): overlap undecided with its slug, the GIL verdict unchanged."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     for function, expected in ((specimens.releases, "released"), (specimens.holds, "held")):
         verdict = check(function, MS)
         fine = verdict.gil == expected and verdict.overlap == "inconclusive" and "one-cpu" in verdict.reasons

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -63,8 +64,8 @@ def real_cases() -> list[Case]:
             "chatter",
             {"args_for": lambda index: (_connection(index), "select x", 3000)},
         ),
-        Case("memory_bound", specimens.memory_bound, (16_000_000, 1), None, "memory-bandwidth"),
-        Case("pools", specimens.pools, (2, 4 * MS), None, "own-thread-pool"),
+        Case("memory_bound", specimens.memory_bound, (16_000_000, 1), None, "memory-bandwidth", {"budget": 1.0}),
+        Case("pools", specimens.pools, (2, 4 * MS), None, "own-thread-pool", {"budget": 1.0}),
         Case("half", specimens.releases_then_holds, (MS, MS), None, "held-tail"),
     ]
     try:
@@ -86,3 +87,14 @@ def real_cases() -> list[Case]:
         )
     )
     return cases
+
+
+def pool_cases() -> list[Case]:
+    """A function of a real package that spreads over all cores by itself (rayon)."""
+    try:
+        import rustworkx
+    except ImportError:
+        return []
+    graph = rustworkx.directed_gnp_random_graph(300, 5 / 300, seed=1)
+    function = functools.partial(rustworkx.digraph_betweenness_centrality, graph, parallel_threshold=1)
+    return [Case("rustworkx betweenness", function, (), None, "own-thread-pool", {"budget": 1.0})]
