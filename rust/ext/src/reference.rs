@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::OsStringExt;
 
-use gilcheck_core::counter::{self, Needle, Rule, letters};
+use gilcheck_core::counter::{self, Needle, Rule, controls, letters};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyUnicodeEncodeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -278,6 +278,26 @@ fn count_in_chunks(
     counted.ok_or_else(|| PyOSError::new_err(format!("the system does not grant {n_threads} threads")))
 }
 
+/// Is every byte of the text ASCII? Loads each, by one core or by all: as fast as the text can be read, for measuring
+/// how near the counter comes to that.
+#[pyfunction]
+fn read(text: &Bound<'_, PyAny>, all_cores: bool) -> PyResult<bool> {
+    let (Text::Fixed(fixed), _) = Text::of(text)? else {
+        return Err(PyTypeError::new_err("text must be str or bytes: no other buffer is cut into chunks"));
+    };
+    let bytes = fixed.bytes()?;
+    let read = if all_cores { controls::read_parallel } else { controls::read_sequential };
+    Ok(text.py().detach(|| read(bytes)))
+}
+
+/// Turns a wheel so often for each of so many chunks, by one core or by all, as chunks of a text are counted: for
+/// measuring what the threads themselves cost, and whether the cores are as fast together as alone.
+#[pyfunction]
+fn spin(py: Python<'_>, n_chunks: usize, n_turns: usize, all_cores: bool) -> u64 {
+    let turn = if all_cores { controls::spin_parallel } else { controls::spin_sequential };
+    py.detach(|| turn(n_chunks, n_turns))
+}
+
 /// Which code points are letters to the counter? First and last of each stretch.
 #[pyfunction]
 fn letter_stretches() -> Vec<(u32, u32)> {
@@ -303,13 +323,15 @@ fn foldings() -> BTreeMap<char, char> {
 /// reported, and pickled.
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     let home = PyModule::new(m.py(), "pytest_gilcheck.reference")?;
-    let functions: [Bound<'_, PyCFunction>; 8] = [
+    let functions: [Bound<'_, PyCFunction>; 10] = [
         wrap_pyfunction!(count, &home)?,
         wrap_pyfunction!(count_sequential, &home)?,
         wrap_pyfunction!(count_holding_gil, &home)?,
         wrap_pyfunction!(count_file, &home)?,
         wrap_pyfunction!(count_parallel, &home)?,
         wrap_pyfunction!(count_in_chunks, &home)?,
+        wrap_pyfunction!(read, &home)?,
+        wrap_pyfunction!(spin, &home)?,
         wrap_pyfunction!(letter_stretches, &home)?,
         wrap_pyfunction!(foldings, &home)?,
     ];

@@ -1,5 +1,6 @@
 //! A text in memory, counted alone or by several threads.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memchr::{memchr2, memrchr2};
@@ -15,7 +16,7 @@ const SMALL_CHUNK_BYTES: usize = 64 << 10;
 /// The length of a text from which several threads count it.
 ///
 /// Threshold: waking a helper and waiting for it costs what one thread needs for one to two megabytes; from four on it
-/// pays on a loaded machine too (`benches/counter.py`, table "where threads pay").
+/// pays on a loaded machine too (`benches/counter`, table "where threads pay").
 pub const PARALLEL_FROM: usize = 4 << 20;
 
 /// How many words match? Counted by several threads where the text is long enough.
@@ -30,10 +31,7 @@ pub fn count(text: &[u8], needle: &Needle<'_>) -> usize {
 pub fn count_parallel(text: &[u8], needle: &Needle<'_>) -> usize {
     match pool::shared() {
         None => count_sequential(text, needle),
-        Some(helpers) => {
-            let share = text.len() / (4 * (helpers.n() + 1));
-            count_shares(text, needle, share.clamp(SMALL_CHUNK_BYTES, CHUNK_BYTES), Some(helpers))
-        }
+        Some(helpers) => count_shares(text, needle, chunk_bytes(text.len(), helpers), Some(helpers)),
     }
 }
 
@@ -61,21 +59,36 @@ pub fn count_in_chunks(text: &[u8], needle: &Needle<'_>, chunk_bytes: usize, n_t
     Some(count_shares(text, needle, chunk_bytes, helpers.as_ref()))
 }
 
+/// How much does a thread take of so long a text at a time?
+pub(super) fn chunk_bytes(length: usize, helpers: &Helpers) -> usize {
+    (length / (4 * (helpers.n() + 1))).clamp(SMALL_CHUNK_BYTES, CHUNK_BYTES)
+}
+
 fn count_shares(text: &[u8], needle: &Needle<'_>, chunk_bytes: usize, helpers: Option<&Helpers>) -> usize {
+    let each = |total, chunk: Range<usize>| total + count_beginning_in(text, needle, chunk.start, chunk.end);
+    taken(text.len(), chunk_bytes, helpers, || 0, each).into_iter().sum()
+}
+
+/// What does each thread make of the chunks that it took, one after the other until none is left?
+pub(super) fn taken<T: Send>(
+    length: usize,
+    chunk_bytes: usize,
+    helpers: Option<&Helpers>,
+    none: impl Fn() -> T + Sync,
+    each: impl Fn(T, Range<usize>) -> T + Sync,
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
-    let counts = together(helpers, || {
-        let mut total = 0;
+    together(helpers, || {
+        let mut result = none();
         loop {
             // Chunks and not bytes are numbered, so that the number cannot overflow past the end of the text.
             let begin = next.fetch_add(1, Ordering::Relaxed).saturating_mul(chunk_bytes);
-            if begin >= text.len() {
-                return total;
+            if begin >= length {
+                return result;
             }
-            let end = text.len().min(begin.saturating_add(chunk_bytes));
-            total += count_beginning_in(text, needle, begin, end);
+            result = each(result, begin..length.min(begin.saturating_add(chunk_bytes)));
         }
-    });
-    counts.into_iter().sum()
+    })
 }
 
 /// How many of the words that begin in `text[begin..end]` match?

@@ -89,6 +89,11 @@ fn dense() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     (prop::collection::vec(byte, 0..300), prop::collection::vec(inside, 1..8))
 }
 
+/// Texts of many groups of the kernel's blocks.
+fn long_text() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+    (any_text(), 1..60_usize).prop_map(|((text, needle), n_times)| (text.repeat(n_times), needle))
+}
+
 fn any_text() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     prop_oneof![text_and_needle(), dense()]
 }
@@ -191,6 +196,18 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// What is counted by groups of blocks is what is counted one by one.
+    #[test]
+    fn long_texts_equal_the_naive_twin((text, needle) in long_text(), rule in rule()) {
+        let prepared = Needle::new(&needle, rule).unwrap();
+
+        prop_assert_eq!(count_sequential(&text, &prepared), naive::count(&text, &needle, rule));
+    }
+}
+
+proptest! {
     // Each case starts threads of its own.
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
@@ -216,6 +233,25 @@ fn a_long_text_counted_by_the_pool_equals_the_naive_twin() {
                 naive::count(text.as_bytes(), needle.as_bytes(), rule),
                 "{needle}"
             );
+        }
+    }
+}
+
+/// Each byte of a needle of each length is compared, in each place around the border of two groups of blocks.
+#[test]
+fn a_word_is_found_in_each_place_and_none_that_differs_in_a_byte() {
+    let border = 64 * 32;
+    for length in (1..=20).chain([31, 32, 33, 70]) {
+        let word: Vec<u8> = (0..length).map(|n| b'a' + u8::try_from(n % 26).unwrap()).collect();
+        for rule in [Rule::Exact, Rule::Folded] {
+            let needle = Needle::new(&word, rule).unwrap();
+            for at in border - 80..border + 80 {
+                let mut text = vec![b' '; 3 * border];
+                text[at..at + length].copy_from_slice(&word);
+                assert_eq!(count_sequential(&text, &needle), 1, "{length} bytes at {at}");
+                text[at + at % length] ^= 0x1F;
+                assert_eq!(count_sequential(&text, &needle), 0, "{length} bytes at {at}");
+            }
         }
     }
 }

@@ -33,6 +33,7 @@
 )]
 
 mod chunks;
+pub mod controls;
 mod exact;
 mod file;
 mod folded;
