@@ -20,14 +20,16 @@ nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 # What fails fastest comes first; pytest's own count comes last, where a reader of the log looks for it.
-nox.options.sessions = ["lint", "imports", "rust", "typing", "docs", "live", "tests"]
+nox.options.sessions = ["lint", "imports", "rust", "typing", "docs", "gallery", "live", "tests"]
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
 # The pinned packages of the corpus have wheels for this one.
 CORPUS_PYTHON = (3, 11)
-GALLERY_PROJECT = ROOT / "docs" / "gallery" / "first_check"
+GALLERY = ROOT / "docs" / "gallery"
+# Each example project, and what its README gives to pytest.
+GALLERY_PROJECTS = {"first_check": ["--gilcheck"], "word_count": []}
 WHEEL_SOURCES = (
     "pyproject.toml",
     "Cargo.toml",
@@ -138,9 +140,31 @@ DETERMINISTIC = ("tests/unit", "tests/plugin", "tests/golden", "tests/captures")
 def demo(session: nox.Session) -> None:
     """Build and install the plugin and a small C extension, and check the latter with `pytest --gilcheck`."""
     install(session)
-    session.install("--force-reinstall", "--no-deps", str(GALLERY_PROJECT))
-    session.chdir(GALLERY_PROJECT)
-    session.run("pytest", "--gilcheck", *session.posargs)
+    install_project(session, "first_check")
+    session.chdir(GALLERY / "first_check")
+    session.run("pytest", *GALLERY_PROJECTS["first_check"], *session.posargs)
+
+
+@nox.session
+def gallery(session: nox.Session) -> None:
+    """The example projects, each built, installed and tested as its README says; the pages quote what they show."""
+    install(session)
+    found = {path.name for path in GALLERY.iterdir() if (path / "pyproject.toml").exists()}
+    if found != set(GALLERY_PROJECTS):
+        session.error(f"projects in docs/gallery: {sorted(found)}, in the noxfile: {sorted(GALLERY_PROJECTS)}")
+    for name, options in GALLERY_PROJECTS.items():
+        install_project(session, name)
+        session.chdir(GALLERY / name)
+        session.run("pytest", *options, *session.posargs)
+        session.chdir(ROOT)
+
+
+def install_project(session: nox.Session, name: str) -> None:
+    """Install an example project. Its Rust is compiled beside ours, so that what both depend on is compiled once."""
+    # The line tables are those of our own profile: with another setting nothing would be shared.
+    env = {"CARGO_PROFILE_RELEASE_DEBUG": "line-tables-only", "PYO3_PYTHON": sys.executable}
+    env["CARGO_TARGET_DIR"] = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
+    session.install("--force-reinstall", "--no-deps", str(GALLERY / name), env=env)
 
 
 @nox.session
