@@ -303,6 +303,7 @@ def bench_overlap(session: nox.Session) -> None:
 @nox.session
 def bench_counter(session: nox.Session) -> None:
     """How fast is the reference counter beside the usual ways of counting a word?"""
+    install_project(session, "word_count")
     run_bench(session, "counter")
 
 

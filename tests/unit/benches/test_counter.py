@@ -1,0 +1,95 @@
+"""The counter's benchmark: what is a bar, when is it met, who denies it, and what is said of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from benches.counter import report
+from benches.counter.cores import denied_by
+from benches.counter.rows import Row, in_turn, row
+
+
+@pytest.mark.parametrize(
+    ("figure", "at_most", "limit", "times", "met"),
+    [
+        (3.6, False, "", 2.0, "yes"),
+        (1.8, False, "memory", 1.0, "yes"),
+        (0.9, False, "memory", 0.5, "memory"),
+        (0.9, False, "", 0.5, "no"),
+        (0.9, True, "", 2.0, "yes"),
+        (3.6, True, "", 0.5, "no"),
+    ],
+)
+def test_a_bar_is_met_from_its_own_side(figure, at_most, limit, times, met):
+    measured = Row("bar", "case", figure, figure, figure, bound=1.8, at_most=at_most, limit=limit)
+
+    assert measured.times_the_bar == pytest.approx(times)
+    assert measured.met == met
+
+
+def test_a_row_without_a_bar_is_neither_met_nor_missed():
+    measured = Row("bar", "case", 0.1, 0.1, 0.1)
+
+    assert measured.times_the_bar is None
+    assert measured.met == ""
+
+
+@pytest.mark.parametrize(
+    ("spins", "most", "told"),
+    [
+        (1.95, 1.5, "memory"),
+        (1.95, 2.5, ""),
+        # What others took of the cores must not pass for the memory's limit, nor for the counter's fault.
+        (1.2, 1.5, "undecided: the cores were not ours"),
+        (1.2, 2.5, "undecided: the cores were not ours"),
+    ],
+)
+def test_a_shortfall_is_put_on_memory_only_where_the_cores_were_there(spins, most, told):
+    assert denied_by(spins, most) == told
+
+
+def test_sides_run_in_turn_and_the_first_round_does_not_count():
+    calls = []
+    times = in_turn([lambda: calls.append("a"), lambda: calls.append("b"), lambda: calls.append("c")], 3)
+
+    assert "".join(calls) == "cbaabccbaabc"
+    assert [len(side) for side in times] == [3, 3, 3]
+
+
+def test_a_ratio_is_the_median_over_rounds_between_its_quartiles():
+    found = row("bar", "case", [[1.0, 1.0, 1.0], [1.0, 2.0, 30.0]], 2, speed="fast")
+
+    assert (found.low, found.figure, found.high) == (1.0, 2.0, 30.0)
+    assert found.columns == {"medians": "1e+03 ms against 2e+03 ms", "speed": "fast"}
+    assert found.met == "yes"
+
+
+def test_each_bar_has_a_table_of_its_own_and_a_miss_is_bold():
+    rows = [
+        Row("first", "a", 2.0, 1.5, 2.5, {"medians": "1 ms against 2 ms"}, 3),
+        Row("second", "b", 4.0, 4.0, 4.0),
+    ]
+
+    assert report.tables(rows).splitlines() == [
+        "first:",
+        "",
+        "| case | figure | quartiles | medians | bar met |",
+        "| --- | --- | --- | --- | --- |",
+        "| a | 2 | 1.5 to 2.5 | 1 ms against 2 ms | **no** |",
+        "",
+        "second:",
+        "",
+        "| case | figure | quartiles |",
+        "| --- | --- | --- |",
+        "| b | 4 | 4 to 4 |",
+    ]
+
+
+def test_the_plot_shows_what_has_a_bar(tmp_path):
+    pytest.importorskip("pygal", reason="draws the plot")
+    rows = [Row("first", "with `a` bar", 2.0, 1.5, 2.5, bound=3), Row("second", "for information", 4.0, 4.0, 4.0)]
+    report.plot(rows, tmp_path / "bars.svg")
+    drawn = (tmp_path / "bars.svg").read_text()
+
+    assert "with a bar" in drawn
+    assert "for information" not in drawn
