@@ -14,7 +14,8 @@ project_copyright = author
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest", "option_table"]
 source_suffix = {".md": "markdown"}
 # Example projects are shown by the pages that quote them; their own READMEs are for those who copy one.
-exclude_patterns = ["_build", "gallery/*/**"]
+# What a benchmark writes is a part of the page that explains it.
+exclude_patterns = ["_build", "gallery/*/**", "reference/counter-measured.md"]
 html_theme = "furo"
 html_title = "pytest-gilcheck"
 

@@ -2,7 +2,7 @@
 
 Every ratio is of sides that run in turn, in one process and on the same text; the median of the ratios is given with
 its quartiles. What is not installed is left out and said so. ``--json`` saves the rows, ``--told`` tells saved ones again,
-``--plot`` draws them.
+``--tables`` and ``--plot`` write what the documentation shows.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def main() -> int:
     parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be repeated")
     parser.add_argument("--json", type=Path, help="where the rows are written too")
     parser.add_argument("--told", type=Path, help="tell the rows of such a file, and measure nothing")
+    parser.add_argument("--tables", type=Path, help="where the tables are written too (Markdown)")
     parser.add_argument("--plot", type=Path, help="where the plot goes (SVG; needs pygal)")
     options = parser.parse_args()
     if options.told:
@@ -83,9 +84,10 @@ def main() -> int:
             "n_disturbed": QUIET.n_disturbed,
             "n_rounds_all": QUIET.n_rounds,
         }
-    print(f"{bench['cpu']}, {bench['n_cpus']} cores, Python {bench['python']}, {bench['n_rounds']} rounds;", end=" ")
-    print(f"{bench['n_disturbed']} of {bench['n_rounds_all']} rounds began while other processes ran, or unasked\n")
-    print(report.tables(rows))
+    told = report.story(bench, rows)
+    print(told)
+    if options.tables:
+        options.tables.write_text(told + "\n")
     if options.json:
         options.json.write_text(json.dumps({"bench": bench, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
     if options.plot:

@@ -62,17 +62,13 @@ def against_one(texts: dict[str, str], n_rounds: int) -> Iterable[Row]:
                 "reading against counting on 1": f"{most:.2f}",
                 "spinning": f"{spins:.2f}",
             }
-            yield replace(found, columns=columns, limit=denied_by(spins, most))
-
-
-def denied_by(spins: float, most: float) -> str:
-    """What keeps anybody from being so many times as fast on all cores? Nothing, where the counter itself falls short.
-
-    `spins`: what all cores are worth to who only spins. `most`: how many times as fast as one core counts do all read?
-    """
-    if spins < TIMES_ONE_CORE:
-        return "undecided: the cores were not ours"
-    return "memory" if most < TIMES_ONE_CORE else ""
+            yield replace(
+                found,
+                columns=columns,
+                # Not even who only reads is so many times as fast on all cores as one core counts.
+                limit="memory" if most < TIMES_ONE_CORE else "",
+                doubt="undecided: the cores were not ours" if spins < TIMES_ONE_CORE else "",
+            )
 
 
 def where_threads_pay(n_rounds: int) -> Iterable[Row]:

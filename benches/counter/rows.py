@@ -18,7 +18,8 @@ class Row:
     """What was measured? `figure` is the median over rounds, between its quartiles.
 
     `bound` is the bar (None: for information), from below, or from above with `at_most`. `limit` names what denies the
-    bar to anybody on this machine, where that was measured in the same rounds.
+    bar to anybody on this machine, where that was measured in the same rounds; `doubt` what leaves even a bar that seems
+    met undecided.
     """
 
     bar: str
@@ -30,6 +31,7 @@ class Row:
     bound: float | None = None
     at_most: bool = False
     limit: str = ""
+    doubt: str = ""
 
     @property
     def times_the_bar(self) -> float | None:
@@ -40,11 +42,11 @@ class Row:
 
     @property
     def met(self) -> str:
-        """Is the bar met? The limit, where there is one; nothing, where there is no bar."""
+        """Is the bar met? Where it is not, its limit, if it has one; nothing, where there is no bar."""
         times = self.times_the_bar
         if times is None:
             return ""
-        return "yes" if times >= 1 else self.limit or "no"
+        return self.doubt or ("yes" if times >= 1 else self.limit or "no")
 
 
 class Quiet:

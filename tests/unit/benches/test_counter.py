@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benches.counter import report
-from benches.counter.cores import denied_by
+from benches.counter import cores, report
 from benches.counter.rows import Row, in_turn, row
 
 
@@ -35,17 +34,25 @@ def test_a_row_without_a_bar_is_neither_met_nor_missed():
 
 
 @pytest.mark.parametrize(
-    ("spins", "most", "told"),
+    ("reading_s", "spinning_s", "met"),
     [
-        (1.95, 1.5, "memory"),
-        (1.95, 2.5, ""),
-        # What others took of the cores must not pass for the memory's limit, nor for the counter's fault.
+        (0.5, 1.0, "no"),
+        (1.2, 1.0, "memory"),
+        # What others took of the cores must pass neither for the memory's limit nor for the counter's fault.
+        (0.5, 1.5, "undecided: the cores were not ours"),
         (1.2, 1.5, "undecided: the cores were not ours"),
-        (1.2, 2.5, "undecided: the cores were not ours"),
     ],
 )
-def test_a_shortfall_is_put_on_memory_only_where_the_cores_were_there(spins, most, told):
-    assert denied_by(spins, most) == told
+def test_a_shortfall_is_put_on_memory_only_where_the_cores_were_there(monkeypatch, reading_s, spinning_s, met):
+    """A count of 1 s on all cores and 1.5 s on one, beside who only reads and who only spins."""
+    seconds = [[each] * 3 for each in (1.0, 1.5, reading_s, 1.3, spinning_s, 2.0)]
+    monkeypatch.setattr(cores, "in_turn", lambda sides, n_rounds: seconds[: len(sides)])
+    monkeypatch.setattr(cores, "spinning_for", lambda seconds, n_chunks: 1)
+
+    rows = list(cores.against_one({"zen": "a" * 10}, 3))
+
+    assert [row.figure for row in rows] == [1.5] * 5
+    assert {row.met for row in rows} == {met}
 
 
 def test_sides_run_in_turn_and_the_first_round_does_not_count():
