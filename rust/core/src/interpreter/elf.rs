@@ -5,6 +5,8 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
+use super::objects::Object;
+
 #[cfg(target_arch = "x86_64")]
 const SLOT_TYPES: [u32; 2] = [7, 6]; // R_X86_64_JUMP_SLOT, R_X86_64_GLOB_DAT
 #[cfg(target_arch = "aarch64")]
@@ -71,15 +73,6 @@ pub struct SlotAt {
     pub version: Option<CString>,
 }
 
-/// A loaded object: its range of addresses and its dynamic section.
-#[derive(Clone, Copy, Debug)]
-pub struct Object {
-    base: usize,
-    /// First address and first address behind, over all loaded segments.
-    pub range: (usize, usize),
-    dynamic: usize,
-}
-
 /// What the dynamic section points to; zero where absent.
 #[derive(Default)]
 struct Tables {
@@ -91,83 +84,7 @@ struct Tables {
     n_versions: usize,
 }
 
-struct Search {
-    address: usize,
-    found: Option<Object>,
-}
-
-unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, data: *mut c_void) -> c_int {
-    // SAFETY: the dynamic linker passes a valid record, and `data` is the `Search` of `object_at`.
-    let (info, search) = unsafe { (&*info, &mut *data.cast::<Search>()) };
-    #[allow(clippy::cast_possible_truncation)] // 64-bit only (see `SLOT_TYPES`)
-    let base = info.dlpi_addr as usize;
-    // SAFETY: the record gives the program headers' address and number.
-    let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
-    let (mut low, mut high, mut dynamic) = (usize::MAX, 0, 0);
-    for header in headers {
-        #[allow(clippy::cast_possible_truncation)]
-        let (start, size) = (base.wrapping_add(header.p_vaddr as usize), header.p_memsz as usize);
-        match header.p_type {
-            libc::PT_LOAD => {
-                low = low.min(start);
-                high = high.max(start + size);
-            }
-            libc::PT_DYNAMIC => dynamic = start,
-            _ => {}
-        }
-    }
-    if (low..high).contains(&search.address) && dynamic != 0 {
-        search.found = Some(Object { base, range: (low, high), dynamic });
-        return 1;
-    }
-    0
-}
-
-/// The loaded object that `address` lies in. Asked by address and not by file name: the code of the GIL may be in the
-/// program itself, in libpython, or in something that embeds it.
-pub fn object_at(address: usize) -> Option<Object> {
-    let mut search = Search { address, found: None };
-    // SAFETY: `visit` has the type asked for, and `search` outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
-    search.found
-}
-
-/// The size that the symbol table gives for the symbol at exactly this address; 0 where it does not say.
-pub fn size_of_symbol_at(address: usize) -> usize {
-    const RTLD_DL_SYMENT: c_int = 1;
-    unsafe extern "C" {
-        fn dladdr1(address: *const c_void, info: *mut libc::Dl_info, extra: *mut *mut c_void, flags: c_int) -> c_int;
-    }
-    let mut symbol: *mut c_void = std::ptr::null_mut();
-    // SAFETY: both outputs are valid; with RTLD_DL_SYMENT `symbol` points to an ELF symbol of a loaded object or is null.
-    unsafe {
-        let mut info: libc::Dl_info = std::mem::zeroed();
-        if dladdr1(address as *const c_void, &raw mut info, &raw mut symbol, RTLD_DL_SYMENT) == 0
-            || symbol.is_null()
-            || info.dli_saddr as usize != address
-        {
-            return 0;
-        }
-        usize::try_from((*symbol.cast::<Symbol>()).size).unwrap_or(0)
-    }
-}
-
 impl Object {
-    /// What the dynamic linker added to the addresses in the object's file.
-    pub fn base(&self) -> usize {
-        self.base
-    }
-
-    /// Does `address` lie in this object?
-    pub fn contains(&self, address: usize) -> bool {
-        (self.range.0..self.range.1).contains(&address)
-    }
-
-    /// A pointer of the dynamic section: glibc relocates them in place, musl leaves them relative.
-    fn resolve(&self, value: usize) -> usize {
-        if value != 0 && !self.contains(value) { self.base.wrapping_add(value) } else { value }
-    }
-
     fn tables(&self) -> Tables {
         let mut tables = Tables::default();
         let mut entry = self.dynamic as *const Dynamic;
@@ -260,45 +177,29 @@ impl Tables {
     }
 }
 
-/// The real function, of the version asked for. Never a lazy stub: chaining to a stub would make the linker rebind the
-/// slot and silently take the hook out.
-pub fn real_function(name: &CStr, version: Option<&CStr>) -> Option<usize> {
-    // SAFETY: both are C strings; the lookup has no side effect but to return an address.
-    let address = unsafe {
-        match version {
-            Some(version) => libc::dlvsym(libc::RTLD_DEFAULT, name.as_ptr(), version.as_ptr()),
-            None => std::ptr::null_mut(),
-        }
-    };
-    if !address.is_null() {
-        return Some(address as usize);
+/// The size that the symbol table gives for the symbol at exactly this address; 0 where it does not say.
+pub fn size_of_symbol_at(address: usize) -> usize {
+    const RTLD_DL_SYMENT: c_int = 1;
+    unsafe extern "C" {
+        fn dladdr1(address: *const c_void, info: *mut libc::Dl_info, extra: *mut *mut c_void, flags: c_int) -> c_int;
     }
-    // SAFETY: as above.
-    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    (!address.is_null()).then_some(address as usize)
+    let mut symbol: *mut c_void = std::ptr::null_mut();
+    // SAFETY: both outputs are valid; with RTLD_DL_SYMENT `symbol` points to an ELF symbol of a loaded object or is null.
+    unsafe {
+        let mut info: libc::Dl_info = std::mem::zeroed();
+        if dladdr1(address as *const c_void, &raw mut info, &raw mut symbol, RTLD_DL_SYMENT) == 0
+            || symbol.is_null()
+            || info.dli_saddr as usize != address
+        {
+            return 0;
+        }
+        usize::try_from((*symbol.cast::<Symbol>()).size).unwrap_or(0)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn an_object_is_found_by_an_address_inside_it() {
-        let object = object_at(object_at as *const () as usize).expect("this program");
-
-        assert!(object.contains(visit as *const () as usize));
-        assert!(object_at(16).is_none());
-    }
-
-    #[test]
-    fn the_real_function_is_no_stub_of_this_program() {
-        let object = object_at(object_at as *const () as usize).expect("this program");
-
-        let real = real_function(c"pthread_mutex_unlock", None).expect("the C library has it");
-
-        assert!(!object.contains(real));
-        assert!(real_function(c"no_such_function_anywhere", None).is_none());
-    }
+    use super::super::objects::object_at;
 
     #[test]
     fn imported_functions_have_slots_and_others_have_none() {

@@ -9,7 +9,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
-use super::elf::Object;
+use super::objects::Object;
 
 /// The deciding frame lies within this many words: four short functions at most are in between.
 pub const DEPTH: usize = 96;

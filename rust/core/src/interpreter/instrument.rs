@@ -3,9 +3,9 @@
 use std::ffi::CStr;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use super::elf::object_at;
 use super::locate::{locate, verify};
 use super::memory::Reader;
+use super::objects::object_at;
 use super::slots::{self, Slots};
 use super::symbols::Symbols;
 use super::{Unavailable, giveway, hooks};

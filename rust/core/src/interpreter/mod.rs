@@ -4,6 +4,7 @@
 //! - [`memory`]: reads that cannot fault.
 //! - [`symbols`]: the interpreter's functions, resolved at run time.
 //! - [`locate`]: finds the GIL by its shape and verifies it by taking and dropping it.
+//! - [`objects`]: what is loaded where, and the functions in it.
 //! - [`elf`] and [`slots`]: the dynamic relocations through which the interpreter calls the C library.
 //! - [`hooks`]: the two functions that stand in these slots while a check runs.
 //! - [`giveway`]: tells a hand-over on request from a voluntary one.
@@ -16,6 +17,7 @@ mod hooks;
 mod instrument;
 mod locate;
 mod memory;
+mod objects;
 mod slots;
 pub mod stacks;
 mod symbols;

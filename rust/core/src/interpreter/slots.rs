@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use super::Unavailable;
-use super::elf::{Object, real_function};
+use super::objects::{Object, real_function};
 
 /// The slots of one function in one object, and what to call in its place.
 #[derive(Debug)]

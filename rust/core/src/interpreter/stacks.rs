@@ -187,7 +187,7 @@ pub struct Loaded {
 /// Which loaded object does `address` lie in?
 #[must_use]
 pub fn loaded_at(address: usize) -> Option<Loaded> {
-    let bias = super::elf::object_at(address)?.base();
+    let bias = super::objects::object_at(address)?.base();
     // SAFETY: `info` is valid for writing; its strings belong to a loaded object and are copied at once.
     unsafe {
         let mut info: libc::Dl_info = std::mem::zeroed();

@@ -42,6 +42,17 @@ pub(super) struct Level {
     pub(super) longest_ns: AtomicU64,
 }
 
+impl Level {
+    /// A hold that began at `since_ns` ends at `now_ns`: is it the longest since the floor?
+    #[inline]
+    pub(super) fn close_hold(&self, since_ns: u64, now_ns: u64) {
+        let hold_ns = now_ns.saturating_sub(since_ns.max(self.floor_ns.load(Relaxed)));
+        if hold_ns > self.longest_ns.load(Relaxed) {
+            self.longest_ns.store(hold_ns, Relaxed);
+        }
+    }
+}
+
 /// The totals of one thread. Written by that thread alone (its hooks, its spans); read by any.
 #[derive(Debug, Default)]
 pub struct Account {

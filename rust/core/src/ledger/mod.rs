@@ -9,8 +9,10 @@ mod account;
 mod log;
 mod meter;
 mod recorder;
+mod spans;
 
 pub use account::{Account, Accounts, State};
 pub use log::{Event, EventLog, Kind};
 pub use meter::Meter;
-pub use recorder::{Recorder, SpanError, SpanFigures, SpanStart};
+pub use recorder::Recorder;
+pub use spans::{SpanError, SpanFigures, SpanStart};
