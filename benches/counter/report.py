@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import groupby
 from pathlib import Path
 
@@ -46,8 +47,11 @@ def plot(rows: list[Row], path: Path) -> None:
 
     In the manner of pytest-benchmark's own plots, beside which it stands in the documentation.
     """
-    from pygal import StackedBar
+    from pygal import PluginImportFixer, StackedBar
     from pygal.style import DefaultStyle
+
+    # A finder of a kind that Python has given up: it warns at every later import that fails.
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, PluginImportFixer)]
 
     class Style(DefaultStyle):
         font_family = 'Consolas, "Deja Vu Sans Mono", "Bitstream Vera Sans Mono", "Courier New", monospace'

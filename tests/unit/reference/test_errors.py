@@ -223,3 +223,9 @@ def test_chunks_of_nothing_are_refused() -> None:
     """They would never end."""
     with pytest.raises(UsageError, match="at least 1, got 0 and 1"):
         _native.reference_count_in_chunks("a", "a", 0, 1, False)
+
+
+def test_only_what_never_changes_is_read() -> None:
+    """A writable buffer would be copied, and that is not reading."""
+    with pytest.raises(TypeError, match="text must be str or bytes"):
+        _native.reference_read(bytearray(b"a"), False)

@@ -99,6 +99,20 @@ def test_texts_of_megabytes_count_alike(pair: tuple[str, str]) -> None:
     assert reference.count(long, needle) == copies * reference.count(text + "\n", needle)
 
 
+@LAW
+@given(text=st.binary(max_size=2_000))
+def test_reading_looks_at_each_byte(text: bytes) -> None:
+    """What counting is measured beside: it must not leave anything out."""
+    for all_cores in (False, True):
+        assert _native.reference_read(text, all_cores) == text.isascii()
+        assert _native.reference_read("a" * _native.REFERENCE_PARALLEL_FROM, all_cores)
+
+
+def test_spinning_turns_as_often_on_all_cores_as_on_one() -> None:
+    """The other witness: the work is the same, whoever does it."""
+    assert _native.reference_spin(20, 1_000, True) == _native.reference_spin(20, 1_000, False)
+
+
 def test_letters_are_those_of_the_interpreter_where_it_knows_them() -> None:
     """The counter's table against Python's own: every letter of Python's is one, and what it takes besides is known.
 
