@@ -12,9 +12,10 @@ class Arm:
     `wall_ns` is from the opening of the gate to the last return; where threads took turns, the sum of their turns.
     `thread_ns` is from the opening to each thread's own last return. `cpu_ns` is processor time of these threads,
     `process_cpu_ns` of all threads of the process. `delay_ns` is time ready to run and not running, `waiting_ns` time
-    waiting for the GIL, `held_cpu_ns` processor time that was surely used while holding it, `n_voluntary` how often the callee let it go (None: not told). During `together_ns` of the
-    wall time two threads or more were outside the GIL within their calls at once, during `able_ns` two or more were
-    not waiting for it (None: no exact ledger, or an arm of one thread).
+    waiting for the GIL, `held_cpu_ns` processor time that was surely used while holding it, `n_voluntary` how often the
+    callee let it go (None: not told). During `together_ns` of the wall time two threads or more were outside the GIL
+    within their calls at once, during `able_ns` two or more were not waiting for it (None: no exact ledger, or an arm of
+    one thread).
     """
 
     wall_ns: int
