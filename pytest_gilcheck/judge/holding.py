@@ -45,13 +45,20 @@ def share_of(call: CallSpan, clock_price_ns: int) -> CallShare:
         min(1.0, 2 * clock_price_ns / total_ns) if call.n_voluntary + call.n_on_request + call.n_workers else 0.0
     )
     free_ns = total_ns - held_ns
-    delay_ns = min(call.delay_ns or 0, total_ns)
+    if free_ns <= 0:  # wherever it was kept off the processor, it was so with the GIL in hand
+        return CallShare(1.0, 1.0 - resolution, 1.0, is_disturbed=False, is_quiet=True)
+    # Nobody is kept off the processor while he uses it: what the scheduler says beyond that came before or after the call.
+    most_delay_ns = total_ns - min(call.cpu_ns, total_ns)
+    delay_ns = min(call.delay_ns or 0, most_delay_ns)
     is_quiet = delay_ns <= rules.QUIET_SHARE * total_ns
     if call.held_delay_ns is not None and call.free_delay_ns is not None:
-        held_ns -= min(call.held_delay_ns, held_ns)
-        free_ns -= min(call.free_delay_ns, free_ns)
-        delay_ns = 0
-    value = held_ns / (held_ns + free_ns) if held_ns + free_ns > 0 else 0.5
+        told_ns = min(call.held_delay_ns, held_ns) + min(call.free_delay_ns, free_ns)
+        slack_ns = max(rules.CONTRADICTED_DELAY_SHARE * call.cpu_ns, rules.CONTRADICTED_DELAY_READINGS * clock_price_ns)
+        if told_ns <= most_delay_ns + slack_ns and told_ns < total_ns:
+            held_ns -= min(call.held_delay_ns, held_ns)
+            free_ns -= min(call.free_delay_ns, free_ns)
+            delay_ns = 0
+    value = held_ns / (held_ns + free_ns)
     low, high = _extremes(held_ns, free_ns, delay_ns)
     return CallShare(
         value=value,

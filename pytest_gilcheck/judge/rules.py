@@ -38,6 +38,13 @@ MEDIAN_ALPHA = 0.0025
 #: that such a call gives are no wider than this.
 UNDISTURBED_SHARE = 0.005
 
+#: Threshold: delay told apart by state cannot exceed what the processor time leaves of the call. By more than this share
+#: of the processor time, and so many clock readings (it is read a little after the end), it is not the call's: read after
+#: another system call, in whose way out the thread was preempted, all of a held call's time once counted as delay, and
+#: what was left had a share of 0.5.
+CONTRADICTED_DELAY_SHARE = 0.05
+CONTRADICTED_DELAY_READINGS = 200
+
 #: Threshold: the shortest call whose share means something, in prices of one clock reading. A span costs about one
 #: reading between its stamps; at fifty that is 0.02 of the call, well inside the borders.
 SHORTEST_CALL_IN_CLOCK_PRICES = 20

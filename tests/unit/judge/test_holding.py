@@ -21,7 +21,8 @@ def built(held_ns, free_ns, held_delay_ns, free_delay_ns, waiting_ns, told):
         delays |= {"held_delay_ns": held_delay_ns, "free_delay_ns": free_delay_ns}
     if told == "nothing":
         delays = {}
-    return call(held_ns + held_delay_ns, free_ns + free_delay_ns, waiting_ns, n_voluntary=1, **delays)
+    cpu_ns = held_ns + free_ns
+    return call(held_ns + held_delay_ns, free_ns + free_delay_ns, waiting_ns, n_voluntary=1, cpu_ns=cpu_ns, **delays)
 
 
 calls = st.builds(built, work_ns, work_ns, ns, ns, ns, st.sampled_from(["apart", "summed", "nothing"]))
@@ -47,6 +48,33 @@ def test_bounds_contain_the_truth_wherever_delays_fell(
     assert share.low - 1e-9 <= truth <= share.high + 1e-9
     if told == "apart":
         assert share.value == pytest.approx(truth)
+
+
+@given(work_ns, st.integers(0, 10**9), ns, ns)
+def test_call_that_never_let_go_held_for_all_of_it_whatever_the_scheduler_says(cpu_ns, off_ns, delay_ns, told_ns):
+    """Beside four busy processes, delay from after a held call once covered all of it: *partial, 0.5 [0.5, 0.5]*."""
+    made = call(cpu_ns + off_ns, cpu_ns=cpu_ns, delay_ns=delay_ns, held_delay_ns=told_ns, free_delay_ns=0)
+
+    share = share_of(made, PRICE_NS)
+
+    assert (share.low, share.value, share.high) == (1, 1, 1)
+
+
+long_ns = st.integers(100_000, 10**9)  # shorter calls are not asked in which state they were descheduled
+
+
+@given(long_ns, long_ns, st.integers(0, 100))
+def test_delay_that_the_processor_time_contradicts_is_never_a_narrow_share(held_ns, free_ns, percent):
+    """It came from outside of the call: telling it apart by state tells nothing about the call."""
+    contradicted_ns = held_ns * percent // 100
+    made = call(held_ns, free_ns, delay_ns=contradicted_ns, held_delay_ns=contradicted_ns, free_delay_ns=0)
+    truth = held_ns / (held_ns + free_ns)
+
+    share = share_of(made, PRICE_NS)
+
+    assert (
+        share.low - 1e-9 <= truth <= share.high + 1e-9 or abs(share.value - truth) <= 2 * rules.CONTRADICTED_DELAY_SHARE
+    )
 
 
 @given(st.lists(calls, min_size=1, max_size=12), st.integers(-(10**12), 10**12), st.integers(0, 10**6))

@@ -99,7 +99,7 @@ def test_bounds_on_both_sides_of_a_border_are_borderline():
 
 def test_calls_that_were_all_descheduled_are_disturbed():
     """Where nobody tells what the delay fell on, a long one decides nothing."""
-    verdict = judge(observation(*[call(10 * MS, 10 * MS, delay_ns=19 * MS)] * 7))
+    verdict = judge(observation(*[call(10 * MS, 10 * MS, cpu_ns=MS, delay_ns=19 * MS)] * 7))
 
     assert (verdict.gil, verdict.reasons) == ("inconclusive", ("disturbed",))
 
