@@ -5,6 +5,8 @@ from __future__ import annotations
 import _thread
 import contextlib
 import contextvars
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,6 +52,11 @@ class _Worker:
 
     def _run(self) -> None:
         self.ident = _thread.get_ident()
+        # As `threading` does for its own threads: coverage measurement and debuggers want to see what runs only here.
+        if (trace := threading.gettrace()) is not None:
+            sys.settrace(trace)
+        if (profile := threading.getprofile()) is not None:
+            sys.setprofile(profile)
         self._done.release()
         while True:
             self._wake.acquire()
