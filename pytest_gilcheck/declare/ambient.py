@@ -4,8 +4,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any
 
-#: Makes the checker of the test that runs now; None outside of one.
-AMBIENT: ContextVar[Callable[[], Any] | None] = ContextVar("pytest_gilcheck.ambient", default=None)
+Maker = Callable[[], Any]
+
+
+class Ambient:
+    """The process's present maker of checkers. Not one of a context: a test's threads have contexts of their own, and
+    what they check would be reported to nobody; and a process runs one test at a time."""
+
+    def __init__(self) -> None:
+        self._maker: Maker | None = None
+
+    def get(self) -> Maker | None:
+        """Makes the checker of the test that runs now; None outside of one."""
+        return self._maker
+
+    def set(self, maker: Maker) -> Maker | None:
+        """Puts a maker there; gives what `reset` puts back."""
+        before, self._maker = self._maker, maker
+        return before
+
+    def reset(self, before: Maker | None) -> None:
+        """Ends what `set` began."""
+        self._maker = before
+
+
+AMBIENT = Ambient()

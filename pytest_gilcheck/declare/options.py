@@ -6,10 +6,14 @@ Imported by every pytest run that has the plugin installed: nothing but the stan
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from pytest_gilcheck.declare.selection import covers, is_selected
 
 if TYPE_CHECKING:
     import pytest
+
+__all__ = ["MARKER_LINE", "OPTIONS", "Option", "add_to", "is_selected", "read_all", "refuse_contradictions"]
 
 MARKER_LINE = (
     "gilcheck(threads=, releases=, min_speedup=, ...): check that the test's body releases the GIL, under --gilcheck; "
@@ -22,7 +26,7 @@ INCONCLUSIVE_POLICIES = ("fail", "skip", "warn")
 @dataclass(frozen=True)
 class Option:
     """One option. `name` gives ``--gilcheck-<name>`` and the ini key ``gilcheck_<name>``; the empty name is the switch
-    ``--gilcheck`` itself. `reader` names a function of `declare.values` that reads a text (None: taken as it is).
+    ``--gilcheck`` itself. `reader` names a function of `declare.values` that reads what was written (None: one of `choices`).
     `setting` names the field of `Settings` that it sets for every check, and by which a marker and ``options()`` set it
     for one; without it the option is one of the whole run. `is_repeatable`: several may be given, in ini files one
     a line. `bare` is what the flag alone, without a value, stands for."""
@@ -67,7 +71,6 @@ OPTIONS = (
     Option(
         "inconclusive",
         "what a verdict that the evidence does not decide does to its test",
-        metavar="POLICY",
         default="fail",
         choices=INCONCLUSIVE_POLICIES,
         setting="inconclusive",
@@ -75,6 +78,7 @@ OPTIONS = (
     Option(
         "only",
         "check these tests only; NAME is a test's id or its last part, * stands for anything; repeatable",
+        reader="text",
         metavar="NAME",
         default=(),
         is_repeatable=True,
@@ -82,6 +86,7 @@ OPTIONS = (
     Option(
         "skip",
         "do not check these tests, which run unmeasured; NAME as above; repeatable",
+        reader="text",
         metavar="NAME",
         default=(),
         is_repeatable=True,
@@ -114,13 +119,12 @@ OPTIONS = (
         metavar="TIME",
         setting="longest_hold",
     ),
-    Option("json", "save the document of all checks there", metavar="PATH"),
-    Option("markdown", "save the report there as Markdown", metavar="PATH"),
-    Option("gitlab", "save a code quality report for GitLab there", metavar="PATH"),
+    Option("json", "save the document of all checks there", reader="text", metavar="PATH"),
+    Option("markdown", "save the report there as Markdown", reader="text", metavar="PATH"),
+    Option("gitlab", "save a code quality report for GitLab there", reader="text", metavar="PATH"),
     Option(
         "github",
         "annotations and step summary for GitHub Actions (auto: where it runs there)",
-        metavar="WHEN",
         default="auto",
         choices=("auto", "yes", "no"),
     ),
@@ -129,6 +133,7 @@ OPTIONS = (
     Option(
         "compare",
         "compare with a baseline: its name, its number, a document's path, or the last one",
+        reader="text",
         metavar="NAME",
         bare="last",
     ),
@@ -140,7 +145,13 @@ OPTIONS = (
         default=(),
         is_repeatable=True,
     ),
-    Option("storage", "folder of the baselines, relative to pytest's root", metavar="FOLDER", default=".gilcheck"),
+    Option(
+        "storage",
+        "folder of the baselines, relative to pytest's root",
+        reader="text",
+        metavar="FOLDER",
+        default=".gilcheck",
+    ),
     Option(
         "budget",
         "time for the wall-clock rounds of each check (0.25s; 1s where a claim needs them)",
@@ -178,29 +189,65 @@ def add_to(parser: pytest.Parser) -> None:
     group = parser.getgroup("gilcheck", "does it release the GIL? (pytest-gilcheck)")
     for option in OPTIONS:
         how: dict[str, Any] = {"dest": option.key, "default": None, "help": option.help.replace("%", "%%")}
+        metavar = "|".join(option.choices) if option.choices else option.metavar
         if option.is_flag:
             how |= {"action": "store_true"}
         elif option.is_repeatable:
-            how |= {"action": "append", "metavar": option.metavar}
+            how |= {"action": "append", "metavar": metavar}
         elif option.bare is not None:
-            how |= {"nargs": "?", "const": option.bare, "metavar": option.metavar}
+            how |= {"nargs": "?", "const": option.bare, "metavar": metavar}
         else:
-            how |= {"metavar": option.metavar}
+            how |= {"metavar": metavar}
         group.addoption(option.flag, **how)
-        kind: Literal["linelist", "string"] = "linelist" if option.is_repeatable else "string"
-        parser.addini(option.key, help=option.help, type=kind, default=None)
+        parser.addini(option.key, help=option.help, type=_ini_type(option), default=None)
+
+
+def _ini_type(option: Option) -> Any:
+    """What may stand in pytest's own, typed TOML tables? Elsewhere everything is a text."""
+    if option.is_repeatable:
+        return "linelist"
+    # Older ones know no choice of types: there the text is asked for, and said so.
+    if option.reader not in _READ_NATIVE or pytest_version() < _FIRST_WITH_UNIONS:
+        return "string"
+    return str | bool | int | float
+
+
+#: These readers take TOML's numbers and booleans as they take a marker's.
+_READ_NATIVE = frozenset({"flag", "factor", "share", "positive_duration_ns", "count"})
+_FIRST_WITH_UNIONS = (9, 2)
+
+
+def pytest_version() -> tuple[int, ...]:
+    """Which pytest runs here?"""
+    import pytest  # noqa: PLC0415  (not where checks are made without it)
+
+    return tuple(part for part in pytest.version_tuple if isinstance(part, int))
 
 
 def read_all(config: pytest.Config) -> dict[str, Any]:
-    """Every option's value, the command line before the ini file before the default. Raises `UsageError`."""
-    return {option.name: _read(option, config) for option in OPTIONS}
+    """Every option's value, the command line before the ini file before the default. Raises `UsageError`.
+
+    Where the command line contradicts the ini file, what the file said is dropped: the nearer wins.
+    """
+    given = {option.name: read_one(option, config) for option in OPTIONS}
+    near = {option.name for option in OPTIONS if config.getoption(option.key) is not None}
+    for one, other in _CONTRADICTIONS:
+        if given[one] and given[other] and (one in near) is not (other in near):
+            farther = _BY_NAME[other if one in near else one]
+            given[farther.name] = farther.default
+    return given
 
 
-def _read(option: Option, config: pytest.Config) -> Any:
+def read_one(option: Option, config: pytest.Config) -> Any:
+    """This option's value, as `read_all` finds it. An ini key without a value, or an empty list, is not given.
+
+    An empty text on the command line is one: a variable that was never set must not lift a limit in silence.
+    """
     given, where = config.getoption(option.key), option.flag
     if given is None:
         given, where = _from_file(option, config), f"ini option {option.key}"
-    if not given:  # also an empty text, an empty list
+        given = None if given == "" else given
+    if given is None or given == []:
         return option.default
     if option.is_repeatable:
         given = [given] if isinstance(given, str) else given
@@ -209,9 +256,11 @@ def _read(option: Option, config: pytest.Config) -> Any:
 
 
 def _from_file(option: Option, config: pytest.Config) -> Any:
+    import pytest  # noqa: PLC0415  (as above)
+
     try:
         return config.getini(option.key)
-    except TypeError as error:  # pytest's own TOML tables are typed: a text is asked for
+    except (TypeError, pytest.UsageError) as error:  # pytest's own TOML tables are typed: a text, a list is asked for
         from pytest_gilcheck.evidence import UsageError  # noqa: PLC0415  (only where something is wrong)
 
         message = f"ini option {option.key}: {error}"
@@ -220,47 +269,42 @@ def _from_file(option: Option, config: pytest.Config) -> Any:
 
 def read(option: Option, given: Any, where: str) -> Any:
     """What does a user's text say? Raises `UsageError`, naming `where`."""
-    if option.choices is not None and given not in option.choices:
-        from pytest_gilcheck.evidence import UsageError  # noqa: PLC0415  (only where an option is given)
+    from pytest_gilcheck.declare import values  # noqa: PLC0415  (only where an option is given)
 
-        message = f"{where}: expected one of {', '.join(option.choices)}, got {given!r}"
-        raise UsageError(message)
-    if option.reader is None:
-        return given
-    from pytest_gilcheck.declare import values  # noqa: PLC0415  (as above)
+    if option.choices is not None:
+        return values.choice(given, where, option.choices)
+    return getattr(values, option.reader or "text")(given, where)
 
-    return getattr(values, option.reader)(given, where)
+
+#: Pairs that cannot both be meant.
+_CONTRADICTIONS = (
+    *((name, "disable") for name in ("", "save", "autosave", "compare", "compare-fail")),
+    ("save", "autosave"),
+)
+
+_BY_NAME = {option.name: option for option in OPTIONS}
 
 
 def refuse_contradictions(given: dict[str, Any]) -> None:
     """Raises `UsageError` where two options cannot both be meant."""
-    with_disable = [(name, "disable") for name in ("", "save", "autosave", "compare", "compare-fail")]
-    pairs = [*with_disable, ("save", "autosave")]
-    for one, other in pairs:
+    for one, other in _CONTRADICTIONS:
         if given[one] and given[other]:
-            from pytest_gilcheck.evidence import UsageError  # noqa: PLC0415  (only where something is wrong)
-
-            names = {option.name: option.flag for option in OPTIONS}
-            message = f"{names[one]} and {names[other]} contradict each other: give one of them"
-            raise UsageError(message)
-
-
-def is_selected(nodeid: str, given: dict[str, Any]) -> bool:
-    """Is this test to be checked, as far as ``--gilcheck-only`` and ``--gilcheck-skip`` say?"""
-    if given["only"] and not any(_fits(nodeid, pattern) for pattern in given["only"]):
-        return False
-    return not any(_fits(nodeid, pattern) for pattern in given["skip"])
+            _contradict(_said(one, given[one]), _said(other, given[other]), "give one of them")
+    left = [name for name in given["only"] if not any(covers(skipped, name) for skipped in given["skip"])]
+    if given["only"] and not left:
+        _contradict(_said("only", given["only"]), _said("skip", given["skip"]), "together they leave no check")
 
 
-def _fits(nodeid: str, pattern: str) -> bool:
-    """Whole, by its last part, or by that part without parameters. Brackets stand for themselves: ids are full of them."""
-    import re  # noqa: PLC0415  (only where a pattern is given)
+def _said(name: str, value: Any) -> str:
+    """How would it stand on the command line?"""
+    option = _BY_NAME[name]
+    if option.is_flag:
+        return option.flag
+    return " ".join(f"{option.flag}={one}" for one in (value if option.is_repeatable else (value,)))
 
-    form = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
-    file, _, inside = nodeid.partition("::")
-    last = (
-        nodeid.rpartition("::")[2]
-        if "[" not in nodeid
-        else inside.partition("[")[0].rpartition("::")[2] + "[" + inside.partition("[")[2]
-    )
-    return any(form.fullmatch(text) for text in (nodeid, nodeid.partition("[")[0], file, last, last.partition("[")[0]))
+
+def _contradict(one: str, other: str, remedy: str) -> None:
+    from pytest_gilcheck.evidence import UsageError  # noqa: PLC0415  (only where something is wrong)
+
+    message = f"{one} and {other} contradict each other: {remedy}"
+    raise UsageError(message)

@@ -105,26 +105,13 @@ def _callable(value: object, what: str) -> object:
     return value
 
 
-def _text(value: object, what: str) -> str:
-    if not isinstance(value, str) or not value:
-        message = f"{what}: expected a text, got {value!r}"
-        raise UsageError(message)
-    return value
-
-
 def gil_word(value: object, what: str) -> str:
     """One of the words that a claim may expect."""
-    if value not in GIL_WORDS:
-        message = f"{what}: expected one of {', '.join(GIL_WORDS)}, got {value!r}"
-        raise UsageError(message)
-    return str(value)
+    return values.choice(value, what, GIL_WORDS)
 
 
 def _policy(value: object, what: str) -> str:
-    if value not in INCONCLUSIVE_POLICIES:
-        message = f"{what}: expected one of {', '.join(INCONCLUSIVE_POLICIES)}, got {value!r}"
-        raise UsageError(message)
-    return str(value)
+    return values.choice(value, what, INCONCLUSIVE_POLICIES)
 
 
 def _seed(value: object, what: str) -> int:
@@ -135,7 +122,7 @@ def _seed(value: object, what: str) -> int:
 
 
 _READERS: dict[str, Callable[[Any, str], Any]] = {
-    "name": _text,
+    "name": values.text,
     "threads": values.count,
     "setup": _callable,
     "args_for": _callable,

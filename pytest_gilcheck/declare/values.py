@@ -16,7 +16,8 @@ _UNITS_NS = {
     "": 1_000_000_000,
     "min": 60_000_000_000,
 }
-_DURATION = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ns|us|µs|ms|s|min|)\s*")
+# With an exponent: a small number in a TOML file reaches us as the text that Python makes of it.
+_DURATION = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(ns|us|µs|ms|s|min|)\s*")
 
 #: About three years: timers and locks of the system overflow from a few hundred years on.
 LONGEST_NS = 10**17
@@ -77,6 +78,22 @@ def count(value: object, what: str = "a count", *, most: int = 1024) -> int:
     return int(number)
 
 
+def text(value: object, what: str = "a text") -> str:
+    """Which text? Not an empty one."""
+    if not isinstance(value, str) or not value:
+        message = f"{what}: expected a text, got {value!r}"
+        raise UsageError(message)
+    return value
+
+
+def choice(value: object, what: str, choices: tuple[str, ...]) -> str:
+    """Which of these words?"""
+    if not isinstance(value, str) or value not in choices:
+        message = f"{what}: expected one of {', '.join(choices)}, got {value!r}"
+        raise UsageError(message)
+    return value
+
+
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
 
 
@@ -109,8 +126,8 @@ def tolerance(value: object, what: str = "a tolerance") -> Tolerance:
 
 def flag(value: object, what: str = "a switch") -> bool:
     """Yes or no?"""
-    if isinstance(value, bool):
-        return value
+    if isinstance(value, int) and value in (0, 1):  # also the numbers: ini files have them as texts
+        return bool(value)
     if isinstance(value, str) and value.strip().lower() in ("1", "true", "yes", "on"):
         return True
     if isinstance(value, str) and value.strip().lower() in ("0", "false", "no", "off", ""):

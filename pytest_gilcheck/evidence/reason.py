@@ -27,7 +27,7 @@ SLUGS: dict[str, str] = {
     "ledger-platform": "no ledger: there is none for this system or processor",
     "ledger-shape-not-found": "no ledger: nothing in the interpreter, or more than one thing, has the shape of a GIL",
     "memory-bandwidth": "the same calls need more processor time in competing threads",
-    "native-hooks": "a memory tracker or profiler is loaded that hooks native functions",
+    "native-hooks": "a memory tracker or profiler is at work that hooks native functions",
     "no-gil": "this interpreter runs without a GIL, so nothing can be released",
     "no-spare-cores": "the controls of the wall-clock rounds did not come out as what they are",
     "not-measured": "this figure was not asked for, or no instrument here can give it",

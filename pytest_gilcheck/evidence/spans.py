@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: Events kept of one call or block; totals stay exact beyond.
+MAX_EVENTS = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class HandOver:

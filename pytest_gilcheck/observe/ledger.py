@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import CallSpan, Instrument, Reason
+from pytest_gilcheck.evidence.spans import MAX_EVENTS
 from pytest_gilcheck.observe.fold import call_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-#: A timeline with more events than this is cut: totals stay exact without it.
-MAX_EVENTS = 50_000
 
 _n_open = 0
 

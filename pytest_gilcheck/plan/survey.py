@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import sysconfig
+import threading
 from importlib.metadata import version
 from pathlib import Path
 
@@ -88,12 +89,20 @@ def neighbours() -> tuple[str, ...]:
         found.append("profiler")
     if sys.getswitchinterval() < _SHORT_SWITCH_INTERVAL_SECONDS:
         found.append("short-switch-interval")
-    threading = sys.modules.get("gevent.monkey")
-    if threading is not None and threading.is_module_patched("threading"):
+    gevent = sys.modules.get("gevent.monkey")
+    if gevent is not None and gevent.is_module_patched("threading"):
         found.append("gevent")
-    if any(name in sys.modules for name in ("memray", "scalene")):
+    if _hooks_native_functions():
         found.append("native-hooks")
     return tuple(found)
+
+
+def _hooks_native_functions() -> bool:
+    """Is memray tracking now, or was scalene's allocator loaded first? Both are often installed, and imported by their
+    pytest plugins, without doing anything."""
+    # memray has no question for it; while it tracks it gives every new thread this function.
+    tracks = getattr(threading.getprofile(), "__module__", None)
+    return str(tracks).startswith("memray.") or "libscalene" in os.environ.get("LD_PRELOAD", "")
 
 
 def survey(clock_quality: tuple[int, int]) -> Bench:

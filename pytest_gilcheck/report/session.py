@@ -29,6 +29,11 @@ class Session:
         """Why does the gate fail, beyond failed tests? `asked`: the run was to check something (``--gilcheck``)."""
         if asked and not len(self.journal):
             nothing = "no check ran: mark tests with @pytest.mark.gilcheck or use the `gilcheck` fixture (a gate that checked nothing fails)"
+            if self.n_not_run:
+                nothing = (
+                    f"no check ran: --gilcheck-only and --gilcheck-skip left out those of all {self.n_not_run} tests "
+                    "(a gate that checked nothing fails)"
+                )
             return [nothing, *self.failures]
         return self.failures
 

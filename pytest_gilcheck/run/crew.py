@@ -5,8 +5,11 @@ from __future__ import annotations
 import _thread
 import contextlib
 import contextvars
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gilcheck import _native
@@ -18,8 +21,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Real threads: gevent and others replace `threading`, and what they put there never competes for the GIL.
-_start_thread = _thread.start_new_thread
+
+def real(module: ModuleType, name: str) -> Any:
+    """This function of a module as the interpreter has it. gevent replaces it, also before we are imported: what it puts
+    there never competes for the GIL, and a gate that waits for two of its threads waits for ever."""
+    monkey = sys.modules.get("gevent.monkey")
+    return getattr(module, name) if monkey is None else monkey.get_original(module.__name__, name)
+
+
+_start_thread = real(_thread, "start_new_thread")
+_allocate_lock = real(_thread, "allocate_lock")
+_get_ident = real(_thread, "get_ident")
 
 
 class ThreadFailed(Exception):  # noqa: N818  (a record of what happened, kept beside results)
@@ -40,16 +52,21 @@ class _Worker:
         self._job: Callable[[], Any] | None = None
         self._result: Any = None
         self._error: BaseException | None = None
-        self._wake = _thread.allocate_lock()
+        self._wake = _allocate_lock()
         self._wake.acquire()
-        self._done = _thread.allocate_lock()
+        self._done = _allocate_lock()
         self._done.acquire()
         context = contextvars.copy_context()
         _start_thread(lambda: context.run(self._run), ())
         self._done.acquire()  # it has begun, and its ident is known
 
     def _run(self) -> None:
-        self.ident = _thread.get_ident()
+        self.ident = _get_ident()
+        # As `threading` does for its own threads: coverage measurement and debuggers want to see what runs only here.
+        if (trace := threading.gettrace()) is not None:
+            sys.settrace(trace)
+        if (profile := threading.getprofile()) is not None:
+            sys.setprofile(profile)
         self._done.release()
         while True:
             self._wake.acquire()
@@ -69,7 +86,7 @@ class _Worker:
 
     def wait(self, seconds: float) -> bool:
         """Has it ended within `seconds`? A signal's handler runs meanwhile, and may raise here."""
-        return self._done.acquire(timeout=seconds)
+        return bool(self._done.acquire(timeout=seconds))
 
     def outcome(self) -> Any:
         result, error = self._result, self._error

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck import _native
-from pytest_gilcheck.run.crew import Crew
+from pytest_gilcheck.run.crew import Crew, real
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def rival(turns: list[tuple[int, int]], *, patience: float = 60.0) -> Iterator[N
     """
     running = True
     clock_ns = _native.clock_ns
-    nap = time.sleep
+    nap = real(time, "sleep")  # gevent's runs its own loop instead, and keeps the GIL
 
     def run() -> None:
         while running:

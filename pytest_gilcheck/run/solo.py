@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck import _native
+from pytest_gilcheck.evidence.spans import MAX_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_gilcheck.run.call import Call
-
-#: Events kept of one call; totals stay exact beyond.
-MAX_EVENTS = 50_000
 
 
 @dataclass(frozen=True)

@@ -270,3 +270,18 @@ def test_json_of_a_run_without_checks_is_not_written(project, pytester):
     """Unless the run was to check something."""
     project("def test_it(): pass", "--gilcheck-json=x.json")
     assert not (pytester.path / "x.json").exists()
+
+
+def test_a_check_in_a_thread_of_a_test_is_reported_as_its_own(project, pytester):
+    """Threads have contexts of their own; what they find is nobody else's."""
+    body = """
+import threading
+def test_it():
+    thread = threading.Thread(target=lambda: check.options(overlap=False, name="elsewhere")(specimens.holds, 5 * MS))
+    thread.start()
+    thread.join()
+"""
+    result = project(body, "--gilcheck", "--gilcheck-max-held-share=0.5")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E*CheckFailed: elsewhere: max_held_share at most 0.5: found 1*"])

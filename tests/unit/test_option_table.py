@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import re
+from pathlib import Path
+
 import option_table
+from sphinx.application import Sphinx
 
 from pytest_gilcheck.declare.options import OPTIONS, Option
 
@@ -33,3 +38,21 @@ def test_rows_say_what_a_switch_a_choice_and_a_value_take() -> None:
         ("--gilcheck-inconclusive\ngilcheck_inconclusive", "fail | skip", "fail", "What then?"),
         ("--gilcheck-budget\ngilcheck_budget", "TIME", "", "How long?"),
     ]
+
+
+def test_the_page_is_built_of_the_table_and_tells_every_option(tmp_path: Path) -> None:
+    page = Path(option_table.__file__).parents[1] / "reference" / "options.md"
+    assert "```{option-table}\n```" in page.read_text(encoding="utf-8")
+    (tmp_path / "reference").mkdir()
+    (tmp_path / "reference" / "options.rst").write_text("Options\n=======\n\n.. option-table::\n")
+    settings = {"extensions": ["option_table"], "root_doc": "reference/options", "smartquotes": False}
+
+    folders = (str(tmp_path / part) for part in ("out", "trees"))
+    Sphinx(str(tmp_path), None, *folders, "html", settings, status=None).build()  # type: ignore[arg-type]
+    built = (tmp_path / "out" / "reference" / "options.html").read_text(encoding="utf-8")
+    told = [
+        " ".join(html.unescape(line).split()) for line in re.sub(r"<[^>]+>", "\n", built.replace("\n", " ")).split("\n")
+    ]
+
+    for option in OPTIONS:
+        assert {option.flag, option.key, option.help} <= set(told)

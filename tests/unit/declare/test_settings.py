@@ -6,7 +6,7 @@ import pytest
 
 from pytest_gilcheck.declare import options, values
 from pytest_gilcheck.declare.settings import BUDGET_NS, CLAIMED_BUDGET_NS, Settings
-from pytest_gilcheck.evidence import Claim, Tolerance, UsageError
+from pytest_gilcheck.evidence import Claim, UsageError
 
 EXAMPLES = {
     "name": ("f", "f"),
@@ -44,25 +44,6 @@ WRONG = {
     "longest_hold": -1,
     "inconclusive": "shrug",
 }
-
-#: Options of the whole run: as written, as read.
-RUN_EXAMPLES = {
-    "": ("yes", True),
-    "disable": ("yes", True),
-    "only": ("test_a", "test_a"),
-    "skip": ("test_a", "test_a"),
-    "json": ("a.json", "a.json"),
-    "markdown": ("a.md", "a.md"),
-    "gitlab": ("a.json", "a.json"),
-    "github": ("yes", "yes"),
-    "save": ("main", "main"),
-    "autosave": ("yes", True),
-    "compare": ("main", "main"),
-    "compare-fail": ("speedup:10%", Tolerance("speedup", 0.1, is_relative=True)),
-    "storage": ("folder", "folder"),
-}
-#: Any text is right.
-TEXTS = {"only", "skip", "json", "markdown", "gitlab", "compare", "storage"}
 
 
 def test_examples_cover_every_setting():
@@ -124,60 +105,6 @@ def test_claim_is_what_was_said():
     """Nothing said, nothing claimed."""
     assert Settings().claim.is_empty
     assert Settings(expect="held", longest_hold=5).claim == Claim(gil="held", longest_hold_ns=5)
-
-
-class Config:
-    """pytest's configuration, as far as options are read from it."""
-
-    def __init__(self, cli=None, ini=None):
-        self.cli, self.ini = cli or {}, ini or {}
-
-    def getoption(self, key):
-        """None where not given."""
-        return self.cli.get(key)
-
-    def getini(self, key):
-        """None where not given."""
-        return self.ini.get(key)
-
-
-@pytest.mark.parametrize(
-    "option", [option for option in options.OPTIONS if option.setting], ids=lambda option: option.name
-)
-def test_option_is_the_same_from_command_line_ini_and_settings(option):
-    """One reader for all three."""
-    written, read = EXAMPLES[option.setting]
-    from_cli = options.read_all(Config(cli={option.key: written}))[option.name]
-    from_ini = options.read_all(Config(ini={option.key: written}))[option.name]
-
-    assert from_cli == from_ini == read == getattr(Settings().changed({option.setting: written}), option.setting)
-
-
-@pytest.mark.parametrize("option", options.OPTIONS, ids=lambda option: option.name or "gilcheck")
-def test_command_line_wins_over_ini_over_default(option):
-    """For every option."""
-    value, read = EXAMPLES[option.setting] if option.setting else RUN_EXAMPLES[option.name]
-    value, read = ([value], (read,)) if option.is_repeatable else (value, read)
-
-    assert options.read_all(Config())[option.name] == option.default
-    both = Config(cli={option.key: value}, ini={option.key: "wrong"})
-    assert options.read_all(both)[option.name] == read
-
-
-@pytest.mark.parametrize(
-    "option",
-    [option for option in options.OPTIONS if option.name not in TEXTS],
-    ids=lambda option: option.name or "gilcheck",
-)
-def test_wrong_value_names_where_it_stood(option):
-    """The flag, or the ini key."""
-    for config, where in (
-        (Config(cli={option.key: "?"}), option.flag),
-        (Config(ini={option.key: "?"}), f"ini option {option.key}"),
-    ):
-        with pytest.raises(UsageError, match=r"got '\?'") as raised:
-            options.read_all(config)
-        assert str(raised.value).startswith(f"{where}: ")
 
 
 @pytest.mark.parametrize("name", ["json", "compare_fail", "only"])

@@ -23,6 +23,8 @@ READERS = (values.duration_ns, values.positive_duration_ns, values.share, values
         (".5 s", 500_000_000),
         (2, 2_000_000_000),
         (0.001, 1_000_000),
+        ("1e-05", 10_000),
+        ("2.5E+1ms", 25_000_000),
         (0, 0),
     ],
 )
@@ -32,7 +34,7 @@ def test_durations_are_read_in_all_their_units(given_value, ns):
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "ten", "-1s", "1h", "1e3", "1 2", "nan", None, True, -1, float("nan"), float("inf"), b"1s", [1]]
+    "wrong", ["", "ten", "-1s", "1h", "e3", "1e", "1 2", "nan", None, True, -1, float("nan"), float("inf"), b"1s", [1]]
 )
 def test_wrong_durations_are_refused(wrong):
     """The message shows the value and what was expected."""
@@ -89,14 +91,24 @@ def test_wrong_counts_are_refused(wrong):
 
 @pytest.mark.parametrize(
     ("given_value", "flag"),
-    [(True, True), ("yes", True), ("ON", True), ("1", True), ("no", False), ("", False), (False, False)],
+    [
+        (True, True),
+        ("yes", True),
+        ("ON", True),
+        ("1", True),
+        ("no", False),
+        ("", False),
+        (False, False),
+        (1, True),
+        (0, False),
+    ],
 )
 def test_switches_are_read_from_words(given_value, flag):
     """As in ini files."""
     assert values.flag(given_value) is flag
 
 
-@pytest.mark.parametrize("wrong", ["maybe", 1, None, "2"])
+@pytest.mark.parametrize("wrong", ["maybe", 2, 1.0, None, "2"])
 def test_wrong_switches_are_refused(wrong):
     """Neither yes nor no."""
     with pytest.raises(UsageError, match="expected true or false"):

@@ -1,6 +1,7 @@
 """The machine as found: control groups from folders of our own."""
 
 import sys
+import threading
 
 import pytest
 
@@ -65,12 +66,38 @@ def test_no_membership_file_is_no_limit(tmp_path):
 
 def test_neighbours_are_named(monkeypatch):
     """Tools in this process that disturb."""
-    monkeypatch.setitem(sys.modules, "memray", object())
     monkeypatch.setattr(sys, "getprofile", lambda: print)
-
     monkeypatch.setattr(sys, "getswitchinterval", lambda: 1e-6)
 
-    assert {"short-switch-interval", "native-hooks", "profiler"} <= set(neighbours())
+    assert {"short-switch-interval", "profiler"} <= set(neighbours())
+
+
+def test_tools_that_hook_native_functions_are_named_while_they_do(monkeypatch):
+    """Not for being imported: their pytest plugins import them in every run."""
+    for name in ("memray", "scalene"):
+        monkeypatch.setitem(sys.modules, name, object())
+    assert "native-hooks" not in neighbours()
+
+    with monkeypatch.context() as with_scalene:
+        with_scalene.setenv("LD_PRELOAD", "/somewhere/libscalene.so")
+        assert "native-hooks" in neighbours()
+
+
+def test_memray_is_named_while_it_tracks(tmp_path):
+    """The real one; no other tool's profile function is taken for it."""
+    memray = pytest.importorskip("memray", reason="memray has no wheel for this system")
+    assert "native-hooks" not in neighbours()
+
+    with memray.Tracker(tmp_path / "tracked.bin"):
+        assert "native-hooks" in neighbours()
+
+    assert "native-hooks" not in neighbours()
+    before = threading.getprofile()
+    threading.setprofile(print)
+    try:
+        assert "native-hooks" not in neighbours()
+    finally:
+        threading.setprofile(before)
 
 
 def test_survey_of_this_machine_is_whole():

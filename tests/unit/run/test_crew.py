@@ -131,3 +131,27 @@ def test_nested_deadlines_share_their_signal_until_the_last_has_ended(tmp_path):
             signal.raise_signal(number)
         assert not faulthandler.unregister(number)
     assert b"test_nested_deadlines" in (tmp_path / "stacks").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["trace", "profile"])
+def test_threads_are_watched_as_those_of_threading_are(kind):
+    """Coverage measurement sees what is called in a check only; without it nothing is set."""
+    seen = []
+
+    def watch(frame, event, arg):
+        seen.append(frame.f_code.co_name)
+
+    def called_here():
+        return getattr(sys, f"get{kind}")()
+
+    before = getattr(threading, f"get{kind}")()
+    getattr(threading, f"set{kind}")(watch)
+    try:
+        with Crew(1) as crew:
+            assert crew.solo(called_here, LONG) is watch
+    finally:
+        getattr(threading, f"set{kind}")(before)
+    assert "called_here" in seen
+    if before is None:
+        with Crew(1) as crew:
+            assert crew.solo(called_here, LONG) is None

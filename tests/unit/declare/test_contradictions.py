@@ -1,0 +1,84 @@
+"""Options that cannot both be meant."""
+
+import pytest
+from said import TABLE, Written, flags
+
+from pytest_gilcheck.declare import options
+from pytest_gilcheck.evidence import UsageError
+
+CONTRADICTIONS = [
+    ({"": True, "disable": True}, "--gilcheck and --gilcheck-disable contradict each other: give one of them"),
+    ({"save": "main", "disable": True}, "--gilcheck-save=main and --gilcheck-disable contradict"),
+    ({"autosave": True, "disable": True}, "--gilcheck-autosave and --gilcheck-disable contradict"),
+    ({"compare": "main", "disable": True}, "--gilcheck-compare=main and --gilcheck-disable contradict"),
+    (
+        {"compare-fail": ["gil", "speedup:10%"], "disable": True},
+        "--gilcheck-compare-fail=gil --gilcheck-compare-fail=speedup:10% and",
+    ),
+    ({"save": "main", "autosave": True}, "--gilcheck-save=main and --gilcheck-autosave contradict"),
+    (
+        {"only": ["test_a"], "skip": ["test_a"]},
+        "--gilcheck-only=test_a and --gilcheck-skip=test_a contradict each other: together they leave no check",
+    ),
+    (
+        {"only": ["test_a", "b*c"], "skip": ["test_*", "b*"]},
+        "--gilcheck-only=test_a --gilcheck-only=b*c and --gilcheck-skip=test_* --gilcheck-skip=b* contradict",
+    ),
+]
+
+
+def as_said(values):
+    """The same, ready to be written anywhere."""
+    said = dict.fromkeys(TABLE)
+    for name, value in values.items():
+        said[name] = (
+            [Written(one, one, one) for one in value] if isinstance(value, list) else Written(str(value), value, value)
+        )
+    return said
+
+
+@pytest.mark.parametrize(
+    ("values", "says"), CONTRADICTIONS, ids=lambda one: " ".join(one) if isinstance(one, dict) else ""
+)
+@pytest.mark.parametrize("file", [None, "pytest.ini", "tool.pytest, native"])
+def test_what_contradicts_in_one_place_is_refused_with_its_values(configured, values, says, file):
+    """Whether on the command line or in a file."""
+    said = as_said(values)
+    config = configured(*flags(said)) if file is None else configured(file=file, said=said)
+
+    with pytest.raises(UsageError) as raised:
+        options.refuse_contradictions(options.read_all(config))
+    assert str(raised.value).startswith(says)
+
+
+@pytest.mark.parametrize("values", [one for one, _ in CONTRADICTIONS if "only" not in one], ids=" ".join)
+@pytest.mark.parametrize("near", [0, 1])
+def test_of_a_contradiction_in_two_places_the_nearer_wins(configured, values, near):
+    """A project that always measures can be told from the command line not to; and the other way round."""
+    said = as_said(values)
+    names = list(values)
+    inside = said | {names[near]: None}
+    config = configured(*flags(said | {names[1 - near]: None}), file="pytest.ini", said=inside)
+
+    read = options.read_all(config)
+    options.refuse_contradictions(read)
+
+    assert read[names[near]]
+    assert read[names[1 - near]] == TABLE[names[1 - near]].default
+
+
+@pytest.mark.parametrize(
+    ("only", "skip"),
+    [
+        ([], ["*"]),
+        (["test_a", "test_b"], ["test_a"]),
+        (["test_*"], ["test_a"]),
+        (["test_a"], []),
+        (["a[1]"], ["a[*]x"]),
+    ],
+)
+def test_only_and_skip_that_may_leave_something_are_no_contradiction(only, skip):
+    """What is left is known once tests are collected; if it is nothing, the gate fails."""
+    options.refuse_contradictions(
+        {option.name: option.default for option in options.OPTIONS} | {"only": only, "skip": skip}
+    )
