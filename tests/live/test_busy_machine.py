@@ -1,0 +1,62 @@
+"""Beside twice as many busy processes as processors: inconclusive is allowed, a wrong word is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+from pytest_gilcheck import check, specimens
+
+MS = 1_000_000
+N_CHECKS = 8
+SPIN = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    for _ in range(100_000): pass"
+TEXT = json.dumps(list(range(20_000)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def busy():
+    """All of them gone afterwards, however it ends; and by themselves if this process is killed."""
+    with ExitStack() as stack:
+        for _ in range(2 * len(os.sched_getaffinity(0))):
+            spinner = stack.enter_context(subprocess.Popen([sys.executable, "-I", "-c", SPIN, str(os.getpid())]))
+            stack.callback(spinner.kill)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "word"),
+    [
+        (specimens.holds, (MS,), "held"),
+        (specimens.holds, (5 * MS,), "held"),
+        (json.loads, (TEXT,), "held"),
+        (specimens.releases, (MS,), "released"),
+        (specimens.releases, (5 * MS,), "released"),
+        (specimens.releases_then_holds, (2 * MS, 2 * MS), "partial"),
+    ],
+)
+def test_gil_when_every_processor_is_wanted_by_others_then_the_word_is_right(function, args, word):
+    """Preempted on the way out of a system call of ours, a held call once was *partial, 0.5 [0.5, 0.5]*."""
+    words = {check.options(overlap=False)(function, *args).gil for _ in range(N_CHECKS)}
+
+    assert words <= {word, "inconclusive"}
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "wrong"),
+    [
+        (specimens.holds, (MS,), "overlaps"),
+        (specimens.serialises, (MS,), "overlaps"),
+        (specimens.releases, (MS,), "serialised"),
+        (specimens.releases, (200_000,), "serialised"),
+        (specimens.sleeps, (MS,), "serialised"),
+    ],
+)
+def test_overlap_when_every_processor_is_wanted_by_others_then_it_is_never_the_opposite(function, args, wrong):
+    words = {check(function, *args).overlap for _ in range(N_CHECKS)}
+
+    assert wrong not in words
