@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from types import ModuleType
 from typing import Any, TypeAlias, final
@@ -138,8 +138,7 @@ class Watchdog:
         message_fd: int,
         message: str,
         save_path: str | PathLike[str] | None,
-        save_head: str | PathLike[str] | None,
-        save_data: bytes,
+        save_pieces: Sequence[bytes | str | PathLike[str]],
         status: int,
     ) -> Watchdog: ...
     def put_off(self, after_ns: int) -> None: ...

@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import BuiltinMethodType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.declare import options
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.check import Checker
     from pytest_gilcheck.declare.settings import Settings
-    from pytest_gilcheck.evidence import Observation, Standing, Verdict
-    from pytest_gilcheck.report.document import Check
+    from pytest_gilcheck.evidence import Agreement, Observation, Standing, Verdict
+    from pytest_gilcheck.report.document import Answers, Check
     from pytest_gilcheck.report.session import Session
     from pytest_gilcheck.run.quiet import Quiet
     from pytest_gilcheck.unmeasured import UnmeasuredChecker
@@ -30,31 +31,87 @@ if TYPE_CHECKING:
 
 @dataclass
 class Running:
-    """The test that runs now: checks that its next report takes along, and all of them for its outcome. `is_left_out`:
-    by ``--gilcheck-only`` or ``--gilcheck-skip``."""
+    """The test that runs now: checks and agreements that its next report takes along, and all checks for its outcome.
+
+    `compared` has each function whose answers were compared, and what came of it. `is_left_out`: by ``--gilcheck-only`` or
+    ``--gilcheck-skip``.
+    """
 
     item: pytest.Item | None = None
     is_left_out: bool = False
     unreported: list[Check] = field(default_factory=list)
+    agreements: list[Answers] = field(default_factory=list)
     checks: list[tuple[Verdict, Settings]] = field(default_factory=list)
+    compared: list[tuple[object, str]] = field(default_factory=list)
     n_not_run: int = 0
 
     def begin(self, item: pytest.Item, *, is_left_out: bool) -> None:
         """A test begins: what an earlier one has not reported yet stays, its checks are over."""
-        self.item, self.is_left_out, self.checks = item, is_left_out, []
+        self.item, self.is_left_out, self.checks, self.compared = item, is_left_out, [], []
 
     def end(self) -> None:
         """No test runs."""
-        self.item, self.is_left_out = None, False
+        self.item, self.is_left_out, self.compared = None, False, []
 
-    def take_lines(self, *, failed: bool) -> list[str]:
-        """What no report has taken yet, as lines of the document: text, so that xdist can send it."""
-        if not self.unreported:
-            return []
-        from pytest_gilcheck.report.document import check_line  # noqa: PLC0415  (only where something was checked)
+    def results_of(self, function: object) -> str:
+        """What came of comparing this function's answers in this test? One difference outweighs all agreement."""
+        found = {results for known, results in self.compared if _is_same(known, function)}
+        return "differ" if "differ" in found else ("agree" if found else "not_checked")
 
-        checks, self.unreported = self.unreported, []
-        return [check_line(replace(check, failed=failed)) for check in checks]
+    def note_agreement(self, function: object, made: Answers, *, adds_up: bool) -> None:
+        """Keeps an agreement. `adds_up`: one example of several, which a test under a ``@given`` of its own compares one by
+        one: they become one entry."""
+        if not any(_is_same(known, function) and results == made.agreement.results for known, results in self.compared):
+            self.compared.append((function, made.agreement.results))
+        last = self.agreements[-1] if self.agreements else None
+        if adds_up and last is not None and (last.test, last.name) == (made.test, made.name):
+            self.agreements[-1] = replace(last, agreement=_sum(last.agreement, made.agreement))
+        else:
+            self.agreements.append(made)
+
+    def tell_agreements(self) -> None:
+        """Adds what no report has taken yet to the test's sections and properties: before its report is made."""
+        if self.item is None or not self.agreements:
+            return
+        from pytest_gilcheck.report import answers  # noqa: PLC0415  (only where something was compared)
+
+        for made in self.agreements:
+            self.item.add_report_section("call", "gilcheck", "\n".join(answers.story(made.agreement)))
+            self.item.user_properties += answers.properties(made.agreement)
+
+    def lines(self, *, failed: bool = False) -> tuple[list[str], list[str]]:
+        """Checks and agreements that no report has taken yet, as lines of the document: text, so that xdist can send it."""
+        if not self.unreported and not self.agreements:
+            return [], []
+        from pytest_gilcheck.report.document import line_of  # noqa: PLC0415  (only where something was checked)
+
+        return (
+            [line_of(replace(check, failed=failed)) for check in self.unreported],
+            [line_of(replace(made, failed=failed)) for made in self.agreements],
+        )
+
+    def take_lines(self, *, failed: bool) -> tuple[list[str], list[str]]:
+        """The same, and they are taken."""
+        taken = self.lines(failed=failed)
+        self.unreported, self.agreements = [], []
+        return taken
+
+
+def _is_same(one: object, other: object) -> bool:
+    """The same function? A bound method is made anew each time it is asked for; objects that are called may have an ``==``
+    that means something else."""
+    if isinstance(one, (MethodType, BuiltinMethodType)) and type(one) is type(other):
+        return bool(one == other)
+    return one is other
+
+
+def _sum(one: Agreement, other: Agreement) -> Agreement:
+    """Both together; of two differences the later one, which hypothesis has made smaller."""
+    return replace(
+        other if other.difference is not None else one,
+        n_examples=one.n_examples + other.n_examples,
+        n_calls=one.n_calls + other.n_calls,
+    )
 
 
 class Books:
@@ -121,16 +178,23 @@ class Books:
         """A checker whose checks are noted here."""
         from pytest_gilcheck.agree.checker import FixtureChecker  # noqa: PLC0415
         from pytest_gilcheck.measure import Rescue  # noqa: PLC0415
-        from pytest_gilcheck.report.document import check_line  # noqa: PLC0415
 
         journal, running = self.session.journal, self.running
 
-        def so_far() -> bytes:
-            return journal.ending(map(check_line, running.unreported), interrupted="deadline").encode()
+        def so_far() -> list[bytes | Path]:
+            pieces = journal.pieces(*running.lines(), interrupted="deadline")
+            return [piece if isinstance(piece, Path) else piece.encode() for piece in pieces]
 
         stderr_fd = 2 if self._stderr is None else self._stderr
-        rescue = Rescue(self._rescue_path(), so_far, stderr_fd=stderr_fd, head=lambda: journal.path)
-        return FixtureChecker(settings, on_check=self._note, rescue=rescue, alone=self.quiet.alone)
+        rescue = Rescue(self._rescue_path(), so_far, stderr_fd=stderr_fd)
+        return FixtureChecker(
+            settings,
+            on_check=self._note,
+            on_agreement=self._note_agreement,
+            results_of=running.results_of,
+            rescue=rescue,
+            alone=self.quiet.alone,
+        )
 
     def _note(self, observation: Observation, verdict: Verdict, settings: Settings) -> None:
         from pytest_gilcheck.report.document import Check  # noqa: PLC0415
@@ -147,6 +211,13 @@ class Books:
             item.add_report_section("call", "gilcheck", "\n".join(story(observation, verdict)))
             item.user_properties += properties(verdict)
         self.config.hook.pytest_gilcheck_verdict(item=item, observation=observation, verdict=verdict)
+
+    def _note_agreement(self, function: object, agreement: Agreement, adds_up: bool) -> None:  # noqa: FBT001  (a callback)
+        from pytest_gilcheck.report.document import Answers  # noqa: PLC0415
+
+        item = self.running.item
+        self.running.note_agreement(function, Answers(agreement, *_place(item)), adds_up=adds_up)
+        self.config.hook.pytest_gilcheck_agreement(item=item, agreement=agreement)
 
     def _rescue_path(self) -> Path:
         if self.is_worker:

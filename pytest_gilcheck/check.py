@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,10 @@ from pytest_gilcheck.measure import Alone, Rescue, bench_notes, measure, unguard
 
 
 class Checker:
-    """Measures calls: ``check(fn, *args)`` gives a `Verdict`; `options` sets how, `span` measures a block."""
+    """Measures calls: ``check(fn, *args)`` gives a `Verdict`; `options` sets how, `span` measures a block.
+
+    `on_check` is told of each check. `results_of` tells what came of comparing a function's answers before.
+    """
 
     def __init__(
         self,
@@ -49,11 +53,13 @@ class Checker:
         on_check: Callable[[Observation, Verdict, Settings], None] | None = None,
         rescue: Rescue | None = None,
         alone: Alone = unguarded,
+        results_of: Callable[[object], str] | None = None,
     ) -> None:
         self._settings = settings or Settings()
         self._on_check = on_check
         self._rescue = rescue or Rescue()
         self._alone = alone
+        self._results_of = results_of
 
     def options(self, **changes: Any) -> Checker:
         """How is it measured, and what must hold? A checker with these settings (see `Settings`).
@@ -63,7 +69,9 @@ class Checker:
         return self._with(self._settings.changed(changes))
 
     def _with(self, settings: Settings) -> Checker:
-        return type(self)(settings, on_check=self._on_check, rescue=self._rescue, alone=self._alone)
+        made = copy.copy(self)
+        made._settings = settings  # noqa: SLF001  (its maker)
+        return made
 
     def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Verdict:
         """Does this call release the GIL, and what does it do to others? Everything after the function is its own.
@@ -83,6 +91,8 @@ class Checker:
         name = settings.name or call.title
         observe = measure_in_child if settings.isolate else measure
         observation, result = observe(call, settings, name, self._rescue, self._alone)
+        if self._results_of is not None:
+            observation = replace(observation, results=self._results_of(call.function))
         return self._judged(observation, result)
 
     def _judged(self, observation: Observation, result: Any) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,15 +66,19 @@ _SHORTEST_FINE_NS = 200_000
 
 @dataclass(frozen=True)
 class Rescue:
-    """What is saved if a call ends this process: where, and the document of everything measured before; with which
-    exit status it ends, and where its last words go. The contents of the file that `head` names, if any, are saved before those
-    of `so_far`."""
+    """What is saved if a call ends this process: where, and the document of everything measured before, piece by piece
+    (a path: what that file holds by then); with which exit status it ends, and where its last words go."""
 
     path: Path | None = None
-    so_far: Callable[[], bytes] | None = None
+    so_far: Callable[[], Sequence[bytes | Path]] | None = None
     status: int = 1
     stderr_fd: int = 2
-    head: Callable[[], Path | None] | None = None
+
+    def deadline(self, seconds: float, name: str) -> Deadline:
+        """The deadline of the calls of `name`."""
+        return Deadline(
+            seconds, name, save_path=self.path, so_far=self.so_far, status=self.status, stderr_fd=self.stderr_fd
+        )
 
 
 #: Gives a context in which no other process that takes part is busy; False in it: they would not stop.
@@ -96,15 +100,7 @@ class _Measurement:
         self.solo = Solo(call)
         self.notes: list[Reason] = []
         self.refused: Reason | None = None
-        self.deadline = Deadline(
-            settings.deadline / 1e9,
-            name,
-            save_path=rescue.path,
-            so_far=rescue.so_far,
-            save_head=rescue.head() if rescue.head else None,
-            status=rescue.status,
-            stderr_fd=rescue.stderr_fd,
-        )
+        self.deadline = rescue.deadline(settings.deadline / 1e9, name)
 
     def singles(self, crew: Crew, plan: Plan, pilot: CallSpan) -> tuple[list[CallSpan], Any]:
         """Single calls, alone, until a look decides or the budget is spent."""

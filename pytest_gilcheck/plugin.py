@@ -179,21 +179,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 class _Sender:
-    """Gives each report the checks that were made since the last one."""
+    """Gives each report the checks and agreements that were made since the last one."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
         running = item.config.stash[_BOOKS].running
-        if running.unreported or running.n_not_run:
-            sent = {"checks": running.take_lines(failed=report.failed), "n_not_run": running.n_not_run}
+        running.tell_agreements()
+        report = yield
+        if running.unreported or running.agreements or running.n_not_run:
+            checks, agreements = running.take_lines(failed=report.failed)
+            sent = {"checks": checks, "agreements": agreements, "n_not_run": running.n_not_run}
             report.gilcheck = sent  # type: ignore[attr-defined]  # reports carry what plugins give them
             running.n_not_run = 0
         return report
 
 
 class _Collector:
-    """Takes the checks out of the reports, its own process's and those of workers."""
+    """Takes checks and agreements out of the reports, its own process's and those of workers."""
 
     def __init__(self, books: Books) -> None:
         self._books = books
@@ -206,13 +208,13 @@ class _Collector:
         del report.gilcheck
         session = self._books.session
         if str(report.outcome) == "rerun":  # pytest-rerunfailures' word
+            n = len(sent["checks"]) + len(sent["agreements"])
             session.warnings.append(
-                f"{report.nodeid} was run again: {len(sent['checks'])} checks of the failed attempt are not in this report"
+                f"{report.nodeid} was run again: {n} checks of the failed attempt are not in this report"
             )
             return
         session.n_not_run += sent["n_not_run"]
-        for line in sent["checks"]:
-            session.journal.append(line)
+        session.journal.keep(sent["checks"], sent["agreements"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -240,8 +242,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     from pytest_gilcheck.gate import delivery  # noqa: PLC0415
 
     found = books.session
-    for line in books.running.take_lines(failed=False):  # of a test that was broken off
-        found.journal.append(line)
+    found.journal.keep(*books.running.take_lines(failed=False))  # of a test that was broken off
     if books.baseline is not None:
         delivery.compare_with(found, *books.baseline, given)
     interrupted = (

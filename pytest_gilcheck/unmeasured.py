@@ -37,7 +37,7 @@ class UnmeasuredChecker:
 
     def agrees(self, *_args: Any, **_options: Any) -> None:
         """Nothing is compared: raises `NotApplicable`, which skips the test."""
-        message = "not compared under --gilcheck-disable"
+        message = f"not compared {self._why}"
         raise NotApplicable(message)
 
 

@@ -1,4 +1,4 @@
-"""Checks of several processes in one report: what pytest-xdist's controller does for its workers.
+"""Checks and agreements of several processes in one report: what pytest-xdist's controller does for its workers.
 
 A worker sends its checks home with each test's report. One that dies in a check has left the checks of that test in
 a file, whose place the controller chose.
@@ -45,8 +45,12 @@ class Workers:
             return
         session, n = self._session(), 0
         try:
-            for check in Stream(path):
-                session.journal.append(document.check_line(replace(check, failed=True)))
+            for entry in Stream(path):
+                line = document.line_of(replace(entry, failed=True))
+                if isinstance(entry, document.Answers):
+                    session.journal.append_agreement(line)
+                else:
+                    session.journal.append(line)
                 n += 1
         except UsageError as unreadable:
             session.warnings.append(f"what worker {node.gateway.id} saved before it died is lost: {unreadable}")

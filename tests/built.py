@@ -7,9 +7,11 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import (
+    Agreement,
     Bench,
     CallSpan,
     Claim,
+    Difference,
     Estimate,
     GilTimeline,
     HandOver,
@@ -160,6 +162,28 @@ observations = st.builds(
     knocks=st.none() | st.builds(Knocks),
     progress=st.none() | st.builds(Progress),
     notes=st.lists(reasons, max_size=2).map(tuple),
+    results=st.sampled_from(["agree", "differ", "not_checked"]),
+)
+
+differences = st.builds(
+    Difference,
+    kind=st.sampled_from(["alone", "shared", "distinct", "mutates"]),
+    **{name: st.text() for name in ("inputs", "expected", "got")},
+    thread=st.none() | st.integers(0, 7),
+    blob=st.none() | st.text(min_size=1),
+)
+
+agreements = st.builds(Agreement, name=st.text(), results=st.just("agree"), difference=st.none()) | st.builds(
+    Agreement, name=st.text(), results=st.just("differ"), difference=differences
+)
+
+RACE = Agreement(
+    "counter.add",
+    "differ",
+    n_examples=35,
+    n_calls=1_240,
+    n_threads=4,
+    difference=Difference("shared", "(689,)", "689", "742", thread=2, n_differ=20, n_replays=20, blob="b'AEIBxA=='"),
 )
 
 verdicts = st.builds(
@@ -176,7 +200,7 @@ verdicts = st.builds(
     overlap=st.just("not_measured"),
     speedup=_any_estimate("speed-up"),
     efficiency=_any_estimate("efficiency"),
-    results=st.just("not_checked"),
+    results=st.sampled_from(["agree", "differ", "not_checked"]),
     claim_met=st.none() | st.booleans(),
     reasons=st.lists(st.text(), max_size=2).map(tuple),
     notes=st.lists(reasons, max_size=2).map(tuple),

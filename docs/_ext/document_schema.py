@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_gilcheck.evidence import Estimate, Verdict
-from pytest_gilcheck.report.document import SCHEMA_VERSION, Check
+from pytest_gilcheck.report.document import SCHEMA_VERSION, Answers, Check
 
 HOME = Path(__file__).parents[1] / "reference" / "schema.json"
 PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
@@ -21,7 +21,10 @@ WORDS = {
     ("Verdict", "gil"): ["released", "held", "partial", "not_applicable", "inconclusive"],
     ("Verdict", "overlap"): ["overlaps", "serialised", "inconclusive", "not_measured"],
     ("Verdict", "results"): ["agree", "differ", "not_checked"],
+    ("Observation", "results"): ["agree", "differ", "not_checked"],
     ("Instrument", "grade"): ["exact", "bounded", "none"],
+    ("Agreement", "results"): ["agree", "differ"],
+    ("Difference", "kind"): ["alone", "shared", "distinct", "mutates"],
 }
 
 
@@ -86,7 +89,7 @@ def _either(choices: list[dict[str, Any]]) -> dict[str, Any]:
 def schema() -> dict[str, Any]:
     """The schema of a whole document."""
     made = _Schema()
-    check = made.of(Check)
+    check, answers = made.of(Check), made.of(Answers)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gilcheck document",
@@ -95,10 +98,11 @@ def schema() -> dict[str, Any]:
             "schema_version": {"const": SCHEMA_VERSION},
             "tool": {"type": "string"},
             "checks": {"type": "array", "items": check},
+            "agreements": {"type": "array", "items": answers},
             "interrupted": {"type": ["string", "null"]},
             "warnings": {"type": "array", "items": {"type": "string"}},
         },
-        "required": ["schema_version", "tool", "checks", "interrupted", "warnings"],
+        "required": ["schema_version", "tool", "checks", "agreements", "interrupted", "warnings"],
         "$defs": made.defs,
     }
 

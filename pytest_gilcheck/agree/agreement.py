@@ -17,9 +17,12 @@ from pytest_gilcheck.agree import strategies
 from pytest_gilcheck.agree.same import as_predicate
 from pytest_gilcheck.agree.trial import PATIENT_ROUNDS, Trial
 from pytest_gilcheck.declare import values
+from pytest_gilcheck.declare.ambient import AMBIENT
 from pytest_gilcheck.declare.settings import DEADLINE_NS
 from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, UsageError
-from pytest_gilcheck.run import Crew, Deadline, refuse_what_returns_at_once
+from pytest_gilcheck.measure import Rescue
+from pytest_gilcheck.report.answers import message
+from pytest_gilcheck.run import Crew, refuse_what_returns_at_once
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -44,14 +47,14 @@ def agrees(
     inputs: SearchStrategy[tuple[Any, ...]] | tuple[Any, ...] | None = None,
     *,
     same: Callable[[Any, Any], Any] | None = None,
-    threads: int = DEFAULT_THREADS,
+    threads: int | None = None,
     examples: int = 100,
-    deadline: float | str = DEADLINE_NS / 1e9,
+    deadline: float | str | None = None,
     blob: bytes | None = None,
 ) -> Agreement:
-    """Are the answers still right when threads compete?
+    """Are the answers still right when threads compete? In a test that pytest runs, the report tells it as well.
 
-    Each example is computed by `function` alone, by `oracle` (None: not compared), and by `threads` competing threads, all
+    Each example is computed by `function` alone, by `oracle` (None: not compared), and by `threads` (4) competing threads, all
     on this one input and then on distinct ones. `inputs` is a hypothesis strategy of tuples of positional
     arguments, of which `examples` are drawn (default: a text and a word to look for in it), or one such tuple, for
     use under a ``@given`` of your own. `same` compares two results (default: `agree.same.equal`); it may
@@ -64,15 +67,54 @@ def agrees(
 
     Not seen: an answer that is wrong only under a competition that did not arise in these rounds.
     """
+    options: dict[str, Any] = {
+        "same": same,
+        "threads": threads,
+        "examples": examples,
+        "deadline": deadline,
+        "blob": blob,
+    }
+    maker = AMBIENT.get()
+    if maker is not None:
+        agreement: Agreement = maker().agrees(function, oracle, inputs, **options)
+        return agreement
+    return required(compared(function, oracle, inputs, **options))
+
+
+def required(agreement: Agreement) -> Agreement:
+    """The agreement; raises `Disagreement` where it is none."""
+    if agreement.difference is not None:
+        raise Disagreement(message(agreement), agreement.difference)
+    return agreement
+
+
+def compared(
+    function: Callable[..., Any],
+    oracle: Callable[..., Any] | None = None,
+    inputs: SearchStrategy[tuple[Any, ...]] | tuple[Any, ...] | None = None,
+    *,
+    name: str | None = None,
+    same: Callable[[Any, Any], Any] | None = None,
+    threads: int | None = None,
+    examples: int = 100,
+    deadline: float | str | None = None,
+    blob: bytes | None = None,
+    rescue: Rescue | None = None,
+) -> Agreement:
+    """What comes of comparing the answers, as in `agrees`? A difference is no exception here, but part of the record.
+
+    `name`: how reports call it, else the function's name. `rescue`: what is saved where a call never comes back.
+    """
     refuse_what_returns_at_once(function)
     if oracle is not None:
         refuse_what_returns_at_once(oracle)
-    n_threads = values.count(threads, "agrees: threads")
+    n_threads = values.count(DEFAULT_THREADS if threads is None else threads, "agrees: threads")
     n_examples = values.count(examples, "agrees: examples", most=10_000_000)
     if inputs is None:
         inputs = strategies.texts_with_needle()
-    name = getattr(function, "__qualname__", None) or repr(function)
-    limit = Deadline(values.positive_duration_ns(deadline, "agrees: deadline") / 1e9, name)
+    name = name or getattr(function, "__qualname__", None) or repr(function)
+    deadline_ns = DEADLINE_NS if deadline is None else values.positive_duration_ns(deadline, "agrees: deadline")
+    limit = (rescue or Rescue()).deadline(deadline_ns / 1e9, name)
     with Crew(n_threads) as crew, crew.armed(limit), _eager_switching():
         trial = Trial(function, oracle, as_predicate(same), crew, limit)
         note = None
@@ -83,8 +125,8 @@ def agrees(
             found, note = _explored(trial, inputs, n_examples, blob)
         if not found:
             return Agreement(name, "agree", trial.n_examples, trial.n_calls, n_threads)
-        smallest = _smallest(trial, found)
-    raise Disagreement(_message(name, smallest, n_threads, note), smallest)
+        smallest = replace(_smallest(trial, found), blob=note)
+        return Agreement(name, "differ", trial.n_examples, trial.n_calls, n_threads, smallest)
 
 
 @contextlib.contextmanager
@@ -163,23 +205,3 @@ def _smallest(trial: Trial, found: list[_Found]) -> Difference:
 def _replayed(trial: Trial, args: tuple[Any, ...], found: Difference) -> Difference:
     n_differ = sum(trial.difference(args) is not None for _ in range(N_REPLAYS))
     return replace(found, n_differ=n_differ, n_replays=N_REPLAYS)
-
-
-_HEADLINES = {
-    "alone": "{name} alone contradicts the oracle",
-    "shared": "{name} gives another answer when {n} threads call it on the same input (thread {thread})",
-    "distinct": "{name} gives another answer when {n} threads call it on distinct inputs (thread {thread})",
-    "mutates": "{name} changes its own arguments, so that no two calls share an input; let it work on a copy",
-}
-
-
-def _message(name: str, found: Difference, n_threads: int, blob: str | None) -> str:
-    lines = [
-        _HEADLINES[found.kind].format(name=name, n=n_threads, thread=found.thread),
-        f"  input:    {found.inputs}",
-        f"  expected: {found.expected}",
-        f"  got:      {found.got}",
-        f"  came again in {found.n_differ} of {found.n_replays} replays",
-    ]
-    lines.append(f"  to repeat: agrees(..., inputs={found.inputs})" + (f" or blob={blob}" if blob else ""))
-    return "\n".join(lines)

@@ -98,7 +98,7 @@ def _measure(options: argparse.Namespace) -> int:
     def keep(observation: Observation, verdict: Verdict, _settings: Settings) -> None:
         kept.append(document.Check(observation.name, verdict, observation))
 
-    rescue = Rescue(path, lambda: document.to_json(kept, interrupted="deadline").encode())
+    rescue = Rescue(path, lambda: [document.to_json(kept, interrupted="deadline").encode()])
     checker = Checker(settings, on_check=keep, rescue=rescue)
     sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
     try:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_gilcheck.commands.status import ALL_FRAMES, OK, say, status_of
+from pytest_gilcheck.commands.status import ALL_FRAMES, NOT_AS_EXPECTED, OK, say, status_of
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report import findings, terminal, text
-from pytest_gilcheck.report.document import Check
+from pytest_gilcheck.report import findings, terminal
+from pytest_gilcheck.report.document import Answers, Entry
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.report.stream import Stream
 
@@ -21,22 +21,26 @@ FORMATS = ("story", "table", "markdown", "github", "gitlab")
 
 
 class _Judged:
-    """The checks of a document with the verdicts of today's judge; `status` is that of those read so far."""
+    """A document's checks with the verdicts of today's judge, and its agreements; `status` is that of those read so far."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self.status = OK
 
-    def __iter__(self) -> Iterator[Check]:
-        for check in self._stream:
-            # What the observation does not hold is kept as it was: agreement of results is a test of its own.
-            verdict = replace(judge(check.observation), results=check.verdict.results)
-            self.status = max(self.status, status_of(check.observation, verdict))
-            yield replace(check, verdict=verdict)
+    def __iter__(self) -> Iterator[Entry]:
+        for entry in self._stream:
+            if isinstance(entry, Answers):
+                status = OK if entry.agreement.results == "agree" else NOT_AS_EXPECTED
+            else:
+                verdict = judge(entry.observation)
+                status = status_of(entry.observation, verdict)
+                entry = replace(entry, verdict=verdict)  # noqa: PLW2901  (the same check, judged anew)
+            self.status = max(self.status, status)
+            yield entry
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status: the worst of all checks."""
+    """The exit status: the worst of all checks and agreements."""
     parser = argparse.ArgumentParser(
         prog="gilcheck show", description="Judge a saved document again and show its verdicts."
     )
@@ -72,17 +76,15 @@ def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iter
     elif form == "gitlab":
         yield from findings.gitlab(checks)
     elif form == "story":
-        for check in checks:
-            for line in text.story(
-                check.observation, check.verdict, encoding=sys.stdout.encoding, all_frames=all_frames
-            ):
+        for entry in checks:
+            for line in terminal.story_of(entry, encoding=sys.stdout.encoding, all_frames=all_frames):
                 yield f"{line}\n"
     else:
-        renderers: dict[str, Callable[[Iterable[Check]], Iterator[str]]]
+        renderers: dict[str, Callable[[Iterable[Entry]], Iterator[str]]]
         renderers = {"markdown": markdown, "github": findings.github, "table": _table}
         yield from (f"{line}\n" for line in renderers[form](checks))
 
 
-def _table(checks: Iterable[Check]) -> Iterator[str]:
+def _table(checks: Iterable[Entry]) -> Iterator[str]:
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    yield from terminal.table(checks, width=shutil.get_terminal_size().columns, colour=colour)
+    yield from terminal.tables(checks, width=shutil.get_terminal_size().columns, colour=colour)

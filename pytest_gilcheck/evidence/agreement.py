@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from pytest_gilcheck.evidence.errors import CheckFailed
 
 
+def _cut(text: str, longest: int) -> str:
+    """In one line, without its middle where it is too long."""
+    text = " ".join(text.split())
+    half = (longest - 5) // 2
+    return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Which answer was wrong?
@@ -14,7 +21,8 @@ class Difference:
     `kind` is ``alone`` (the function alone contradicts the oracle), ``shared`` (competing threads on one input contradict
     the function alone), ``distinct`` (threads on different inputs do) or ``mutates`` (a call changed its own arguments).
     `thread` is the index of the thread with the wrong answer. `inputs`, `expected` and `got` are representations, cut
-    where they are long. In `n_replays` further runs of the same example it came `n_differ` times.
+    where they are long. In `n_replays` further runs of the same example it came `n_differ` times. `blob` repeats the one
+    drawing that found it.
     """
 
     kind: str
@@ -24,12 +32,20 @@ class Difference:
     thread: int | None = None
     n_differ: int = 0
     n_replays: int = 0
+    blob: str | None = None
+
+    def brief(self, longest: int = 80) -> str:
+        """The same in one line, each text cut to `longest` characters."""
+        again = f"; came again in {self.n_differ} of {self.n_replays} replays" if self.n_replays else ""
+        inputs, expected, got = (_cut(text, longest) for text in (self.inputs, self.expected, self.got))
+        return f"on {inputs}: expected {expected}, got {got}{again}"
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How much was compared? `results` is ``agree`` or ``differ``; `n_examples` inputs, `n_calls` calls of the function in
-    `n_threads` competing threads."""
+    """How much was compared, and what came of it? `results` is ``agree`` or ``differ``; `n_examples` inputs, `n_calls`
+    calls of the function, alone and in `n_threads` competing threads; what was tried again to make a difference
+    small, and to say how often it comes, counts as well."""
 
     name: str
     results: str

@@ -63,7 +63,8 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What was seen? Can be saved and judged again; `notes` are reasons known when it was made (a neighbour, a
-    refusal of the system, an instrument that stopped early)."""
+    refusal of the system, an instrument that stopped early). `results` tells what came of comparing the same function's answers
+    before, in the same test: ``agree``, ``differ`` or ``not_checked``."""
 
     name: str
     claim: Claim
@@ -78,3 +79,4 @@ class Observation:
     progress: Progress | None = None
     places: Places | None = None
     notes: tuple[Reason, ...] = ()
+    results: str = "not_checked"

@@ -23,7 +23,8 @@ COMPARED = (*WORDS, *FIGURES)
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where does a check stand? No times: they belong to one machine. `longest_hold_share` is the longest hold over
-    the whole call. `machine` tells the class of machine: figures of two classes compare with care."""
+    the whole call. `machine` tells the class of machine: figures of two classes compare with care. `difference` is the
+    wrong answer, in one line, of an agreement that differs."""
 
     key: str
     gil: str = "inconclusive"
@@ -34,6 +35,7 @@ class Standing:
     speedup: Estimate = field(default_factory=Estimate)
     efficiency: Estimate = field(default_factory=Estimate)
     machine: tuple[tuple[str, str], ...] = ()
+    difference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import WORDS
-from pytest_gilcheck.judge.drift import changes, is_beyond, standing
+from pytest_gilcheck.judge.drift import changes, is_beyond, standing, standing_of_answers
+from pytest_gilcheck.report.document import Answers
 from pytest_gilcheck.report.stream import keyed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_gilcheck.evidence import Change, Standing, Tolerance
-    from pytest_gilcheck.report.document import Check
+    from pytest_gilcheck.report.document import Entry
 
 #: Exit status of `gilcheck compare`, and what it stands for.
 SAME_OR_BETTER, WORSE, CANNOT_TELL = 0, 1, 3
@@ -21,7 +22,7 @@ SAME_OR_BETTER, WORSE, CANNOT_TELL = 0, 1, 3
 
 @dataclass
 class Comparison:
-    """What changed from `before` to `after` (how the two are called)? `lost` checks are in the first alone, `new` ones in
+    """What changed from `before` to `after` (how the two are called)? Agreements count as checks. `lost` checks are in the first alone, `new` ones in
     the second; `machines` tells where the classes of machine differ. `changed` leaves out what stayed the same."""
 
     before: str
@@ -97,9 +98,14 @@ def change_text(change: Change) -> str:
     return f"{text} ({change.why})" if change.why else text
 
 
-def standings(checks: Iterable[Check]) -> dict[str, Standing]:
-    """What of these checks is compared: little, whatever the size of the document."""
-    return {key: standing(key, check.observation, check.verdict) for key, check in keyed(checks)}
+def standings(entries: Iterable[Entry]) -> dict[str, Standing]:
+    """What of these checks and agreements is compared: little, whatever the size of the document."""
+    return {
+        key: standing_of_answers(key, entry.agreement)
+        if isinstance(entry, Answers)
+        else standing(key, entry.observation, entry.verdict)
+        for key, entry in keyed(entries)
+    }
 
 
 def compare(before: dict[str, Standing], after: dict[str, Standing], names: tuple[str, str]) -> Comparison:

@@ -69,7 +69,7 @@ def github_lines(session: Session, root: Path, *, asked: bool) -> Iterator[str]:
 
 def _document(session: Session, interrupted: str | None) -> Iterator[str]:
     warnings = [*session.warnings, *session.failures]
-    return session.journal.parts(interrupted=interrupted, warnings=tuple(warnings))
+    return session.journal.parts(interrupted=interrupted, warnings=warnings)
 
 
 def _markdown(session: Session, *, asked: bool) -> Iterator[str]:

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 def diagnose(observation: Observation, gil: str, share: Estimate) -> str:
     """What does it mean for the author, and what can be done?"""
+    sentence = _of_holding(observation, gil, share)
+    if observation.results == "differ":
+        sentence += " Its answers differ when threads compete: that comes first."
+    return sentence
+
+
+def _of_holding(observation: Observation, gil: str, share: Estimate) -> str:
     if gil == "not_applicable":
         return "This interpreter runs without a GIL: there is nothing to release."
     if gil == "inconclusive" or share.value is None:

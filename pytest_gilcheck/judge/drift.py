@@ -11,7 +11,7 @@ from pytest_gilcheck.judge.longest import longest_hold_share
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_gilcheck.evidence import Bench, Estimate, Observation, Tolerance, Verdict
+    from pytest_gilcheck.evidence import Agreement, Bench, Estimate, Observation, Tolerance, Verdict
 
 
 def standing(key: str, observation: Observation, verdict: Verdict) -> Standing:
@@ -27,6 +27,12 @@ def standing(key: str, observation: Observation, verdict: Verdict) -> Standing:
         efficiency=verdict.efficiency,
         machine=machine_class(verdict.bench),
     )
+
+
+def standing_of_answers(key: str, agreement: Agreement) -> Standing:
+    """Where does this agreement stand? On any machine alike: an answer is right or wrong."""
+    found = agreement.difference
+    return Standing(key=key, results=agreement.results, difference="" if found is None else found.brief())
 
 
 def machine_class(bench: Bench) -> tuple[tuple[str, str], ...]:
@@ -79,7 +85,7 @@ def _of_word(before: Standing, after: Standing, word: str) -> Change:
         share = _of_figure(after.key, "held_share", before.held_share, after.held_share, more_is_better=False)
         if share.kind == "same":  # on both sides of a border, and no farther apart than two runs of one build
             return Change(after.key, word, "same", old, new, why="its held share did not change: it lies at a border")
-    return Change(after.key, word, kind, old, new)
+    return Change(after.key, word, kind, old, new, why=after.difference if word == "results" else "")
 
 
 def is_beyond(change: Change, tolerance: Tolerance) -> bool | None:

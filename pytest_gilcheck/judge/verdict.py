@@ -44,7 +44,7 @@ def judge(observation: Observation) -> Verdict:
         overlap=wall.word,
         speedup=wall.speedup,
         efficiency=wall.efficiency,
-        results="not_checked",
+        results=observation.results,
         claim_met=claim_met(limits),
         limits=limits,
         reasons=tuple(dict.fromkeys(reason.slug for reason in reasons)),

@@ -1,4 +1,4 @@
-"""The JSON document: every check's observation and verdict, readable by other tools and by `gilcheck show`."""
+"""The JSON document: every check's observation and verdict, every agreement; readable by other tools and by `gilcheck show`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from pytest_gilcheck.evidence import Estimate, Observation, UsageError, Verdict
+from pytest_gilcheck.evidence import Agreement, Estimate, Observation, UsageError, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cattrs import Converter
 
-#: Version of the document's form. 1: the first one. Raised with every change that a reader could stumble over.
-SCHEMA_VERSION = 1
+#: Version of the document's form. Raised with every change that a reader could stumble over, or must not pass over.
+#: 1: the first one. 2: agreements, in a list of their own after the checks.
+SCHEMA_VERSION = 2
 
 #: Events kept of the timeline that is saved; a picture needs no more, and totals are exact without it.
 MAX_SAVED_EVENTS = 2_000
@@ -42,10 +43,32 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """One agreement of a document: what came of comparing a function's answers. The test and its place as in `Check`."""
+
+    agreement: Agreement
+    test: str | None = None
+    file: str | None = None
+    line: int | None = None
+    failed: bool = False
+    origin: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Which function's answers?"""
+        return self.agreement.name
+
+
+#: What a document holds.
+Entry: TypeAlias = Check | Answers
+
+
+@dataclass(frozen=True)
 class Document:
-    """All checks of a run. `interrupted` says why the run ended early, if it did; `warnings` what else to know."""
+    """Everything that a run checked. `interrupted` says why it ended early, if it did; `warnings` what else to know."""
 
     checks: tuple[Check, ...] = ()
+    agreements: tuple[Answers, ...] = ()
     tool: str = ""
     interrupted: str | None = None
     warnings: tuple[str, ...] = ()
@@ -117,34 +140,56 @@ def _saved(observation: Observation) -> dict[str, Any]:
     return made
 
 
-def check_line(check: Check) -> str:
-    """One check as JSON in one line."""
-    made = {
-        "name": check.name,
-        "test": check.test,
-        "file": check.file,
-        "line": check.line,
-        "failed": check.failed,
-        "origin": check.origin,
-        "verdict": _converter().unstructure(check.verdict),
-        "observation": _saved(check.observation),
+def line_of(entry: Entry) -> str:
+    """One check, or one agreement, as JSON in one line."""
+    place = {
+        "test": entry.test,
+        "file": entry.file,
+        "line": entry.line,
+        "failed": entry.failed,
+        "origin": entry.origin,
     }
+    made: dict[str, Any]
+    if isinstance(entry, Answers):
+        made = {**place, "agreement": _converter().unstructure(entry.agreement)}
+    else:
+        verdict, observation = _converter().unstructure(entry.verdict), _saved(entry.observation)
+        made = {"name": entry.name, **place, "verdict": verdict, "observation": observation}
     return json.dumps(made, separators=(",", ":"))
 
 
 def check_of(made: object, where: str) -> Check:
     """The check in a parsed line. Raises `UsageError`, naming `where`."""
+    return _structured(made, Check, where)
+
+
+def answers_of(made: object, where: str) -> Answers:
+    """The agreement in a parsed line. Raises `UsageError`, naming `where`."""
+    return _structured(made, Answers, where)
+
+
+_T = TypeVar("_T")
+
+
+def _structured(made: object, type_: type[_T], where: str) -> _T:
     try:
-        return _converter().structure(made, Check)
+        return _converter().structure(made, type_)
     except Exception as error:
         message = f"{where} has not the form of schema_version {SCHEMA_VERSION}: {_first_cause(error)}"
         raise UsageError(message) from error
 
 
+#: How the line ends after which checks follow, each on a line of its own, so that a document can be read piece by piece.
+CHECKS_FOLLOW = '"checks": [\n'
+
+#: The line after which agreements follow, in the same way.
+AGREEMENTS_FOLLOW = '], "agreements": [\n'
+
+
 def head() -> str:
-    """What a document begins with: checks follow, each on a line of its own, so that it can be read piece by piece."""
+    """What a document begins with; checks follow."""
     tool = f"pytest-gilcheck {version('pytest-gilcheck')}"
-    return f'{{"schema_version": {SCHEMA_VERSION}, "tool": {json.dumps(tool)}, "checks": [\n'
+    return f'{{"schema_version": {SCHEMA_VERSION}, "tool": {json.dumps(tool)}, {CHECKS_FOLLOW}'
 
 
 def tail(*, interrupted: str | None = None, warnings: Sequence[str] = ()) -> str:
@@ -153,25 +198,37 @@ def tail(*, interrupted: str | None = None, warnings: Sequence[str] = ()) -> str
     return f"\n], {rest[1:]}\n"
 
 
-def to_json(checks: Iterable[Check], *, interrupted: str | None = None) -> str:
-    """The document of these checks, as JSON text."""
-    return head() + ",\n".join(map(check_line, checks)) + tail(interrupted=interrupted)
+def to_json(checks: Iterable[Check], agreements: Iterable[Answers] = (), *, interrupted: str | None = None) -> str:
+    """The document of these, as JSON text."""
+    compared = ",\n".join(map(line_of, agreements))
+    checked = ",\n".join(map(line_of, checks))
+    return f"{head()}{checked}\n{AGREEMENTS_FOLLOW}{compared}{tail(interrupted=interrupted)}"
 
 
 def from_json(text: str, source: str = "the document") -> Document:
     """The document in `text`. Raises `UsageError`, naming `source`, where it is none, cut off, or of a newer version."""
     made = parsed(text, source)
-    checks = made.get("checks")
-    if not isinstance(checks, list):
-        message = f"{source} has no list of checks"
-        raise UsageError(message)
+    if made["schema_version"] == 1:
+        made["agreements"] = []
+    checks, agreements = _list_in(made, "checks", source), _list_in(made, "agreements", source)
     return Document(
         checks=tuple(check_of(check, f"{source} check {number}") for number, check in enumerate(checks, 1)),
+        agreements=tuple(
+            answers_of(entry, f"{source} agreement {number}") for number, entry in enumerate(agreements, 1)
+        ),
         tool=str(made.get("tool", "")),
         interrupted=made.get("interrupted"),
         warnings=tuple(made.get("warnings", ())),
         schema_version=made["schema_version"],
     )
+
+
+def _list_in(made: dict[str, Any], name: str, source: str) -> list[Any]:
+    found = made.get(name)
+    if not isinstance(found, list):
+        message = f"{source} has no list of {name}"
+        raise UsageError(message)
+    return found
 
 
 def parsed(text: str, source: str) -> dict[str, Any]:

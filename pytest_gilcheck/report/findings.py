@@ -6,17 +6,26 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from pytest_gilcheck.report import answers
+from pytest_gilcheck.report.document import Answers
 from pytest_gilcheck.report.text import limit_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_gilcheck.evidence import Verdict
-    from pytest_gilcheck.report.document import Check
+    from pytest_gilcheck.report.document import Check, Entry
 
 
-def severity(check: Check) -> str | None:
-    """``error``: its test failed, or its claim is not met. ``warning``: it is not decided. None: nothing to find."""
+def severity(entry: Entry) -> str | None:
+    """``error``: its test failed, or its claim is not met. ``warning``: it is not decided, or answers differ in a test
+    that passed all the same. None: nothing to find."""
+    if isinstance(entry, Answers):
+        return None if entry.agreement.results == "agree" else ("error" if entry.failed else "warning")
+    return _severity_of_check(entry)
+
+
+def _severity_of_check(check: Check) -> str | None:
     if check.failed or check.verdict.claim_met is False:
         return "error"
     if check.verdict.gil == "inconclusive" or (check.verdict.limits and check.verdict.claim_met is None):
@@ -24,27 +33,31 @@ def severity(check: Check) -> str | None:
     return None
 
 
-def message(check: Check) -> str:
+def message(entry: Entry) -> str:
     """What was found, in one line."""
+    return f"{answers.line(entry.agreement)}." if isinstance(entry, Answers) else _message_of_check(entry)
+
+
+def _message_of_check(check: Check) -> str:
     verdict = check.verdict
     parts = [f"{check.name}: {verdict.gil}.", verdict.diagnosis]
     parts += [f"{limit_text(limit)}." for limit in verdict.limits if not limit.met]
     return " ".join([*parts, *(f"[{slug}]" for slug in verdict.reasons)])
 
 
-def github(checks: Iterable[Check], prefix: str = "") -> Iterator[str]:
+def github(entries: Iterable[Entry], prefix: str = "") -> Iterator[str]:
     """GitHub's workflow commands, a line for each finding. `prefix` leads from the repository to pytest's root."""
-    for check in checks:
-        level = severity(check)
+    for entry in entries:
+        level = severity(entry)
         if level is None:
             continue
         where = []
-        if check.file:
-            where.append(f"file={_property(prefix + check.file)}")
-            if check.line:
-                where.append(f"line={check.line}")
-        where.append(f"title={_property(f'gilcheck: {check.name}')}")
-        yield f"::{level} {','.join(where)}::{_data(message(check))}"
+        if entry.file:
+            where.append(f"file={_property(prefix + entry.file)}")
+            if entry.line:
+                where.append(f"line={entry.line}")
+        where.append(f"title={_property(f'gilcheck: {entry.name}')}")
+        yield f"::{level} {','.join(where)}::{_data(message(entry))}"
 
 
 def github_failures(failures: Iterable[str]) -> Iterator[str]:
@@ -61,23 +74,24 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def gitlab(checks: Iterable[Check]) -> Iterator[str]:
-    """GitLab's code quality report, piece by piece: a JSON list with an entry for each finding."""
+def gitlab(entries: Iterable[Entry]) -> Iterator[str]:
+    """GitLab's code quality report, piece by piece: a JSON list with an item for each finding."""
     yield "["
     separator = "\n"
-    for check in checks:
-        level = severity(check)
+    for entry in entries:
+        level = severity(entry)
         if level is None:
             continue
-        identity = "\0".join(map(str, (check.origin, check.test, check.name, level)))
-        entry = {
-            "description": message(check),
+        kind = ("agreement",) if isinstance(entry, Answers) else ()
+        identity = "\0".join(map(str, (entry.origin, entry.test, entry.name, level, *kind)))
+        finding = {
+            "description": message(entry),
             "check_name": "gilcheck",
             "fingerprint": hashlib.sha256(identity.encode()).hexdigest(),
             "severity": "major" if level == "error" else "minor",
-            "location": {"path": check.file or "unknown", "lines": {"begin": check.line or 1}},
+            "location": {"path": entry.file or "unknown", "lines": {"begin": entry.line or 1}},
         }
-        yield separator + json.dumps(entry, ensure_ascii=False)
+        yield separator + json.dumps(finding, ensure_ascii=False)
         separator = ",\n"
     yield "\n]\n"
 

@@ -5,42 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.figures import duration
+from pytest_gilcheck.report import answers
+from pytest_gilcheck.report.document import Answers
 from pytest_gilcheck.report.text import limit_text, margin_text, share_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_gilcheck.gate.comparison import Comparison
-    from pytest_gilcheck.report.document import Check
+    from pytest_gilcheck.report.document import Check, Entry
 
 
 def markdown(
-    checks: Iterable[Check], *, comparison: Comparison | None = None, failures: Sequence[str] = ()
+    entries: Iterable[Entry], *, comparison: Comparison | None = None, failures: Sequence[str] = ()
 ) -> Iterator[str]:
-    """The report, line by line, without line ends."""
+    """The report, line by line, without line ends. Of `entries`, agreements come after the checks."""
     yield "## gilcheck"
     yield ""
     for failure in failures:
         yield f"- **The gate fails:** {escaped(failure)}"
     if failures:
         yield ""
-    yield "| check | GIL | held | longest hold | speed-up | claim | margin |"
-    yield "|---|---|---|---|---|---|---|"
-    told: list[str] = []
-    for check in checks:
-        verdict = check.verdict
-        name = f"{check.origin}: {check.name}" if check.origin else check.name
-        hold = "-" if verdict.longest_hold_ns is None else duration(verdict.longest_hold_ns)
-        speedup = f"{verdict.speedup.value:.3g}" if verdict.speedup.value is not None else "-"
-        cells = (name, verdict.gil, share_text(verdict.held_share), hold, speedup, _claim(check), margin_text(verdict))
-        yield f"| {' | '.join(escaped(cell) for cell in cells)} |"
-        if check.failed or verdict.claim_met is False or verdict.gil == "inconclusive":
-            told.append(f"- **{escaped(name)}**: {escaped(verdict.diagnosis)}")
-            told += [f"  - {escaped(limit_text(limit))}" for limit in verdict.limits if not limit.met]
-            told += [f"  - `{note.slug}` {escaped(note.detail)}".rstrip() for note in verdict.notes]
-    if told:
-        yield ""
-        yield from told
+    yield from _entries(entries)
     if comparison is not None:
         yield ""
         yield "### Compared with a baseline"
@@ -48,6 +34,61 @@ def markdown(
         yield "```text"
         yield from comparison.lines()
         yield "```"
+
+
+_OF_CHECKS = ("| check | GIL | held | longest hold | speed-up | claim | margin |", "|---|---|---|---|---|---|---|")
+_OF_AGREEMENTS = ("| agreement of | answers | examples | calls | threads |", "|---|---|---|---|---|")
+
+
+def _entries(entries: Iterable[Entry]) -> Iterator[str]:
+    """A table of the checks and one of the agreements, each followed by what is to be told of its rows."""
+    heading: tuple[str, str] | None = None
+    told: list[str] = []
+    for entry in entries:
+        wanted = _OF_AGREEMENTS if isinstance(entry, Answers) else _OF_CHECKS
+        if heading is not wanted:
+            yield from _told(told)
+            yield from ((*wanted,) if heading is None else ("", *wanted))
+            heading, told = wanted, []
+        row, more = _of_answers(entry) if isinstance(entry, Answers) else _of_check(entry)
+        yield f"| {' | '.join(escaped(cell) for cell in row)} |"
+        told += more
+    if heading is None:
+        yield from _OF_CHECKS
+    yield from _told(told)
+
+
+def _told(told: list[str]) -> Iterator[str]:
+    if told:
+        yield ""
+        yield from told
+
+
+def _name(entry: Entry) -> str:
+    return f"{entry.origin}: {entry.name}" if entry.origin else entry.name
+
+
+def _of_check(check: Check) -> tuple[tuple[str, ...], list[str]]:
+    """A row's cells, and what is told below the table."""
+    verdict, name = check.verdict, _name(check)
+    hold = "-" if verdict.longest_hold_ns is None else duration(verdict.longest_hold_ns)
+    speedup = f"{verdict.speedup.value:.3g}" if verdict.speedup.value is not None else "-"
+    row = (name, verdict.gil, share_text(verdict.held_share), hold, speedup, _claim(check), margin_text(verdict))
+    told = []
+    if check.failed or verdict.claim_met is False or verdict.gil == "inconclusive":
+        told.append(f"- **{escaped(name)}**: {escaped(verdict.diagnosis)}")
+        told += [f"  - {escaped(limit_text(limit))}" for limit in verdict.limits if not limit.met]
+        told += [f"  - `{note.slug}` {escaped(note.detail)}".rstrip() for note in verdict.notes]
+    return row, told
+
+
+def _of_answers(entry: Answers) -> tuple[tuple[str, ...], list[str]]:
+    """The same of an agreement."""
+    agreement = entry.agreement
+    word = answers.WORDS.get(agreement.results, agreement.results)
+    counts = (agreement.n_examples, agreement.n_calls, agreement.n_threads)
+    row = (_name(entry), word, *(f"{n:,}" for n in counts))
+    return row, [] if agreement.difference is None else [f"- {escaped(answers.line(agreement))}"]
 
 
 def _claim(check: Check) -> str:

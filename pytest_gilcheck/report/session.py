@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.report.stream import Journal
+from pytest_gilcheck.report.journal import Journal
 
 if TYPE_CHECKING:
     from pytest_gilcheck.gate.comparison import Comparison
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Session:
-    """The checks of a session in the order in which their tests ended; `n_not_run` marked tests ran unchecked.
+    """The checks and agreements of a session in the order in which their tests ended; `n_not_run` marked tests ran unchecked.
 
     `failures` are reasons for the gate to fail beyond failed tests, `notices` what is said without consequence.
     """
@@ -26,7 +26,8 @@ class Session:
     comparison: Comparison | None = None
 
     def gate(self, *, asked: bool) -> list[str]:
-        """Why does the gate fail, beyond failed tests? `asked`: the run was to check something (``--gilcheck``)."""
+        """Why does the gate fail, beyond failed tests? `asked`: the run was to check something (``--gilcheck``). An agreement
+        counts as a check that ran."""
         if asked and not len(self.journal):
             nothing = "no check ran: mark tests with @pytest.mark.gilcheck or use the `gilcheck` fixture (a gate that checked nothing fails)"
             if self.n_not_run:

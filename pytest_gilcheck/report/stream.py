@@ -1,154 +1,114 @@
-"""Documents read check by check, so that a large one takes no more memory than a small one."""
+"""Documents read entry by entry, so that a large one takes no more memory than a small one."""
 
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.report import document
+from pytest_gilcheck.report.document import Answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
-    from pytest_gilcheck.report.document import Check
+    from pytest_gilcheck.report.document import Entry
 
 
 class Stream:
-    """The checks of a document, one after another. `interrupted` and `warnings` are known once all have been read."""
+    """A document's checks, then its agreements, one after another. `interrupted` and `warnings` are known once all have
+    been read.
+
+    Everything raises `UsageError` where the document cannot be read, is cut off, of a newer version, or none at all.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.interrupted: str | None = None
         self.warnings: tuple[str, ...] = ()
 
-    def __iter__(self) -> Iterator[Check]:
-        """Raises `UsageError` where the document cannot be read, is cut off, of a newer version, or none at all."""
+    def __iter__(self) -> Iterator[Entry]:
         try:
             with self.path.open(encoding="utf-8") as file:
-                yield from self._checks(file)
+                yield from self._read(file)
         except (OSError, UnicodeDecodeError) as error:
             message = f"{self.path} cannot be read: {error}"
             raise UsageError(message) from None
 
-    def _checks(self, file: IO[str]) -> Iterator[Check]:
+    def _read(self, file: IO[str]) -> Iterator[Entry]:
         first = file.readline()
-        if not first.endswith('"checks": [\n'):  # written by another tool: whole, then
+        if not first.endswith(document.CHECKS_FOLLOW):  # written by another tool: whole, then
             made = document.from_json(first + file.read(), str(self.path))
             self.interrupted, self.warnings = made.interrupted, made.warnings
             yield from made.checks
+            yield from made.agreements
             return
         document.parsed(f"{first}]}}", str(self.path))
-        for number, line in enumerate(file, 1):
-            if line.startswith("]"):
+        what, number = "check", 0
+        for line in file:
+            if line == document.AGREEMENTS_FOLLOW:
+                what, number = "agreement", 0
+            elif line.startswith("]"):
                 self._ended(document.parsed(f"{first}{line}", str(self.path)))
                 return
-            if line.strip():
-                yield self._check(line, number)
+            elif line.strip():
+                number += 1
+                yield self._entry(line, what, number)
         message = f"{self.path} is cut off: its end is missing."
         raise UsageError(message)
 
-    def _check(self, line: str, number: int) -> Check:
+    def _entry(self, line: str, what: str, number: int) -> Entry:
         try:
             made = json.loads(line.rstrip().removesuffix(","))
         except json.JSONDecodeError as error:
-            message = f"{self.path} is no gilcheck document, or is cut off (check {number}, column {error.colno}: {error.msg})"
+            message = f"{self.path} is no gilcheck document, or is cut off ({what} {number}, column {error.colno}: {error.msg})"
             raise UsageError(message) from None
-        return document.check_of(made, f"{self.path} check {number}")
+        read = document.check_of if what == "check" else document.answers_of
+        return read(made, f"{self.path} {what} {number}")
 
     def _ended(self, made: dict[str, Any]) -> None:
         self.interrupted = made.get("interrupted")
         self.warnings = tuple(made.get("warnings", ()))
 
 
-class Journal:
-    """The checks of a session that is going on: on disk, a line each, so that ten thousand need no more memory than one."""
-
-    def __init__(self) -> None:
-        self._path: Path | None = None
-        self._n = 0
-
-    def __len__(self) -> int:
-        return self._n
-
-    @property
-    def path(self) -> Path | None:
-        """The file so far: a document without its end. None while it is empty."""
-        return self._path
-
-    def append(self, line: str) -> None:
-        """Keeps the line of one check."""
-        if self._path is None:
-            handle, name = tempfile.mkstemp(prefix="gilcheck-", suffix=".part")
-            self._path = Path(name)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(document.head())
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(f",\n{line}" if self._n else line)
-        self._n += 1
-
-    def __iter__(self) -> Iterator[Check]:
-        for number, line in enumerate(self.lines(), 1):
-            yield document.check_of(json.loads(line), f"check {number} of this session")
-
-    def lines(self) -> Iterator[str]:
-        """The line of each check."""
-        if self._path is None:
-            return
-        with self._path.open(encoding="utf-8") as file:
-            file.readline()
-            for line in file:
-                yield line.rstrip("\n").removesuffix(",")
-
-    def ending(
-        self, lines: Iterable[str] = (), *, interrupted: str | None = None, warnings: tuple[str, ...] = ()
-    ) -> str:
-        """What makes the file so far, and these further lines, a document."""
-        more = ",\n".join(lines)
-        head = document.head() if self._path is None else (",\n" if more else "")
-        return head + more + document.tail(interrupted=interrupted, warnings=warnings)
-
-    def parts(self, *, interrupted: str | None = None, warnings: tuple[str, ...] = ()) -> Iterator[str]:
-        """The whole document, piece by piece."""
-        if self._path is not None:
-            with self._path.open(encoding="utf-8") as file:
-                yield from file
-        yield self.ending(interrupted=interrupted, warnings=warnings)
-
-    def close(self) -> None:
-        """Takes the file away."""
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
-            self._path = None
-
-
 def merged(sources: Iterable[tuple[str, Path]]) -> Iterator[str]:
-    """One document of several, piece by piece; each check keeps where it came from."""
+    """One document of several, piece by piece; each entry keeps where it came from.
+
+    Each is read once, for it may be a pipe. Agreements come after all checks: they wait in a file.
+    """
+    separator = compared = ""
+    warnings, interrupted = [], []
     yield document.head()
-    separator, warnings, interrupted = "", [], []
-    for label, path in sources:
-        stream = Stream(path)
-        for check in stream:
-            yield separator + document.check_line(replace(check, origin=check.origin or label))
-            separator = ",\n"
-        warnings += [f"{label}: {warning}" for warning in stream.warnings]
-        interrupted += [f"{label}: {stream.interrupted}"] if stream.interrupted else []
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as waiting:
+        for label, path in sources:
+            stream = Stream(path)
+            for entry in stream:
+                line = document.line_of(replace(entry, origin=entry.origin or label))
+                if isinstance(entry, Answers):
+                    waiting.write(compared + line)
+                    compared = ",\n"
+                    continue
+                yield separator + line
+                separator = ",\n"
+            warnings += [f"{label}: {warning}" for warning in stream.warnings]
+            interrupted += [f"{label}: {stream.interrupted}"] if stream.interrupted else []
+        yield f"\n{document.AGREEMENTS_FOLLOW}"
+        waiting.seek(0)
+        yield from waiting
     yield document.tail(interrupted="; ".join(interrupted) or None, warnings=warnings)
 
 
-def keyed(checks: Iterable[Check]) -> Iterator[tuple[str, Check]]:
-    """Each check under a name that is the same in the next run: its origin, its test, its name, and which of several
+def keyed(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
+    """Each entry under a name that is the same in the next run: its origin, its test, its name, and which of several
     of that name it is."""
     seen: dict[str, int] = {}
-    for check in checks:
-        is_body = (
-            check.test is not None and check.name == check.test.rpartition("/")[2]
-        )  # a marked test, called as itself
-        parts = (f"[{check.origin}]" if check.origin else "", check.test or "", "" if is_body else check.name)
-        key = " ".join(filter(None, parts))
+    for entry in entries:
+        # A marked test is called as itself.
+        is_body = entry.test is not None and entry.name == entry.test.rpartition("/")[2]
+        name = f"agreement of {entry.name}" if isinstance(entry, Answers) else ("" if is_body else entry.name)
+        key = " ".join(filter(None, (f"[{entry.origin}]" if entry.origin else "", entry.test or "", name)))
         seen[key] = seen.get(key, 0) + 1
-        yield (key if seen[key] == 1 else f"{key} #{seen[key]}"), check
+        yield (key if seen[key] == 1 else f"{key} #{seen[key]}"), entry

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.figures import duration
+from pytest_gilcheck.report import answers
+from pytest_gilcheck.report.document import Answers
 from pytest_gilcheck.report.text import count_text, drawn, margin_text, share_text, story
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_gilcheck.evidence import Verdict
-    from pytest_gilcheck.report.document import Check
+    from pytest_gilcheck.evidence import Agreement, Verdict
+    from pytest_gilcheck.report.document import Entry
     from pytest_gilcheck.report.session import Session
 
 _COLOURS = {
@@ -23,6 +25,8 @@ _COLOURS = {
     "partial": "yellow",
     "inconclusive": "magenta",
     "not_applicable": "cyan",
+    "agree": "green",
+    "DIFFER": "red",
 }
 _PICTURE_WIDTH = 16
 
@@ -66,46 +70,104 @@ def _checks(reporter: pytest.TerminalReporter, session: Session, verbosity: int)
         return
     if verbosity >= 0:
         reporter.section("gilcheck")
-    for line in table(session.journal, width=tw.fullwidth, colour=tw.hasmarkup):
+    for line in tables(session.journal, width=tw.fullwidth, colour=tw.hasmarkup):
         tw.line(line)
     if verbosity > 0:
-        for check in session.journal:
-            for line in story(check.observation, check.verdict, encoding=_encoding(reporter)):
+        for entry in session.journal:
+            for line in story_of(entry, encoding=_encoding(reporter)):
                 reporter.write_line(line)
 
 
-def counts(checks: Iterable[Check]) -> str:
+def story_of(entry: Entry, *, encoding: str | None = "utf-8", all_frames: bool = False) -> Iterator[str]:
+    """What was found out, line by line, of a check or an agreement."""
+    if isinstance(entry, Answers):
+        return answers.story(entry.agreement)
+    return story(entry.observation, entry.verdict, encoding=encoding, all_frames=all_frames)
+
+
+def counts(entries: Iterable[Entry]) -> str:
     """How many of each word, in one line?"""
-    found = Counter(check.verdict.gil for check in checks)
+    checks: Counter[str] = Counter()
+    agreements: Counter[str] = Counter()
+    for entry in entries:
+        if isinstance(entry, Answers):
+            agreements[answers.WORDS.get(entry.agreement.results, entry.agreement.results)] += 1
+        else:
+            checks[entry.verdict.gil] += 1
+    told = [_counted(checks, "check")] if checks or not agreements else []
+    told += [_counted(agreements, "agreement")] if agreements else []
+    return f"gilcheck: {'; '.join(told)}"
+
+
+def _counted(found: Counter[str], what: str) -> str:
     n = sum(found.values())
     words = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in found.most_common())
-    return f"gilcheck: {n} check{'' if n == 1 else 's'}: {words}"
+    return f"{n} {what}{'' if n == 1 else 's'}: {words}"
 
 
 def _encoding(reporter: pytest.TerminalReporter) -> str | None:
     return getattr(reporter._tw._file, "encoding", None)  # noqa: SLF001  (as above)
 
 
-def table(checks: Iterable[Check], *, width: int, colour: bool) -> list[str]:
+def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[str]:
+    """The checks, then the agreements, in a table each."""
+    checks: list[tuple[str, Verdict]] = []
+    agreements: list[tuple[str, Agreement]] = []
+    for entry in entries:
+        name = f"{entry.origin}: {entry.name}" if entry.origin else entry.name
+        if isinstance(entry, Answers):
+            agreements.append((name, entry.agreement))
+        else:
+            checks.append((name, entry.verdict))
+    if checks or not agreements:
+        yield from _of_checks(checks, width=max(_NARROWEST, width), colour=colour)
+    if checks and agreements:
+        yield ""
+    if agreements:
+        yield from _of_agreements(agreements, width=max(_NARROWEST, width), colour=colour)
+
+
+def _of_checks(told: Sequence[tuple[str, Verdict]], *, width: int, colour: bool) -> Sequence[str]:
     """One line a check, as wide as the terminal: where it is narrow, bounds are left out first, then columns from the
     right, so that names stay readable and no figure is cut."""
-    from rich.console import Console  # noqa: PLC0415  (a run that shows no table does not pay for it)
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    width = max(_NARROWEST, width)
-    told = [(f"{check.origin}: {check.name}" if check.origin else check.name, check.verdict) for check in checks]
     names, verdicts = [name for name, _ in told], [verdict for _, verdict in told]
     columns = _fitting(
         verdicts, width - max(_SHORTEST_NAME, min(_LONGEST_NAME, max(map(len, names), default=0))) - _GAP
     )
+    rows = [(name, *(cells[index] for _, cells in columns)) for index, name in enumerate(names)]
+    return _as_table(("check", *(heading for heading, _ in columns)), rows, width=width, colour=colour)
+
+
+def _of_agreements(told: Sequence[tuple[str, Agreement]], *, width: int, colour: bool) -> Iterator[str]:
+    """One line an agreement, and two more for each that differs: what is wrong, and where."""
+    rows = [
+        (
+            name,
+            answers.WORDS.get(agreement.results, agreement.results),
+            *(f"{n:,}" for n in (agreement.n_examples, agreement.n_calls, agreement.n_threads)),
+        )
+        for name, agreement in told
+    ]
+    headings = ("agreement of", "answers", "examples", "calls", "threads")
+    yield from _as_table(headings, rows, width=width, colour=colour)
+    for _, agreement in told:
+        if agreement.difference is not None:
+            yield answers.headline(agreement)
+            yield f"  {agreement.difference.brief()}"
+
+
+def _as_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, colour: bool) -> Sequence[str]:
+    """A table whose first column has the room that is left, and whose second one is a word with its colour."""
+    from rich.console import Console  # noqa: PLC0415  (a run that shows no table does not pay for it)
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
-    made.add_column("check", overflow="fold", ratio=1)
-    for heading, _ in columns:
+    made.add_column(headings[0], overflow="fold", ratio=1)
+    for heading in headings[1:]:
         made.add_column(heading, no_wrap=True, justify="left")
-    for index, verdict in enumerate(verdicts):
-        word, *figures = (cells[index] for _, cells in columns)
-        made.add_row(Text(names[index]), Text(word, style=_COLOURS.get(verdict.gil, "")), *map(Text, figures))
+    for name, word, *figures in rows:
+        made.add_row(Text(name), Text(word, style=_COLOURS.get(word, "")), *map(Text, figures))
     out = io.StringIO()
     Console(
         file=out, width=width, force_terminal=colour, color_system="standard" if colour else None, highlight=False

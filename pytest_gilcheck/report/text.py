@@ -63,6 +63,7 @@ def story(
     if verdict.span_ns is not None:
         yield f"  time          {_ns(verdict.span_ns)} of wall time, {_ns(verdict.cpu_ns)} of its thread's processor time"
     yield from _overlap(observation, verdict)
+    yield from _answers(verdict)
     yield from where.lines(verdict.where)
     if all_frames and observation.places is not None:
         yield from where.all_frames(observation.places)
@@ -90,6 +91,11 @@ def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
         else f"; two or more outside the GIL at once for {percent(verdict.together_share)} of the time"
     )
     yield f"  cores used    {verdict.cores_used:.2f}{together}"
+
+
+def _answers(verdict: Verdict) -> Iterator[str]:
+    if verdict.results != "not_checked":
+        yield f"  answers       {verdict.results} under competing threads (compared before, in the same test)"
 
 
 def _information(observation: Observation) -> Iterator[str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck import _native
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 #: How the process ends when a call keeps the GIL past its deadline: as a failed run does.
 EXIT_STATUS = 1
@@ -37,16 +37,15 @@ def _free_signal() -> int:
 class Deadline:
     """By when must it have come back, and what is saved if it never does?
 
-    `so_far` gives the document of what was measured before, asked for before each run; None: nothing is saved.
-    `save_head` is a file whose contents are saved before that: what grows with the session is not copied at each run.
+    `so_far` gives the document of what was measured before, piece by piece, asked for before each run; None: nothing
+    is saved. A path stands for what its file holds by then: what grows with the session is not copied at each run.
     `stderr_fd` is where stacks and last words go: a copy made before anybody captured the real one.
     """
 
     seconds: float
     what: str = "the call"
     save_path: Path | None = None
-    so_far: Callable[[], bytes] | None = field(default=None, compare=False)
-    save_head: Path | None = None
+    so_far: Callable[[], Sequence[bytes | Path]] | None = field(default=None, compare=False)
     status: int = EXIT_STATUS
     stderr_fd: int = 2
 
@@ -105,8 +104,7 @@ def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[Callable[[],
             message_fd=deadline.stderr_fd,
             message=deadline.last_words(),
             save_path=deadline.save_path,
-            save_head=deadline.save_head,
-            save_data=deadline.so_far() if deadline.so_far and deadline.save_path else b"",
+            save_pieces=deadline.so_far() if deadline.so_far and deadline.save_path else (),
             status=deadline.status,
         )
         try:

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import document
-from pytest_gilcheck.report.terminal import table
+from pytest_gilcheck.report.terminal import tables
 from pytest_gilcheck.report.text import story
 
 HERE = Path(__file__).parent
@@ -54,7 +54,7 @@ def test_story_is_as_it_was(path):
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_table_is_as_it_was(width):
     """In a narrow, the usual and a wide terminal."""
-    compare(f"table_{width}", table([checked(path) for path in CAPTURES], width=width, colour=False))
+    compare(f"table_{width}", tables([checked(path) for path in CAPTURES], width=width, colour=False))
 
 
 def test_no_golden_text_is_left_over():

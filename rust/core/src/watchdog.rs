@@ -12,6 +12,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// A part of what is saved.
+#[derive(Clone, Debug)]
+pub enum Piece {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// What this file holds by then: what grows without end is not copied for each deadline.
+    File(PathBuf),
+}
+
 /// What is done when nobody disarms it.
 #[derive(Clone, Debug)]
 pub struct LastWill {
@@ -21,10 +30,8 @@ pub struct LastWill {
     pub message_fd: i32,
     /// What is said.
     pub message: String,
-    /// Data measured so far, and where it goes.
-    pub save: Option<(PathBuf, Vec<u8>)>,
-    /// A file whose contents are saved before that data: what grows without end is not copied for each deadline.
-    pub save_head: Option<PathBuf>,
+    /// What was measured so far, piece by piece, and where it goes.
+    pub save: Option<(PathBuf, Vec<Piece>)>,
     /// The exit status of the process.
     pub status: i32,
 }
@@ -102,12 +109,12 @@ impl Drop for Watchdog {
 }
 
 fn execute(will: &LastWill) -> ! {
-    if let Some((path, data)) = &will.save {
+    if let Some((path, pieces)) = &will.save {
         // Best effort, all of it: the process ends in any case, and says so below.
         if let Some(folder) = path.parent() {
             let _ = std::fs::create_dir_all(folder);
         }
-        let _ = save(path, will.save_head.as_deref(), data);
+        let _ = save(path, pieces);
     }
     if will.message_fd >= 0 {
         // SAFETY: the descriptor belongs to the caller, who is stuck for good; it is never closed here.
@@ -124,12 +131,16 @@ fn execute(will: &LastWill) -> ! {
     unsafe { libc::_exit(will.status) }
 }
 
-fn save(path: &Path, head: Option<&Path>, data: &[u8]) -> std::io::Result<()> {
+fn save(path: &Path, pieces: &[Piece]) -> std::io::Result<()> {
     let mut file = File::create(path)?;
-    if let Some(head) = head {
-        std::io::copy(&mut File::open(head)?, &mut file)?;
+    for piece in pieces {
+        match piece {
+            Piece::Bytes(bytes) => file.write_all(bytes)?,
+            Piece::File(from) => {
+                std::io::copy(&mut File::open(from)?, &mut file)?;
+            }
+        }
     }
-    file.write_all(data)?;
     file.sync_all()
 }
 
@@ -139,8 +150,7 @@ mod tests {
 
     #[test]
     fn a_disarmed_deadline_does_nothing() {
-        let will =
-            LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, save_head: None, status: 99 };
+        let will = LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, status: 99 };
 
         let watchdog = Watchdog::arm(Duration::from_secs(3600), || true, will).expect("a thread");
 
@@ -149,8 +159,7 @@ mod tests {
 
     #[test]
     fn a_deadline_that_is_put_off_has_not_passed() {
-        let will =
-            LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, save_head: None, status: 99 };
+        let will = LastWill { signal: 0, message_fd: -1, message: String::new(), save: None, status: 99 };
         let (asked, was_asked) = std::sync::mpsc::channel();
         let is_stuck = move || {
             let _ = asked.send(());
@@ -165,14 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_begins_with_the_head() {
+    fn what_is_saved_are_the_pieces_in_their_order() {
         let folder = std::env::temp_dir().join(format!("gilcheck-watchdog-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
-        std::fs::write(folder.join("head"), "one,").expect("a file");
+        std::fs::write(folder.join("one"), "one,").expect("a file");
+        std::fs::write(folder.join("three"), "three").expect("a file");
+        let pieces =
+            [Piece::File(folder.join("one")), Piece::Bytes(b"two,".to_vec()), Piece::File(folder.join("three"))];
 
-        save(&folder.join("whole"), Some(&folder.join("head")), b"two").expect("saved");
+        save(&folder.join("whole"), &pieces).expect("saved");
 
-        assert_eq!(std::fs::read_to_string(folder.join("whole")).expect("a file"), "one,two");
+        assert_eq!(std::fs::read_to_string(folder.join("whole")).expect("a file"), "one,two,three");
         std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

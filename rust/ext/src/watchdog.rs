@@ -6,11 +6,27 @@ use std::time::Duration;
 use gilcheck_core::clock;
 use gilcheck_core::interpreter::instrument;
 use gilcheck_core::ledger::State;
-use gilcheck_core::watchdog::{LastWill, Watchdog as Core};
+use gilcheck_core::watchdog::{LastWill, Piece as CorePiece, Watchdog as Core};
 use pyo3::prelude::*;
 
 /// A hold as long as this, past a deadline, is no hand-over in progress.
 const LONG_HOLD_NS: u64 = 500_000_000;
+
+/// Bytes, or the path of a file.
+#[derive(FromPyObject)]
+enum Piece {
+    Bytes(Vec<u8>),
+    File(PathBuf),
+}
+
+impl From<Piece> for CorePiece {
+    fn from(piece: Piece) -> Self {
+        match piece {
+            Piece::Bytes(bytes) => Self::Bytes(bytes),
+            Piece::File(path) => Self::File(path),
+        }
+    }
+}
 
 /// Ends the process if nobody disarms it: see `pytest_gilcheck.run.deadline`.
 #[pyclass(frozen, module = "pytest_gilcheck._native")]
@@ -22,7 +38,7 @@ struct Watchdog {
 impl Watchdog {
     /// Arms a deadline `after_ns` from now for calls in `threads` (their idents).
     #[new]
-    #[pyo3(signature = (after_ns, threads, *, signal, message_fd, message, save_path, save_head, save_data, status))]
+    #[pyo3(signature = (after_ns, threads, *, signal, message_fd, message, save_path, save_pieces, status))]
     #[allow(clippy::too_many_arguments)] // keywords of a Python constructor
     fn new(
         after_ns: u64,
@@ -31,8 +47,7 @@ impl Watchdog {
         message_fd: i32,
         message: String,
         save_path: Option<PathBuf>,
-        save_head: Option<PathBuf>,
-        save_data: Vec<u8>,
+        save_pieces: Vec<Piece>,
         status: i32,
     ) -> PyResult<Self> {
         let is_stuck = move || {
@@ -45,8 +60,8 @@ impl Watchdog {
                 account.state() == State::Holding && clock::now_ns().saturating_sub(account.since_ns()) > LONG_HOLD_NS
             })
         };
-        let save = save_path.map(|path| (path, save_data));
-        let will = LastWill { signal, message_fd, message, save, save_head, status };
+        let save = save_path.map(|path| (path, save_pieces.into_iter().map(CorePiece::from).collect()));
+        let will = LastWill { signal, message_fd, message, save, status };
         Ok(Self { core: Core::arm(Duration::from_nanos(after_ns), is_stuck, will)? })
     }
 

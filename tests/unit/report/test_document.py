@@ -5,7 +5,7 @@ import os
 import stat
 
 import pytest
-from built import call, observation, observations, verdicts
+from built import RACE, agreements, call, observation, observations, verdicts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,14 +14,19 @@ from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import document
 
 
-@given(st.lists(st.tuples(observations, verdicts), max_size=2), st.none() | st.text())
-def test_document_comes_back_as_it_was(checks, interrupted):
+@given(st.lists(st.tuples(observations, verdicts), max_size=2), st.lists(agreements, max_size=2), st.none() | st.text())
+def test_document_comes_back_as_it_was(checks, compared, interrupted):
     """Every field of every record; JSON in between."""
     made = document.from_json(
         document.to_json(
-            [document.Check(seen.name, verdict, seen) for seen, verdict in checks], interrupted=interrupted
+            [document.Check(seen.name, verdict, seen) for seen, verdict in checks],
+            [document.Answers(agreement, test=agreement.name) for agreement in compared],
+            interrupted=interrupted,
         )
     )
+
+    assert [entry.agreement for entry in made.agreements] == compared
+    assert [entry.test for entry in made.agreements] == [agreement.name for agreement in compared]
 
     assert [(check.observation, check.verdict) for check in made.checks] == checks
     assert [check.name for check in made.checks] == [seen.name for seen, _ in checks]
@@ -54,6 +59,29 @@ def test_fields_for_other_tools_stand_where_promised():
     assert "result" not in check["verdict"]
 
 
+def test_agreements_stand_in_a_list_of_their_own():
+    """``agreements[].agreement.results``, and the difference; the checks' fields stay where they were."""
+    made = json.loads(document.to_json([], [document.Answers(RACE, "a.py::test_add", "a.py", 7, failed=True)]))
+
+    assert made["checks"] == []
+    (entry,) = made["agreements"]
+    assert (entry["test"], entry["file"], entry["line"], entry["failed"]) == ("a.py::test_add", "a.py", 7, True)
+    assert (entry["agreement"]["name"], entry["agreement"]["results"]) == ("counter.add", "differ")
+    assert entry["agreement"]["difference"]["got"] == "742"
+
+
+def test_a_document_of_the_first_version_has_no_agreements():
+    """And is read all the same."""
+    old = json.loads(saved())
+    old["schema_version"] = 1
+    del old["agreements"], old["checks"][0]["observation"]["results"]
+
+    made = document.from_json(json.dumps(old))
+
+    assert (made.agreements, made.schema_version) == ((), 1)
+    assert made.checks == document.from_json(saved()).checks
+
+
 def test_long_timelines_are_cut_and_say_so():
     """Totals are exact without them."""
     events = tuple(HandOver(at, "drop", 0) for at in range(document.MAX_SAVED_EVENTS + 7))
@@ -83,12 +111,14 @@ def saved():
         ("[]", "has no schema_version"),
         ('{"checks": []}', "has no schema_version"),
         ('"text"', "has no schema_version"),
-        ('{"schema_version": 2}', "has schema_version 2; this gilcheck reads 1 to 1: update it"),
+        ('{"schema_version": 3}', "has schema_version 3; this gilcheck reads 1 to 2: update it"),
         ('{"schema_version": "1"}', "has schema_version '1'"),
         ('{"schema_version": true}', "has schema_version True"),
         ('{"schema_version": 0}', "has schema_version 0"),
         ('{"schema_version": 1, "checks": [{"name": "f"}]}', "check 1 has not the form of"),
         ('{"schema_version": 1, "checks": 7}', "has no list of checks"),
+        ('{"schema_version": 2, "checks": []}', "has no list of agreements"),
+        ('{"schema_version": 2, "checks": [], "agreements": [{"agreement": 1}]}', "agreement 1 has not the form of"),
         (saved().replace('"gil":"held"', '"gul":"held"'), "check 1 has not the form of"),
     ],
 )

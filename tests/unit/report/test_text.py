@@ -20,9 +20,9 @@ from pytest_gilcheck.evidence import (
 )
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report.claims import require
-from pytest_gilcheck.report.document import Check, check_line
+from pytest_gilcheck.report.document import Check, line_of
 from pytest_gilcheck.report.session import Session
-from pytest_gilcheck.report.terminal import table
+from pytest_gilcheck.report.terminal import tables
 from pytest_gilcheck.report.text import claim_text, count_text, drawn, share_text, story
 
 HALF = call(
@@ -121,7 +121,7 @@ def test_table_of_any_checks_is_made(checks, width, colour):
     """Names of any length, in any width."""
     rows = [Check(seen.name, verdict, seen) for seen, verdict in checks]
 
-    assert len(table(rows, width=width, colour=colour)) > len(checks)
+    assert len(list(tables(rows, width=width, colour=colour))) > len(checks)
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
@@ -130,7 +130,7 @@ def test_table_keeps_to_the_width_and_loses_nothing(width, name):
     """Names are folded, figures are not cut."""
     made = observation(*[HALF] * 7, name=name, knocks=Knocks(1, 9, 123_000_000, 0, 2))
 
-    lines = table([Check(made.name, judge(made), made)], width=width, colour=False)
+    lines = list(tables([Check(made.name, judge(made), made)], width=width, colour=False))
 
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
@@ -146,7 +146,7 @@ def test_table_is_coloured_where_asked():
     """Escape sequences only on terminals that have them."""
     made = observation(*[HALF] * 7)
 
-    assert "\x1b[" in "\n".join(table([Check(made.name, judge(made), made)], width=100, colour=True))
+    assert "\x1b[" in "\n".join(tables([Check(made.name, judge(made), made)], width=100, colour=True))
 
 
 def test_a_claim_that_is_met_says_nothing():
@@ -183,6 +183,6 @@ def test_gate_fails_where_nothing_was_checked():
     assert session.gate(asked=False) == []
 
     made = observation(call(20_000_000))
-    session.journal.append(check_line(Check("f", judge(made), made)))
+    session.journal.append(line_of(Check("f", judge(made), made)))
     assert session.gate(asked=True) == []
     session.close()
