@@ -67,6 +67,7 @@ def agrees(
 
     Not seen: an answer that is wrong only under a competition that did not arise in these rounds.
     """
+    __tracebackhide__ = True
     options: dict[str, Any] = {
         "same": same,
         "threads": threads,
@@ -83,6 +84,7 @@ def agrees(
 
 def required(agreement: Agreement) -> Agreement:
     """The agreement; raises `Disagreement` where it is none."""
+    __tracebackhide__ = True  # pytest then shows the test's own line
     if agreement.difference is not None:
         raise Disagreement(message(agreement), agreement.difference)
     return agreement

@@ -38,6 +38,7 @@ class FixtureChecker(Checker):
         """
         from pytest_gilcheck.agree.agreement import compared, required  # noqa: PLC0415  (hypothesis only where it is used)
 
+        __tracebackhide__ = True  # of a difference, pytest then shows the test's own line
         settings = self._settings
         said = {"name": settings.name, "threads": settings.threads, "deadline": settings.deadline / 1e9}
         nearer = {option: value for option, value in options.items() if value is not None}

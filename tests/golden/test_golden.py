@@ -5,15 +5,29 @@ import re
 from pathlib import Path
 
 import pytest
+from built import RACE
 
+from pytest_gilcheck.evidence import Agreement
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report import document
+from pytest_gilcheck.report import answers, document, findings
+from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.report.terminal import tables
 from pytest_gilcheck.report.text import story
 
 HERE = Path(__file__).parent
 CAPTURES = sorted((HERE.parent / "captures").glob("*.json"))
 REFRESH = bool(os.environ.get("GILCHECK_REFRESH_GOLDEN"))
+#: Two agreements of tests, the second merged from another document.
+AGREEMENTS = [
+    document.Answers(RACE, "tests/test_counter.py::test_add", "tests/test_counter.py", 12, failed=True),
+    document.Answers(
+        Agreement("word_count.search", "agree", n_examples=100, n_calls=12_400, n_threads=4),
+        "tests/test_count.py::test_counts",
+        "tests/test_count.py",
+        3,
+        origin="py3.13",
+    ),
+]
 #: What may differ from run to run and version to version, and says nothing about the text.
 SCRUBS = ((re.compile(r"\b\d+\.\d+\.\d+(?:\.dev\d+)?\b"), "VERSION"), (re.compile(r" +$", re.MULTILINE), ""))
 
@@ -57,8 +71,27 @@ def test_table_is_as_it_was(width):
     compare(f"table_{width}", tables([checked(path) for path in CAPTURES], width=width, colour=False))
 
 
+REPORTS = {
+    "story": lambda: (line for entry in AGREEMENTS for line in answers.story(entry.agreement)),
+    "table": lambda: tables(AGREEMENTS, width=80, colour=False),
+    "with_checks": lambda: tables([*map(checked, CAPTURES[:2]), *AGREEMENTS], width=80, colour=False),
+    "markdown": lambda: markdown([*map(checked, CAPTURES[:2]), *AGREEMENTS]),
+    "junit": lambda: (f"{name}={value}" for entry in AGREEMENTS for name, value in answers.properties(entry.agreement)),
+    "github": lambda: findings.github(AGREEMENTS, prefix="sub/"),
+    "gitlab": lambda: "".join(findings.gitlab(AGREEMENTS)).splitlines(),
+    "failure": lambda: [answers.message(RACE)],
+}
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_agreements_are_told_as_they_were(report):
+    """In each report's own manner."""
+    compare(f"agreements.{report}", REPORTS[report]())
+
+
 def test_no_golden_text_is_left_over():
-    """Each belongs to a capture or a table."""
+    """Each belongs to a capture, a table, or a report of agreements."""
     known = {f"{path.stem}.story.txt" for path in CAPTURES} | {f"table_{width}.txt" for width in (60, 80, 120)}
+    known |= {f"agreements.{report}.txt" for report in REPORTS}
 
     assert {path.name for path in HERE.glob("*.txt") if not path.name.endswith(".actual.txt")} == known

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from built import call, estimates, observation
+from built import RACE, call, estimates, observation
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import FIGURES, WORDS, Estimate, Standing, Tolerance
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.judge.drift import changes, is_beyond, standing
+from pytest_gilcheck.judge.drift import changes, is_beyond, standing, standing_of_answers
 from pytest_gilcheck.judge.longest import longest_hold, longest_hold_share
 
 MS = 1_000_000
@@ -65,6 +65,19 @@ def test_a_lost_release_is_worse_in_word_and_share_and_the_other_way_is_better()
 
     assert kinds(before, after) == {"gil": "worse", "held_share": "worse", "longest_hold_share": "worse"}
     assert set(kinds(after, before).values()) == {"better"}
+
+
+def test_wrong_answers_are_worse_on_any_machine_and_say_which():
+    """An agreement has no figure and no machine."""
+    before = standing_of_answers("f", replace(RACE, results="agree", difference=None))
+    after = standing_of_answers("f", RACE)
+
+    (change,) = changes(before, after)
+    assert (change.figure, change.kind) == ("results", "worse")
+    assert change.why == "on (689,): expected 689, got 742; came again in 20 of 20 replays"
+    assert is_beyond(change, Tolerance("results"))
+    assert kinds(after, before) == {"results": "better"}
+    assert kinds(after, after) == {"results": "same"}
 
 
 def test_a_word_at_its_border_is_no_change():

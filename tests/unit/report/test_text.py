@@ -1,7 +1,10 @@
 """Lines for people: the story and the table."""
 
+import json
+from dataclasses import replace
+
 import pytest
-from built import BLIND, call, observation, observations, verdicts
+from built import BLIND, RACE, agreements, call, observation, observations, verdicts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,10 +22,12 @@ from pytest_gilcheck.evidence import (
     Reason,
 )
 from pytest_gilcheck.judge import judge
+from pytest_gilcheck.report import answers, findings
 from pytest_gilcheck.report.claims import require
-from pytest_gilcheck.report.document import Check, line_of
+from pytest_gilcheck.report.document import Answers, Check, line_of
+from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.report.session import Session
-from pytest_gilcheck.report.terminal import tables
+from pytest_gilcheck.report.terminal import counts, tables
 from pytest_gilcheck.report.text import claim_text, count_text, drawn, share_text, story
 
 HALF = call(
@@ -116,12 +121,61 @@ def test_every_part_of_a_claim_is_worded():
     assert claim_text(Claim()) == "nothing"
 
 
-@given(st.lists(st.tuples(observations, verdicts), min_size=1, max_size=3), st.integers(20, 250), st.booleans())
-def test_table_of_any_checks_is_made(checks, width, colour):
+@given(
+    st.lists(st.tuples(observations, verdicts), min_size=1, max_size=3),
+    st.lists(agreements, max_size=3),
+    st.integers(20, 250),
+    st.booleans(),
+)
+def test_table_of_any_checks_and_agreements_is_made(checks, compared, width, colour):
     """Names of any length, in any width."""
     rows = [Check(seen.name, verdict, seen) for seen, verdict in checks]
+    rows += [Answers(agreement) for agreement in compared]
 
-    assert len(list(tables(rows, width=width, colour=colour))) > len(checks)
+    assert len(list(tables(rows, width=width, colour=colour))) > len(rows)
+
+
+@given(st.lists(agreements.map(Answers), max_size=3))
+def test_every_report_takes_any_agreement(entries):
+    """Whatever a function is called or its answers look like, a line stays a line."""
+    n_differ = sum(entry.agreement.results == "differ" for entry in entries)
+
+    assert len(list(findings.github(entries))) == n_differ
+    assert all("\n" not in line for line in findings.github(entries))
+    assert len(json.loads("".join(findings.gitlab(entries)))) == n_differ
+    rows = [line for line in markdown(entries) if line.startswith("| ")]
+    assert len(rows) == len(entries) + 1
+    for entry in entries:
+        assert next(answers.story(entry.agreement)).startswith(entry.name.split("\n")[0])
+        assert dict(answers.properties(entry.agreement))[f"gilcheck.{entry.name}.results"] == entry.agreement.results
+
+
+def test_a_long_difference_is_cut_where_a_line_must_do():
+    """And kept whole where it is told at length."""
+    difference = replace(RACE.difference, inputs=f"({'x' * 5_000},)")
+
+    assert len(difference.brief()) < 300
+    assert difference.inputs in answers.message(replace(RACE, difference=difference))
+
+
+def test_counts_name_both_kinds():
+    """``-qq`` and ``show -q``."""
+    made = observation(call(20_000_000))
+    check, agree = Check("f", judge(made), made), Answers(replace(RACE, results="agree", difference=None))
+
+    assert counts([check]) == "gilcheck: 1 check: 1 held"
+    assert counts([check, agree, agree, Answers(RACE)]) == "gilcheck: 1 check: 1 held; 3 agreements: 2 agree, 1 DIFFER"
+    assert counts([agree]) == "gilcheck: 1 agreement: 1 agree"
+
+
+@pytest.mark.parametrize(("results", "is_told"), [("agree", True), ("differ", True), ("not_checked", False)])
+def test_a_verdict_copies_what_came_of_comparing_answers(results, is_told):
+    """The judge adds no opinion, the story a line."""
+    made = observation(call(20_000_000), results=results)
+
+    assert judge(made).results == results
+    assert any(line.startswith(f"  answers       {results}") for line in told(made)) is is_told
+    assert ("answers differ" in judge(made).diagnosis) is (results == "differ")
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
@@ -184,5 +238,14 @@ def test_gate_fails_where_nothing_was_checked():
 
     made = observation(call(20_000_000))
     session.journal.append(line_of(Check("f", judge(made), made)))
+    assert session.gate(asked=True) == []
+    session.close()
+
+
+def test_an_agreement_counts_as_a_check_that_ran():
+    """A suite that only compares answers has checked something."""
+    session = Session()
+    session.journal.append_agreement(line_of(Answers(RACE)))
+
     assert session.gate(asked=True) == []
     session.close()
