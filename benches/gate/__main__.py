@@ -1,164 +1,119 @@
-"""``python -m benches.gate regress|unchanged|documents|workers``; without a word: all of them."""
+"""The gate's bars, a row each: ``python -m benches.gate [regress] [unchanged] [documents] [workers]``; all, if none is named.
+
+Runs take long: 20 of each gate, idle and beside 2 busy processes, are about half an hour. ``-n`` makes them fewer.
+"""
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-SUITE = """
-import threading
-from pytest_gilcheck import specimens
+from benches.gate.documents import costs
+from benches.gate.projects import REGRESSED, UNCHANGED, Build, gate, workers
 
-LOCK = threading.Lock()
+SMALL, LARGE = 1_000, 10_000
 
-def search(ns):
-    {body}
+#: Ten times the document may take so many times as long: linear, with room for a noisy machine.
+MOST_TIMES_LONGER = 13.0
 
-def test_search(gilcheck):
-    gilcheck.options(threads=2, budget=1.0)(search, 3_000_000)
-"""
-BODIES = {
-    "unchanged": "specimens.releases(ns)",
-    "release removed": "specimens.holds(ns)",
-    "lock added": "with LOCK:\n        specimens.releases(ns)",
-}
-GATE = (
-    "--gilcheck-compare=main",
-    "--gilcheck-compare-fail=gil",
-    "--gilcheck-compare-fail=overlap",
-    "--gilcheck-compare-fail=held_share:0.05",
-)
+#: And so many times the memory. What is compared is kept, a few words a check; what is shown is not.
+MOST_TIMES_MEMORY = 2.0
 
 
-def pytest_run(folder: Path, body: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """One build of the project, one run of its gate."""
-    (folder / "test_it.py").write_text(SUITE.format(body=BODIES[body]))
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        f"--rootdir={folder}",
-        "--gilcheck",
-        *arguments,
-        str(folder),
-    ]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+@dataclass(frozen=True)
+class Row:
+    """One bar: what was required, what was seen."""
+
+    bar: str
+    required: str
+    seen: str
+    met: bool
+
+    def __str__(self) -> str:
+        return f"| {self.bar} | {self.required} | {self.seen} | {'met' if self.met else 'missed'} |"
 
 
-def spin() -> None:
-    """Keeps a processor busy."""
-    while True:
-        pass
+def told(found: Counter[str]) -> str:
+    """How often what?"""
+    return ", ".join(f"{kind} {count}" for kind, count in found.most_common())
 
 
-@contextmanager
-def busy(n: int) -> Iterator[None]:
-    """`n` busy processes beside the block."""
-    spinners = [multiprocessing.Process(target=spin, daemon=True) for _ in range(n)]
-    for process in spinners:
-        process.start()
-    try:
-        yield
-    finally:
-        for process in spinners:
-            process.terminate()
-            process.join()
+def beside(n_busy: int) -> str:
+    """Under which load?"""
+    return f"beside {n_busy} busy" if n_busy else "idle"
 
 
-def gates(bodies: list[str], n: int, n_busy: int) -> None:
-    """How often does the gate pass, fail with name, limit and margin, or say that it cannot tell?"""
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        saved = pytest_run(folder, "unchanged", "--gilcheck-save=main")
-        if saved.returncode != 0:
-            raise SystemExit(saved.stdout)
-        for body in bodies:
-            found = {"passes": 0, "fails": 0, "cannot tell": 0, "other": 0}
-            with busy(n_busy):
-                for _ in range(n):
-                    run = pytest_run(folder, body, *GATE)
-                    worse = [
-                        line
-                        for line in run.stdout.splitlines()
-                        if line.startswith("gilcheck: WORSE: ") and "(limit: " in line and "search" in line
-                    ]
-                    kind = (
-                        "passes"
-                        if run.returncode == 0
-                        else "fails"
-                        if worse
-                        else "cannot tell"
-                        if "CANNOT TELL" in run.stdout
-                        else "other"
-                    )
-                    found[kind] += 1
-            print(
-                f"{body:16} {n_busy} busy: {', '.join(f'{kind} {count}' for kind, count in found.items())}, of {n}",
-                flush=True,
-            )
+def regress(n: int, loads: Sequence[int]) -> Iterator[Row]:
+    """Each regression fails the gate each time, and its function, limit, and margin or wrong answer are named.
+
+    *Cannot tell* fails the gate as well, and names function and limit.
+    """
+    for build in REGRESSED:
+        for n_busy in loads:
+            found = gate(build, n, n_busy)
+            bar = f"{build.name}, {beside(n_busy)}"
+            # With no core to spare nobody can tell that calls overlap no more: that fails the gate, too.
+            n_right = found["fails"] + (found["cannot tell"] if n_busy else 0)
+            required = "fails, named, or cannot tell" if n_busy else "fails, named, each time"
+            yield Row(bar, required, f"{told(found)} of {n}", n_right == n)
 
 
-def documents(sizes: tuple[int, ...] = (1_000, 10_000)) -> None:
-    """Seconds and peak memory of each verb, for documents of growing size: made of one real check."""
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        pytest_run(folder, "unchanged", "--gilcheck-json=one.json")
-        head, line, tail = (folder / "one.json").read_text().split("\n", 2)
-        for n in sizes:
-            lines = ",\n".join(
-                line.replace("test_it.py::test_search", f"test_it.py::test_{index}") for index in range(n)
-            )
-            (folder / f"{n}.json").write_text(f"{head}\n{lines}\n{tail}")
-            file = str(folder / f"{n}.json")
-            for verb in (
-                ["show", "-q", file],
-                ["show", "-f", "markdown", file],
-                ["compare", file, file],
-                ["merge", file, "-o", str(folder / "m.json")],
-            ):
-                program = (
-                    "import resource, sys; from pytest_gilcheck.__main__ import main; s = main(sys.argv[1:]); "
-                    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(s)"
-                )
-                start = time.perf_counter()
-                run = subprocess.run(
-                    [sys.executable, "-c", program, *verb], capture_output=True, text=True, check=False
-                )
-                took = time.perf_counter() - start
-                peak = int(run.stderr.strip().splitlines()[-1]) // 1024
-                print(
-                    f"{n:6} checks, {' '.join(verb[: 1 if verb[0] != 'show' else 2]):10} {took:6.1f} s, peak {peak} MB, status {run.returncode}",
-                    flush=True,
-                )
+def unchanged(n: int, loads: Sequence[int]) -> Iterator[Row]:
+    """The unchanged project passes; under load it may be undecided, and is never called worse."""
+    build: Build = UNCHANGED
+    for n_busy in loads:
+        found = gate(build, n, n_busy)
+        n_right = found["passes"] + (found["cannot tell"] if n_busy else 0)
+        required = "passes, or cannot tell" if n_busy else "passes each time"
+        yield Row(f"{build.name}, {beside(n_busy)}", required, f"{told(found)} of {n}", n_right == n)
 
 
-def main() -> None:
-    """Everything, or what was asked for."""
-    parser = argparse.ArgumentParser(prog="python -m benches.gate")
-    parser.add_argument("parts", nargs="*", default=["regress", "unchanged", "documents"], metavar="PART")
-    parser.add_argument("-n", type=int, default=20, help="runs of each gate")
-    parser.add_argument("--busy", type=int, default=0, help="busy processes beside it")
+def documents() -> Iterator[Row]:
+    """Time grows as the document does, memory does not."""
+    for verb, (few, many) in costs(SMALL, LARGE).items():
+        longer, larger = many.seconds / few.seconds, many.peak_mb / few.peak_mb
+        yield Row(
+            f"`gilcheck {verb}`, {LARGE:,} checks and agreements over {SMALL:,}",
+            f"at most {MOST_TIMES_LONGER:g} times the time, {MOST_TIMES_MEMORY:g} times the memory",
+            f"{longer:.1f} times ({many.seconds:.1f} s), {larger:.2f} times ({many.peak_mb} MB)",
+            longer <= MOST_TIMES_LONGER and larger <= MOST_TIMES_MEMORY,
+        )
+
+
+def beside_workers(n: int) -> Iterator[Row]:
+    """The same suite with four workers and without."""
+    found = workers(n)
+    yield Row("`-n 4` against no workers", "same words, one report", f"{told(found)} of {n}", found["same"] == n)
+
+
+def main() -> int:
+    """Prints the table; the exit status says whether every bar is met."""
+    parts = ("regress", "unchanged", "documents", "workers")
+    parser = argparse.ArgumentParser(prog="python -m benches.gate", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
+    parser.add_argument("-n", type=int, default=20, help="runs of each gate, and of the suite on workers (default 20)")
+    parser.add_argument("--busy", type=int, nargs="+", default=[0, 2], metavar="N", help="busy processes (default 0 2)")
     options = parser.parse_args()
-    for part in options.parts:
-        if part == "regress":
-            gates(["release removed", "lock added"], options.n, options.busy)
-        elif part == "unchanged":
-            gates(["unchanged"], options.n, options.busy)
-        elif part == "documents":
-            documents()
-        else:
-            parser.error(f"unknown part {part!r}: expected regress, unchanged or documents")
+    unknown = sorted({*options.parts} - {*parts})
+    if unknown:
+        parser.error(f"unknown part {unknown[0]!r}: expected {', '.join(parts)}")
+    rows = {
+        "regress": lambda: regress(options.n, options.busy),
+        "unchanged": lambda: unchanged(options.n, options.busy),
+        "documents": documents,
+        "workers": lambda: beside_workers(options.n),
+    }
+    print("| bar | required | seen | verdict |\n|---|---|---|---|", flush=True)
+    all_met = True
+    for part in options.parts or parts:
+        for row in rows[part]():
+            print(row, flush=True)
+            all_met &= row.met
+    return 0 if all_met else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

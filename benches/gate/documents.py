@@ -1,0 +1,70 @@
+"""Large documents: seconds and peak memory of each verb, as they grow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benches.gate.projects import UNCHANGED, pytest_run
+
+_MEASURED = (
+    "import resource, sys; from pytest_gilcheck.__main__ import main; s = main(sys.argv[1:]); "
+    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(s)"
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one verb took."""
+
+    seconds: float
+    peak_mb: int
+
+
+def grown(one: Path, n: int, to: Path) -> None:
+    """A document with each check and each agreement of `one` `n` times, each time of another test."""
+    with to.open("w") as file:
+        for line in one.read_text().splitlines(keepends=True):
+            if not line.startswith('{"name"') and not line.startswith('{"test"'):
+                file.write(line)
+                continue
+            entry = line.rstrip().removesuffix(",")
+            file.write(",\n".join(entry.replace("::test_", f"::test_{index}_") for index in range(n)))
+            file.write("\n")
+
+
+def verbs(document: Path) -> dict[str, list[str]]:
+    """The commands that read a document, under their names."""
+    file = str(document)
+    return {
+        "show -q": ["show", "-q", file],
+        "show -f markdown": ["show", "-f", "markdown", file],
+        "compare": ["compare", file, file],
+        "merge": ["merge", file, "-o", f"{file}.merged"],
+    }
+
+
+def costs(small: int, large: int) -> dict[str, tuple[Cost, Cost]]:
+    """Each verb on a small document and on a large one, in turn."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        run = pytest_run(folder, UNCHANGED.suite, "--gilcheck-json=one.json")
+        if run.returncode != 0:
+            raise SystemExit(run.stdout)
+        for n in (small, large):
+            grown(folder / "one.json", n, folder / f"{n}.json")
+        few, many = verbs(folder / f"{small}.json"), verbs(folder / f"{large}.json")
+        return {verb: (_cost(few[verb]), _cost(many[verb])) for verb in few}
+
+
+def _cost(arguments: list[str]) -> Cost:
+    begin = time.perf_counter()
+    run = subprocess.run([sys.executable, "-c", _MEASURED, *arguments], capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - begin
+    if run.returncode not in (0, 3):  # inconclusive checks are none of a document's business
+        raise SystemExit(run.stderr)
+    return Cost(seconds, int(run.stderr.strip().splitlines()[-1]) // 1024)
