@@ -83,7 +83,7 @@ def test_a_saved_document_shows_the_same_verdict(gilcheck, tmp_path):
     assert first.stdout == again.stdout
     check = json.loads((tmp_path / "x.json").read_text())["checks"][0]
     assert check["verdict"]["gil"] == first.stdout.splitlines()[0].rpartition(": ")[2]
-    assert json.loads(gilcheck("--json", "-", "--no-overlap", *HELD).stdout)["schema_version"] == 1
+    assert json.loads(gilcheck("--json", "-", "--no-overlap", *HELD).stdout)["schema_version"] == 2
 
 
 def test_a_full_disk_loses_no_report(gilcheck):
