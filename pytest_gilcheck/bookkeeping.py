@@ -42,27 +42,32 @@ class Running:
     unreported: list[Check] = field(default_factory=list)
     agreements: list[Answers] = field(default_factory=list)
     checks: list[tuple[Verdict, Settings]] = field(default_factory=list)
-    compared: list[tuple[object, str]] = field(default_factory=list)
+    compared: dict[object, tuple[object, str]] = field(default_factory=dict)
     n_not_run: int = 0
 
     def begin(self, item: pytest.Item, *, is_left_out: bool) -> None:
-        """A test begins: what an earlier one has not reported yet stays, its checks are over."""
-        self.item, self.is_left_out, self.checks, self.compared = item, is_left_out, [], []
+        """A test begins: what an earlier one has not reported yet stays."""
+        self.item, self.is_left_out = item, is_left_out
+        self.begin_attempt()
+
+    def begin_attempt(self) -> None:
+        """It begins, perhaps once more: what a failed attempt has found counts for nothing in the next one."""
+        self.checks, self.compared = [], {}
 
     def end(self) -> None:
         """No test runs."""
-        self.item, self.is_left_out, self.compared = None, False, []
+        self.item, self.is_left_out = None, False
+        self.begin_attempt()
 
     def results_of(self, function: object) -> str:
         """What came of comparing this function's answers in this test? One difference outweighs all agreement."""
-        found = {results for known, results in self.compared if _is_same(known, function)}
-        return "differ" if "differ" in found else ("agree" if found else "not_checked")
+        return self.compared.get(_identity(function), (None, "not_checked"))[1]
 
     def note_agreement(self, function: object, made: Answers, *, adds_up: bool) -> None:
         """Keeps an agreement. `adds_up`: one example of several, which a test under a ``@given`` of its own compares one by
         one: they become one entry."""
-        if not any(_is_same(known, function) and results == made.agreement.results for known, results in self.compared):
-            self.compared.append((function, made.agreement.results))
+        if self.results_of(function) != "differ":
+            self.compared[_identity(function)] = function, made.agreement.results
         last = self.agreements[-1] if self.agreements else None
         if adds_up and last is not None and (last.test, last.name) == (made.test, made.name):
             self.agreements[-1] = replace(last, agreement=_sum(last.agreement, made.agreement))
@@ -97,12 +102,14 @@ class Running:
         return taken
 
 
-def _is_same(one: object, other: object) -> bool:
-    """The same function? A bound method is made anew each time it is asked for; objects that are called may have an ``==``
-    that means something else."""
-    if isinstance(one, (MethodType, BuiltinMethodType)) and type(one) is type(other):
-        return bool(one == other)
-    return one is other
+def _identity(function: object) -> object:
+    """What two names of the same function share? A bound method is made anew each time it is asked for; objects that are
+    called may have an ``==`` that means something else. Valid while the function lives."""
+    if isinstance(function, MethodType):
+        return id(function.__self__), id(function.__func__)
+    if isinstance(function, BuiltinMethodType):
+        return id(function.__self__), function.__name__
+    return id(function)
 
 
 def _sum(one: Agreement, other: Agreement) -> Agreement:

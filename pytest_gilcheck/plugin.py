@@ -120,6 +120,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         books.running.end()
 
 
+@pytest.hookimpl(tryfirst=True)  # before fixtures, which may check, too
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.config.stash[_BOOKS].running.begin_attempt()
+
+
 def _may_check(item: pytest.Item) -> bool:
     """Does anybody measure in this session?"""
     if item.config.stash[_BOOKS].given[""]:

@@ -130,6 +130,30 @@ def test_memray_is_told_where_it_hooks_and_only_there(together, switch):
     assert ("MEMRAY REPORT" in result.stdout.str()) is bool(switch)
 
 
+def test_what_a_failed_attempt_found_counts_for_nothing_in_the_next(together):
+    """Neither its claims nor what came of comparing answers."""
+    body = """
+tries = []
+def right(n):
+    return n if len(tries) > 1 else n + 1
+
+def test_claim(gilcheck):
+    tries.append(1)
+    work = specimens.releases if len(tries) > 1 else specimens.holds
+    gilcheck.options(expect="released", overlap=False)(work, 5 * MS)
+
+def test_answers(gilcheck):
+    tries.append(1)
+    if len(tries) == 3:
+        del tries[1:]
+    gilcheck.agrees(right, lambda n: n, (7,))
+    assert gilcheck.options(overlap=False)(right, 1).results == "agree"
+"""
+    result, _ = together(body, "--reruns=2", beside=["rerunfailures"])
+
+    result.assert_outcomes(passed=2)
+
+
 def test_rerun_tests_report_their_last_attempt_only(together):
     body = "tries = []\n" + CHECK + "    tries.append(1)\n    assert len(tries) == 2\n"
 

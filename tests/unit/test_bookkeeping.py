@@ -90,4 +90,4 @@ def test_what_was_compared_is_forgotten_with_its_test():
     running.end()
 
     assert running.results_of(f) == "not_checked"
-    assert running.compared == []
+    assert not running.compared
