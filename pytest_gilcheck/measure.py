@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_gilcheck.declare.audience import Tell, audience
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import (
     CallSpan,
@@ -18,6 +19,8 @@ from pytest_gilcheck.evidence import (
     Outcome,
     Plan,
     Reason,
+    Step,
+    step,
 )
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.judge import ROUND_LOOKS, is_decided, is_enough, judge
@@ -89,7 +92,10 @@ def unguarded() -> contextlib.AbstractContextManager[bool]:
 class _Measurement:
     """The stages of one check, while the ledger is open and the crew stands."""
 
-    def __init__(self, call: Call, settings: Settings, name: str, bench: Bench, rescue: Rescue) -> None:
+    def __init__(
+        self, call: Call, settings: Settings, name: str, bench: Bench, rescue: Rescue, *, tell: Tell | None
+    ) -> None:
+        self._tell = tell
         self.call = call
         self.settings = settings
         self.bench = bench
@@ -106,6 +112,17 @@ class _Measurement:
             stderr_fd=rescue.stderr_fd,
         )
 
+    def doing(self, what: str, **figures: int) -> None:
+        """Tells those who listen; to be called while no call is timed."""
+        if self._tell is not None:
+            self._tell(Step(what, **figures))
+
+    def pilot(self, crew: Crew) -> SoloRun:
+        """The first call. Nobody knows yet how long it takes: if it takes long, that is told while it runs, once."""
+        self.doing(step.FIRST_CALL)
+        told = None if self._tell is None else lambda: self.doing(step.FIRST_CALL)
+        return crew.solo(self.solo.job(1), self.deadline, meanwhile=told)
+
     def singles(self, crew: Crew, plan: Plan, pilot: CallSpan) -> tuple[list[CallSpan], Any]:
         """Single calls, alone, until a look decides or the budget is spent."""
         calls: list[CallSpan] = []
@@ -113,6 +130,13 @@ class _Measurement:
         left_ns = plan.solo_budget_ns
         fine = pilot.span_ns >= _SHORTEST_FINE_NS and pilot.n_voluntary + pilot.n_on_request <= _MOST_FINE_HANDOVERS
         for look in plan.looks:
+            self.doing(
+                step.SINGLE_CALLS,
+                n_done=len(calls),
+                n_all=plan.looks[-1],
+                spent_ns=plan.solo_budget_ns - left_ns,
+                budget_ns=plan.solo_budget_ns,
+            )
             run = crew.solo(self.solo.job(look - len(calls), fine=fine, budget_ns=left_ns), self.deadline)
             if not calls:
                 first = run.result
@@ -134,6 +158,7 @@ class _Measurement:
         return self._knocks(crew, plan) if seen.n_on_request and learn_giveway_once() else seen
 
     def _knocks(self, crew: Crew, plan: Plan) -> Knocks:
+        self.doing(step.BESIDE_WAITER)
         asked: list[tuple[int, int, int]] = []
         with waiter(plan.knock_gap_ns, asked):
             run = crew.solo(self.solo.job(plan.n_knock_calls, budget_ns=plan.solo_budget_ns), self.deadline)
@@ -163,6 +188,7 @@ class _Measurement:
             longest_ns = 0
             while True:
                 begun = time.perf_counter_ns()
+                self.doing(step.COMPETING, spent_ns=begun - (end - plan.budget_ns), budget_ns=plan.budget_ns)
                 made.append(maker.next(self.deadline))
                 now = time.perf_counter_ns()
                 longest_ns = max(longest_ns, now - begun)
@@ -174,6 +200,7 @@ class _Measurement:
 
     def progress(self, crew: Crew, span_ns: int) -> Progress:
         """Calls beside the rival."""
+        self.doing(step.BESIDE_RIVAL)
         turns: list[tuple[int, int]] = []
         n_calls = max(1, _BESIDE_RIVAL_NS // max(1, span_ns))
         with rival(turns):
@@ -182,6 +209,7 @@ class _Measurement:
 
     def places(self, crew: Crew) -> Places | None:
         """The diagnosing pass: one more call, and, where Python code runs underneath, another one under a trace."""
+        self.doing(step.LINES)
         function = self.call.function
         try:
             with stacks_of(crew.idents[0]) as kept:
@@ -219,10 +247,10 @@ def measure(
 ) -> tuple[Observation, Any]:
     """Everything that is seen of one call, and what its first measured call returned."""
     bench = survey(clock_quality())
-    measurement = _Measurement(call, settings, name, bench, rescue)
     n_threads = crew_size(bench, settings.threads)
-    with exact_ledger() as opened, Crew(n_threads) as crew:
-        pilot_run = crew.solo(measurement.solo.job(1), measurement.deadline)
+    with audience() as tell, exact_ledger() as opened, Crew(n_threads) as crew:
+        measurement = _Measurement(call, settings, name, bench, rescue, tell=tell)
+        pilot_run = measurement.pilot(crew)
         (pilot,) = _spans(pilot_run, with_timeline=False)
         plan = size(
             pilot,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,9 +70,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from pytest_gilcheck.check import Checker  # noqa: PLC0415  (as above)
+    from pytest_gilcheck.check import Checker  # noqa: PLC0415  (the command starts fast for --help)
+    from pytest_gilcheck.commands.bar import bar  # noqa: PLC0415
+    from pytest_gilcheck.declare.audience import AUDIENCE  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
-    from pytest_gilcheck.measure import Rescue  # noqa: PLC0415  (as above)
+    from pytest_gilcheck.measure import Rescue  # noqa: PLC0415
     from pytest_gilcheck.report import document  # noqa: PLC0415
     from pytest_gilcheck.run import Call  # noqa: PLC0415
     from pytest_gilcheck.statement import Statement  # noqa: PLC0415
@@ -100,6 +103,7 @@ def _measure(options: argparse.Namespace) -> int:
 
     rescue = Rescue(path, lambda: document.to_json(kept, interrupted="deadline").encode())
     checker = Checker(settings, on_check=keep, rescue=rescue)
+    AUDIENCE.set(partial(bar, quiet=options.quiet))
     sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
     try:
         checker.of_call(

@@ -13,16 +13,19 @@ from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.report import document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_gilcheck.report.document import Check
 
 
 class Stream:
-    """The checks of a document, one after another. `interrupted` and `warnings` are known once all have been read."""
+    """The checks of a document, one after another. `interrupted` and `warnings` are known once all have been read;
+    `n_read` of its `size` characters have been read so far (None: it is no file, or one of another tool)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.n_read = 0
+        self.size: int | None = None
         self.interrupted: str | None = None
         self.warnings: tuple[str, ...] = ()
 
@@ -43,11 +46,13 @@ class Stream:
             yield from made.checks
             return
         document.parsed(f"{first}]}}", str(self.path))
+        self.size = os.fstat(file.fileno()).st_size or None  # what we write is ASCII
         for number, line in enumerate(file, 1):
             if line.startswith("]"):
                 self._ended(document.parsed(f"{first}{line}", str(self.path)))
                 return
             if line.strip():
+                self.n_read += len(line)
                 yield self._check(line, number)
         message = f"{self.path} is cut off: its end is missing."
         raise UsageError(message)
@@ -126,13 +131,14 @@ class Journal:
             self._path = None
 
 
-def merged(sources: Iterable[tuple[str, Path]]) -> Iterator[str]:
-    """One document of several, piece by piece; each check keeps where it came from."""
+def merged(sources: Iterable[tuple[str, Path]], through: Callable[[Stream], Iterable[Check]] = iter) -> Iterator[str]:
+    """One document of several, piece by piece; each check keeps where it came from. They are read `through` a function
+    that gives a stream's checks, for whoever wants to count them."""
     yield document.head()
     separator, warnings, interrupted = "", [], []
     for label, path in sources:
         stream = Stream(path)
-        for check in stream:
+        for check in through(stream):
             yield separator + document.check_line(replace(check, origin=check.origin or label))
             separator = ",\n"
         warnings += [f"{label}: {warning}" for warning in stream.warnings]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: When a job is called long.
+_SOON_SECONDS = 0.5
+
 
 def real(module: ModuleType, name: str) -> Any:
     """This function of a module as the interpreter has it. gevent replaces it, also before we are imported: what it puts
@@ -136,8 +139,12 @@ class Crew:
             finally:
                 self._put_off = None
 
-    def run(self, jobs: Sequence[Callable[[], T]], deadline: Deadline) -> list[T | ThreadFailed]:
+    def run(
+        self, jobs: Sequence[Callable[[], T]], deadline: Deadline, *, meanwhile: Callable[[], object] | None = None
+    ) -> list[T | ThreadFailed]:
         """What did each job give? One job a thread, begun together; failures are kept, not raised.
+
+        `meanwhile` is called once, in the thread that asks, if they have not ended after half a second.
 
         Raises `DeadlineExceeded` where one does not end in time. A job that keeps the GIL past the deadline ends the
         process (see `run.deadline`).
@@ -154,7 +161,7 @@ class Crew:
                     self._put_off()
                 for worker, job in zip(chosen, jobs, strict=True):
                     worker.begin(job)
-                self._await(chosen, deadline)
+                self._await(chosen, deadline, meanwhile)
         except BaseException:
             self._lost = True
             raise
@@ -168,9 +175,14 @@ class Crew:
             return failed
 
     @staticmethod
-    def _await(workers: Sequence[_Worker], deadline: Deadline) -> None:
+    def _await(workers: Sequence[_Worker], deadline: Deadline, meanwhile: Callable[[], object] | None) -> None:
         end = time.monotonic() + deadline.seconds
-        for worker in workers:
+        waiting = workers
+        if meanwhile is not None and not workers[0].wait(min(_SOON_SECONDS, deadline.seconds)):
+            meanwhile()
+        elif meanwhile is not None:
+            waiting = workers[1:]
+        for worker in waiting:
             if not worker.wait(max(0.0, end - time.monotonic())):
                 deadline.dump_stacks()
                 message = (
@@ -180,9 +192,9 @@ class Crew:
                 )
                 raise DeadlineExceeded(message)
 
-    def solo(self, job: Callable[[], T], deadline: Deadline) -> T:
-        """What does `job` give in one thread? Raises what it raises, with its own traceback."""
-        (outcome,) = self.run([job], deadline)
+    def solo(self, job: Callable[[], T], deadline: Deadline, *, meanwhile: Callable[[], object] | None = None) -> T:
+        """What does `job` give in one thread? Raises what it raises, with its own traceback. `meanwhile` as for `run`."""
+        (outcome,) = self.run([job], deadline, meanwhile=meanwhile)
         if isinstance(outcome, ThreadFailed):
             raise outcome.error
         return outcome
