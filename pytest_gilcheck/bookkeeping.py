@@ -135,7 +135,7 @@ class Books:
     def _note(self, observation: Observation, verdict: Verdict, settings: Settings) -> None:
         from pytest_gilcheck.report.document import Check  # noqa: PLC0415
         from pytest_gilcheck.report.findings import properties  # noqa: PLC0415
-        from pytest_gilcheck.report.text import story  # noqa: PLC0415
+        from pytest_gilcheck.report.text import ALL_FRAMES, story  # noqa: PLC0415
 
         item = self.running.item
         self.running.checks.append((verdict, settings))
@@ -144,7 +144,8 @@ class Books:
             Check(verdict.name, replace(verdict, result=None), observation, test, file, line)
         )
         if item is not None:
-            item.add_report_section("call", "gilcheck", "\n".join(story(observation, verdict)))
+            told = story(observation, verdict, all_frames=self.config.get_verbosity() >= ALL_FRAMES)
+            item.add_report_section("call", "gilcheck", "\n".join(told))
             item.user_properties += properties(verdict)
         self.config.hook.pytest_gilcheck_verdict(item=item, observation=observation, verdict=verdict)
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.commands.status import ALL_FRAMES, NOT_AS_EXPECTED, OK, USAGE, say, status_of
+from pytest_gilcheck.commands.status import NOT_AS_EXPECTED, OK, USAGE, say, status_of
 from pytest_gilcheck.evidence import CheckFailed, Inconclusive, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _measure(options: argparse.Namespace) -> int:
     from pytest_gilcheck.declare.audience import AUDIENCE  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
     from pytest_gilcheck.measure import Rescue  # noqa: PLC0415
-    from pytest_gilcheck.report import document  # noqa: PLC0415
+    from pytest_gilcheck.report import document, text  # noqa: PLC0415
     from pytest_gilcheck.run import Call  # noqa: PLC0415
     from pytest_gilcheck.statement import Statement  # noqa: PLC0415
 
@@ -120,7 +120,7 @@ def _measure(options: argparse.Namespace) -> int:
         traceback.print_exception(error)
         say(f"the statement raised {type(error).__name__}; there is nothing to judge")
         return NOT_AS_EXPECTED
-    return _deliver(kept, options.json, quiet=options.quiet, all_frames=options.verbose >= ALL_FRAMES)
+    return _deliver(kept, options.json, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
 
 
 def _deliver(kept: list[Check], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_gilcheck.commands.bar import bar, is_in_the_way, read_through
-from pytest_gilcheck.commands.status import ALL_FRAMES, OK, say, status_of
+from pytest_gilcheck.commands.status import OK, say, status_of
 from pytest_gilcheck.declare.audience import Tell
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import findings, terminal, text
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     comes_at_once = options.quiet or options.format == "table"
     with bar(quiet=is_in_the_way(of_lines_as_they_come=not comes_at_once)) as tell:
         checks = _Judged(stream, tell)
-        lines = _lines(checks, options.format, quiet=options.quiet, all_frames=options.verbose >= ALL_FRAMES)
+        lines = _lines(checks, options.format, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
         if comes_at_once:
             lines = iter(list(lines))
         else:
