@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: What threads keep for themselves may take so long to be disposed of; then nobody waits for it any more.
+_DISPOSAL_SECONDS = 10.0
+
 #: When a job is called long.
 _SOON_SECONDS = 0.5
 
@@ -52,6 +55,7 @@ class _Worker:
     def __init__(self, index: int) -> None:
         self.index = index
         self.ident = 0
+        self.own: dict[str, Any] = {}
         self._job: Callable[[], Any] | None = None
         self._result: Any = None
         self._error: BaseException | None = None
@@ -59,6 +63,8 @@ class _Worker:
         self._wake.acquire()
         self._done = _allocate_lock()
         self._done.acquire()
+        self._gone = _thread.allocate_lock()
+        self._gone.acquire()
         context = contextvars.copy_context()
         _start_thread(lambda: context.run(self._run), ())
         self._done.acquire()  # it has begun, and its ident is known
@@ -75,6 +81,8 @@ class _Worker:
             self._wake.acquire()
             job = self._job
             if job is None:
+                self.own.clear()
+                self._gone.release()
                 return
             try:
                 self._result = job()
@@ -90,6 +98,10 @@ class _Worker:
     def wait(self, seconds: float) -> bool:
         """Has it ended within `seconds`? A signal's handler runs meanwhile, and may raise here."""
         return bool(self._done.acquire(timeout=seconds))
+
+    def wait_until_gone(self, seconds: float) -> bool:
+        """Has it disposed of its own things within `seconds`, after its `end`?"""
+        return self._gone.acquire(timeout=seconds)
 
     def outcome(self) -> Any:
         result, error = self._result, self._error
@@ -120,9 +132,17 @@ class Crew:
     def __exit__(self, *_exc: object) -> None:
         for worker in self._workers:
             worker.end()
+        for worker in self._workers:
+            if worker.own and not self._lost:
+                worker.wait_until_gone(_DISPOSAL_SECONDS)
 
     def __len__(self) -> int:
         return len(self._workers)
+
+    def own(self, index: int) -> dict[str, Any]:
+        """What does thread `index` keep for itself, by name? To be used in that thread, which also disposes of it when the
+        crew ends: objects that are bound to a thread refuse others even that."""
+        return self._workers[index].own
 
     @property
     def idents(self) -> tuple[int, ...]:
