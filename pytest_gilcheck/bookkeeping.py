@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_gilcheck.check import Checker
+    from pytest_gilcheck.declare.audience import Tell
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Observation, Standing, Verdict
     from pytest_gilcheck.report.document import Check
@@ -131,6 +132,12 @@ class Books:
         stderr_fd = 2 if self._stderr is None else self._stderr
         rescue = Rescue(self._rescue_path(), so_far, stderr_fd=stderr_fd, head=lambda: journal.path)
         return FixtureChecker(settings, on_check=self._note, rescue=rescue, alone=self.quiet.alone)
+
+    def audience(self) -> contextlib.AbstractContextManager[Tell | None]:
+        """Opens a line of pytest's terminal for what a long check does; see `declare.audience`."""
+        from pytest_gilcheck.report.status_line import status_line  # noqa: PLC0415
+
+        return status_line(self.config)
 
     def _note(self, observation: Observation, verdict: Verdict, settings: Settings) -> None:
         from pytest_gilcheck.report.document import Check  # noqa: PLC0415

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +21,6 @@ from pytest_gilcheck.declare.fixtures import MAKER, gilcheck, gilcheck_session
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from pytest_gilcheck.declare.audience import Tell
     from pytest_gilcheck.declare.settings import Settings  # noqa: F401  (named in a text below)
 
 __all__ = ["gilcheck", "gilcheck_session"]
@@ -113,7 +111,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     books = item.config.stash[_BOOKS]
     books.running.begin(item, is_left_out=item.stash.get(_LEFT_OUT, False))
-    token, shown = AMBIENT.set(books.checker), AUDIENCE.set(partial(_audience, item.config))
+    token, shown = AMBIENT.set(books.checker), AUDIENCE.set(books.audience)
     try:
         # Ordinary tests of all workers go on together, and not beside anybody's rounds on the wall clock.
         with books.quiet.together() if books.is_worker and _may_check(item) else contextlib.nullcontext():
@@ -122,12 +120,6 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         AUDIENCE.reset(shown)
         AMBIENT.reset(token)
         books.running.end()
-
-
-def _audience(config: pytest.Config) -> contextlib.AbstractContextManager[Tell | None]:
-    from pytest_gilcheck.report.status_line import status_line  # noqa: PLC0415
-
-    return status_line(config)
 
 
 def _may_check(item: pytest.Item) -> bool:
