@@ -11,8 +11,14 @@ WIDTH = 100
 
 _TOKEN = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])|([\r\n\b])|([^\x1b\r\n\b]+)")
 
-#: Every step is shown at once: what is tested is what is written, not when.
-EAGER = "import pytest_gilcheck.report.steps as steps; steps.PATIENCE_NS = 0\n"
+#: Every step is shown at once: what is tested is what is written, not when. Interrupts come through also where this suite
+#: runs in a shell's background, which has its programs ignore them.
+EAGER = """
+import signal
+import pytest_gilcheck.report.steps as steps
+steps.PATIENCE_NS = 0
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
 
 
 def in_terminal(command, cwd, *, interrupt_at=None, **environment):

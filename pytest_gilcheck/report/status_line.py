@@ -90,8 +90,8 @@ class StatusLine:
         text = f" gilcheck: {step_text(step, counted=self._counted)}"
         room = self._writer.fullwidth - 1 - self._column
         if room >= _NARROWEST:
+            self._is_shown = True  # before: an interrupt may come in the middle
             self._write(text[:room])
-            self._is_shown = True
 
     def clear(self) -> None:
         """Takes away what is shown."""

@@ -113,8 +113,13 @@ def test_nothing_is_shown_in_a_file(pytester):
 
 
 def test_an_interrupt_leaves_a_clean_line(shown):
-    """In the middle of a check."""
-    _, at_the_end = shown("--gilcheck-budget=60s", "-k", "check", interrupt_at="competing threads")
+    """In the middle of a call."""
+    body = """
+from pytest_gilcheck import check, specimens
+def test_it():
+    check(specimens.never_returns, False)
+"""
+    _, at_the_end = shown(body=body, interrupt_at="first call")
 
     assert [line for line in at_the_end if line.startswith("test_a.py")] == ["test_a.py"]
     assert not [line for line in at_the_end if "gilcheck:" in line]
