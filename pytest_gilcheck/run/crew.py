@@ -112,7 +112,9 @@ class _Worker:
 
     def end(self) -> None:
         self._job = None
-        self._wake.release()
+        # An interrupt may come when a job has begun and its thread has not woken yet: it wakes to find none.
+        if self._wake.locked():
+            self._wake.release()
 
 
 class Crew:

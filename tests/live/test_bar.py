@@ -81,7 +81,7 @@ def test_no_color_is_honoured(shown):
 def test_an_interrupt_leaves_a_clean_line_and_the_cursor(shown):
     status, written, at_the_end = shown(*SETUP, "never_returns(False)", interrupt_at="first call")
 
-    assert status == 130
+    assert status == 130, written
     assert [line for line in at_the_end if line] == ["gilcheck: interrupted; nothing was decided"]
     assert "\x1b[?25l" not in written  # hidden: a process that ends at its deadline could not show it again
 

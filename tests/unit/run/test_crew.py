@@ -177,3 +177,13 @@ def test_a_job_that_has_ended_is_not_told_of():
 
     with Crew(2) as crew:
         assert crew.run([lambda: 1, lambda: 2], LONG, meanwhile=meanwhile) == [1, 2]
+
+
+def test_an_interrupt_between_a_job_s_beginning_and_its_thread_s_waking_comes_through():
+    with pytest.raises(KeyboardInterrupt), Crew(1) as crew:
+        (worker,) = crew._workers
+        asleep, worker._wake = worker._wake, _thread.allocate_lock()  # begun, and nobody has taken it
+        raise KeyboardInterrupt
+
+    asleep.release()
+    assert worker.wait_until_gone(60)
