@@ -63,7 +63,7 @@ class _Worker:
         self._wake.acquire()
         self._done = _allocate_lock()
         self._done.acquire()
-        self._gone = _thread.allocate_lock()
+        self._gone = _allocate_lock()
         self._gone.acquire()
         context = contextvars.copy_context()
         _start_thread(lambda: context.run(self._run), ())
@@ -101,7 +101,7 @@ class _Worker:
 
     def wait_until_gone(self, seconds: float) -> bool:
         """Has it disposed of its own things within `seconds`, after its `end`?"""
-        return self._gone.acquire(timeout=seconds)
+        return bool(self._gone.acquire(timeout=seconds))
 
     def outcome(self) -> Any:
         result, error = self._result, self._error
