@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_gilcheck.check import Checker
+    from pytest_gilcheck.declare.audience import Tell
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Agreement, Observation, Standing, Verdict
     from pytest_gilcheck.report.document import Answers, Check
@@ -203,10 +204,16 @@ class Books:
             alone=self.quiet.alone,
         )
 
+    def audience(self) -> contextlib.AbstractContextManager[Tell | None]:
+        """Opens a line of pytest's terminal for what a long check does; see `declare.audience`."""
+        from pytest_gilcheck.report.status_line import status_line  # noqa: PLC0415
+
+        return status_line(self.config)
+
     def _note(self, observation: Observation, verdict: Verdict, settings: Settings) -> None:
         from pytest_gilcheck.report.document import Check  # noqa: PLC0415
         from pytest_gilcheck.report.findings import properties  # noqa: PLC0415
-        from pytest_gilcheck.report.text import story  # noqa: PLC0415
+        from pytest_gilcheck.report.text import ALL_FRAMES, story  # noqa: PLC0415
 
         item = self.running.item
         self.running.checks.append((verdict, settings))
@@ -215,7 +222,8 @@ class Books:
             Check(verdict.name, replace(verdict, result=None), observation, test, file, line)
         )
         if item is not None:
-            item.add_report_section("call", "gilcheck", "\n".join(story(observation, verdict)))
+            told = story(observation, verdict, all_frames=self.config.get_verbosity() >= ALL_FRAMES)
+            item.add_report_section("call", "gilcheck", "\n".join(told))
             item.user_properties += properties(verdict)
         self.config.hook.pytest_gilcheck_verdict(item=item, observation=observation, verdict=verdict)
 

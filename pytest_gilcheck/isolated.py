@@ -6,10 +6,12 @@ import contextlib
 import pickle
 import sys
 from dataclasses import replace
+from functools import partial
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.evidence import Observation, Reason, UsageError
+from pytest_gilcheck.declare.audience import audience
+from pytest_gilcheck.evidence import Observation, Reason, Step, UsageError, step
 from pytest_gilcheck.measure import NOT_ALONE, Alone, Rescue, measure, unguarded
 from pytest_gilcheck.run.child import STUCK_STATUS, in_child
 
@@ -41,8 +43,9 @@ def measure_in_child(
             "function or in setup=, or measure it without isolate."
         )
         raise UsageError(message) from error
-    with alone() if settings.overlap else unguarded() as is_alone:
-        answer = in_child(payload, deadline_seconds=settings.deadline / 1e9, what=name)
+    with audience() as tell, alone() if settings.overlap else unguarded() as is_alone:
+        told = None if tell is None else partial(tell, Step(step.CHILD))
+        answer = in_child(payload, deadline_seconds=settings.deadline / 1e9, what=name, meanwhile=told)
     observation, result, failure = pickle.loads(answer)  # noqa: S301  (made by our own child a moment ago)
     if failure is not None:
         raise failure

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_gilcheck.declare.audience import Tell, audience
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import (
     CallSpan,
@@ -18,6 +19,8 @@ from pytest_gilcheck.evidence import (
     Outcome,
     Plan,
     Reason,
+    Step,
+    step,
 )
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.judge import ROUND_LOOKS, is_decided, is_enough, judge
@@ -93,23 +96,45 @@ def unguarded() -> contextlib.AbstractContextManager[bool]:
 class _Measurement:
     """The stages of one check, while the ledger is open and the crew stands."""
 
-    def __init__(self, call: Call, settings: Settings, name: str, bench: Bench, rescue: Rescue) -> None:
+    def __init__(
+        self, call: Call, settings: Settings, name: str, bench: Bench, rescue: Rescue, *, crew: Crew, tell: Tell | None
+    ) -> None:
+        self._tell = tell
         self.call = call
         self.settings = settings
         self.bench = bench
-        self.solo = Solo(call)
+        self.crew = crew
+        self.solo = Solo(call, crew)
         self.notes: list[Reason] = []
         self.refused: Reason | None = None
         self.deadline = rescue.deadline(settings.deadline / 1e9, name)
 
-    def singles(self, crew: Crew, plan: Plan, pilot: CallSpan) -> tuple[list[CallSpan], Any]:
+    def doing(self, what: str, **figures: int) -> None:
+        """Tells those who listen; to be called while no call is timed."""
+        if self._tell is not None:
+            self._tell(Step(what, **figures))
+
+    def pilot(self) -> SoloRun:
+        """The first call. Nobody knows yet how long it takes: if it takes long, that is told while it runs, once."""
+        self.doing(step.FIRST_CALL)
+        told = None if self._tell is None else lambda: self.doing(step.FIRST_CALL)
+        return self.crew.solo(self.solo.job(1), self.deadline, meanwhile=told)
+
+    def singles(self, plan: Plan, pilot: CallSpan) -> tuple[list[CallSpan], Any]:
         """Single calls, alone, until a look decides or the budget is spent."""
         calls: list[CallSpan] = []
         first: Any = None
         left_ns = plan.solo_budget_ns
         fine = pilot.span_ns >= _SHORTEST_FINE_NS and pilot.n_voluntary + pilot.n_on_request <= _MOST_FINE_HANDOVERS
         for look in plan.looks:
-            run = crew.solo(self.solo.job(look - len(calls), fine=fine, budget_ns=left_ns), self.deadline)
+            self.doing(
+                step.SINGLE_CALLS,
+                n_done=len(calls),
+                n_all=plan.looks[-1],
+                spent_ns=plan.solo_budget_ns - left_ns,
+                budget_ns=plan.solo_budget_ns,
+            )
+            run = self.crew.solo(self.solo.job(look - len(calls), fine=fine, budget_ns=left_ns), self.deadline)
             if not calls:
                 first = run.result
             self.refused = self.refused or _refusal(run)
@@ -123,19 +148,20 @@ class _Measurement:
             fine = pilot.span_ns >= _SHORTEST_FINE_NS
         return calls, first
 
-    def knocks(self, crew: Crew, plan: Plan) -> Knocks:
+    def knocks(self, plan: Plan) -> Knocks:
         """Calls beside the native waiter."""
-        seen = self._knocks(crew, plan)
+        seen = self._knocks(plan)
         # Unlearned, every drop under a request counts as on request: only then is learning worth its 70 ms.
-        return self._knocks(crew, plan) if seen.n_on_request and learn_giveway_once() else seen
+        return self._knocks(plan) if seen.n_on_request and learn_giveway_once() else seen
 
-    def _knocks(self, crew: Crew, plan: Plan) -> Knocks:
+    def _knocks(self, plan: Plan) -> Knocks:
+        self.doing(step.BESIDE_WAITER)
         asked: list[tuple[int, int, int]] = []
         with waiter(plan.knock_gap_ns, asked):
-            run = crew.solo(self.solo.job(plan.n_knock_calls, budget_ns=plan.solo_budget_ns), self.deadline)
+            run = self.crew.solo(self.solo.job(plan.n_knock_calls, budget_ns=plan.solo_budget_ns), self.deadline)
         return knocks_beside([] if _refusal(run) else _spans(run, with_timeline=False), asked)
 
-    def rounds(self, crew: Crew, plan: Plan, span_ns: int) -> list[Round]:
+    def rounds(self, plan: Plan, span_ns: int) -> list[Round]:
         """Paired rounds until a fixed look finds them enough or the budget is spent; a note says why there are none."""
         if plan.n_threads < 2:  # noqa: PLR2004  (nobody competes with himself)
             self.notes.append(Reason("one-thread", "one thread competes with nobody: ask for two or more (threads=)"))
@@ -153,12 +179,13 @@ class _Measurement:
             self.notes.append(Reason("budget-too-small", detail))
             return []
         made: list[Round] = []
-        maker = Rounds(crew, self.call, size, plan.seed)
+        maker = Rounds(self.crew, self.call, size, plan.seed)
         with one_at_a_time():
             end = time.perf_counter_ns() + plan.budget_ns
             longest_ns = 0
             while True:
                 begun = time.perf_counter_ns()
+                self.doing(step.COMPETING, spent_ns=begun - (end - plan.budget_ns), budget_ns=plan.budget_ns)
                 made.append(maker.next(self.deadline))
                 now = time.perf_counter_ns()
                 longest_ns = max(longest_ns, now - begun)
@@ -168,27 +195,29 @@ class _Measurement:
                     break
         return made
 
-    def progress(self, crew: Crew, span_ns: int) -> Progress:
+    def progress(self, span_ns: int) -> Progress:
         """Calls beside the rival."""
+        self.doing(step.BESIDE_RIVAL)
         turns: list[tuple[int, int]] = []
         n_calls = max(1, _BESIDE_RIVAL_NS // max(1, span_ns))
         with rival(turns):
-            run = crew.solo(self.solo.job(n_calls), self.deadline)
+            run = self.crew.solo(self.solo.job(n_calls), self.deadline)
         return progress_beside(_spans(run, with_timeline=False), turns)
 
-    def places(self, crew: Crew) -> Places | None:
+    def places(self) -> Places | None:
         """The diagnosing pass: one more call, and, where Python code runs underneath, another one under a trace."""
+        self.doing(step.LINES)
         function = self.call.function
         try:
-            with stacks_of(crew.idents[0]) as kept:
-                (span,) = crew.solo(self.solo.job(1), self.deadline).spans
+            with stacks_of(self.crew.idents[0]) as kept:
+                (span,) = self.crew.solo(self.solo.job(1), self.deadline).spans
             stamps = (span.start_ns, span.end_ns)
             if is_native(function) and not kept.runs_python:
                 return places(kept, stamps, function)
             lines = PythonLines()
-            traced = self.solo.of(replace(self.call, function=lines.around(function)))
-            with stacks_of(crew.idents[0]) as again:
-                crew.solo(traced.job(1), self.deadline)
+            traced = Solo(replace(self.call, function=lines.around(function)), self.crew)
+            with stacks_of(self.crew.idents[0]) as again:
+                self.crew.solo(traced.job(1), self.deadline)
             python = python_stacks(again, lines, kept.events)
             return places(kept, stamps, function, python=python, lines=lines)
         except DeadlineExceeded:
@@ -215,10 +244,10 @@ def measure(
 ) -> tuple[Observation, Any]:
     """Everything that is seen of one call, and what its first measured call returned."""
     bench = survey(clock_quality())
-    measurement = _Measurement(call, settings, name, bench, rescue)
     n_threads = crew_size(bench, settings.threads)
-    with exact_ledger() as opened, Crew(n_threads) as crew:
-        pilot_run = crew.solo(measurement.solo.job(1), measurement.deadline)
+    with audience() as tell, exact_ledger() as opened, Crew(n_threads) as crew:
+        measurement = _Measurement(call, settings, name, bench, rescue, crew=crew, tell=tell)
+        pilot_run = measurement.pilot()
         (pilot,) = _spans(pilot_run, with_timeline=False)
         plan = size(
             pilot,
@@ -229,21 +258,21 @@ def measure(
             overlap=settings.overlap,
             seed=settings.seed,
         )
-        calls, result = measurement.singles(crew, plan, pilot) if opened.grade == "exact" else ([], pilot_run.result)
+        calls, result = measurement.singles(plan, pilot) if opened.grade == "exact" else ([], pilot_run.result)
         refused = measurement.refused
         instrument = Instrument("progress", "bounded", refused) if refused else opened
         exact = instrument.grade == "exact"
         span_ns = min(call.span_ns for call in [pilot, *calls])
-        knocks = measurement.knocks(crew, plan) if exact and plan.n_knock_calls else None
+        knocks = measurement.knocks(plan) if exact and plan.n_knock_calls else None
         rounds: list[Round] = []
         if settings.overlap:
             with alone() as is_alone:
                 if not is_alone:
                     measurement.notes.append(NOT_ALONE)
-                rounds = measurement.rounds(crew, plan, span_ns)
+                rounds = measurement.rounds(plan, span_ns)
         progress = None
         if _worth_a_rival(instrument, settings, span_ns):
-            progress = measurement.progress(crew, span_ns)
+            progress = measurement.progress(span_ns)
         observation = Observation(
             name=name,
             claim=settings.claim,
@@ -258,7 +287,7 @@ def measure(
             progress=progress,
         )
         if exact and span_ns <= _LONGEST_DIAGNOSED_NS and judge(observation).gil in ("held", "partial"):
-            observation = replace(observation, places=measurement.places(crew))
+            observation = replace(observation, places=measurement.places())
     return replace(observation, notes=(*bench_notes(bench), *measurement.notes)), result
 
 

@@ -15,6 +15,7 @@ import pytest
 from pytest_gilcheck.bookkeeping import Books
 from pytest_gilcheck.declare import options
 from pytest_gilcheck.declare.ambient import AMBIENT
+from pytest_gilcheck.declare.audience import AUDIENCE
 from pytest_gilcheck.declare.fixtures import MAKER, gilcheck, gilcheck_session
 
 if TYPE_CHECKING:
@@ -110,12 +111,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     books = item.config.stash[_BOOKS]
     books.running.begin(item, is_left_out=item.stash.get(_LEFT_OUT, False))
-    token = AMBIENT.set(books.checker)
+    token, shown = AMBIENT.set(books.checker), AUDIENCE.set(books.audience)
     try:
         # Ordinary tests of all workers go on together, and not beside anybody's rounds on the wall clock.
         with books.quiet.together() if books.is_worker and _may_check(item) else contextlib.nullcontext():
             return (yield)
     finally:
+        AUDIENCE.reset(shown)
         AMBIENT.reset(token)
         books.running.end()
 

@@ -29,7 +29,7 @@ class UnmeasuredChecker:
         """What did the call return? Asking the answer for anything but `result` raises `NotApplicable`."""
         refuse_what_returns_at_once(function)
         call = Call(function, args, kwargs, self._settings.setup, self._settings.args_for)
-        return Unmeasured(function(*call.args_of_next(call.args_in_thread(0)), **kwargs), self._why)
+        return Unmeasured(function(*call.args_of_next(call.args_in_thread(0, {})), **kwargs), self._why)
 
     def span(self, name: str) -> Unmeasured:  # noqa: ARG002  (the real one's signature)
         """A block that is not measured."""

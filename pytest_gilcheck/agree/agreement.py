@@ -18,8 +18,9 @@ from pytest_gilcheck.agree.same import as_predicate
 from pytest_gilcheck.agree.trial import PATIENT_ROUNDS, Trial
 from pytest_gilcheck.declare import values
 from pytest_gilcheck.declare.ambient import AMBIENT
+from pytest_gilcheck.declare.audience import Tell, audience
 from pytest_gilcheck.declare.settings import DEADLINE_NS
-from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, UsageError
+from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, Step, UsageError, step
 from pytest_gilcheck.measure import Rescue
 from pytest_gilcheck.report.answers import message
 from pytest_gilcheck.run import Crew, refuse_what_returns_at_once
@@ -117,16 +118,18 @@ def compared(
     name = name or getattr(function, "__qualname__", None) or repr(function)
     deadline_ns = DEADLINE_NS if deadline is None else values.positive_duration_ns(deadline, "agrees: deadline")
     limit = (rescue or Rescue()).deadline(deadline_ns / 1e9, name)
-    with Crew(n_threads) as crew, crew.armed(limit), _eager_switching():
+    with audience() as tell, Crew(n_threads) as crew, crew.armed(limit), _eager_switching():
         trial = Trial(function, oracle, as_predicate(same), crew, limit)
         note = None
         if isinstance(inputs, tuple):
             difference = trial.difference(inputs)
             found = [] if difference is None else [(difference, inputs)]
         else:
-            found, note = _explored(trial, inputs, n_examples, blob)
+            found, note = _explored(trial, inputs, n_examples, blob, tell)
         if not found:
             return Agreement(name, "agree", trial.n_examples, trial.n_calls, n_threads)
+        if tell is not None:
+            tell(Step(step.REPLAYS))
         smallest = replace(_smallest(trial, found), blob=note)
         return Agreement(name, "differ", trial.n_examples, trial.n_calls, n_threads, smallest)
 
@@ -147,12 +150,19 @@ class _Differs(Exception):  # noqa: N818  (a signal to hypothesis, never seen by
 
 
 def _explored(
-    trial: Trial, inputs: SearchStrategy[tuple[Any, ...]], n_examples: int, blob: bytes | None
+    trial: Trial,
+    inputs: SearchStrategy[tuple[Any, ...]],
+    n_examples: int,
+    blob: bytes | None,
+    tell: Tell | None,
 ) -> tuple[list[_Found], str | None]:
     """Every example that differed, with its arguments, and the blob that repeats the smallest drawing."""
     found: list[_Found] = []
 
     def example(args: tuple[Any, ...]) -> None:
+        if tell is not None:
+            n_done = trial.n_examples
+            tell(Step(step.SHRINKING) if found else Step(step.EXAMPLES, n_done=n_done, n_all=n_examples))
         difference = trial.difference(args, rounds=PATIENT_ROUNDS if found else 1)
         if difference is not None:
             found.append((difference, args))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_gilcheck.commands.bar import bar, is_in_the_way, read_through
 from pytest_gilcheck.declare.values import tolerance
 from pytest_gilcheck.gate.comparison import CANNOT_TELL, SAME_OR_BETTER, WORSE, compare, standings
 from pytest_gilcheck.report.stream import Stream
@@ -30,9 +31,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     tolerances = [tolerance(text, "--fail") for text in options.fail]
-    made = compare(
-        standings(Stream(options.before)), standings(Stream(options.after)), (str(options.before), str(options.after))
-    )
+    with bar(quiet=is_in_the_way(of_lines_as_they_come=False)) as tell:
+        before, after = (standings(read_through(Stream(path), tell)) for path in (options.before, options.after))
+        made = compare(before, after, (str(options.before), str(options.after)))
     for line in made.lines():
         sys.stdout.write(f"{line}\n")
     if not tolerances:

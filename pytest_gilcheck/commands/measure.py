@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.commands.status import ALL_FRAMES, NOT_AS_EXPECTED, OK, USAGE, say, status_of
+from pytest_gilcheck.commands.status import NOT_AS_EXPECTED, OK, USAGE, say, status_of
 from pytest_gilcheck.evidence import CheckFailed, Inconclusive, UsageError
 
 if TYPE_CHECKING:
@@ -69,10 +70,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from pytest_gilcheck.check import Checker  # noqa: PLC0415  (as above)
+    from pytest_gilcheck.check import Checker  # noqa: PLC0415  (the command starts fast for --help)
+    from pytest_gilcheck.commands.bar import bar  # noqa: PLC0415
+    from pytest_gilcheck.declare.audience import AUDIENCE  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
-    from pytest_gilcheck.measure import Rescue  # noqa: PLC0415  (as above)
-    from pytest_gilcheck.report import document  # noqa: PLC0415
+    from pytest_gilcheck.measure import Rescue  # noqa: PLC0415
+    from pytest_gilcheck.report import document, text  # noqa: PLC0415
     from pytest_gilcheck.run import Call  # noqa: PLC0415
     from pytest_gilcheck.statement import Statement  # noqa: PLC0415
 
@@ -100,6 +103,7 @@ def _measure(options: argparse.Namespace) -> int:
 
     rescue = Rescue(path, lambda: [document.to_json(kept, interrupted="deadline").encode()])
     checker = Checker(settings, on_check=keep, rescue=rescue)
+    AUDIENCE.set(partial(bar, quiet=options.quiet))
     sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
     try:
         checker.of_call(
@@ -116,7 +120,7 @@ def _measure(options: argparse.Namespace) -> int:
         traceback.print_exception(error)
         say(f"the statement raised {type(error).__name__}; there is nothing to judge")
         return NOT_AS_EXPECTED
-    return _deliver(kept, options.json, quiet=options.quiet, all_frames=options.verbose >= ALL_FRAMES)
+    return _deliver(kept, options.json, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
 
 
 def _deliver(kept: list[Check], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:

@@ -6,8 +6,10 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from pytest_gilcheck.commands.bar import bar, is_in_the_way, read_through
 from pytest_gilcheck.commands.status import OK, USAGE, say
 from pytest_gilcheck.report import document
 from pytest_gilcheck.report.stream import merged
@@ -22,13 +24,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("documents", nargs="+", type=Path)
     parser.add_argument("-o", "--output", type=Path, metavar="PATH", help="where to write it (default: stdout)")
     options = parser.parse_args(arguments)
-    parts = merged(zip(labels(options.documents), options.documents, strict=True))
-    if options.output is None:
-        sys.stdout.writelines(parts)
-        return OK
+    is_shown = options.output is not None or not is_in_the_way(of_lines_as_they_come=True)
     try:
-        document.write(options.output, parts)
+        with bar(quiet=not is_shown) as tell:
+            sources = zip(labels(options.documents), options.documents, strict=True)
+            parts = merged(sources, partial(read_through, tell=tell))
+            if options.output is None:
+                sys.stdout.writelines(parts)
+            else:
+                document.write(options.output, parts)
     except OSError as error:
+        if options.output is None:
+            raise
         say(f"--output {options.output}: {error}")
         return USAGE
     return OK

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_gilcheck.commands.status import ALL_FRAMES, NOT_AS_EXPECTED, OK, say, status_of
+from pytest_gilcheck.commands.bar import bar, is_in_the_way, read_through
+from pytest_gilcheck.commands.status import NOT_AS_EXPECTED, OK, say, status_of
+from pytest_gilcheck.declare.audience import Tell
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report import findings, terminal
+from pytest_gilcheck.report import findings, terminal, text
 from pytest_gilcheck.report.document import Answers, Entry
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.report.stream import Stream
@@ -23,12 +25,13 @@ FORMATS = ("story", "table", "markdown", "github", "gitlab")
 class _Judged:
     """A document's checks with the verdicts of today's judge, and its agreements; `status` is that of those read so far."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, tell: Tell | None) -> None:
         self._stream = stream
+        self._tell = tell
         self.status = OK
 
     def __iter__(self) -> Iterator[Entry]:
-        for entry in self._stream:
+        for entry in read_through(self._stream, self._tell):
             if isinstance(entry, Answers):
                 status = OK if entry.agreement.results == "agree" else NOT_AS_EXPECTED
             else:
@@ -60,9 +63,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("-q", "--quiet", action="store_true", help="only how many of each word")
     options = parser.parse_args(arguments)
     stream = Stream(options.document)
-    checks = _Judged(stream)
-    for line in _lines(checks, options.format, quiet=options.quiet, all_frames=options.verbose >= ALL_FRAMES):
-        sys.stdout.write(line)
+    comes_at_once = options.quiet or options.format == "table"
+    with bar(quiet=is_in_the_way(of_lines_as_they_come=not comes_at_once)) as tell:
+        checks = _Judged(stream, tell)
+        lines = _lines(checks, options.format, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
+        if comes_at_once:
+            lines = iter(list(lines))
+        else:
+            sys.stdout.writelines(lines)
+    sys.stdout.writelines(lines)
     if stream.interrupted:
         say(f"{options.document} is of a run that was interrupted ({stream.interrupted})")
     for warning in stream.warnings:

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
 OK, NOT_AS_EXPECTED, USAGE, INCONCLUSIVE = 0, 1, 2, 3
 INTERRUPTED = 130
 
-#: So many ``-v`` show every frame.
-ALL_FRAMES = 2
-
 
 def say(text: str) -> None:
     """Writes a line to stderr."""

@@ -30,7 +30,7 @@ class Settings:
     - `name`: how reports call the check (default: the function's name).
     - `threads`: how many threads compete. Default: the usable cores, from 2 to 4.
     - `setup`: called before each call; returns a tuple of positional arguments, or None.
-    - `args_for`: called once in each thread with its index; returns a tuple of positional arguments, or None.
+    - `args_for`: called once in each thread of a check, with its index; returns a tuple of positional arguments, or None.
     - `budget`: time for wall-clock rounds (seconds or ``"250ms"``). Default 0.25 s, 1 s where a claim needs them.
     - `overlap`: False leaves the wall-clock rounds and the rival out.
     - `deadline`: by when each run of calls must have come back. Default 60 s.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Place, Site, Where
@@ -10,10 +11,11 @@ from pytest_gilcheck.evidence import Place, Site, Where
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import HandOverPlace, Places
 
-#: Sources of binding layers and of language run times, wherever a package manager put them.
+#: Sources of binding layers and of language run times, wherever a package manager put them, or a compiler's remapping.
 _GLUE_FILE = re.compile(
-    r"/(pyo3(-[a-z]+)*-\d[^/]*|rustc/[0-9a-f]+/library|rustlib/src/rust/library|pybind11|nanobind|boost/python|cppyy)/"
-    r"|/include/c\+\+/"
+    r"(^|/)(pyo3(-[a-z]+)*-\d[^/]*|git/checkouts/pyo3-[0-9a-f]+|pyo3(-ffi|-macros)?/src)/"
+    r"|/(rustc/[0-9a-f]+/library|rustlib/src/rust/library|pybind11|nanobind|boost/python|cppyy)/"
+    r"|^library/(core|std|alloc)/src/|/include/c\+\+/"
 )
 
 #: Functions of them, where only symbols are known: PyO3, Rust's and C++'s libraries, pybind11, nanobind, Cython's own.
@@ -71,12 +73,29 @@ def site(handover: HandOverPlace, places: Places) -> Site:
         return Site(author, via, called_from)
     if called_from is not None:
         return Site(called_from, via)
-    return Site(via) if via is not None else Site(_known(handover))
+    if python_is_further_in:
+        return Site(_somewhere_in(places.function))
+    return Site(via or _callee(handover, places))
 
 
-def _known(handover: HandOverPlace) -> Place | None:
-    """The outermost frame: of what was called, where everything was folded away."""
-    return handover.native[-1] if handover.native else None
+def _somewhere_in(callee: Place | None) -> Place:
+    """Python code, whose line is not known: that of what was called is not its line."""
+    return Place(function="Python code") if callee is None else replace(callee, line=None)
+
+
+def _callee(handover: HandOverPlace, places: Places) -> Place | None:
+    """What was called, or at least its library, where everything was folded away."""
+    libraries = [
+        place.library for place in handover.native if place.library not in (None, places.interpreter, places.own)
+    ]
+    if not libraries:
+        return None
+    return _without_glue(places.function) or Place(library=libraries[-1])
+
+
+def _without_glue(callee: Place | None) -> Place | None:
+    """What was called; not the line of a binding layer that wraps it."""
+    return replace(callee, file=None, line=None) if callee is not None and _is_glue(callee) else callee
 
 
 def where(places: Places | None) -> Where | None:
@@ -95,14 +114,15 @@ def where(places: Places | None) -> Where | None:
         taken_back = after.taken if after and longest.dropped is not None else None
     else:
         taken_back = taken
+    busiest = places.busiest
     releases = {site(handover, places) for handover in places.handovers if handover.kind == "drop"}
     return Where(
         longest_hold_ns=longest.longest_ns,
         let_go=at(let_go),
         taken=at(taken_back),
         dropped=at(longest.dropped),
-        function=places.function,
-        busiest=places.busiest,
+        function=_without_glue(places.function),
+        busiest=busiest and replace(busiest, native=_without_glue(busiest.native)),
         n_places=len(releases),
         root=places.root,
     )

@@ -42,6 +42,14 @@ def _asleep_ns(thread_ns: int, cpu_ns: int, delay_ns: int | None, waiting_ns: in
     return max(0, thread_ns - cpu_ns - (delay_ns or 0) - (waiting_ns or 0))
 
 
+def _most_waiting(rounds: Sequence[Round], held_share: Estimate) -> float:
+    """Of the crew's thread time: each of n threads waits at most for what the other n - 1 hold."""
+    if held_share.high is None:
+        return 1.0
+    others = sum((r.n_threads - 1) * held_share.high * r.serial.wall_ns for r in rounds)
+    return min(1.0, others / max(1, sum(r.n_threads * r.crew.wall_ns for r in rounds)))
+
+
 def most_speedup(held_share: Estimate, n_threads: int) -> float | None:
     """Which speed-up does the held share leave possible? Holds of all threads come one after the other (Amdahl)."""
     if held_share.value is None:
@@ -62,6 +70,8 @@ def shortfall(observation: Observation, quiet: Sequence[Round], gil: str, held_s
         detail = f"One call alone already uses {alone:.1f} cores: it brings threads of its own, and more callers only share them."
         return Reason("own-thread-pool", detail)
     found = losses(rounds)
+    # Nobody waits longer for the GIL than others hold it; what is more was kept waiting by a holder off the processor.
+    found["waiting"] = min(found["waiting"], _most_waiting(rounds, held_share))
     uneven = found.pop("uneven")
     if not quiet and n_threads <= observation.bench.usable_cores:
         found["delay"] = uneven = 0.0

@@ -48,10 +48,27 @@ def stacks_of(thread: int) -> Iterator[Kept]:
 
 
 def python_stacks(traced: Kept, lines: PythonLines, events: Sequence[RawHandOver]) -> list[tuple[Place, ...]]:
-    """The Python stack at each of `events`, from another, traced call: none where the two went different ways."""
-    if [event[1] for event in traced.events] != [event[1] for event in events]:
-        return [()] * len(events)
-    return [lines.at(event[0]) for event in traced.events]
+    """The Python stack at each of `events`, from another, traced call: none where the two went different ways.
+
+    Only of hand-overs that the call made of its own accord: where the interpreter gives way to somebody else is another
+    line each time.
+    """
+    made: list[tuple[Place, ...]] = [()] * len(events)
+    ours, theirs = _voluntary(events), _voluntary(traced.events)
+    if [events[index][1] for index in ours] == [traced.events[index][1] for index in theirs]:
+        for index, other in zip(ours, theirs, strict=True):
+            made[index] = lines.at(traced.events[other][0])
+    return made
+
+
+def _voluntary(events: Sequence[RawHandOver]) -> list[int]:
+    """Which of these are drops of the call's own accord, and the takes after them?"""
+    found, is_voluntary = [], True
+    for index, (_, kind, *_) in enumerate(events):
+        is_voluntary = is_voluntary if kind == "take" else kind == "drop"
+        if is_voluntary:
+            found.append(index)
+    return found
 
 
 def places(
@@ -100,6 +117,8 @@ def folded(
         holds[let_go, taken, dropped] = n + 1, max(longest_ns, until_ns - since_ns)
 
     for number, (at_ns, kind, instrument_ns, frames) in enumerate(events):
+        if not start_ns <= at_ns <= end_ns:
+            continue  # of whoever made the call
         lines = python[number] if number < len(python) else ()
         key = kind, tuple(frames), lines
         if key not in index:

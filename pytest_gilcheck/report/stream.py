@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from pytest_gilcheck.report import document
 from pytest_gilcheck.report.document import Answers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from pytest_gilcheck.report.document import Entry
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 
 class Stream:
     """A document's checks, then its agreements, one after another. `interrupted` and `warnings` are known once all have
-    been read.
+    been read; `n_read` of its `size` characters have been read so far (None: it is no file, or one of another tool).
 
     Everything raises `UsageError` where the document cannot be read, is cut off, of a newer version, or none at all.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.n_read = 0
+        self.size: int | None = None
         self.interrupted: str | None = None
         self.warnings: tuple[str, ...] = ()
 
@@ -47,6 +50,7 @@ class Stream:
             yield from made.agreements
             return
         document.parsed(f"{first}]}}", str(self.path))
+        self.size = os.fstat(file.fileno()).st_size or None  # what we write is ASCII
         what, number = "check", 0
         for line in file:
             if line == document.AGREEMENTS_FOLLOW:
@@ -56,6 +60,7 @@ class Stream:
                 return
             elif line.strip():
                 number += 1
+                self.n_read += len(line)
                 yield self._entry(line, what, number)
         message = f"{self.path} is cut off: its end is missing."
         raise UsageError(message)
@@ -74,8 +79,9 @@ class Stream:
         self.warnings = tuple(made.get("warnings", ()))
 
 
-def merged(sources: Iterable[tuple[str, Path]]) -> Iterator[str]:
-    """One document of several, piece by piece; each entry keeps where it came from.
+def merged(sources: Iterable[tuple[str, Path]], through: Callable[[Stream], Iterable[Entry]] = iter) -> Iterator[str]:
+    """One document of several, piece by piece; each entry keeps where it came from. They are read `through` a function
+    that gives a stream's entries, for whoever wants to count them.
 
     Each is read once, for it may be a pipe. Agreements come after all checks: they wait in a file.
     """
@@ -85,7 +91,7 @@ def merged(sources: Iterable[tuple[str, Path]]) -> Iterator[str]:
     with tempfile.TemporaryFile("w+", encoding="utf-8") as waiting:
         for label, path in sources:
             stream = Stream(path)
-            for entry in stream:
+            for entry in through(stream):
                 line = document.line_of(replace(entry, origin=entry.origin or label))
                 if isinstance(entry, Answers):
                     waiting.write(compared + line)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.report import answers
 from pytest_gilcheck.report.document import Answers
-from pytest_gilcheck.report.text import count_text, drawn, margin_text, share_text, story
+from pytest_gilcheck.report.text import ALL_FRAMES, count_text, drawn, margin_text, share_text, story
 
 if TYPE_CHECKING:
     import pytest
@@ -42,7 +42,8 @@ def summarize(
 ) -> None:
     """Writes the table, the comparison, what was not run, and why the gate fails.
 
-    ``-q`` leaves headings out, ``-qq`` puts one line in place of the table, ``-v`` adds each check's whole story.
+    ``-q`` leaves headings out, ``-qq`` puts one line in place of the table, ``-v`` adds each check's whole story, ``-vv`` every
+    frame that was seen.
     """
     if asked and len(session.journal):
         _checks(reporter, session, verbosity)
@@ -74,7 +75,7 @@ def _checks(reporter: pytest.TerminalReporter, session: Session, verbosity: int)
         tw.line(line)
     if verbosity > 0:
         for entry in session.journal:
-            for line in story_of(entry, encoding=_encoding(reporter)):
+            for line in story_of(entry, encoding=_encoding(reporter), all_frames=verbosity >= ALL_FRAMES):
                 reporter.write_line(line)
 
 

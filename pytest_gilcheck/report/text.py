@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.evidence import Claim, Estimate, Limit, Observation, Verdict
 
+#: So many ``-v``, of pytest or of the command, show every frame.
+ALL_FRAMES = 2
+
 #: Letters of `Verdict.picture` -> what is drawn.
 GLYPHS = {"H": "█", "r": "·", "m": "▒", "w": "w", "?": "?"}
 ASCII_GLYPHS = {"H": "#", "r": ".", "m": "+", "w": "w", "?": "?"}

@@ -10,12 +10,15 @@ from typing import Any
 
 from pytest_gilcheck.evidence import UsageError
 
+#: Under this name a thread keeps the arguments made for it.
+_ARGS = "arguments"
+
 
 @dataclass(frozen=True)
 class Call:
     """What is called, and with which arguments?
 
-    `setup` is run before each call and `args_for` once in each thread, with the thread's index: each returns a
+    `setup` is run before each call and `args_for` once in each thread of a check, with the thread's index: each returns a
     tuple of positional arguments that takes the place of `args`, or None to keep them. `setup` wins.
     """
 
@@ -31,9 +34,18 @@ class Call:
         """What do reports call it?"""
         return self.name or getattr(self.function, "__qualname__", None) or repr(self.function)
 
-    def args_in_thread(self, index: int) -> tuple[Any, ...]:
-        """Which arguments do calls in thread `index` get? To be asked in that thread."""
-        return self._made("args_for", self.args_for(index), self.args) if self.args_for else self.args
+    def args_in_thread(self, index: int, own: dict[str, Any]) -> tuple[Any, ...]:
+        """Which arguments do calls in thread `index` get? To be asked in that thread, which keeps them in `own`."""
+        if self.args_for is None:
+            return self.args
+        if _ARGS not in own:
+            try:
+                own[_ARGS] = self._made("args_for", self.args_for(index), self.args)
+            except BaseException as error:
+                noted(error, f"in args_for({index}), which makes the arguments of thread {index}")
+                raise
+        made: tuple[Any, ...] = own[_ARGS]
+        return made
 
     def args_of_next(self, thread_args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Which arguments does the next call get, in a thread whose own are `thread_args`?"""
@@ -64,6 +76,13 @@ class Call:
 def _short(value: object, limit: int = 40) -> str:
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def noted(error: BaseException, note: str) -> BaseException:
+    """The exception itself, so that skips stay skips, with a note that pytest and the interpreter print below it."""
+    notes = [*getattr(error, "__notes__", ()), f"gilcheck: {note}"]
+    error.__notes__ = notes  # type: ignore[attr-defined,unused-ignore]  # `add_note` came with 3.11
+    return error
 
 
 def refuse_what_returns_at_once(function: object) -> None:

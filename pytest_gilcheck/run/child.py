@@ -9,14 +9,20 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import CheckFailed, DeadlineExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: How a child ends whose call kept the GIL past its deadline: told from a crash, and from an exit of the callee's.
 STUCK_STATUS = 97
 
 #: Starting an interpreter and importing the callee's modules, beyond the deadline of the calls themselves.
 _START_SECONDS = 120.0
+#: When it is called long.
+_SOON_SECONDS = 0.5
 #: A check runs calls in at most this many turns, each with its own deadline.
 _N_TURNS = 8
 
@@ -29,8 +35,11 @@ _BEGIN = (
 )
 
 
-def in_child(payload: bytes, *, deadline_seconds: float, what: str) -> bytes:
-    """What did a child process make of `payload`? It runs `gilcheck --child IN OUT`.
+def in_child(
+    payload: bytes, *, deadline_seconds: float, what: str, meanwhile: Callable[[], object] | None = None
+) -> bytes:
+    """What did a child process make of `payload`? It runs `gilcheck --child IN OUT`. `meanwhile` is called once, if that
+    takes longer than half a second.
 
     Raises `CheckFailed` where it crashed, `DeadlineExceeded` where a call in it never came back.
     """
@@ -44,6 +53,10 @@ def in_child(payload: bytes, *, deadline_seconds: float, what: str) -> bytes:
             stdin=subprocess.DEVNULL,
         )
         try:
+            if meanwhile is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(_SOON_SECONDS)
+                meanwhile()
             status = child.wait(_START_SECONDS + _N_TURNS * deadline_seconds)
         except subprocess.TimeoutExpired:
             message = (

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: What threads keep for themselves may take so long to be disposed of; then nobody waits for it any more.
+_DISPOSAL_SECONDS = 10.0
+
+#: When a job is called long.
+_SOON_SECONDS = 0.5
+
 
 def real(module: ModuleType, name: str) -> Any:
     """This function of a module as the interpreter has it. gevent replaces it, also before we are imported: what it puts
@@ -49,6 +55,7 @@ class _Worker:
     def __init__(self, index: int) -> None:
         self.index = index
         self.ident = 0
+        self.own: dict[str, Any] = {}
         self._job: Callable[[], Any] | None = None
         self._result: Any = None
         self._error: BaseException | None = None
@@ -56,6 +63,8 @@ class _Worker:
         self._wake.acquire()
         self._done = _allocate_lock()
         self._done.acquire()
+        self._gone = _allocate_lock()
+        self._gone.acquire()
         context = contextvars.copy_context()
         _start_thread(lambda: context.run(self._run), ())
         self._done.acquire()  # it has begun, and its ident is known
@@ -72,6 +81,8 @@ class _Worker:
             self._wake.acquire()
             job = self._job
             if job is None:
+                self.own.clear()
+                self._gone.release()
                 return
             try:
                 self._result = job()
@@ -88,6 +99,10 @@ class _Worker:
         """Has it ended within `seconds`? A signal's handler runs meanwhile, and may raise here."""
         return bool(self._done.acquire(timeout=seconds))
 
+    def wait_until_gone(self, seconds: float) -> bool:
+        """Has it disposed of its own things within `seconds`, after its `end`?"""
+        return bool(self._gone.acquire(timeout=seconds))
+
     def outcome(self) -> Any:
         result, error = self._result, self._error
         self._result = self._error = None
@@ -97,7 +112,9 @@ class _Worker:
 
     def end(self) -> None:
         self._job = None
-        self._wake.release()
+        # An interrupt may come when a job has begun and its thread has not woken yet: it wakes to find none.
+        if self._wake.locked():
+            self._wake.release()
 
 
 class Crew:
@@ -117,9 +134,17 @@ class Crew:
     def __exit__(self, *_exc: object) -> None:
         for worker in self._workers:
             worker.end()
+        for worker in self._workers:
+            if worker.own and not self._lost:
+                worker.wait_until_gone(_DISPOSAL_SECONDS)
 
     def __len__(self) -> int:
         return len(self._workers)
+
+    def own(self, index: int) -> dict[str, Any]:
+        """What does thread `index` keep for itself, by name? To be used in that thread, which also disposes of it when the
+        crew ends: objects that are bound to a thread refuse others even that."""
+        return self._workers[index].own
 
     @property
     def idents(self) -> tuple[int, ...]:
@@ -136,8 +161,12 @@ class Crew:
             finally:
                 self._put_off = None
 
-    def run(self, jobs: Sequence[Callable[[], T]], deadline: Deadline) -> list[T | ThreadFailed]:
+    def run(
+        self, jobs: Sequence[Callable[[], T]], deadline: Deadline, *, meanwhile: Callable[[], object] | None = None
+    ) -> list[T | ThreadFailed]:
         """What did each job give? One job a thread, begun together; failures are kept, not raised.
+
+        `meanwhile` is called once, in the thread that asks, if they have not ended after half a second.
 
         Raises `DeadlineExceeded` where one does not end in time. A job that keeps the GIL past the deadline ends the
         process (see `run.deadline`).
@@ -154,7 +183,7 @@ class Crew:
                     self._put_off()
                 for worker, job in zip(chosen, jobs, strict=True):
                     worker.begin(job)
-                self._await(chosen, deadline)
+                self._await(chosen, deadline, meanwhile)
         except BaseException:
             self._lost = True
             raise
@@ -168,9 +197,14 @@ class Crew:
             return failed
 
     @staticmethod
-    def _await(workers: Sequence[_Worker], deadline: Deadline) -> None:
+    def _await(workers: Sequence[_Worker], deadline: Deadline, meanwhile: Callable[[], object] | None) -> None:
         end = time.monotonic() + deadline.seconds
-        for worker in workers:
+        waiting = workers
+        if meanwhile is not None and not workers[0].wait(min(_SOON_SECONDS, deadline.seconds)):
+            meanwhile()
+        elif meanwhile is not None:
+            waiting = workers[1:]
+        for worker in waiting:
             if not worker.wait(max(0.0, end - time.monotonic())):
                 deadline.dump_stacks()
                 message = (
@@ -180,9 +214,9 @@ class Crew:
                 )
                 raise DeadlineExceeded(message)
 
-    def solo(self, job: Callable[[], T], deadline: Deadline) -> T:
-        """What does `job` give in one thread? Raises what it raises, with its own traceback."""
-        (outcome,) = self.run([job], deadline)
+    def solo(self, job: Callable[[], T], deadline: Deadline, *, meanwhile: Callable[[], object] | None = None) -> T:
+        """What does `job` give in one thread? Raises what it raises, with its own traceback. `meanwhile` as for `run`."""
+        (outcome,) = self.run([job], deadline, meanwhile=meanwhile)
         if isinstance(outcome, ThreadFailed):
             raise outcome.error
         return outcome

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck import _native, specimens
 from pytest_gilcheck.evidence import Arm, Round, UsageError
+from pytest_gilcheck.run.call import noted
 from pytest_gilcheck.run.crew import Crew, ThreadFailed
 
 if TYPE_CHECKING:
@@ -54,15 +55,14 @@ class _Turn:
 
 
 class Rounds:
-    """Makes rounds with a crew; the order of their arms is drawn from `seed`. Arguments made for each thread are made
-    once, in that thread, and stay there: then the calls of the serial arm run thread after thread."""
+    """Makes rounds with a crew; the order of their arms is drawn from `seed`. Arguments made for each thread
+    stay there: then the calls of the serial arm run thread after thread."""
 
     def __init__(self, crew: Crew, call: Call, size: RoundSize, seed: int) -> None:
         self._crew = crew
         self._call = call
         self._size = size
         self._random = random.Random(seed)  # noqa: S311  (an order, not a secret)
-        self._thread_args: dict[int, tuple[Any, ...]] = {}
         self._totals = (0, 0)
         self._is_warm = False
 
@@ -126,22 +126,17 @@ class Rounds:
         shift = _native.shift(gate, function, arguments, kwargs, n_calls, _between, index, turn.n_working)
         if shift.error is not None:
             args = arguments[(shift.n_calls - 1) % len(arguments)]
-            raise _noted(
+            raise noted(
                 shift.error,
                 f"in thread {index} of {len(self._crew)} ({arm} arm), call {shift.n_calls}: {self._call.shown(args)}",
             )
         return shift
 
     def _arguments(self, index: int, n_calls: int) -> list[tuple[Any, ...]]:
-        try:
-            if index not in self._thread_args:
-                self._thread_args[index] = self._call.args_in_thread(index)
-        except BaseException as error:
-            _noted(error, f"in args_for({index}), which makes the arguments of thread {index}")
-            raise
+        own = self._call.args_in_thread(index, self._crew.own(index))
         if self._call.setup is None:
-            return [self._thread_args[index]]
-        return [self._call.args_of_next(self._thread_args[index]) for _ in range(n_calls)]
+            return [own]
+        return [self._call.args_of_next(own) for _ in range(n_calls)]
 
     def _arm(self, shifts: Sequence[_native.Shift]) -> Arm:
         totals = [shift.totals for shift in shifts if shift.totals is not None]
@@ -195,13 +190,6 @@ def _sum(first: Arm | None, second: Arm) -> Arm:
         held_cpu_ns=_total([first.held_cpu_ns, second.held_cpu_ns]),
         n_voluntary=_total([first.n_voluntary, second.n_voluntary]),
     )
-
-
-def _noted(error: BaseException, note: str) -> BaseException:
-    """The exception itself, so that skips stay skips, with a note that pytest and the interpreter print below it."""
-    notes = [*getattr(error, "__notes__", ()), f"gilcheck: {note}"]
-    error.__notes__ = notes  # type: ignore[attr-defined,unused-ignore]  # `add_note` came with 3.11
-    return error
 
 
 def _all_returned(outcomes: Sequence[Any]) -> list[list[_native.Shift | None]]:

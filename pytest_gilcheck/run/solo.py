@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_gilcheck.run.call import Call
+    from pytest_gilcheck.run.crew import Crew
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,11 @@ class SoloRun:
 
 
 class Solo:
-    """Makes single calls in one thread; that thread's own arguments are made once."""
+    """Makes single calls in the crew's first thread, with that thread's own arguments."""
 
-    def __init__(self, call: Call, index: int = 0) -> None:
+    def __init__(self, call: Call, crew: Crew) -> None:
         self._call = call
-        self._index = index
-        self._thread_args: tuple[Any, ...] | None = None
-
-    def of(self, call: Call) -> Solo:
-        """The same for another call, in the same thread and with the arguments made for it."""
-        other = Solo(call, self._index)
-        other._thread_args = self._thread_args
-        return other
+        self._crew = crew
 
     def job(self, n_calls: int, *, fine: bool = False, budget_ns: int | None = None) -> Callable[[], SoloRun]:
         """A job that makes `n_calls` calls one after the other, or fewer once `budget_ns` is spent (at least one).
@@ -48,14 +42,13 @@ class Solo:
 
         def run() -> SoloRun:
             call = self._call
-            if self._thread_args is None:
-                self._thread_args = call.args_in_thread(self._index)
+            own_args = call.args_in_thread(0, self._crew.own(0))
             kwargs = dict(call.kwargs) or None
             known = frozenset(sys._current_frames())  # noqa: SLF001  (documented, if specialised)
             end_ns = None if budget_ns is None else _native.clock_ns() + budget_ns
             first, spans = None, []
             for done in range(n_calls):
-                args = call.args_of_next(self._thread_args)
+                args = call.args_of_next(own_args)
                 result, span = _native.call(call.function, args, kwargs, fine, MAX_EVENTS)
                 if not done:
                     first = result

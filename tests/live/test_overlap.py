@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 
 import pytest
@@ -65,16 +66,22 @@ def test_diagnosis_when_a_loss_is_named_then_it_is_the_right_one(specimen, args,
 
 
 def test_diagnosis_when_one_connection_is_shared_then_an_inner_lock_or_nothing_is_named():
-    connection = sqlite3.connect(":memory:", check_same_thread=False)
-
-    verdict = check(summed, connection)
+    with contextlib.closing(sqlite3.connect(":memory:", check_same_thread=False)) as connection:
+        verdict = check(summed, connection)
 
     assert verdict.overlap != "overlaps"
     assert said(verdict) <= {"inner-lock"}
 
 
 def test_diagnosis_when_rows_are_fetched_one_by_one_then_chatter_or_nothing_is_named():
-    verdict = check.options(args_for=lambda _index: (sqlite3.connect(":memory:", check_same_thread=False),))(rows)
+    with contextlib.ExitStack() as opened:
+
+        def args_for(_index):
+            connection = sqlite3.connect(":memory:", check_same_thread=False)
+            opened.callback(connection.close)  # of themselves they close with a warning
+            return (connection,)
+
+        verdict = check.options(args_for=args_for)(rows)
 
     assert said(verdict) <= {"chatter"}
 

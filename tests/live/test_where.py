@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from pytest_gilcheck import _native, check, specimens
+from pytest_gilcheck.observe import exact_ledger, stacks_of
 
 MS = 1_000_000
 ROOT = Path(__file__).parents[2]
@@ -268,6 +270,62 @@ def test_a_held_python_function_names_the_line_that_took_the_time():
     assert where.function.file == json.loads.__code__.co_filename
     assert where.busiest.share > 0.5
     assert where.busiest.python[0].file.endswith("decoder.py")
+
+
+@pytest.mark.parametrize("called", [lambda: time.sleep(0.002), lambda: [n * n for n in range(300_000)]])
+def test_what_made_the_call_is_in_no_stack_and_no_hand_over_lies_outside_of_the_span(called):
+    """Another thread asks for the GIL all the while."""
+    ended = threading.Event()
+
+    def asks():
+        while not ended.is_set():
+            sum(range(100))
+
+    asking = threading.Thread(target=asks)
+    asking.start()
+    try:
+        with exact_ledger() as instrument, stacks_of(threading.get_ident()) as kept:
+            _, span = _native.call(called, (), None, False, 100)
+    finally:
+        ended.set()
+        asking.join()
+
+    if instrument.grade != "exact":
+        pytest.skip(f"no ledger here: {instrument.unavailable}")
+    assert kept.events
+    for at_ns, _, _, frames in kept.events:
+        assert span.start_ns <= at_ns <= span.end_ns
+        assert frames[0][3] == _native.libraries()[0] != frames[-1][3]
+
+
+def test_python_code_that_is_made_to_give_way_names_itself_and_no_glue():
+    """A thread of its own asks; which line gave way is another one each time."""
+    ended = threading.Event()
+
+    def counts_up():
+        return [n * n for n in range(400_000)]
+
+    def asks():
+        while not ended.is_set():
+            sum(range(100))
+
+    asking = threading.Thread(target=asks)
+    asking.start()
+    try:
+        where = judged(counts_up)
+    finally:
+        ended.set()
+        asking.join()
+
+    named = [site.place for site in (where.let_go, where.taken, where.dropped) if site]
+    assert {place.file for place in named} <= {__file__}
+    assert where.function.function.endswith("counts_up")
+
+
+def test_a_rust_function_is_not_found_in_the_glue_that_wraps_it():
+    where = judged(specimens.holds, 5 * MS)
+
+    assert (where.function.file, where.function.function) == (None, "pytest_gilcheck.specimens.holds")
 
 
 def test_a_released_call_is_not_made_once_more():

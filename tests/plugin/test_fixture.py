@@ -285,3 +285,22 @@ def test_it():
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E*CheckFailed: elsewhere: max_held_share at most 0.5: found 1*"])
+
+
+@pytest.mark.parametrize("arguments", [["-v"], ["-vv"], ["-vv", "-n1"]], ids=" ".join)
+def test_very_verbose_every_frame_is_shown(project, arguments):
+    """In the section of a failed test and in the session's stories, as the command's -vv does; -v shows none."""
+    if "-n1" in arguments:
+        pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    body = """
+def test_it(gilcheck):
+    verdict = gilcheck.options(overlap=False)(specimens.releases_then_holds, 2 * MS, 2 * MS)
+    assert verdict.where is not None and verdict.gil == "released"
+"""
+    out = project(body, "--gilcheck", *arguments, subprocess=True).stdout.str()
+
+    n_stories = sum(line.endswith("releases_then_holds: partial") for line in out.splitlines())
+    assert n_stories == 2
+    every = "-vv" in arguments
+    assert out.count("hand-over 0 (drop, once)") == (n_stories if every else 0)
+    assert ("unlock_and_keep_stack" in out) is every

@@ -5,6 +5,7 @@ use gilcheck_core::interpreter::{current_thread, instrument, stacks};
 use gilcheck_core::ledger::{Kind, SpanError, SpanStart};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyRuntimeError};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -173,6 +174,7 @@ pub fn name_of(kind: Kind) -> &'static str {
 #[pyfunction]
 #[pyo3(signature = (function, args, kwargs, fine, max_events))]
 fn call<'py>(
+    py: Python<'py>,
     function: &Bound<'py, PyAny>,
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
@@ -183,7 +185,13 @@ fn call<'py>(
     let begun = Begun::now(fine);
     // Costs a comparison where no diagnosing pass runs; in one, stacks are kept from here on, down to this frame.
     stacks::bound(thread, Some(&raw const in_this_frame as usize));
-    let result = function.call(args, kwargs);
+    // Not `Bound::call`: a frame of its own would lie within the boundary, and pass for one of the callee's.
+    // SAFETY: the GIL is held, the pointers are of live objects of the types that are asked for (no keywords: null), and the
+    // result is a new reference, or null with an exception set.
+    let result = unsafe {
+        let kwargs = kwargs.map_or(std::ptr::null_mut(), Bound::as_ptr);
+        Bound::from_owned_ptr_or_err(py, ffi::PyObject_Call(function.as_ptr(), args.as_ptr(), kwargs))
+    };
     let end_ns = clock::now_ns();
     stacks::bound(thread, None);
     let span = begun.end(end_ns, max_events);

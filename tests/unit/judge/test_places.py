@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.evidence import HandOverPlace, HoldPlace, Place, Places, Site
+from pytest_gilcheck.evidence import BusiestPlace, HandOverPlace, HoldPlace, Place, Places, Site
 from pytest_gilcheck.judge.places import site, where
 
 LIBPYTHON, OWN, LIB = "/usr/lib/libpython3.12.so", "/site/pytest_gilcheck/_native.so", "/home/me/demo.so"
@@ -32,7 +32,13 @@ GLUE = [
     Place("demo.c", 900, "__Pyx_PyGILState_Ensure", LIB),
     Place("demo.c", 901, "__pyx_pw_4demo_1work", LIB),
     Place("/usr/include/c++/12/bits/unique_ptr.h", 396, "~unique_ptr", LIB),
+    Place("/home/me/.cargo/git/checkouts/pyo3-d2f/6a1b2c3/src/marker.rs", 571, "detach<()>", LIB),
+    Place("pyo3-0.30.1/src/marker.rs", 571, "detach<()>", LIB),
+    Place("/home/me/vendor/pyo3/src/marker.rs", 571, "detach<()>", LIB),
+    Place("library/core/src/ops/function.rs", 250, "call_once<demo::{closure#0}>", LIB),
+    Place("demo.cpp", 902, "__Pyx_CyFunction_CallAsMethod", LIB),
 ]
+CALL_GLUE = Place("/x/index.crates.io-1/pyo3-0.30.1/src/types/any.rs", 1, "call<&Bound<PyTuple>>", OWN)
 LINE = Place("/home/me/test_x.py", 12, "test_x")
 
 
@@ -95,6 +101,43 @@ def test_python_code_called_by_an_extension_is_further_in_than_it():
 
 def test_a_stack_of_nothing_names_nothing():
     assert found() == Site(None)
+
+
+CALLEE = Place("/home/me/x.py", 12, "x.parses")
+
+
+def test_a_hand_over_of_python_code_whose_line_is_not_known_is_somewhere_in_what_was_called():
+    """Its line would be that of the ``def``, and what called it is nobody's business."""
+    handed_over = handover(HOOK, DROP_GIL, EVAL, VECTORCALL, CALL_GLUE, kind="drop_on_request")
+
+    assert site(handed_over, Places(function=CALLEE, interpreter=LIBPYTHON, own=OWN)) == Site(
+        Place("/home/me/x.py", None, "x.parses")
+    )
+    assert site(handed_over, seen()) == Site(Place(function="Python code"))
+
+
+@pytest.mark.parametrize("glue", GLUE, ids=lambda place: place.function)
+def test_where_glue_is_all_there_is_the_function_called_is_named_or_its_library(glue):
+    handed_over = handover(HOOK, SAVE, glue, VECTORCALL, CALL_GLUE)
+    callee = Place(None, None, "demo.work", LIB)
+
+    assert site(handed_over, Places(function=callee, interpreter=LIBPYTHON, own=OWN)) == Site(callee)
+    assert site(handed_over, seen()) == Site(Place(library=LIB))
+
+
+def test_what_called_is_never_the_place():
+    assert found(HOOK, SAVE, CALL_GLUE) == Site(None)
+    assert found(HOOK, SAVE, VECTORCALL, CALL_GLUE) == Site(None)
+
+
+def test_a_function_is_not_found_in_the_glue_that_wraps_it():
+    wrapped = Place("/x/pyo3-0.30.1/src/impl_/trampoline.rs", 81, "demo.work", LIB)
+    hold = HoldPlace(None, None, None, 1, 50)
+
+    made = where(Places(holds=(hold,), function=wrapped, busiest=BusiestPlace((LINE,), wrapped, 0.9)))
+
+    assert made is not None and made.busiest is not None
+    assert made.function == made.busiest.native == Place(None, None, "demo.work", LIB)
 
 
 def test_the_longest_hold_after_a_re_take():

@@ -43,6 +43,15 @@ def test_different_python_lines_are_different_places():
     assert [h.python for h in handovers] == [first, first, second, second]
 
 
+def test_what_lies_outside_of_the_span_is_no_hand_over_of_the_call():
+    events = [(5, "take", 0, [B]), (20, "drop", 0, [A]), (30, "take", 0, [A]), (101, "drop", 0, [B])]
+
+    handovers, holds = folded(events, 10, 100)
+
+    assert [(h.kind, h.native) for h in handovers] == [("drop", (Place(*A),)), ("take", (Place(*A),))]
+    assert holds == (HoldPlace(None, None, 0, 1, 10), HoldPlace(0, 1, None, 1, 70))
+
+
 @st.composite
 def histories(draw):
     """Drops and takes in turn, with times that do not run backwards."""
@@ -84,6 +93,14 @@ def test_python_lines_go_over_by_number_where_both_calls_went_the_same_way():
         (Place("x.py", 0, "f"),),
         (Place("x.py", 1, "f"),),
     ]
+
+
+def test_what_somebody_else_asked_for_does_not_cost_the_lines_of_what_the_call_did():
+    """The interpreter gives way whenever it is asked to, in each call at another line."""
+    first = kept("drop_on_request", "take", "drop", "take")
+    again = kept("drop", "take", "drop_on_request", "take", "drop_on_request", "take")
+
+    assert python_stacks(again, Lines(), first.events) == [(), (), (Place("x.py", 0, "f"),), (Place("x.py", 1, "f"),)]
 
 
 def test_python_lines_are_left_out_where_the_calls_differ():

@@ -104,7 +104,7 @@ def test_arguments_are_those_given():
     """Without setup and args_for."""
     call = Call(len, ("abc",))
 
-    assert call.args_of_next(call.args_in_thread(0)) == ("abc",)
+    assert call.args_of_next(call.args_in_thread(0, {})) == ("abc",)
 
 
 def test_setup_wins_over_args_for_over_args():
@@ -113,9 +113,9 @@ def test_setup_wins_over_args_for_over_args():
     by_call = Call(len, ("given",), setup=lambda: ("fresh",), args_for=lambda index: (index,))
     by_nobody = Call(len, ("given",), setup=lambda: None, args_for=lambda _index: None)
 
-    assert by_thread.args_of_next(by_thread.args_in_thread(3)) == (3,)
-    assert by_call.args_of_next(by_call.args_in_thread(3)) == ("fresh",)
-    assert by_nobody.args_of_next(by_nobody.args_in_thread(3)) == ("given",)
+    assert by_thread.args_of_next(by_thread.args_in_thread(3, {})) == (3,)
+    assert by_call.args_of_next(by_call.args_in_thread(3, {})) == ("fresh",)
+    assert by_nobody.args_of_next(by_nobody.args_in_thread(3, {})) == ("given",)
 
 
 @pytest.mark.parametrize("option", ["setup", "args_for"])
@@ -125,7 +125,7 @@ def test_what_is_no_tuple_is_refused_by_the_options_name(option, made):
     call = Call(len, **{option: lambda *_: made})
 
     with pytest.raises(UsageError, match=f"{option}= must return a tuple") as raised:
-        call.args_of_next(call.args_in_thread(0))
+        call.args_of_next(call.args_in_thread(0, {}))
     assert repr(made) in str(raised.value)
 
 

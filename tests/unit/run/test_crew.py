@@ -155,3 +155,35 @@ def test_threads_are_watched_as_those_of_threading_are(kind):
     if before is None:
         with Crew(1) as crew:
             assert crew.solo(called_here, LONG) is None
+
+
+def test_a_long_job_is_told_of_once_while_it_runs():
+    told = []
+    goes_on = threading.Event()
+
+    def meanwhile():
+        told.append("long")
+        goes_on.set()
+
+    with Crew(2) as crew:
+        assert crew.solo(goes_on.wait, LONG, meanwhile=meanwhile) is True
+
+    assert told == ["long"]
+
+
+def test_a_job_that_has_ended_is_not_told_of():
+    def meanwhile():
+        raise AssertionError("told of a job that had ended")
+
+    with Crew(2) as crew:
+        assert crew.run([lambda: 1, lambda: 2], LONG, meanwhile=meanwhile) == [1, 2]
+
+
+def test_an_interrupt_between_a_job_s_beginning_and_its_thread_s_waking_comes_through():
+    with pytest.raises(KeyboardInterrupt), Crew(1) as crew:
+        (worker,) = crew._workers
+        asleep, worker._wake = worker._wake, _thread.allocate_lock()  # begun, and nobody has taken it
+        raise KeyboardInterrupt
+
+    asleep.release()
+    assert worker.wait_until_gone(60)

@@ -1,0 +1,100 @@
+"""Arguments made for each thread: once in a check, in that thread, used there and disposed of there."""
+
+import sqlite3
+import threading
+from collections import Counter
+
+import pytest
+
+from pytest_gilcheck import check, specimens
+
+MS = 1_000_000
+
+
+class Bound:
+    """Knows the thread that made it, and notes who used it and who disposed of it."""
+
+    seen: list
+
+    def __init__(self, index):
+        self.index = index
+        self.owner = threading.get_ident()
+        self.seen.append(("made", index, self.owner, self.owner))
+
+    def __call__(self):
+        self.seen.append(("used", self.index, self.owner, threading.get_ident()))
+        specimens.releases(MS)
+
+    def __del__(self):
+        self.seen.append(("gone", self.index, self.owner, threading.get_ident()))
+
+
+@pytest.fixture
+def seen():
+    Bound.seen = []
+    return Bound.seen
+
+
+def used(bound):
+    """Every call of the check."""
+    bound()
+
+
+def test_each_thread_makes_its_own_once_uses_it_alone_and_disposes_of_it_itself(seen):
+    verdict = check.options(threads=3, budget="60ms", args_for=lambda index: (Bound(index),))(used)
+
+    assert verdict.gil in ("released", "inconclusive")
+    assert {owner == there for _, _, owner, there in seen} == {True}
+    n = Counter((what, index) for what, index, _, _ in seen)
+    competed = "one-cpu" not in verdict.reasons and "budget-too-small" not in verdict.reasons
+    made = {("made", index): 1 for index in range(3 if competed else 1)}
+    assert {key: count for key, count in n.items() if key[0] == "made"} == made
+    assert {index for what, index in n if what == "used"} == {index for _, index in made}
+    assert {index: count for (what, index), count in n.items() if what == "gone"} == {index: 1 for _, index in made}
+    # Single calls, and those of the serial arm, are made by the threads whose arguments they take.
+    assert len({owner for _, _, owner, _ in seen}) == len(made)
+    assert threading.get_ident() not in {there for _, _, _, there in seen}
+
+
+def test_the_diagnosing_pass_uses_those_of_its_thread(seen):
+    def held(bound):
+        bound()
+        specimens.holds(2 * MS)
+
+    verdict = check.options(overlap=False, args_for=lambda index: (Bound(index),))(held)
+
+    assert verdict.where is not None or verdict.gil == "inconclusive"
+    assert Counter(what for what, _, _, _ in seen)["made"] == 1
+    assert {owner == there for _, _, owner, there in seen} == {True}
+
+
+class Opened:
+    """A connection that is closed with it: sqlite3 refuses that, as everything else, to any thread but the one that opened
+    it, and an error within `__del__` fails this run."""
+
+    def __init__(self):
+        self.connection = sqlite3.connect(":memory:")
+
+    def __del__(self):
+        self.connection.close()
+
+
+def test_connections_of_sqlite3_which_know_their_thread():
+    def summed(opened):
+        return opened.connection.execute(
+            "with recursive c(x) as (select 1 union all select x+1 from c where x<5000) select sum(x) from c"
+        ).fetchone()
+
+    verdict = check.options(budget="60ms", args_for=lambda _index: (Opened(),))(summed)
+
+    assert verdict.result == (12_497_500 + 5000,)
+
+
+def test_when_it_fails_for_the_first_thread_that_one_is_named_too():
+    def args_for(index):
+        raise LookupError(f"no file for {index}")
+
+    with pytest.raises(LookupError, match="no file for 0") as raised:
+        check.options(args_for=args_for)(specimens.releases)
+
+    assert "args_for(0)" in "".join(raised.value.__notes__)
