@@ -23,7 +23,7 @@ from pytest_gilcheck.evidence import (
     step,
 )
 from pytest_gilcheck.evidence.figures import duration
-from pytest_gilcheck.judge import ROUND_LOOKS, is_decided, is_enough, judge
+from pytest_gilcheck.judge import ROUND_LOOKS, held_share, is_decided, is_enough, judge
 from pytest_gilcheck.observe import (
     PythonLines,
     call_span,
@@ -51,7 +51,7 @@ from pytest_gilcheck.run import (
 )
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import Bench, Knocks, Places, Progress, Round
+    from pytest_gilcheck.evidence import Bench, Estimate, Knocks, Places, Progress, Round
 
 #: Calls below this are too short for a turn of the rival; above the other, too long to be made once more for it.
 _SHORTEST_BESIDE_RIVAL_NS = 1_000_000
@@ -161,7 +161,7 @@ class _Measurement:
             run = self.crew.solo(self.solo.job(plan.n_knock_calls, budget_ns=plan.solo_budget_ns), self.deadline)
         return knocks_beside([] if _refusal(run) else _spans(run, with_timeline=False), asked)
 
-    def rounds(self, plan: Plan, span_ns: int) -> list[Round]:
+    def rounds(self, plan: Plan, span_ns: int, held: Estimate) -> list[Round]:
         """Paired rounds until a fixed look finds them enough or the budget is spent; a note says why there are none."""
         if plan.n_threads < 2:  # noqa: PLR2004  (nobody competes with himself)
             self.notes.append(Reason("one-thread", "one thread competes with nobody: ask for two or more (threads=)"))
@@ -191,7 +191,7 @@ class _Measurement:
                 longest_ns = max(longest_ns, now - begun)
                 if now + longest_ns > end:
                     break
-                if len(made) in ROUND_LOOKS and is_enough(made, self.settings.claim, self.bench):
+                if len(made) in ROUND_LOOKS and is_enough(made, self.settings.claim, self.bench, held):
                     break
         return made
 
@@ -269,7 +269,7 @@ def measure(
             with alone() as is_alone:
                 if not is_alone:
                     measurement.notes.append(NOT_ALONE)
-                rounds = measurement.rounds(plan, span_ns)
+                rounds = measurement.rounds(plan, span_ns, held_share(calls, bench.clock_price_ns))
         progress = None
         if _worth_a_rival(instrument, settings, span_ns):
             progress = measurement.progress(span_ns)

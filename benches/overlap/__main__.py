@@ -67,12 +67,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benches.overlap", description=__doc__)
     parser.add_argument("bar", choices=("words", "null", "causes", "cost", "one-cpu"))
     parser.add_argument("--load", type=int, default=0, help="busy processes beside it (words)")
+    parser.add_argument("--budget", type=float, default=1.0, help="seconds of wall-clock rounds a check (words)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the checks")
     parser.add_argument("--plot", help="where the plot of the cost goes (needs matplotlib)")
     options = parser.parse_args()
     n = 10 if options.quick else 1
     if options.bar == "words":
-        words(200 // n, options.load)
+        words(200 // n, options.load, options.budget)
     elif options.bar == "null":
         null(100 // n)
     elif options.bar == "causes":

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from benches.ledger.cases import Case
+
+#: Seconds for the wall-clock rounds of each check, told through the environment.
+BUDGET = "GILCHECK_BENCH_BUDGET"
 
 
 def measure(case: Case) -> dict[str, Any]:
@@ -14,7 +18,9 @@ def measure(case: Case) -> dict[str, Any]:
     from pytest_gilcheck.statement import Statement
 
     statement = Statement(case.call, case.setup)
-    verdict = check.options(name=case.id, threads=2).of_call(Call(eval, args_for=statement.args_for))
+    verdict = check.options(name=case.id, threads=2, budget=float(os.environ[BUDGET])).of_call(
+        Call(eval, args_for=statement.args_for)
+    )
     return {
         "gil": verdict.overlap,
         "figure": verdict.speedup.value,

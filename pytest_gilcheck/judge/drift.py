@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.evidence import Agreement, Bench, Estimate, Observation, Tolerance, Verdict
 
+INCONCLUSIVE = "inconclusive"
+
 
 def standing(key: str, observation: Observation, verdict: Verdict) -> Standing:
     """Where does this check stand?"""
@@ -55,7 +57,8 @@ def changes(before: Standing, after: Standing) -> Iterator[Change]:
             yield _of_figure(after.key, figure, old, new, more_is_better=more_is_better)
     for word, order in WORDS.items():
         old, new = getattr(before, word), getattr(after, word)
-        if old in order or new in order:
+        # Undecided in both is no sameness: whoever asks for the word is told that it cannot be told.
+        if old in order or new in order or INCONCLUSIVE in (old, new):
             yield _of_word(before, after, word)
 
 
@@ -76,8 +79,11 @@ def _of_figure(key: str, figure: str, old: Estimate, new: Estimate, *, more_is_b
 def _of_word(before: Standing, after: Standing, word: str) -> Change:
     old, new, order = getattr(before, word), getattr(after, word), WORDS[word]
     if old not in order or new not in order:
-        which = "before" if old not in order else "now"
-        why = f"{(old if old not in order else new).replace('_', ' ')} {which}"
+        if old == new:
+            why = f"{old} both times"
+        else:
+            which = "before" if old not in order else "now"
+            why = f"{(old if old not in order else new).replace('_', ' ')} {which}"
         return Change(after.key, word, "unknown", old, new, why=why)
     step = order.index(new) - order.index(old)
     kind = "worse" if step > 0 else ("better" if step < 0 else "same")

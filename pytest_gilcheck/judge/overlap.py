@@ -30,9 +30,9 @@ class WallClock:
     together_share: float | None = None
 
 
-def is_enough(rounds: Sequence[Round], claim: Claim, bench: Bench) -> bool:
+def is_enough(rounds: Sequence[Round], claim: Claim, bench: Bench, held_share: Estimate) -> bool:
     """Do these rounds decide the word, the claim, and the efficiency to a tenth? Asked at the fixed looks only."""
-    ratios = Ratios.of(rounds, bench)
+    ratios = Ratios.of(rounds, bench).bounded(held_share)
     if ratios.word is None:
         return False
     efficiency = ratios.efficiency
@@ -68,7 +68,7 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
     rounds = observation.rounds
     if not rounds:
         return _without_rounds(observation)
-    ratios = Ratios.of(rounds, observation.bench)
+    ratios = Ratios.of(rounds, observation.bench).bounded(held_share)
     word = ratios.word
     speedup = ratios.speedup if word is not None else _open_above(ratios, rounds[0].n_threads)
     cores_used = median([r.crew.cpu_ns / max(1, r.crew.wall_ns) for r in rounds])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Estimate
@@ -121,6 +121,18 @@ class Ratios:
             all(map(is_accounted, rounds)),
             bench.has_gil,
         )
+
+    def bounded(self, held_share: Estimate) -> Ratios:
+        """The same, knowing from the ledger which share of a call is held: holds of all threads come one after the other,
+        so that the speed-up is at most its inverse (Amdahl). No help where the rounds contradict it.
+        """
+        low, value, high = self.speedup.low, self.speedup.value, self.speedup.high
+        if low is None or value is None or high is None or not held_share.low:
+            return self
+        most = (1 + rules.AMDAHL_SLACK) / held_share.low
+        if not low <= most < high:
+            return self
+        return replace(self, speedup=Estimate(min(value, most), low, most, quantity=self.speedup.quantity))
 
     @property
     def word(self) -> str | None:

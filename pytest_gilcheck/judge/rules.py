@@ -103,6 +103,10 @@ QUIET_ROUND_FACTOR = 1.15
 #: full speed. Where a hypervisor or a quota takes the cores away, which no account shows, it does not reach this.
 OPEN_CONTROL_SPEEDUP = 1.6
 
+#: Threshold: the calls of the rounds are others than those whose holds the ledger timed alone; what they held may be this
+#: much less of what they took.
+AMDAHL_SLACK = 0.1
+
 #: Threshold: work and sleep outside of the threads that are followed, below which their accounts tell everything.
 UNACCOUNTED_SHARE = 0.1
 

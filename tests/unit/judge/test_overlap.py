@@ -97,7 +97,7 @@ def test_controls_when_one_does_not_come_out_as_what_it_is_then_they_do_not_sepa
     rounds = [one_round(2 * MS, released_ns=released_ns, held_ns=held_ns)] * 20
 
     assert not Ratios.of(rounds, BENCH).separate
-    assert not is_enough(rounds, Claim(), BENCH)
+    assert not is_enough(rounds, Claim(), BENCH, Estimate())
 
 
 def test_word_when_the_crew_was_kept_off_the_processor_then_serialised_is_not_said():
@@ -237,3 +237,22 @@ def test_shortfall_when_hardly_anything_is_held_then_waiting_for_the_gil_is_not_
     cause = shortfall(observation(rounds=tuple(rounds)), rounds, "partial", share)
 
     assert cause.slug != "held-tail" or percent > 10
+
+
+@given(st.floats(0.01, 1), st.integers(2 * MS, 8 * MS), st.integers(0, 8 * MS), st.integers(3, 12))
+def test_speedup_when_the_ledger_knows_the_held_share_then_its_bound_only_helps(held, crew_ns, delay_ns, n):
+    rounds = [one_round(crew_ns + delay_ns, delay_ns=delay_ns)] * n
+    alone = Ratios.of(rounds, BENCH)
+
+    bounded = alone.bounded(Estimate(held, held, held, quantity="held share")).speedup
+
+    assert alone.speedup.low <= bounded.low <= bounded.value <= bounded.high <= alone.speedup.high
+    assert alone.speedup.low > 1.1 / held or bounded.high <= max(1.1 / held, alone.speedup.low)
+
+
+def test_word_when_a_held_call_had_one_slow_serial_arm_then_the_ledger_settles_it():
+    """Three rounds, one of them with a serial arm half as long again: wall time alone would leave it open."""
+    slow = dataclasses.replace(one_round(4 * MS), serial=arm(6 * MS))
+    ratios = Ratios.of([one_round(4 * MS), slow, one_round(4 * MS)], BENCH)
+
+    assert (ratios.word, ratios.bounded(Estimate(1.0, 0.99, 1.0, quantity="held share")).word) == (None, "serialised")
