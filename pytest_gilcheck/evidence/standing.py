@@ -27,7 +27,7 @@ class Standing:
     wrong answer, in one line, of an agreement that differs."""
 
     key: str
-    gil: str = "inconclusive"
+    gil: str = "not_measured"
     overlap: str = "not_measured"
     results: str = "not_checked"
     held_share: Estimate = field(default_factory=Estimate)

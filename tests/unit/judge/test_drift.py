@@ -90,7 +90,7 @@ def test_a_word_at_its_border_is_no_change():
 
 def test_what_one_run_does_not_tell_is_unknown_and_says_which():
     before = Standing("f", gil="released", held_share=Estimate(0, 0, 0))
-    after = Standing("f")
+    after = Standing("f", gil="inconclusive")
 
     assert {(change.figure, change.kind, change.why) for change in changes(before, after)} == {
         ("gil", "unknown", "inconclusive now"),
@@ -115,3 +115,19 @@ def test_time_off_the_processor_widens_the_longest_hold_downwards():
 
     assert (found.low, found.high) == (10 * MS, 30 * MS)
     assert share.low <= 0.25 <= share.high
+
+
+def test_word_that_is_undecided_both_times_cannot_be_told():
+    """An added lock, looked at beside busy processes both times, once passed a gate that asked for overlap."""
+    undecided = Standing(key="f", gil="released", overlap="inconclusive")
+
+    (told,) = [change for change in changes(undecided, undecided) if change.figure == "overlap"]
+
+    assert (told.kind, told.why) == ("unknown", "inconclusive both times")
+
+
+def test_word_that_nobody_measured_is_not_told_at_all():
+    """An agreement has no word on the GIL."""
+    agreement = Standing(key="agreement of f", results="agree")
+
+    assert [change.figure for change in changes(agreement, agreement)] == ["results"]
