@@ -74,12 +74,15 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
     cores_used = median([r.crew.cpu_ns / max(1, r.crew.wall_ns) for r in rounds])
     together = _share(rounds, lambda arm: arm.together_ns)
     doubt = _doubt(rounds, ratios) if word is None else _conflict(ratios)
-    if doubt is not None or word is None:
-        reasons = (doubt,) if doubt else ()
-        return WallClock("inconclusive", speedup, ratios.efficiency, reasons, "", cores_used, together)
     cause = None
-    if word == "serialised" or ratios.falls_short:
+    if _asks_why(ratios, word) and (word is None or doubt is None):  # where witnesses contradict each other, nothing is
         cause = shortfall(observation, ratios.quiet, gil, held_share)
+    if doubt is not None or word is None:
+        told = tuple(filter(None, (doubt, cause)))
+        sentence = ""
+        if cause is not None:
+            sentence = f"Calls reach less than the machine allows ({ratios.efficiency}). {cause.detail}"
+        return WallClock("inconclusive", speedup, ratios.efficiency, told, sentence, cores_used, together)
     n = rounds[0].n_threads
     if word == "overlaps":
         sentence = f"Calls of {n} threads overlap: {speedup.value:.2f} times as fast as one after the other."
@@ -90,6 +93,12 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
     return WallClock(
         word, speedup, ratios.efficiency, (cause,) if cause is not None else (), sentence, cores_used, together
     )
+
+
+def _asks_why(ratios: Ratios, word: str | None) -> bool:
+    """Is there a shortfall to explain? Also of a call whose speed-up lies at the border of the words: which side it is on
+    may be open, while it is plain that the machine gave a control far more."""
+    return word == "serialised" or (ratios.separate and ratios.falls_short)
 
 
 def _open_above(ratios: Ratios, n_threads: int) -> Estimate:

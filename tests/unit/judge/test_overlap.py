@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import Arm, Claim, Estimate, Round
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.overlap import is_enough, rates_met
+from pytest_gilcheck.judge.overlap import is_enough, rates_met, wall_clock
 from pytest_gilcheck.judge.ratios import Ratios, interval, speedup_of, word_of
 from pytest_gilcheck.judge.shortfall import losses, shortfall
 
@@ -256,3 +256,17 @@ def test_word_when_a_held_call_had_one_slow_serial_arm_then_the_ledger_settles_i
     ratios = Ratios.of([one_round(4 * MS), slow, one_round(4 * MS)], BENCH)
 
     assert (ratios.word, ratios.bounded(Estimate(1.0, 0.99, 1.0, quantity="held share")).word) == (None, "serialised")
+
+
+def test_cause_when_the_word_lies_at_the_border_and_the_shortfall_does_not_then_it_is_told():
+    """A call that brings threads of its own: 1.01 [0.95, 1.25], while the control reached 1.99."""
+    rounds = [
+        dataclasses.replace(one_round(wall_ns), serial=dataclasses.replace(arm(4 * MS), process_cpu_ns=7 * MS))
+        for wall_ns in (3_100_000, 4 * MS) * 10
+    ]
+
+    found = wall_clock(observation(rounds=tuple(rounds)), "released", Estimate(0, 0, 0, quantity="held share"))
+
+    assert found.word == "inconclusive"
+    assert [reason.slug for reason in found.reasons] == ["overlap-borderline", "own-thread-pool"]
+    assert "brings threads of its own" in found.sentence
