@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_gilcheck.evidence import CallSpan, GilTimeline, HandOver, Knocks, Progress
@@ -131,14 +132,18 @@ def call_span(raw: RawSpan, known_threads: Collection[int], *, with_timeline: bo
 
 
 def knocks_beside(calls: Sequence[CallSpan], knocks: Sequence[tuple[int, int, int]]) -> Knocks:
-    """How long did the calls keep the native waiter waiting? Waits are cut to the calls' spans."""
+    """How long did the calls, one after the other, keep the native waiter waiting? Waits are cut to the calls' spans."""
     longest_wait_ns = n_knocks = 0
+    ends = [call.end_ns for call in calls]
     for asked_ns, got_ns, delay_ns in knocks:
-        for call in calls:
-            start_ns, end_ns = max(asked_ns, call.start_ns), min(got_ns, call.end_ns)
-            if start_ns < end_ns:
-                n_knocks += 1
-                longest_wait_ns = max(longest_wait_ns, end_ns - start_ns - delay_ns)
+        # A thousand short calls and hundreds of knocks: comparing each with each took nine tenths of a whole check.
+        for index in range(bisect_right(ends, asked_ns), len(calls)):
+            call = calls[index]
+            if call.start_ns >= got_ns:
+                break
+            waited_ns = min(got_ns, call.end_ns) - max(asked_ns, call.start_ns)
+            n_knocks += waited_ns > 0
+            longest_wait_ns = max(longest_wait_ns, waited_ns - delay_ns)
     return Knocks(
         n_calls=len(calls),
         n_knocks=n_knocks,

@@ -145,6 +145,19 @@ def test_waits_are_cut_to_the_calls_and_lose_their_own_delay():
     assert knocks_beside([], []).longest_wait_ns == 0
 
 
+@given(intervals, st.lists(st.tuples(st.integers(0, 100), st.integers(0, 30), st.integers(0, 10)), max_size=8))
+def test_knocks_equal_their_naive_twin(spans, asked):
+    """Each with each."""
+    calls = [call(end - start, start_ns=start) for start, end in spans]
+    knocks = [(begin, begin + took, delay) for begin, took, delay in asked]
+    waits = [(min(got, one.end_ns) - max(begin, one.start_ns), delay) for begin, got, delay in knocks for one in calls]
+
+    seen = knocks_beside(calls, knocks)
+
+    assert seen.n_knocks == sum(waited > 0 for waited, _ in waits)
+    assert seen.longest_wait_ns == max([0, *(waited - delay for waited, delay in waits if waited > 0)])
+
+
 def test_longest_wait_is_never_negative():
     """A thread off the processor for longer than it waited."""
     assert knocks_beside([call(100)], [(10, 20, 50)]).longest_wait_ns == 0
