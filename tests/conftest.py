@@ -1,5 +1,7 @@
 """All rings: how hypothesis behaves on a machine under load; runs within tests see no other plugin than they ask for."""
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -8,6 +10,11 @@ pytest_plugins = ["pytester"]
 # A busy machine makes single examples slow, which says nothing about the code.
 settings.register_profile("gilcheck", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gilcheck")
+
+# A shell hands it down as ignored to what it starts in the background, and so would we: tests that interrupt a child
+# then wait for it in vain.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Plugins that are installed for the tests of living together: the names of their entry points.
 NEIGHBOURS = ("asyncio", "benchmark", "memray", "pytest_cov", "rerunfailures", "run-parallel", "timeout")
