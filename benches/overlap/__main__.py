@@ -8,6 +8,7 @@ from collections import Counter
 
 from benches.overlap.cost import cost
 from benches.overlap.known import MS, Case, pool_cases, real_cases, specimen_cases
+from benches.overlap.windows import windows
 from benches.overlap.words import words
 from pytest_gilcheck import Verdict, check, specimens
 
@@ -65,15 +66,19 @@ def one_cpu() -> None:
 def main() -> None:
     """Runs one bar."""
     parser = argparse.ArgumentParser(prog="python -m benches.overlap", description=__doc__)
-    parser.add_argument("bar", choices=("words", "null", "causes", "cost", "one-cpu"))
+    parser.add_argument("bar", choices=("words", "windows", "null", "causes", "cost", "one-cpu"))
     parser.add_argument("--load", type=int, default=0, help="busy processes beside it (words)")
-    parser.add_argument("--budget", type=float, default=1.0, help="seconds of wall-clock rounds a check (words)")
+    parser.add_argument(
+        "--budget", type=float, default=1.0, help="seconds of wall-clock rounds a check (words; windows: twice that)"
+    )
     parser.add_argument("--quick", action="store_true", help="a tenth of the checks")
     parser.add_argument("--plot", help="where the plot of the cost goes (needs matplotlib)")
     options = parser.parse_args()
     n = 10 if options.quick else 1
     if options.bar == "words":
         words(200 // n, options.load, options.budget)
+    elif options.bar == "windows":
+        windows(2 * options.budget, 20 if options.quick else None)
     elif options.bar == "null":
         null(100 // n)
     elif options.bar == "causes":

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benches.ledger.cases import Case
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.run import Call
 
 #: Seconds for the wall-clock rounds of each check, told through the environment.
 BUDGET = "GILCHECK_BENCH_BUDGET"
 
 
-def measure(case: Case) -> dict[str, Any]:
-    """The fields of `Measurement`; `gil` is the word on overlap, the only one that is asked for here."""
-    from pytest_gilcheck import check
+def statement_call(case: Case) -> Call:
+    """The case as the command would measure it."""
     from pytest_gilcheck.run import Call
     from pytest_gilcheck.statement import Statement
 
     statement = Statement(case.call, case.setup)
-    verdict = check.options(name=case.id, threads=2, budget=float(os.environ[BUDGET])).of_call(
-        Call(eval, args_for=statement.args_for)
-    )
+    return Call(eval, setup=statement.between, args_for=statement.args_for, name=case.id, is_alike=True)
+
+
+def measure(case: Case) -> dict[str, Any]:
+    """The fields of `Measurement`; `gil` is the word on overlap, the only one that is asked for here."""
+    from pytest_gilcheck import check
+
+    verdict = check.options(name=case.id, threads=2, budget=float(os.environ[BUDGET])).of_call(statement_call(case))
     return {
         "gil": verdict.overlap,
         "figure": verdict.speedup.value,

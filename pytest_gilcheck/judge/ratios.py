@@ -48,22 +48,41 @@ def is_quiet(bounds: Bounds) -> bool:
     return bounds[2] <= bounds[0] * rules.QUIET_ROUND_FACTOR
 
 
-def interval(bounds: Sequence[Bounds], quantity: str, *, few_factor: float = rules.FEW_ROUNDS_FACTOR) -> Estimate:
+def are_enough(quiet: Sequence[object], rounds: Sequence[object]) -> bool:
+    """Can the quiet ones stand for all rounds?"""
+    n = len(quiet)
+    return n >= rules.ENOUGH_QUIET_ROUNDS or (n >= rules.FEWEST_QUIET_ROUNDS and 2 * n >= len(rounds))
+
+
+def most_certain(bounds: Sequence[Bounds]) -> Sequence[Bounds]:
+    """The quiet rounds, if there are enough; otherwise all."""
+    quiet = [bound for bound in bounds if is_quiet(bound)]
+    return quiet if are_enough(quiet, bounds) else bounds
+
+
+def interval(bounds: Sequence[Bounds], quantity: str, *, is_control: bool = False) -> Estimate:
     """The typical ratio over rounds: the median, and order statistics of least and most, whatever their distribution.
 
     Quiet rounds alone, if there are enough. Too few rounds for the level: the extremes, widened.
     """
     if not bounds:
         return Estimate(quantity=quantity, why_not="no wall-clock rounds were run")
-    quiet = [bound for bound in bounds if is_quiet(bound)]
-    chosen = quiet if len(quiet) >= rules.ENOUGH_QUIET_ROUNDS else bounds
+    chosen = most_certain(bounds)
     first, last = median_ranks(len(chosen), rules.ROUND_LOOK_ALPHA)
     low = sorted(bound[0] for bound in chosen)[first]
     high = sorted(bound[2] for bound in chosen)[last]
-    if len(chosen) < rules.ENOUGH_ROUNDS:
-        low, high = low / few_factor, high * few_factor
+    factor = _few_factor(len(chosen), is_control=is_control)
+    low, high = low / factor, high * factor
     value = math.exp(median([math.log(max(1e-9, bound[1])) for bound in chosen]))
     return Estimate(value, min(low, value), max(high, value), quantity=quantity)
+
+
+def _few_factor(n: int, *, is_control: bool) -> float:
+    if n >= rules.ENOUGH_ROUNDS:
+        return 1.0
+    if is_control and n > 1:
+        return rules.FEW_CONTROLS_FACTOR
+    return next(factor for least, factor in rules.FEW_ROUNDS_FACTORS if n >= least)
 
 
 def word_of(speedup: Estimate) -> str | None:
@@ -107,17 +126,17 @@ class Ratios:
         """Efficiency is paired within each round, so that what disturbs a whole round cancels."""
         at_once = [max(1.0, min(r.n_threads, bench.usable_cores)) for r in rounds]
         paired = list(zip(rounds, at_once, strict=True))
-        speedups = [speedup_of(r.serial, r.crew, most) for r, most in paired]
-        released = [speedup_of(r.control, r.released, most) for r, most in paired]
-        held = [speedup_of(r.control, r.held, most) for r, most in paired]
+        speedups = [speedup_of(r.serial_of_all, r.crew, most) for r, most in paired]
+        released = [speedup_of(r.control_of_all, r.released, most) for r, most in paired]
+        held = [speedup_of(r.control_of_all, r.held, most) for r, most in paired]
         quiet = [r for r, bounds in zip(rounds, speedups, strict=True) if is_quiet(bounds)]
         return Ratios(
             interval(speedups, "speed-up"),
-            interval(released, "speed-up of the released control"),
-            interval(held, "speed-up of the held control"),
+            interval(released, "speed-up of the released control", is_control=True),
+            interval(held, "speed-up of the held control", is_control=True),
             interval([efficiency_of(*pair) for pair in zip(speedups, released, strict=True)], "efficiency"),
             quiet,
-            quiet if len(quiet) >= rules.ENOUGH_QUIET_ROUNDS else rounds,
+            quiet if are_enough(quiet, rounds) else rounds,
             all(map(is_accounted, rounds)),
             bench.has_gil,
         )

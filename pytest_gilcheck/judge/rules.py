@@ -86,13 +86,23 @@ ROUND_LOOK_ALPHA = ROUND_ALPHA / 7
 #: Threshold: the extremes of so many rounds contain the median at the level of one look: 2 / 2^9 < 0.05 / 7.
 ENOUGH_ROUNDS = 9
 
-#: Threshold: fewer rounds are widened by this factor on both sides. They are long (otherwise there were more): what
-#: moves one of them, apart from time off the processor, which is bounded by itself, is clock frequency and caches.
-FEW_ROUNDS_FACTOR = 1.15
+#: Threshold: of fewer rounds, so many or more are widened by this factor on both sides. What moves a round, apart from time
+#: off the processor, which is bounded by itself, is clock frequency, caches, and that calls differ. Found by cutting long
+#: runs of 187 real calls, made while others used the machine, into pieces of so many rounds: with these factors no more
+#: than one piece in 8,000 says another word than the whole run (``python -m benches.overlap windows``).
+FEW_ROUNDS_FACTORS = ((6, 1.05), (3, 1.15), (2, 1.25), (1, 2.0))
+
+#: Threshold: the same for a control, which always does the same: in that run no piece of three rounds or more left out what the
+#: whole run said once it was widened by 1.03, and one of 800 pieces of two. One round alone is widened as any other.
+FEW_CONTROLS_FACTOR = 1.05
 
 #: Threshold: so many quiet rounds are taken alone. Their bounds contain what the machine would have given had nobody else
 #: used it; all five would have to err to the same side (1 in 16), and by more than the factor above, which they get.
 ENOUGH_QUIET_ROUNDS = 5
+
+#: Threshold: or so many, if they are at least half of the rounds: a machine that is mostly left alone, and as good as one
+#: on which only so many were made.
+FEWEST_QUIET_ROUNDS = 3
 
 #: Threshold: a round is quiet if the time that its threads were kept off the processor leaves its speed-up known to
 #: this factor. Quiet ones are preferred; they are chosen by that time alone, never by what they say.

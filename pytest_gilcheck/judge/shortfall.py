@@ -11,7 +11,7 @@ from pytest_gilcheck.judge import rules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_gilcheck.evidence import Estimate, Observation, Round
+    from pytest_gilcheck.evidence import Arm, Estimate, Observation, Round
 
 
 def losses(rounds: Sequence[Round]) -> dict[str, float]:
@@ -24,29 +24,26 @@ def losses(rounds: Sequence[Round]) -> dict[str, float]:
     total_ns = max(1, sum(r.n_threads * r.crew.wall_ns for r in rounds))
     crew_ns = sum(r.crew.thread_ns for r in rounds)
     waiting_ns = sum(r.crew.waiting_ns or 0 for r in rounds)
-    asleep_ns = sum(_asleep_ns(r.crew.thread_ns, r.crew.cpu_ns, r.crew.delay_ns, r.crew.waiting_ns) for r in rounds)
-    alone_ns = sum(
-        _asleep_ns(r.serial.thread_ns, r.serial.cpu_ns, r.serial.delay_ns, r.serial.waiting_ns) for r in rounds
-    )
+    serial = [r.serial_of_all for r in rounds]
     found = {
-        "growth": sum(r.crew.cpu_ns - r.serial.cpu_ns for r in rounds),
+        "growth": sum(r.crew.cpu_ns - alone.cpu_ns for r, alone in zip(rounds, serial, strict=True)),
         "waiting": waiting_ns,
-        "asleep": asleep_ns - alone_ns,
-        "delay": sum((r.crew.delay_ns or 0) - (r.serial.delay_ns or 0) for r in rounds),
+        "asleep": sum(_asleep_ns(r.crew) for r in rounds) - sum(map(_asleep_ns, serial)),
+        "delay": sum((r.crew.delay_ns or 0) - (alone.delay_ns or 0) for r, alone in zip(rounds, serial, strict=True)),
         "uneven": total_ns - crew_ns,
     }
     return {name: min(1.0, max(0, ns) / total_ns) for name, ns in found.items()}
 
 
-def _asleep_ns(thread_ns: int, cpu_ns: int, delay_ns: int | None, waiting_ns: int | None) -> int:
-    return max(0, thread_ns - cpu_ns - (delay_ns or 0) - (waiting_ns or 0))
+def _asleep_ns(arm: Arm) -> int:
+    return max(0, arm.thread_ns - arm.cpu_ns - (arm.delay_ns or 0) - (arm.waiting_ns or 0))
 
 
 def _most_waiting(rounds: Sequence[Round], held_share: Estimate) -> float:
     """Of the crew's thread time: each of n threads waits at most for what the other n - 1 hold."""
     if held_share.high is None:
         return 1.0
-    others = sum((r.n_threads - 1) * held_share.high * r.serial.wall_ns for r in rounds)
+    others = sum((r.n_threads - 1) * held_share.high * r.serial_of_all.wall_ns for r in rounds)
     return min(1.0, others / max(1, sum(r.n_threads * r.crew.wall_ns for r in rounds)))
 
 
@@ -121,7 +118,8 @@ _TOLD = {
 
 
 def _chatters(rounds: Sequence[Round]) -> bool:
-    n = sum(r.serial.n_voluntary or 0 for r in rounds)
+    serial = [r.serial_of_all for r in rounds]
+    n = sum(alone.n_voluntary or 0 for alone in serial)
     calls = sum(r.n_threads * r.n_calls for r in rounds)
-    serial_ms = sum(r.serial.wall_ns for r in rounds) / 1e6
+    serial_ms = sum(alone.wall_ns for alone in serial) / 1e6
     return n >= rules.CHATTER_PER_CALL * calls and n > rules.CHATTER_PER_MS * serial_ms

@@ -24,8 +24,9 @@ N_ROUNDS = 24
 #: Work of one thread in one arm: long against the waking of a sleeping thread (0.05 ms), short enough for many rounds.
 SHORTEST_ROUND_NS = 500_000
 LONGEST_ROUND_NS = 5_000_000
-#: A control as long as the call, but no longer than this: it shows what the machine has to spare, not for how long.
-LONGEST_CONTROL_NS = 5_000_000
+#: A control as long as the call, but no longer than this: it shows what the machine has to spare, not for how long, and
+#: takes the time of rounds that a longer call needs. Forty times as long as it takes to wake a thread.
+LONGEST_CONTROL_NS = 2_000_000
 
 #: The native waiter asks so often during one call; more often would disturb it.
 KNOCKS_A_CALL = 20
@@ -75,16 +76,19 @@ def round_size(span_ns: int, n_threads: int, bench: Bench, budget_ns: int) -> Ro
 
     Each thread works for a twenty-fourth of what the budget leaves it, within bounds; a longer call is made once. In
     units of one thread's work a round costs, at worst, n for each of the two serial arms, n for competing calls that
-    keep each other out, n for the held control, and n over the cores for the released one.
+    keep each other out, n for the held control, and n over the cores for the released one. Where one call of each thread
+    is too much for so many rounds, the serial arms make one call only: rounds tell more than a second serial call.
     """
     span_ns = max(1, span_ns)
     at_once = max(1.0, min(n_threads, bench.usable_cores))
-    subject, controls = 2 * n_threads, 2 * n_threads + n_threads / at_once
-    work_ns = budget_ns / (N_ROUNDS * (subject + controls))
-    work_ns = min(LONGEST_ROUND_NS, max(SHORTEST_ROUND_NS, work_ns))
+    spent = 4 * n_threads + n_threads / at_once
+    work_ns = min(LONGEST_ROUND_NS, max(SHORTEST_ROUND_NS, budget_ns / (N_ROUNDS * spent)))
     n_calls = max(1, round(work_ns / span_ns))
     control_ns = min(span_ns, LONGEST_CONTROL_NS)
     n_control_calls = max(1, min(n_calls, round(LONGEST_CONTROL_NS / control_ns)))
+    round_ns = 2 * n_threads * n_calls * span_ns + (2 * n_threads + n_threads / at_once) * n_control_calls * control_ns
+    n_serial = 1 if n_calls == 1 and N_ROUNDS * round_ns > budget_ns else n_threads
     # A released call needs less than the worst case, and so may be longer.
-    least_ns = n_calls * span_ns * (n_threads + n_threads / at_once) + n_control_calls * control_ns * controls
-    return RoundSize(n_calls, n_control_calls, control_ns) if least_ns <= budget_ns else None
+    least_ns = n_calls * span_ns * (n_serial + n_threads / at_once)
+    least_ns += n_control_calls * control_ns * (n_serial + n_threads + n_threads / at_once)
+    return RoundSize(n_calls, n_control_calls, control_ns, n_serial) if least_ns <= budget_ns else None

@@ -19,7 +19,8 @@ class Call:
     """What is called, and with which arguments?
 
     `setup` is run before each call and `args_for` once in each thread of a check, with the thread's index: each returns a
-    tuple of positional arguments that takes the place of `args`, or None to keep them. `setup` wins.
+    tuple of positional arguments that takes the place of `args`, or None to keep them. `setup` wins. `is_alike`: what
+    `args_for` makes gives each thread the same to do.
     """
 
     function: Callable[..., Any]
@@ -28,6 +29,12 @@ class Call:
     setup: Callable[[], tuple[Any, ...] | None] | None = None
     args_for: Callable[[int], tuple[Any, ...] | None] | None = None
     name: str | None = None
+    is_alike: bool = False
+
+    @property
+    def differs_by_thread(self) -> bool:
+        """May the calls of one thread take longer than those of another?"""
+        return self.args_for is not None and not self.is_alike
 
     @property
     def title(self) -> str:
