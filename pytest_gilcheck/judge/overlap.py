@@ -10,7 +10,7 @@ from pytest_gilcheck.evidence import Estimate, Inconclusive, Reason
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.ratios import Ratios, word_of
-from pytest_gilcheck.judge.shortfall import shortfall
+from pytest_gilcheck.judge.shortfall import own_pool, shortfall
 from pytest_gilcheck.judge.uncertainty import median
 
 if TYPE_CHECKING:
@@ -75,13 +75,15 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
     together = _share(rounds, lambda arm: arm.together_ns)
     doubt = _doubt(rounds, ratios) if word is None else _conflict(ratios)
     cause = None
-    if _asks_why(ratios, word) and (word is None or doubt is None):  # where witnesses contradict each other, nothing is
-        cause = shortfall(observation, ratios.quiet, gil, held_share)
+    if word is None or doubt is None:  # where witnesses contradict each other, nothing is explained
+        cause = _cause(observation, ratios, gil, held_share)
     if doubt is not None or word is None:
         told = tuple(filter(None, (doubt, cause)))
         sentence = ""
-        if cause is not None:
+        if cause is not None and ratios.loses:
             sentence = f"Calls reach less than the machine allows ({ratios.efficiency}). {cause.detail}"
+        elif cause is not None:
+            sentence = cause.detail
         return WallClock("inconclusive", speedup, ratios.efficiency, told, sentence, cores_used, together)
     n = rounds[0].n_threads
     if word == "overlaps":
@@ -95,10 +97,19 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
     )
 
 
-def _asks_why(ratios: Ratios, word: str | None) -> bool:
-    """Is there a shortfall to explain? Also of a call whose speed-up lies at the border of the words: which side it is on
-    may be open, while it is plain that the machine gave a control far more."""
-    return word == "serialised" or (ratios.separate and ratios.falls_short)
+def _cause(observation: Observation, ratios: Ratios, gil: str, held_share: Estimate) -> Reason | None:
+    """What explains the shortfall, if there is one? Also of a call whose speed-up lies at the border of the words: which
+    side it is on may be open, while it is plain that the machine gave a control far more."""
+    is_serialised = ratios.word == "serialised"
+    if not is_serialised and not ratios.separate:
+        # Even then one cause can be seen, and may be why they do not: it needs no other thread to show.
+        return own_pool(ratios.quiet or observation.rounds)
+    if not is_serialised and not ratios.loses:
+        return None
+    cause = shortfall(observation, ratios.quiet, gil, held_share)
+    if cause.slug == "shortfall-unexplained" and not is_serialised and not ratios.falls_short:
+        return None  # little is lost, and to nothing that stands out
+    return cause
 
 
 def _open_above(ratios: Ratios, n_threads: int) -> Estimate:

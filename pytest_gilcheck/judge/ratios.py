@@ -175,6 +175,11 @@ class Ratios:
         return self.efficiency.high is not None and self.efficiency.high < rules.FALLS_SHORT_EFFICIENCY
 
     @property
+    def loses(self) -> bool:
+        """Is so much surely lost that a cause could be named?"""
+        return self.efficiency.high is not None and self.efficiency.high < rules.ASKS_WHY_EFFICIENCY
+
+    @property
     def separate(self) -> bool:
         """Do the controls come out as what they are?"""
         return word_of(self.released) == "overlaps" and self._held_is_told

@@ -123,9 +123,13 @@ UNACCOUNTED_SHARE = 0.1
 #: Threshold: rounds end early once the efficiency is known to this half-width.
 EFFICIENCY_HALF_WIDTH = 0.1
 
-#: Threshold: below this efficiency (its upper bound) a diagnosis says what was lost: more than a fifth of what the
-#: machine gave the control.
+#: Threshold: below this efficiency (its upper bound) a call falls short of the released control: more than a fifth of what
+#: the machine gave that one is lost.
 FALLS_SHORT_EFFICIENCY = 0.8
+
+#: Threshold: below this efficiency (its upper bound) it is told why, if one loss explains it: one is named from a tenth on.
+#: A large copy on two cores loses a fifth to the memory: asked from 0.8 on, three of ten checks named no cause.
+ASKS_WHY_EFFICIENCY = 0.9
 
 #: Threshold: one call alone that uses so many cores has threads of its own.
 OWN_POOL_CORES = 1.5

@@ -54,6 +54,15 @@ def most_speedup(held_share: Estimate, n_threads: int) -> float | None:
     return min(float(n_threads), 1 / max(1e-9, held_share.value))
 
 
+def own_pool(rounds: Sequence[Round]) -> Reason | None:
+    """Does one call alone use several cores? None: no."""
+    alone = sum(r.serial.process_cpu_ns for r in rounds) / max(1, sum(r.serial.wall_ns for r in rounds))
+    if alone < rules.OWN_POOL_CORES:
+        return None
+    detail = f"One call alone already uses {alone:.1f} cores: it brings threads of its own, and more callers only share them."
+    return Reason("own-thread-pool", detail)
+
+
 def shortfall(observation: Observation, quiet: Sequence[Round], gil: str, held_share: Estimate) -> Reason:
     """The largest loss, by its slug, with a sentence.
 
@@ -62,10 +71,9 @@ def shortfall(observation: Observation, quiet: Sequence[Round], gil: str, held_s
     """
     rounds = quiet or observation.rounds
     n_threads = rounds[0].n_threads
-    alone = sum(r.serial.process_cpu_ns for r in rounds) / max(1, sum(r.serial.wall_ns for r in rounds))
-    if alone >= rules.OWN_POOL_CORES:
-        detail = f"One call alone already uses {alone:.1f} cores: it brings threads of its own, and more callers only share them."
-        return Reason("own-thread-pool", detail)
+    pool = own_pool(rounds)
+    if pool is not None:
+        return pool
     found = losses(rounds)
     # Nobody waits longer for the GIL than others hold it; what is more was kept waiting by a holder off the processor.
     found["waiting"] = min(found["waiting"], _most_waiting(rounds, held_share))

@@ -6,6 +6,7 @@ import _thread
 import contextlib
 import random
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,27 @@ def one_at_a_time() -> Iterator[None]:
 
 
 _ARMS = ("serial", "crew", "control", "released", "held")
+_CONTROLS = ("control", "released", "held")
 _WARM = "warm-up"
+
+
+#: Before a control the callee's own threads are waited for, but no longer than this: OpenBLAS' spin on for 20 ms and more
+#: after a call has returned, on the processors that the control needs.
+_LONGEST_SETTLING_NS = 60_000_000
+_SETTLING_STEP_NS = 500_000
+#: A call that alone uses so many cores has threads of its own; once they use less than the other, they have stopped.
+_HAS_THREADS_CORES = 1.3
+_STOPPED_CORES = 0.2
+
+
+def _settle() -> None:
+    """Until the callee's own threads have stopped."""
+    end_ns = time.perf_counter_ns() + _LONGEST_SETTLING_NS
+    while (begun_ns := time.perf_counter_ns()) < end_ns:
+        used_ns = time.process_time_ns()
+        specimens.sleeps(_SETTLING_STEP_NS)
+        if time.process_time_ns() - used_ns < _STOPPED_CORES * (time.perf_counter_ns() - begun_ns):
+            return
 
 
 def _between() -> None:
@@ -65,6 +86,7 @@ class Rounds:
         self._random = random.Random(seed)  # noqa: S311  (an order, not a secret)
         self._totals = (0, 0)
         self._n_made = 0
+        self._has_own_threads = False
 
     def next(self, deadline: Deadline) -> Round:
         """One more round. Raises what the call raises, saying in which thread and with which input."""
@@ -86,6 +108,8 @@ class Rounds:
         arms.pop(_WARM, None)
         size = self._size
         self._n_made += 1
+        alone = arms["serial"]
+        self._has_own_threads = self._has_own_threads or alone.process_cpu_ns > _HAS_THREADS_CORES * alone.wall_ns
         return Round(n, size.n_calls, size.n_control_calls, size.control_ns, **arms, n_serial_threads=self._n_serial)
 
     @property
@@ -112,6 +136,8 @@ class Rounds:
             try:
                 for turn in turns:
                     n_calls = turn.n_calls[index]
+                    if self._has_own_threads and not index and turn.arm in _CONTROLS:
+                        _settle()  # the others wait at the gate
                     if n_calls:
                         shifts.append(self._shift(index, turn, gate))
                     else:

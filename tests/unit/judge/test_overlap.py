@@ -304,3 +304,37 @@ def test_cause_when_the_word_lies_at_the_border_and_the_shortfall_does_not_then_
     assert found.word == "inconclusive"
     assert [reason.slug for reason in found.reasons] == ["overlap-borderline", "own-thread-pool"]
     assert "brings threads of its own" in found.sentence
+
+
+def pooled(round_: Round) -> Round:
+    """Its call brings a thread of its own."""
+    return dataclasses.replace(round_, serial=dataclasses.replace(arm(4 * MS), process_cpu_ns=7 * MS))
+
+
+@pytest.mark.parametrize("released_ns", [2 * MS, 4 * MS])
+def test_cause_when_the_callee_spins_on_then_it_is_told_although_no_control_could_overlap(released_ns):
+    """OpenBLAS' threads keep both processors for 20 ms after the call: only "free a core" was said."""
+    rounds = [pooled(one_round(4 * MS, released_ns=released_ns))] * 9
+
+    found = wall_clock(observation(rounds=tuple(rounds)), "released", Estimate(0, 0, 0, quantity="held share"))
+
+    assert "own-thread-pool" in [reason.slug for reason in found.reasons]
+    assert ("no-spare-cores" in [reason.slug for reason in found.reasons]) is (released_ns == 4 * MS)
+
+
+@pytest.mark.parametrize(
+    ("crew_ns", "cpu_ns", "slugs"),
+    [
+        (2_300_000, 4_550_000, ["memory-bandwidth"]),  # 0.87 of the control, and a tenth of the time is found again
+        (2_300_000, 4_300_000, []),  # as much is lost, half of it to sleep: nothing stands out
+        (2_150_000, 4_250_000, []),  # 0.93: hardly anything is lost
+        (2_300_000, 4 * MS, ["inner-lock"]),
+    ],
+)
+def test_cause_when_a_tenth_is_lost_then_it_is_told_if_there_is_one(crew_ns, cpu_ns, slugs):
+    crew = arm(crew_ns, n_threads=2, cpu_ns=cpu_ns)
+    rounds = [dataclasses.replace(one_round(crew_ns), crew=crew)] * 20
+
+    found = wall_clock(observation(rounds=tuple(rounds)), "released", Estimate(0, 0, 0, quantity="held share"))
+
+    assert [reason.slug for reason in found.reasons] == slugs
