@@ -67,7 +67,7 @@ def main() -> None:
     """Runs one bar."""
     parser = argparse.ArgumentParser(prog="python -m benches.overlap", description=__doc__)
     parser.add_argument("bar", choices=("words", "windows", "null", "causes", "cost", "one-cpu"))
-    parser.add_argument("--load", type=int, default=0, help="busy processes beside it (words)")
+    parser.add_argument("--load", type=int, default=0, help="busy processes beside it (words, windows)")
     parser.add_argument(
         "--budget", type=float, default=1.0, help="seconds of wall-clock rounds a check (words; windows: twice that)"
     )
@@ -78,7 +78,7 @@ def main() -> None:
     if options.bar == "words":
         words(200 // n, options.load, options.budget)
     elif options.bar == "windows":
-        windows(2 * options.budget, 20 if options.quick else None)
+        windows(2 * options.budget, options.load, 20 if options.quick else None)
     elif options.bar == "null":
         null(100 // n)
     elif options.bar == "causes":

@@ -78,12 +78,14 @@ def tell(runs: Sequence[Sequence[Bounds]], kind: str) -> None:
         print(f"  {n} rounds, {n_pieces} pieces; factor: wrong words, medians missed: {'; '.join(counted)}", flush=True)
 
 
-def windows(budget: float, n_cases: int | None = None) -> None:
+def windows(budget: float, n_busy: int = 0, n_cases: int | None = None) -> None:
     """Runs the corpus, each call for `budget` seconds of rounds, and prints the table."""
     found: list[Measurement] = []
     os.environ[BUDGET] = str(budget)
     cases = select(read_cases(), python=platform.python_version())[:n_cases]
-    run(plan(cases, [LEDGER], [0], 1, seed=0), found.append, adapter="benches.overlap.windows", timeout_s=TIMEOUT_S)
+    run(
+        plan(cases, [LEDGER], [n_busy], 1, seed=0), found.append, adapter="benches.overlap.windows", timeout_s=TIMEOUT_S
+    )
     rounds = [json.loads(m.detail) for m in found if m.outcome == "ok" and (m.span_ns or 0) >= SHORTEST_NS]
     rounds = [made for made in rounds if len(made) >= FEWEST_ROUNDS]
     for index, kind in enumerate(KINDS):

@@ -148,6 +148,12 @@ def _without_rounds(observation: Observation) -> WallClock:
 def _doubt(rounds: Sequence[Round], ratios: Ratios) -> Reason:
     """Why do the rounds decide nothing?"""
     if ratios.separate:
+        if not ratios.is_accounted and not ratios.is_left_alone:
+            detail = (
+                "the call waits for threads or processes whose time off the processor nobody accounts for, and others used "
+                f"this machine in some of {len(rounds)} rounds: free a core, or give the rounds more time (budget=)"
+            )
+            return Reason("no-spare-cores", detail)
         if word_of(ratios.speedup) == "serialised":
             detail = (
                 f"{ratios.speedup}, yet a control that surely lets go reached only {ratios.released} here, and "

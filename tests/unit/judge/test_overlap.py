@@ -338,3 +338,19 @@ def test_cause_when_a_tenth_is_lost_then_it_is_told_if_there_is_one(crew_ns, cpu
     found = wall_clock(observation(rounds=tuple(rounds)), "released", Estimate(0, 0, 0, quantity="held share"))
 
     assert [reason.slug for reason in found.reasons] == slugs
+
+
+@pytest.mark.parametrize("serial", [{"process_cpu_ns": 8 * MS}, {"cpu_ns": MS, "process_cpu_ns": MS}, {}])
+@pytest.mark.parametrize("crew_ns", [2 * MS, 4 * MS])
+def test_word_when_the_callee_has_threads_of_its_own_then_neighbours_leave_it_open(serial, crew_ns):
+    """Beside two busy processes rapidfuzz with two workers said *overlaps*: four of its threads get more than two do.
+    Nobody accounts for their time; six of ten rounds in which nobody kept the control off are not enough then."""
+    calm, disturbed = (
+        dataclasses.replace(one_round(crew_ns), serial=dataclasses.replace(arm(4 * MS), **serial), released=released)
+        for released in (one_round(crew_ns).released, DISTURBED)
+    )
+    half = Ratios.of([calm] * 6 + [disturbed] * 4, BENCH)
+
+    assert half.separate
+    assert (half.word is None) is bool(serial)
+    assert Ratios.of([calm] * 10, BENCH).word is not None
