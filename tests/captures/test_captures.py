@@ -15,6 +15,7 @@ EXPECTED = {
     "yields": "held",
     "workers": "held",
     "disturbed": "released",
+    "lock-busy": "released",
 }
 
 
@@ -25,6 +26,7 @@ def test_capture_gets_its_verdict_again(path):
     verdict = judge(check.observation)
 
     assert verdict.gil == check.verdict.gil == EXPECTED.get(path.stem, check.verdict.gil)
+    assert verdict.overlap == check.verdict.overlap
     assert verdict.reasons == check.verdict.reasons
     assert verdict.held_share.value == check.verdict.held_share.value
 
@@ -36,6 +38,9 @@ def test_the_captures_that_matter_are_there():
     assert set(EXPECTED) <= set(seen)
     disturbed = seen["disturbed"].calls
     assert sum(call.delay_ns for call in disturbed) > sum(call.span_ns for call in disturbed) / 2
+    busy = seen["lock-busy"]
+    assert sum((made.crew.delay_ns or 0) > made.crew.wall_ns / 4 for made in busy.rounds) > 2
+    assert judge(busy).overlap == "serialised"
     assert seen["workers"].calls[0].n_workers == 2
     assert seen["yields"].knocks.n_on_request > 0
 
