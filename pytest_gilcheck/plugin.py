@@ -151,6 +151,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    __tracebackhide__ = True
     books = item.config.stash[_BOOKS]
     result = yield
     if books.given[""] and books.running.checks:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pytest_gilcheck.evidence.errors import Inconclusive
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Estimate:
     """How large is it, and how sure is that? ``low <= value <= high``; all None: it was not measured.
 
@@ -110,6 +110,10 @@ class Estimate:
     def __bool__(self) -> bool:
         message = f"{self.quantity} is a figure, not a yes or no: compare it with a number"
         raise TypeError(message)
+
+    def __repr__(self) -> str:
+        # What an assertion that fails shows: the figure, and what it is, instead of sixteen digits of it.
+        return f"<{self}>"
 
     def __str__(self) -> str:
         if self.value is None:

@@ -23,7 +23,7 @@ class HandOvers:
     n_on_request: float = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """Does it release the GIL, do calls overlap, are the answers right?
 
@@ -35,7 +35,7 @@ class Verdict:
     which two or more of them were outside the GIL at once (exact), `most_speedup` what the held share leaves possible.
     `where` names the lines between which the longest hold lies, for a call that holds or holds in part.
     `picture` draws one call over time, a letter a slice: ``H`` held, ``r`` released, ``m`` both, ``w`` waiting. `result` is what the first measured call
-    returned; it is no part of equality and of the JSON form. Undecided values raise `Inconclusive`.
+    returned; it is no part of equality, of the JSON form and of what is shown. Undecided values raise `Inconclusive`.
     """
 
     name: str
@@ -64,6 +64,15 @@ class Verdict:
     where: Where | None = None
     limits: tuple[Limit, ...] = ()
     result: Any = field(default=None, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        """In one line: an assertion that fails shows it beside ``.released``, and the whole story is elsewhere."""
+        told = [f"{self.gil} ({self.held_share})"]
+        if self.overlap != "not_measured":
+            told.append(f"{self.overlap} ({self.speedup})")
+        if self.results != "not_checked":
+            told.append(f"answers {self.results}")
+        return f"<Verdict on {self.name}: {', '.join(told)}>"
 
     @property
     def released(self) -> bool:

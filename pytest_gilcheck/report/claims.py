@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def require(verdict: Verdict, claim: Claim) -> None:
     """Raises `CheckFailed` where the claim is not met, `Inconclusive` where the evidence does not decide it."""
+    __tracebackhide__ = True  # the claim is the test's, and so is the failure: none of these lines tells anything
     if verdict.claim_met or claim.is_empty:
         return
     missed = [_missed(limit) for limit in verdict.limits if not limit.met]
@@ -28,6 +29,7 @@ def require(verdict: Verdict, claim: Claim) -> None:
 
 def require_all(checks: Sequence[tuple[Verdict, Claim]]) -> None:
     """The same for several checks of one test: one that fails comes before one that is undecided."""
+    __tracebackhide__ = True
     for verdict, claim in sorted(checks, key=lambda check: check[0].claim_met is not False):
         require(verdict, claim)
 

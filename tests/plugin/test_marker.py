@@ -62,6 +62,20 @@ def test_share():
     result.stdout.fnmatch_lines(
         ["E*CheckFailed: *::test_share: releases at least 0.9: found 0.*: NOT met, margin -0.4*: found partial*"]
     )
+    # None of the plugin's own lines between the test's name and the message.
+    result.stdout.no_fnmatch_line("*require_all*")
+
+
+def test_an_assertion_that_fails_shows_the_verdict_in_one_line(project):
+    """Not the record's sixteen digits and forty fields, cut in the middle."""
+    result = project("""
+def test_holds(gilcheck):
+    verdict = gilcheck.options(overlap=False)(specimens.holds, 20 * MS)
+    assert verdict.held_share < 0.5
+""")
+    result.stdout.fnmatch_lines(
+        ["E*assert <held share 1 [[]*, 1[]]> < 0.5", "E*= <Verdict on holds: held (held share 1 [[]*, 1[]])>.held_share"]
+    )
 
 
 def test_a_gate_that_checked_nothing_fails(project):

@@ -122,3 +122,9 @@ def test_arithmetic_and_format_use_the_value():
     assert f"{estimate}" == "value 2 [1, 3]"
     with pytest.raises(Inconclusive):
         float(Estimate())
+
+
+@given(estimates(numbers, quantity="speed-up"))
+def test_what_an_assertion_shows_names_the_figure(estimate):
+    assert repr(estimate) == f"<{estimate}>"
+    assert "speed-up" in repr(estimate)
