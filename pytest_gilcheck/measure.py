@@ -197,14 +197,15 @@ class _Measurement:
                     break
         return made
 
-    def progress(self, span_ns: int) -> Progress:
+    def progress(self, span_ns: int, *, is_exact: bool) -> Progress:
         """Calls beside the rival."""
         self.doing(step.BESIDE_RIVAL)
         turns: list[tuple[int, int]] = []
         n_calls = max(1, _BESIDE_RIVAL_NS // max(1, span_ns))
         with rival(turns):
             run = self.crew.solo(self.solo.job(n_calls), self.deadline)
-        return progress_beside(_spans(run, with_timeline=False), turns)
+        told = is_exact and not _refusal(run)
+        return progress_beside(_spans(run, with_timeline=False), turns, is_exact=told)
 
     def places(self) -> Places | None:
         """The diagnosing pass: one more call, and, where Python code runs underneath, another one under a trace."""
@@ -274,7 +275,7 @@ def measure(
                 rounds = measurement.rounds(plan, span_ns, held_share(calls, bench.clock_price_ns))
         progress = None
         if _worth_a_rival(instrument, settings, span_ns):
-            progress = measurement.progress(span_ns)
+            progress = measurement.progress(span_ns, is_exact=exact)
         observation = Observation(
             name=name,
             claim=settings.claim,

@@ -51,13 +51,16 @@ class Progress:
     """Did a rival thread of plain Python get anywhere while the call ran?
 
     It ran for `rival_ns` in `n_turns` turns inside spans of `span_ns` in all, under a switch interval so long
-    that nobody is asked to yield: during its turns the call cannot have held the GIL.
+    that nobody is asked to yield: during its turns the call cannot have held the GIL. That is no share of the call: a
+    turn that begins while the call has let go lasts on while the call wants the GIL back. `held_ns` is for how long, by
+    the ledger, the same calls held it (None: there was none).
     """
 
     n_calls: int
     n_turns: int
     rival_ns: int
     span_ns: int
+    held_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

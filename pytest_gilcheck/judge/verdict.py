@@ -122,7 +122,7 @@ def _doubt(observation: Observation, share: Estimate) -> Reason | None:
         detail = f"the call took {span_ns} ns; a share means something from {shortest_ns} ns on: give it more to do"
         return Reason("too-short", detail)
     if word(share) is not None:
-        return _conflict(observation, share)
+        return _conflict(observation)
     if is_disturbed(calls, price_ns):
         detail = f"every one of {len(calls)} calls was descheduled for long: free a processor, or make more calls"
         return Reason("disturbed", detail)
@@ -130,19 +130,21 @@ def _doubt(observation: Observation, share: Estimate) -> Reason | None:
     return Reason("borderline", detail)
 
 
-def _conflict(observation: Observation, share: Estimate) -> Reason | None:
-    """Can both be true: what the ledger says was held, and what the rival got done meanwhile?"""
+def _conflict(observation: Observation) -> Reason | None:
+    """Can both be true: what the ledger says was held, and what the rival got done during the same calls?
+
+    Of the same calls, not of those alone: a rival's turn of 0.2 ms that begins in a release of 0.02 ms lasts on while
+    the call wants the GIL back, or shares its processor. (A call that held 0.97 alone saw a rival for 0.15 of its span.)
+    """
     progress = observation.progress
-    if progress is None or not progress.span_ns or share.low is None:
+    if progress is None or not progress.span_ns or progress.held_ns is None:
         return None
-    rival_share = progress.rival_ns / progress.span_ns
-    # The rival's calls are others than those alone: a share that varies from call to call is no contradiction.
-    slack = rules.PROGRESS_SLACK
-    if rival_share <= 1 - share.low + slack:
+    held_share, rival_share = progress.held_ns / progress.span_ns, progress.rival_ns / progress.span_ns
+    if held_share + rival_share <= 1 + rules.PROGRESS_SLACK:
         return None
     return Reason(
         "witnesses-conflict",
-        f"ledger against progress: the GIL was held for at least {share.low:.3f} of the call, yet a rival ran for {rival_share:.3f} of it",
+        f"ledger against progress: the GIL was held for {held_share:.3f} of the call, yet a rival ran for {rival_share:.3f} of it",
     )
 
 
@@ -156,7 +158,11 @@ def _from_progress(observation: Observation, notes: list[Reason]) -> tuple[str, 
             Estimate(quantity="held share", why_not=why_not),
             [*notes, Reason("not-measured", why_not)],
         )
-    high = max(0.0, 1 - progress.rival_ns / progress.span_ns)
+    # A rival's turn outlasts a short release and makes the call wait. What is left of these calls may all be holding, but
+    # of a call that is as short as it was alone.
+    alone_ns = progress.n_calls * observation.pilot.span_ns if observation.pilot else progress.span_ns
+    left_ns = max(0, progress.span_ns - progress.rival_ns)
+    high = min(1.0, left_ns / max(1, min(progress.span_ns, alone_ns)))
     share = Estimate(high / 2, 0.0, high, quantity="held share")
     if word(share) == "released":
         return "released", share, notes

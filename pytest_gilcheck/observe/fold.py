@@ -153,8 +153,9 @@ def knocks_beside(calls: Sequence[CallSpan], knocks: Sequence[tuple[int, int, in
     )
 
 
-def progress_beside(calls: Sequence[CallSpan], turns: Sequence[tuple[int, int]]) -> Progress:
-    """For how long did the rival run within the calls' spans? `turns` are the rival's, in order."""
+def progress_beside(calls: Sequence[CallSpan], turns: Sequence[tuple[int, int]], *, is_exact: bool = False) -> Progress:
+    """For how long did the rival run within the calls' spans? `turns` are the rival's, in order; `is_exact`: the ledger
+    was open and tells for how long they held."""
     spans = [(call.start_ns, call.end_ns) for call in calls]
     n_turns = sum(1 for start, end in turns if any(start < last and first < end for first, last in spans))
     return Progress(
@@ -162,4 +163,5 @@ def progress_beside(calls: Sequence[CallSpan], turns: Sequence[tuple[int, int]])
         n_turns=n_turns,
         rival_ns=common_ns(spans, turns),
         span_ns=sum(end - start for start, end in spans),
+        held_ns=sum(call.held_ns for call in calls) if is_exact else None,
     )

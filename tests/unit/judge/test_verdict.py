@@ -31,9 +31,9 @@ HELD = [call(20 * MS)]
 PARTIAL = [call(10 * MS, 10 * MS)] * 7
 
 
-def rival(share, span_ns=20 * MS):
-    """A rival that ran for so much of the call."""
-    return Progress(n_calls=1, n_turns=10, rival_ns=round(share * span_ns), span_ns=span_ns)
+def rival(share, span_ns=20 * MS, held_ns=None):
+    """A rival that ran for so much of the call, which held for so long meanwhile."""
+    return Progress(n_calls=1, n_turns=10, rival_ns=round(share * span_ns), span_ns=span_ns, held_ns=held_ns)
 
 
 @pytest.mark.parametrize(("calls", "word"), [(RELEASED, "released"), (HELD, "held"), (PARTIAL, "partial")])
@@ -113,7 +113,7 @@ def test_one_calm_call_among_disturbed_ones_decides():
 
 def test_witnesses_that_cannot_both_be_true_are_named():
     """There is no majority vote."""
-    verdict = judge(observation(*HELD, progress=rival(0.5)))
+    verdict = judge(observation(*HELD, progress=rival(0.5, held_ns=19 * MS)))
 
     assert (verdict.gil, verdict.reasons) == ("inconclusive", ("witnesses-conflict",))
     assert "ledger against progress" in verdict.notes[0].detail
@@ -121,8 +121,23 @@ def test_witnesses_that_cannot_both_be_true_are_named():
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.1])
 def test_a_rival_that_hardly_ran_contradicts_no_hold(share):
-    """Its calls are others than the ledger's."""
-    assert judge(observation(*HELD, progress=rival(share))).gil == "held"
+    """Clocks are read one after the other."""
+    assert judge(observation(*HELD, progress=rival(share, held_ns=20 * MS))).gil == "held"
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_a_rival_that_ran_while_the_call_wanted_the_gil_back_contradicts_no_hold(share):
+    """One release of 20 µs, and the rival's turn lasts for 200 µs: the call takes longer, and holds for as long as alone."""
+    span_ns = round(20 * MS / (1 - share))
+
+    verdict = judge(observation(*HELD, progress=rival(share, span_ns, held_ns=20 * MS)))
+
+    assert (verdict.gil, verdict.reasons) == ("held", ())
+
+
+def test_a_rival_of_an_older_capture_contradicts_nothing():
+    """It does not say for how long the same calls held."""
+    assert judge(observation(*HELD, progress=rival(0.5))).gil == "held"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
@@ -142,6 +157,13 @@ def test_progress_alone_proves_release_and_nothing_else(share, word):
     assert "ledger-no-slot" in verdict.reasons
     assert ("progress-only" in verdict.reasons) is (word == "inconclusive")
     assert verdict.held_share.low == 0.0
+
+
+def test_progress_beside_a_call_that_it_made_longer_is_no_share_of_the_call():
+    """Alone it took 1 ms and held for half of it; the rival's turns made it wait for 19 ms more."""
+    verdict = judge(observation(instrument=BLIND, pilot=call(MS), progress=rival(0.96)))
+
+    assert (verdict.gil, verdict.held_share.high) == ("inconclusive", pytest.approx(0.8))
 
 
 def test_without_ledger_and_rival_nothing_is_known():

@@ -169,4 +169,11 @@ def test_rivals_turns_count_within_spans_only():
 
     seen = progress_beside(calls, [(50, 250), (120, 180), (290, 400)])
 
-    assert (seen.n_turns, seen.rival_ns, seen.span_ns) == (2, 50 + 50 + 10, 200)
+    assert (seen.n_turns, seen.rival_ns, seen.span_ns, seen.held_ns) == (2, 50 + 50 + 10, 200, None)
+
+
+def test_where_the_ledger_is_open_progress_tells_for_how_long_the_same_calls_held():
+    """Only of the same calls it is a contradiction that both held the GIL at once."""
+    seen = progress_beside([call(60, 40), call(10, 90, start_ns=200)], [], is_exact=True)
+
+    assert (seen.held_ns, seen.span_ns) == (70, 200)
