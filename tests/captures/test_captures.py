@@ -16,6 +16,7 @@ EXPECTED = {
     "workers": "held",
     "disturbed": "released",
     "lock-busy": "released",
+    "many-hand-overs": "partial",
 }
 
 

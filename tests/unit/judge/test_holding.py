@@ -146,6 +146,36 @@ def test_a_call_that_never_let_go_is_held_without_any_doubt():
     assert (share.low, share.value, share.high) == (1.0, 1.0, 1.0)
 
 
+def test_processor_time_of_the_instrument_is_no_part_of_the_call():
+    """35,651 hand-overs beside busy processes: readings took more processor time than the call had time."""
+    seen = [
+        # held, its delay, free, its delay, processor time, all delay, instrument (microseconds)
+        (16_070, 12_030, 33_240, 27_920, 69_600, 193_710, 214_000),
+        (56_260, 52_040, 17_310, 12_030, 71_620, 216_440, 214_490),
+        (4_200, 20, 17_480, 12_080, 72_050, 148_350, 198_720),
+    ]
+
+    for held, held_delay, free, free_delay, cpu, delay, instrument in seen:
+        delays = {"held_delay_ns": held_delay * 1000, "free_delay_ns": free_delay * 1000, "delay_ns": delay * 1000}
+        made = call(
+            held * 1000, free * 1000, n_voluntary=35_651, cpu_ns=cpu * 1000, instrument_ns=instrument * 1000, **delays
+        )
+        share = share_of(made, PRICE_NS)
+
+        assert 0.42 < share.low <= share.value <= share.high < 0.46
+
+
+def test_the_only_calm_call_of_many_is_stretched_as_one_that_was_made_alone():
+    """What one call alone may be off is not less for others that tell nothing."""
+    calm = call(130_000, 870_000, n_voluntary=1)
+    disturbed = call(10**6, 2 * 10**6, n_voluntary=1, cpu_ns=10**5, delay_ns=29 * 10**5)
+
+    alone, among = held_share([calm], PRICE_NS), held_share([disturbed, calm, disturbed], PRICE_NS)
+
+    assert (among.low, among.value, among.high) == (alone.low, alone.value, alone.high)
+    assert among.low < 0.05 < among.high
+
+
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
