@@ -82,6 +82,7 @@ class _Worker:
             job = self._job
             if job is None:
                 self.own.clear()
+                _forget_this_thread()
                 self._gone.release()
                 return
             try:
@@ -115,6 +116,14 @@ class _Worker:
         # An interrupt may come when a job has begun and its thread has not woken yet: it wakes to find none.
         if self._wake.locked():
             self._wake.release()
+
+
+def _forget_this_thread() -> None:
+    """Takes out what `threading` noted of this thread when the function asked for it (`current_thread`, each line of
+    `logging`): it was not started there, so it would stay in `threading.enumerate` for good."""
+    noted = threading._active  # type: ignore[attr-defined]  # noqa: SLF001  (before 3.13 nobody else takes it out)
+    if isinstance(noted.get(_get_ident()), threading._DummyThread):  # noqa: SLF001
+        noted.pop(_get_ident(), None)
 
 
 class Crew:

@@ -39,6 +39,18 @@ def test_each_job_has_its_own_thread_and_outcome():
         assert (second.index, type(second.error)) == (1, KeyError)
 
 
+def test_threads_that_a_job_made_known_to_threading_are_gone_with_the_crew():
+    """`logging` does it with each line; leak checkers of tests count them."""
+    before = set(threading.enumerate())
+
+    with Crew(2) as crew:
+        seen = crew.run([threading.current_thread] * 2, LONG)
+        crew.run([lambda: crew.own(0).update(kept=1), lambda: crew.own(1).update(kept=1)], LONG)  # is waited for
+
+    assert {thread.ident for thread in seen} == set(crew.idents)
+    assert set(threading.enumerate()) == before
+
+
 def test_solo_raises_what_the_job_raises_with_its_traceback():
     """The line that raised is in it."""
     with Crew(1) as crew, pytest.raises(KeyError, match="mine") as raised:
