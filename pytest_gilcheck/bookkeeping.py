@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_gilcheck.declare import options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pytest
 
     from pytest_gilcheck.check import Checker
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 class Running:
     """The test that runs now: checks and agreements that its next report takes along, and all checks for its outcome.
 
-    `compared` has each function whose answers were compared, and what came of it. `is_left_out`: by ``--gilcheck-only`` or
-    ``--gilcheck-skip``.
+    `compared` has each function whose answers were compared, and what came of it; `stories` what each report of the test
+    tells at length. `is_left_out`: by ``--gilcheck-only`` or ``--gilcheck-skip``.
     """
 
     item: pytest.Item | None = None
@@ -44,6 +46,7 @@ class Running:
     agreements: list[Answers] = field(default_factory=list)
     checks: list[tuple[Verdict, Settings]] = field(default_factory=list)
     compared: dict[object, tuple[object, str]] = field(default_factory=dict)
+    stories: list[str] = field(default_factory=list)
     n_not_run: int = 0
 
     def begin(self, item: pytest.Item, *, is_left_out: bool) -> None:
@@ -53,7 +56,7 @@ class Running:
 
     def begin_attempt(self) -> None:
         """It begins, perhaps once more: what a failed attempt has found counts for nothing in the next one."""
-        self.checks, self.compared = [], {}
+        self.checks, self.compared, self.stories = [], {}, []
 
     def end(self) -> None:
         """No test runs."""
@@ -75,15 +78,25 @@ class Running:
         else:
             self.agreements.append(made)
 
-    def tell_agreements(self) -> None:
-        """Adds what no report has taken yet to the test's sections and properties: before its report is made."""
-        if self.item is None or not self.agreements:
+    def tell(self, *, verbosity: int) -> None:
+        """Adds what no report has taken yet to the test's stories, and agreements to its properties: before its report is
+        made. What was found outside of this test stays out of its story."""
+        if self.item is None or not (self.unreported or self.agreements):
             return
-        from pytest_gilcheck.report import answers  # noqa: PLC0415  (only where something was compared)
+        from pytest_gilcheck.report import answers  # noqa: PLC0415  (only where something was checked or compared)
+        from pytest_gilcheck.report.text import ALL_FRAMES, story  # noqa: PLC0415
 
+        test = self.item.nodeid
+        told = [
+            story(made.observation, made.verdict, all_frames=verbosity >= ALL_FRAMES)
+            for made in self.unreported
+            if made.test == test
+        ]
         for made in self.agreements:
-            self.item.add_report_section("call", "gilcheck", "\n".join(answers.story(made.agreement)))
-            self.item.user_properties += answers.properties(made.agreement)
+            if made.test == test:
+                told.append(answers.story(made.agreement))
+                self.item.user_properties += answers.properties(made.agreement)
+        self.stories += map("\n".join, told)
 
     def lines(self, *, failed: bool = False) -> tuple[list[str], list[str]]:
         """Checks and agreements that no report has taken yet, as lines of the document: text, so that xdist can send it."""
@@ -101,6 +114,39 @@ class Running:
         taken = self.lines(failed=failed)
         self.unreported, self.agreements = [], []
         return taken
+
+
+#: As pytest itself names the sections of a report, so that ``--show-capture`` treats them as others.
+_HEADING = "Captured gilcheck call"
+
+
+class Stories:
+    """The stories in tests' reports: there for whoever makes, sends or writes a report, and gone with a test that passed.
+
+    pytest keeps all reports until its end, and shows their sections then only where a test did not pass, or ``-rP`` asks
+    for those that did: `are_shown`. Kept for nobody they were 5 kB a check. Others, as pytest-html, read a report
+    while its test is logged, at the latest with its teardown.
+    """
+
+    def __init__(self, *, are_shown: bool) -> None:
+        self._are_shown = are_shown
+        self._logged: dict[tuple[object, str], list[pytest.TestReport]] = {}
+
+    @staticmethod
+    def add(report: pytest.TestReport, stories: Iterable[str]) -> None:
+        """Puts them into a report that is being made."""
+        report.sections += [(_HEADING, text) for text in stories]
+
+    def logged(self, report: pytest.TestReport) -> None:
+        """When everybody has been given this report, and perhaps kept it until the last one of its test."""
+        if self._are_shown:
+            return
+        key = getattr(report, "node", None), report.nodeid  # one test may run in several workers
+        if report.passed and not hasattr(report, "wasxfail") and any(name == _HEADING for name, _ in report.sections):
+            self._logged.setdefault(key, []).append(report)
+        if report.when == "teardown":
+            for told in self._logged.pop(key, ()):
+                told.sections = [section for section in told.sections if section[0] != _HEADING]
 
 
 def _identity(function: object) -> object:
@@ -213,7 +259,6 @@ class Books:
     def _note(self, observation: Observation, verdict: Verdict, settings: Settings) -> None:
         from pytest_gilcheck.report.document import Check  # noqa: PLC0415
         from pytest_gilcheck.report.findings import properties  # noqa: PLC0415
-        from pytest_gilcheck.report.text import ALL_FRAMES, story  # noqa: PLC0415
 
         item = self.running.item
         self.running.checks.append((verdict, settings))
@@ -222,8 +267,6 @@ class Books:
             Check(verdict.name, replace(verdict, result=None), observation, test, file, line)
         )
         if item is not None:
-            told = story(observation, verdict, all_frames=self.config.get_verbosity() >= ALL_FRAMES)
-            item.add_report_section("call", "gilcheck", "\n".join(told))
             item.user_properties += properties(verdict)
         self.config.hook.pytest_gilcheck_verdict(item=item, observation=observation, verdict=verdict)
 

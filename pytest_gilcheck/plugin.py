@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_gilcheck.bookkeeping import Books
+from pytest_gilcheck.bookkeeping import Books, Stories
 from pytest_gilcheck.declare import options
 from pytest_gilcheck.declare.ambient import AMBIENT
 from pytest_gilcheck.declare.audience import AUDIENCE
@@ -49,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     books = config.stash[_BOOKS] = Books(config, given)
     config.stash[MAKER] = books.checker
+    config.pluginmanager.register(_Teller(), "gilcheck-teller")
     config.pluginmanager.register(_Sender(), "gilcheck-sender")
 
 
@@ -63,7 +64,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     books = config.stash[_BOOKS]
     given = books.given
     if not books.is_worker:
-        config.pluginmanager.register(_Collector(books), "gilcheck-collector")
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        stories = Stories(are_shown=reporter is not None and reporter.hasopt("P"))
+        config.pluginmanager.register(_Collector(books, stories), "gilcheck-collector")
     if config.pluginmanager.hasplugin("dsession"):
         from pytest_gilcheck.xdist import Workers  # noqa: PLC0415
 
@@ -186,13 +189,24 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         call.excinfo = None
 
 
+class _Teller:
+    """Gives each report the story of what its test has found out so far."""
+
+    @pytest.hookimpl(wrapper=True, trylast=True)  # within all others, which may read a report's sections
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        running = item.config.stash[_BOOKS].running
+        running.tell(verbosity=item.config.get_verbosity())
+        report = yield
+        Stories.add(report, running.stories)
+        return report
+
+
 class _Sender:
     """Gives each report the checks and agreements that were made since the last one."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         running = item.config.stash[_BOOKS].running
-        running.tell_agreements()
         report = yield
         if running.unreported or running.agreements or running.n_not_run:
             checks, agreements = running.take_lines(failed=report.failed)
@@ -205,10 +219,17 @@ class _Sender:
 class _Collector:
     """Takes checks and agreements out of the reports, its own process's and those of workers."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: Books, stories: Stories) -> None:
         self._books = books
+        self._stories = stories
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
+        self._take(report)
+        yield
+        self._stories.logged(report)
+
+    def _take(self, report: pytest.TestReport) -> None:
         sent = getattr(report, "gilcheck", None)
         if sent is None:
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.report import answers
 from pytest_gilcheck.report.document import Answers
+from pytest_gilcheck.report.rows import GAP, Rows
 from pytest_gilcheck.report.text import ALL_FRAMES, count_text, drawn, margin_text, share_text, story
 
 if TYPE_CHECKING:
@@ -19,19 +19,9 @@ if TYPE_CHECKING:
     from pytest_gilcheck.report.document import Entry
     from pytest_gilcheck.report.session import Session
 
-_COLOURS = {
-    "released": "green",
-    "held": "red",
-    "partial": "yellow",
-    "inconclusive": "magenta",
-    "not_applicable": "cyan",
-    "agree": "green",
-    "DIFFER": "red",
-}
 _PICTURE_WIDTH = 16
 
 _NARROWEST = 60
-_GAP = 2
 #: The column of names gets at least so much, and more only where names are longer.
 _SHORTEST_NAME = 8
 _LONGEST_NAME = 24
@@ -111,97 +101,76 @@ def _encoding(reporter: pytest.TerminalReporter) -> str | None:
 
 
 def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[str]:
-    """The checks, then the agreements, in a table each."""
-    checks: list[tuple[str, Verdict]] = []
-    agreements: list[tuple[str, Agreement]] = []
-    for entry in entries:
-        name = f"{entry.origin}: {entry.name}" if entry.origin else entry.name
-        if isinstance(entry, Answers):
-            agreements.append((name, entry.agreement))
-        else:
-            checks.append((name, entry.verdict))
-    if checks or not agreements:
-        yield from _of_checks(checks, width=max(_NARROWEST, width), colour=colour)
-    if checks and agreements:
-        yield ""
-    if agreements:
-        yield from _of_agreements(agreements, width=max(_NARROWEST, width), colour=colour)
+    """The checks, then the agreements, in a table each. Of an entry nothing is kept but its cells, and these on disk."""
+    width = max(_NARROWEST, width)
+    with (
+        Rows(_OF_CHECKS, width=width, colour=colour) as checks,
+        Rows(_OF_AGREEMENTS, width=width, colour=colour) as agreements,
+    ):
+        has_limits = False
+        for entry in entries:
+            name = f"{entry.origin}: {entry.name}" if entry.origin else entry.name
+            if isinstance(entry, Answers):
+                agreements.append(_cells_of_answers(name, entry.agreement), below=_below(entry.agreement))
+            else:
+                checks.append(_cells_of_check(name, entry.verdict))
+                has_limits = has_limits or bool(entry.verdict.limits)
+        if checks.n or not agreements.n:
+            yield from checks.lines(_fitting(checks.widths, width, has_limits=has_limits))
+        if checks.n and agreements.n:
+            yield ""
+        if agreements.n:
+            yield from agreements.lines(range(len(_OF_AGREEMENTS)))
+            yield from agreements.below()
 
 
-def _of_checks(told: Sequence[tuple[str, Verdict]], *, width: int, colour: bool) -> Sequence[str]:
-    """One line a check, as wide as the terminal: where it is narrow, bounds are left out first, then columns from the
-    right, so that names stay readable and no figure is cut."""
-    names, verdicts = [name for name, _ in told], [verdict for _, verdict in told]
-    columns = _fitting(
-        verdicts, width - max(_SHORTEST_NAME, min(_LONGEST_NAME, max(map(len, names), default=0))) - _GAP
+#: Both columns of the held share have one heading: where there is no room for its bounds, the second stands for the first.
+_OF_CHECKS = ("check", "GIL", "held", "held", "margin", "longest hold", "makes wait", "let go", "over time")
+_HELD, _HELD_WITHOUT_BOUNDS, _MARGIN = 2, 3, 4
+_OF_AGREEMENTS = ("agreement of", "answers", "examples", "calls", "threads")
+
+
+def _cells_of_check(name: str, verdict: Verdict) -> tuple[str, ...]:
+    held = share_text(verdict.held_share)
+    return (
+        name,
+        verdict.gil,
+        held,
+        held.partition(" ")[0],
+        margin_text(verdict),
+        _duration(verdict.longest_hold_ns),
+        _duration(verdict.longest_wait_ns),
+        f"{count_text(verdict.handovers.n_voluntary)}x",
+        _narrow(verdict.picture),
     )
-    rows = [(name, *(cells[index] for _, cells in columns)) for index, name in enumerate(names)]
-    return _as_table(("check", *(heading for heading, _ in columns)), rows, width=width, colour=colour)
 
 
-def _of_agreements(told: Sequence[tuple[str, Agreement]], *, width: int, colour: bool) -> Iterator[str]:
-    """One line an agreement, and two more for each that differs: what is wrong, and where."""
-    rows = [
-        (
-            name,
-            answers.WORDS.get(agreement.results, agreement.results),
-            *(f"{n:,}" for n in (agreement.n_examples, agreement.n_calls, agreement.n_threads)),
-        )
-        for name, agreement in told
-    ]
-    headings = ("agreement of", "answers", "examples", "calls", "threads")
-    yield from _as_table(headings, rows, width=width, colour=colour)
-    for _, agreement in told:
-        if agreement.difference is not None:
-            yield answers.headline(agreement)
-            yield f"  {agreement.difference.brief()}"
+def _cells_of_answers(name: str, agreement: Agreement) -> tuple[str, ...]:
+    counted = (f"{n:,}" for n in (agreement.n_examples, agreement.n_calls, agreement.n_threads))
+    return (name, answers.WORDS.get(agreement.results, agreement.results), *counted)
 
 
-def _as_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, colour: bool) -> Sequence[str]:
-    """A table whose first column has the room that is left, and whose second one is a word with its colour."""
-    from rich.console import Console  # noqa: PLC0415  (a run that shows no table does not pay for it)
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
-    made.add_column(headings[0], overflow="fold", ratio=1)
-    for heading in headings[1:]:
-        made.add_column(heading, no_wrap=True, justify="left")
-    for name, word, *figures in rows:
-        made.add_row(Text(name), Text(word, style=_COLOURS.get(word, "")), *map(Text, figures))
-    out = io.StringIO()
-    Console(
-        file=out, width=width, force_terminal=colour, color_system="standard" if colour else None, highlight=False
-    ).print(made)
-    return out.getvalue().rstrip("\n").split("\n")
+def _below(agreement: Agreement) -> tuple[str, ...]:
+    """Of answers that differ: what is wrong, and where."""
+    if agreement.difference is None:
+        return ()
+    return answers.headline(agreement), f"  {agreement.difference.brief()}"
 
 
-def _fitting(verdicts: Sequence[Verdict], width: int) -> list[tuple[str, list[str]]]:
-    """Headings and cells of the columns that fit into `width`; the word always does."""
-    # Only where somebody set a limit.
-    margins = (
-        [("margin", [margin_text(verdict) for verdict in verdicts])]
-        if any(verdict.limits for verdict in verdicts)
-        else []
-    )
-    columns = [
-        ("GIL", [verdict.gil for verdict in verdicts]),
-        ("held", [share_text(verdict.held_share) for verdict in verdicts]),
-        *margins,
-        ("longest hold", [_duration(verdict.longest_hold_ns) for verdict in verdicts]),
-        ("makes wait", [_duration(verdict.longest_wait_ns) for verdict in verdicts]),
-        ("let go", [f"{count_text(verdict.handovers.n_voluntary)}x" for verdict in verdicts]),
-        ("over time", [_narrow(verdict.picture) for verdict in verdicts]),
-    ]
-    if _width_of(columns) > width:
-        columns[1] = ("held", [text.partition(" ")[0] for text in columns[1][1]])
-    while len(columns) > 1 and _width_of(columns) > width:
+def _fitting(widths: Sequence[int], width: int, *, has_limits: bool) -> list[int]:
+    """Which columns fit into `width`? The word always does. Where it is narrow, bounds are left out first, then columns
+    from the right, so that names stay readable and no figure is cut. Margins only where somebody set a limit."""
+    room = width - max(_SHORTEST_NAME, min(_LONGEST_NAME, widths[0])) - GAP
+    columns = [n for n in range(1, len(widths)) if n != _HELD_WITHOUT_BOUNDS and (has_limits or n != _MARGIN)]
+
+    def is_too_wide() -> bool:
+        return sum(GAP + widths[n] for n in columns) > room
+
+    if is_too_wide():
+        columns[columns.index(_HELD)] = _HELD_WITHOUT_BOUNDS
+    while len(columns) > 1 and is_too_wide():
         columns.pop()
-    return columns
-
-
-def _width_of(columns: Sequence[tuple[str, list[str]]]) -> int:
-    return sum(_GAP + max(len(heading), *map(len, cells)) for heading, cells in columns)
+    return [0, *columns]
 
 
 def _duration(ns: int | None) -> str:
