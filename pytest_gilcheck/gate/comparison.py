@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import WORDS
@@ -100,12 +100,16 @@ def change_text(change: Change) -> str:
 
 def standings(entries: Iterable[Entry]) -> dict[str, Standing]:
     """What of these checks and agreements is compared: little, whatever the size of the document."""
-    return {
-        key: standing_of_answers(key, entry.agreement)
-        if isinstance(entry, Answers)
-        else standing(key, entry.observation, entry.verdict)
-        for key, entry in keyed(entries)
-    }
+    machines: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
+    found = {}
+    for key, entry in keyed(entries):
+        if isinstance(entry, Answers):
+            found[key] = standing_of_answers(key, entry.agreement)
+        else:
+            made = standing(key, entry.observation, entry.verdict)
+            # One for all checks of a machine: each with its own were a third of what a comparison keeps.
+            found[key] = replace(made, machine=machines.setdefault(made.machine, made.machine))
+    return found
 
 
 def compare(before: dict[str, Standing], after: dict[str, Standing], names: tuple[str, str]) -> Comparison:
