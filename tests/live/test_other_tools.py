@@ -89,33 +89,18 @@ assert all(now[at] == without[at] for at in slots)
     assert done.stdout == "slots 2\n"
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_tool_that_was_there_first_is_chained_to(python, other, which):
-    """It goes on seeing its calls, and is found in its place afterwards."""
-    done = python(
-        SCRIPT
-        + f"""
-at = sorted(slots)[{which}]
+#: It goes on seeing its calls, and is found in its place afterwards.
+THERE_FIRST = """
 other.stand_on_top(ctypes.c_void_p(at))
 theirs = words()[at]
 right()
 assert words()[at] == theirs
 assert other.calls_seen() > 0
 right()
-""",
-        str(other),
-        env=BOUND,
-    )
-    assert done.returncode == 0, done.stderr
+"""
 
-
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_tool_that_came_on_top_is_left_alone(python, other, which):
-    """Our function stays in below it, silent, and later checks are right; once it is gone, ours goes too."""
-    done = python(
-        SCRIPT
-        + f"""
-at = sorted(slots)[{which}]
+#: Our function stays in below it, silent, and later checks are right; once it is gone, ours goes too.
+CAME_ON_TOP = """
 with exact_ledger():
     other.stand_on_top(ctypes.c_void_p(at))
     theirs = words()[at]
@@ -129,8 +114,14 @@ with exact_ledger():
 other.step_down(ctypes.c_void_p(at))
 right()
 assert words()[at] == without[at], "out again"
-""",
-        str(other),
-        env=BOUND,
-    )
+"""
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize(
+    "story", [pytest.param(THERE_FIRST, id="there-first"), pytest.param(CAME_ON_TOP, id="came-on-top")]
+)
+def test_a_tool_in_a_slot_is_chained_to_and_left_alone(python, other, story, which):
+    """In each of the two slots."""
+    done = python(f"{SCRIPT}\nat = sorted(slots)[{which}]\n{story}", str(other), env=BOUND)
     assert done.returncode == 0, done.stderr

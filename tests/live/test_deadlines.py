@@ -1,0 +1,143 @@
+"""Calls that do not come back, and runs that are broken off."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from scripts import PRELUDE
+
+from pytest_gilcheck import DeadlineExceeded, check, specimens
+
+MS = 1_000_000
+
+
+def test_a_call_that_never_returns_and_released_is_abandoned():
+    """The test fails, the process goes on."""
+    with pytest.raises(DeadlineExceeded, match=r"never_returns did not return within 0\.1 s.*isolate=True"):
+        check.options(deadline="100ms")(specimens.never_returns, False)
+
+    assert check.options(overlap=False)(specimens.holds, 20 * MS).gil in ("held", "inconclusive")
+
+
+def test_a_call_that_hangs_only_beside_another_thread_is_past_its_deadline():
+    """Not a note, and not an error of the crew's."""
+    inside = []
+
+    def one_at_a_time():
+        inside.append(1)
+        specimens.releases(2 * MS)
+        if len(inside) > 1:
+            specimens.never_returns(False)
+        inside.pop()
+
+    with pytest.raises(DeadlineExceeded, match="did not return"):
+        check.options(deadline="2s", budget="10s")(one_at_a_time)
+
+
+def test_python_code_that_never_ends_is_past_its_deadline(python):
+    """It gives way on request, so that somebody notices."""
+    done = python(
+        PRELUDE
+        + """
+from pytest_gilcheck import DeadlineExceeded
+def for_ever():
+    while True: pass
+try:
+    check.options(deadline="300ms")(for_ever)
+except DeadlineExceeded as error:
+    print(error)
+    sys.stdout.flush()
+    os._exit(0)
+"""
+    )
+    assert (done.returncode, "for_ever did not return" in done.stdout) == (0, True)
+    assert "in for_ever" in done.stderr
+
+
+STUCK = """
+import pytest
+from pytest_gilcheck import specimens
+
+def test_before(gilcheck):
+    assert gilcheck.options(overlap=False, name="before")(specimens.holds, 20_000_000).held
+
+def test_stuck(gilcheck):
+    gilcheck.options(deadline="200ms", isolate={isolate})(specimens.never_returns, True)
+
+def test_after():
+    pass
+"""
+
+
+def test_a_kept_gil_ends_the_run_after_stacks_and_data_are_saved(pytester):
+    """Status 1; what was measured before is not lost."""
+    pytester.makepyfile(STUCK.format(isolate=False))
+
+    result = pytester.runpytest_subprocess("--gilcheck-json=out/saved.json")
+
+    assert result.ret == 1
+    said = result.stderr.str()
+    assert "never_returns has kept the GIL for longer than its deadline of 0.2 s" in said
+    assert "saved.json" in said and "--gilcheck-isolate" in said
+    assert "test_stuck" in said or "in job" in said or "solo.py" in said
+    saved = pytester.path / "out" / "saved.json"
+    shown = subprocess.run(
+        [sys.executable, "-m", "pytest_gilcheck", "show", str(saved)], capture_output=True, text=True, check=False
+    )
+    assert "before: held" in shown.stdout and shown.returncode == 0
+
+
+def test_a_kept_gil_in_a_child_process_lets_the_suite_go_on(pytester):
+    """One test fails."""
+    pytester.makepyfile(STUCK.format(isolate=True))
+
+    result = pytester.runpytest_subprocess()
+
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(
+        ["*DeadlineExceeded: never_returns kept the GIL for longer than its deadline of 0.2 s*"]
+    )
+
+
+INTERRUPTED = """
+from pytest_gilcheck import _native, specimens
+import atexit
+
+atexit.register(lambda: print("recording at exit:", _native.ledger_is_recording()))
+
+def test_before(gilcheck):
+    assert gilcheck.options(overlap=False, name="before")(specimens.holds, 20_000_000).held
+
+def sleeps_for_ever():
+    open("begun", "w").close()
+    specimens.never_returns(False)
+
+def test_long(gilcheck):
+    gilcheck(sleeps_for_ever)
+"""
+
+
+def test_ctrl_c_in_the_middle_takes_hooks_out_and_saves_what_there_is(pytester):
+    """Status 2, as pytest's own."""
+    pytester.makepyfile(INTERRUPTED)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "--gilcheck", "--gilcheck-json=saved.json", "-p", "no:cacheprovider"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=pytester.path,
+    )
+    while not (pytester.path / "begun").exists() and process.poll() is None:
+        time.sleep(0.01)  # a poll of another process's progress, ended by that progress alone
+    process.send_signal(signal.SIGINT)
+    shown, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 2, shown
+    assert "KeyboardInterrupt" in shown
+    assert "recording at exit: False" in shown
+    saved = json.loads((pytester.path / "saved.json").read_text())
+    assert [check["name"] for check in saved["checks"]] == ["before"]
+    assert saved["interrupted"], "an interrupted run says so"
