@@ -3,49 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import CallSpan, GilTimeline, HandOver, Knocks, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-
-class RawSpan(Protocol):
-    """What the native module says of one span."""
-
-    @property
-    def start_ns(self) -> int: ...
-    @property
-    def end_ns(self) -> int: ...
-    @property
-    def thread(self) -> int: ...
-    @property
-    def cpu_ns(self) -> int: ...
-    @property
-    def process_cpu_ns(self) -> int: ...
-    @property
-    def delay_ns(self) -> int | None: ...
-    @property
-    def held_ns(self) -> int: ...
-    @property
-    def waiting_ns(self) -> int: ...
-    @property
-    def instrument_ns(self) -> int: ...
-    @property
-    def held_delay_ns(self) -> int | None: ...
-    @property
-    def free_delay_ns(self) -> int | None: ...
-    @property
-    def longest_hold_ns(self) -> int: ...
-    @property
-    def n_voluntary(self) -> int: ...
-    @property
-    def n_on_request(self) -> int: ...
-    @property
-    def n_dropped(self) -> int: ...
-    @property
-    def events(self) -> list[tuple[int, str, int]]: ...
+    from pytest_gilcheck._native import Span
 
 
 def _holds(events: Iterable[tuple[int, str, int]], threads: Collection[int], end_ns: int) -> list[tuple[int, int]]:
@@ -93,7 +58,7 @@ def common_ns(first: Sequence[tuple[int, int]], second: Sequence[tuple[int, int]
     return total
 
 
-def call_span(raw: RawSpan, known_threads: Collection[int], *, with_timeline: bool = True) -> CallSpan:
+def call_span(raw: Span, known_threads: Collection[int], *, with_timeline: bool = True) -> CallSpan:
     """Where did the time of this call go?
 
     A thread that holds the GIL within the span although Python knew no state of it before (`known_threads`, their

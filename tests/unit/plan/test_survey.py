@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from importlib import metadata
 
 import pytest
 
@@ -108,3 +109,10 @@ def test_survey_of_this_machine_is_whole():
     assert (bench.clock_price_ns, bench.clock_resolution_ns) == (24, 20)
     assert bench.gil == "enabled"
     assert bench.switch_interval_ns == round(sys.getswitchinterval() * 1e9)
+
+
+def test_the_version_of_what_is_not_installed_is_unknown(monkeypatch):
+    """Sources on the path, and no metadata beside them: measured all the same."""
+    monkeypatch.setattr(metadata.Distribution, "discover", lambda **_: iter(()))
+
+    assert survey((24, 20)).gilcheck == "unknown (not installed)"
