@@ -185,6 +185,11 @@ FILES = {
     "pytest.toml": ("pytest.toml", "[pytest]", lambda said: toml(said, "native"), lambda one: one.native),
 }
 
+#: `tool.pytest` and pytest.toml, whose values are typed, came with pytest 9.0, and take our numbers since 9.2.
+HAS_TYPED_TABLES = options.pytest_version() >= (9, 2)
+if not HAS_TYPED_TABLES:
+    FILES = {name: file for name, file in FILES.items() if not name.startswith(("tool.pytest", "pytest.toml"))}
+
 
 def overridden(said):
     """As ``-o key=value``."""

@@ -1,7 +1,7 @@
 """Options that cannot both be meant."""
 
 import pytest
-from said import TABLE, Written, flags
+from said import FILES, TABLE, Written, flags
 
 from pytest_gilcheck.declare import options
 from pytest_gilcheck.evidence import UsageError
@@ -40,7 +40,7 @@ def as_said(values):
 @pytest.mark.parametrize(
     ("values", "says"), CONTRADICTIONS, ids=lambda one: " ".join(one) if isinstance(one, dict) else ""
 )
-@pytest.mark.parametrize("file", [None, "pytest.ini", "tool.pytest, native"])
+@pytest.mark.parametrize("file", [None, "pytest.ini", *(name for name in FILES if name == "tool.pytest, native")])
 def test_what_contradicts_in_one_place_is_refused_with_its_values(configured, values, says, file):
     """Whether on the command line or in a file."""
     said = as_said(values)
