@@ -74,7 +74,10 @@ def test_holds(gilcheck):
     assert verdict.held_share < 0.5
 """)
     result.stdout.fnmatch_lines(
-        ["E*assert <held share 1 [[]*, 1[]]> < 0.5", "E*= <Verdict on holds: held (held share 1 [[]*, 1[]])>.held_share"]
+        [
+            "E*assert <held share 1 [[]*, 1[]]> < 0.5",
+            "E*= <Verdict on holds: held (held share 1 [[]*, 1[]])>.held_share",
+        ]
     )
 
 
