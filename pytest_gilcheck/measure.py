@@ -182,16 +182,13 @@ class _Measurement:
         maker = Rounds(self.crew, self.call, size, plan.seed)
         with one_at_a_time():
             end = time.perf_counter_ns() + plan.budget_ns
-            took_ns: list[int] = []
             while True:
-                begun = time.perf_counter_ns()
-                self.doing(step.COMPETING, spent_ns=begun - (end - plan.budget_ns), budget_ns=plan.budget_ns)
+                spent_ns = time.perf_counter_ns() - (end - plan.budget_ns)
+                self.doing(step.COMPETING, spent_ns=spent_ns, budget_ns=plan.budget_ns)
                 made.append(maker.next(self.deadline))
-                now = time.perf_counter_ns()
-                took_ns.append(now - begun)
                 # A typical one must fit. The longest, on a busy machine, is several typical ones long, and would leave
                 # their time unused; the one that then lasts too long is the last.
-                if now + sorted(took_ns)[len(took_ns) // 2] > end:
+                if time.perf_counter_ns() + sorted(round_.wall_ns for round_ in made)[len(made) // 2] > end:
                     break
                 if len(made) in ROUND_LOOKS and is_enough(made, self.settings.claim, self.bench, held):
                     break

@@ -35,7 +35,7 @@ def measure(case: Case) -> dict[str, Any]:
 
     statement = Statement(case.call, case.setup + _STAMP)
     checker = check.options(overlap=False, name=case.id)
-    verdict = checker.of_call(Call(eval, args_for=statement.args_for, is_alike=True))
+    verdict = checker.of_call(Call(eval, args_for=statement.args_for))
     seconds = (time.perf_counter_ns() - _ready_at_ns) / 1e9
     share = verdict.held_share
     return {

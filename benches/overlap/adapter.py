@@ -20,7 +20,7 @@ def statement_call(case: Case) -> Call:
     from pytest_gilcheck.statement import Statement
 
     statement = Statement(case.call, case.setup)
-    return Call(eval, setup=statement.between, args_for=statement.args_for, name=case.id, is_alike=True)
+    return Call(eval, setup=statement.between, args_for=statement.args_for, name=case.id)
 
 
 def measure(case: Case) -> dict[str, Any]:

@@ -38,9 +38,9 @@ def measure(case: Case) -> dict[str, Any]:
     verdict = Checker(settings, on_check=lambda observation, *_: kept.append(observation)).of_call(statement_call(case))
     bounds = [
         [
-            speedup_of(round_.serial_of_all, round_.crew, 2.0),
-            speedup_of(round_.control_of_all, round_.released, 2.0),
-            speedup_of(round_.control_of_all, round_.held, 2.0),
+            speedup_of(round_.serial, round_.crew, 2.0),
+            speedup_of(round_.control, round_.released, 2.0),
+            speedup_of(round_.control, round_.held, 2.0),
         ]
         for round_ in kept[0].rounds
     ]

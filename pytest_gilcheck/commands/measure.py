@@ -107,13 +107,7 @@ def _measure(options: argparse.Namespace) -> int:
     sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
     try:
         checker.of_call(
-            Call(
-                eval,
-                setup=statement.between,
-                args_for=statement.args_for,
-                name=settings.name or statement.statement,
-                is_alike=True,
-            )
+            Call(eval, setup=statement.between, args_for=statement.args_for, name=settings.name or statement.statement)
         )
     except UsageError:
         raise

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class RoundSize:
     """How large is one wall-clock round? Each thread makes `n_calls` calls, and `n_control_calls` of the controls, which
-    work for `control_ns` each. One after the other the calls of `n_serial_threads` of the threads are made."""
+    work for `control_ns` each."""
 
     n_calls: int
     n_control_calls: int
     control_ns: int
-    n_serial_threads: int
 
 
 @dataclass(frozen=True, slots=True)

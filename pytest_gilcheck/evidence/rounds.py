@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +29,13 @@ class Arm:
     together_ns: int | None = None
     able_ns: int | None = None
 
-    def times(self, factor: float) -> Arm:
-        """What would `factor` times the same work have taken, one after the other?"""
-
-        def scaled(figure: Any) -> Any:
-            return None if figure is None else round(figure * factor)
-
-        return Arm(*(scaled(getattr(self, field.name)) for field in fields(self)))
-
 
 @dataclass(frozen=True, slots=True)
 class Round:
     """How long did the same calls take, each way? `serial` one after the other, `crew` in competing threads; `control`,
     `released` and `held` are specimens of known behaviour: one after the other, competing and letting go, competing
     and keeping the GIL. Each thread made `n_calls` calls (`n_control_calls` of the controls); the arms ran in random
-    order. `serial` and `control` made the calls of `n_serial_threads` of the threads (None: of all)."""
+    order."""
 
     n_threads: int
     n_calls: int
@@ -55,18 +46,8 @@ class Round:
     control: Arm
     released: Arm
     held: Arm
-    n_serial_threads: int | None = None
 
     @property
-    def serial_of_all(self) -> Arm:
-        """What do the calls of all threads take one after the other?"""
-        return self.serial.times(self._serial_factor)
-
-    @property
-    def control_of_all(self) -> Arm:
-        """The same for the control."""
-        return self.control.times(self._serial_factor)
-
-    @property
-    def _serial_factor(self) -> float:
-        return self.n_threads / (self.n_serial_threads or self.n_threads)
+    def wall_ns(self) -> int:
+        """How long did all of it take, without what lies between its arms?"""
+        return sum(arm.wall_ns for arm in (self.serial, self.crew, self.control, self.released, self.held))

@@ -67,10 +67,7 @@ def interval(bounds: Sequence[Bounds], quantity: str, *, is_control: bool = Fals
     """
     if not bounds:
         return Estimate(quantity=quantity, why_not="no wall-clock rounds were run")
-    return _over(most_certain(bounds), quantity, is_control=is_control)
-
-
-def _over(chosen: Sequence[Bounds], quantity: str, *, is_control: bool) -> Estimate:
+    chosen = most_certain(bounds)
     first, last = median_ranks(len(chosen), rules.ROUND_LOOK_ALPHA)
     low = sorted(bound[0] for bound in chosen)[first]
     high = sorted(bound[2] for bound in chosen)[last]
@@ -83,7 +80,7 @@ def _over(chosen: Sequence[Bounds], quantity: str, *, is_control: bool) -> Estim
 def _few_factor(n: int, *, is_control: bool) -> float:
     if n >= rules.ENOUGH_ROUNDS:
         return 1.0
-    if is_control and n > 1:
+    if is_control:
         return rules.FEW_CONTROLS_FACTOR
     return next(factor for least, factor in rules.FEW_ROUNDS_FACTORS if n >= least)
 
@@ -106,13 +103,22 @@ def are_accounted(rounds: Sequence[Round]) -> bool:
     arms = [arm for r in rounds for arm in (r.serial, r.crew)]
     if any(arm.delay_ns is None for arm in arms):
         return False
-    others = [max(0.0, _others_share(r.serial), _others_share(r.crew)) for r in rounds]
+    others = [max(_others_share(arm, r.n_threads) for arm in (r.serial, r.crew)) for r in rounds]
     return max(median(others), median([_asleep_share(r.serial) for r in rounds])) <= rules.UNACCOUNTED_SHARE
 
 
-def _others_share(arm: Arm) -> float:
+def was_left_alone(rounds: Sequence[Round]) -> bool:
+    """Did hardly anybody else use the processors? The controls, which need them all, tell: beside one busy process for each
+    two processors they are kept off for a quarter of their time."""
+    controls = [arm for r in rounds for arm in (r.control, r.released, r.held)]
+    delay_ns = sum(arm.delay_ns or 0 for arm in controls)
+    return delay_ns <= rules.LEFT_ALONE_SHARE * sum(arm.thread_ns for arm in controls)
+
+
+def _others_share(arm: Arm, n_threads: int) -> float:
     """Processor time of other threads of the process, as a share of that of those followed."""
-    return arm.process_cpu_ns / max(1, arm.cpu_ns) - 1
+    others_ns = arm.process_cpu_ns - arm.cpu_ns - n_threads * rules.TURN_NS
+    return others_ns / max(1, arm.cpu_ns)
 
 
 def _asleep_share(arm: Arm) -> float:
@@ -143,7 +149,7 @@ def _bounds_of(estimate: Estimate) -> Bounds:
 class Ratios:
     """What the rounds say of the call and of the controls, by the same rule. `quiet` are the rounds whose crew was hardly
     kept off the processor; from `told_by` the speed-up comes. `is_accounted`: all threads' time off the processor is known.
-    `is_left_alone`: the released control, which needs all processors, overlaps also if no round is left out."""
+    `is_left_alone`: hardly anybody else used the processors."""
 
     speedup: Estimate
     released: Estimate
@@ -160,9 +166,9 @@ class Ratios:
         """Efficiency is paired within each round, so that what disturbs a whole round cancels."""
         at_once = [max(1.0, min(r.n_threads, bench.usable_cores)) for r in rounds]
         paired = list(zip(rounds, at_once, strict=True))
-        speedups = [speedup_of(r.serial_of_all, r.crew, most) for r, most in paired]
-        released = [speedup_of(r.control_of_all, r.released, most) for r, most in paired]
-        held = [speedup_of(r.control_of_all, r.held, most) for r, most in paired]
+        speedups = [speedup_of(r.serial, r.crew, most) for r, most in paired]
+        released = [speedup_of(r.control, r.released, most) for r, most in paired]
+        held = [speedup_of(r.control, r.held, most) for r, most in paired]
         quiet = [r for r, bounds in zip(rounds, speedups, strict=True) if is_quiet(bounds)]
         speedup = interval(speedups, "speed-up")
         control = interval(released, "speed-up of the released control", is_control=True)
@@ -175,7 +181,7 @@ class Ratios:
             quiet,
             quiet if are_enough(quiet, rounds) else rounds,
             are_accounted(rounds),
-            word_of(_over(released, control.quantity, is_control=True)) == "overlaps",
+            was_left_alone(rounds),
             bench.has_gil,
         )
 

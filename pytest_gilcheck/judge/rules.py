@@ -93,7 +93,7 @@ ENOUGH_ROUNDS = 9
 FEW_ROUNDS_FACTORS = ((6, 1.05), (3, 1.15), (2, 1.25), (1, 2.0))
 
 #: Threshold: the same for a control, which always does the same: in that run no piece of three rounds or more left out what the
-#: whole run said once it was widened by 1.03, and one of 800 pieces of two. One round alone is widened as any other.
+#: whole run said once it was widened by 1.03, and one of 800 pieces of two.
 FEW_CONTROLS_FACTOR = 1.05
 
 #: Threshold: so many quiet rounds are taken alone. Their bounds contain what the machine would have given had nobody else
@@ -120,8 +120,16 @@ AMDAHL_SLACK = 0.1
 #: Threshold: work and sleep outside of the threads that are followed, below which their accounts tell everything.
 UNACCOUNTED_SHARE = 0.1
 
+#: Threshold: processor time that one thread's turn costs beside its calls, in threads that wait for theirs: passing the gate,
+#: stamping. Seen: 0.03 to 0.13 ms.
+TURN_NS = 100_000
+
 #: Threshold: rounds end early once the efficiency is known to this half-width.
 EFFICIENCY_HALF_WIDTH = 0.1
+
+#: Threshold: the controls kept off the processor for at most this share of their time, nobody else used the machine to speak
+#: of: one interruption of 4 ms in three rounds, and less than half of what a single busy process does on two processors.
+LEFT_ALONE_SHARE = 0.1
 
 #: Threshold: below this efficiency (its upper bound) a call falls short of the released control: more than a fifth of what
 #: the machine gave that one is lost.

@@ -24,12 +24,11 @@ def losses(rounds: Sequence[Round]) -> dict[str, float]:
     total_ns = max(1, sum(r.n_threads * r.crew.wall_ns for r in rounds))
     crew_ns = sum(r.crew.thread_ns for r in rounds)
     waiting_ns = sum(r.crew.waiting_ns or 0 for r in rounds)
-    serial = [r.serial_of_all for r in rounds]
     found = {
-        "growth": sum(r.crew.cpu_ns - alone.cpu_ns for r, alone in zip(rounds, serial, strict=True)),
+        "growth": sum(r.crew.cpu_ns - r.serial.cpu_ns for r in rounds),
         "waiting": waiting_ns,
-        "asleep": sum(_asleep_ns(r.crew) for r in rounds) - sum(map(_asleep_ns, serial)),
-        "delay": sum((r.crew.delay_ns or 0) - (alone.delay_ns or 0) for r, alone in zip(rounds, serial, strict=True)),
+        "asleep": sum(_asleep_ns(r.crew) - _asleep_ns(r.serial) for r in rounds),
+        "delay": sum((r.crew.delay_ns or 0) - (r.serial.delay_ns or 0) for r in rounds),
         "uneven": total_ns - crew_ns,
     }
     return {name: min(1.0, max(0, ns) / total_ns) for name, ns in found.items()}
@@ -43,7 +42,7 @@ def _most_waiting(rounds: Sequence[Round], held_share: Estimate) -> float:
     """Of the crew's thread time: each of n threads waits at most for what the other n - 1 hold."""
     if held_share.high is None:
         return 1.0
-    others = sum((r.n_threads - 1) * held_share.high * r.serial_of_all.wall_ns for r in rounds)
+    others = sum((r.n_threads - 1) * held_share.high * r.serial.wall_ns for r in rounds)
     return min(1.0, others / max(1, sum(r.n_threads * r.crew.wall_ns for r in rounds)))
 
 
@@ -126,8 +125,7 @@ _TOLD = {
 
 
 def _chatters(rounds: Sequence[Round]) -> bool:
-    serial = [r.serial_of_all for r in rounds]
-    n = sum(alone.n_voluntary or 0 for alone in serial)
+    n = sum(r.serial.n_voluntary or 0 for r in rounds)
     calls = sum(r.n_threads * r.n_calls for r in rounds)
-    serial_ms = sum(alone.wall_ns for alone in serial) / 1e6
+    serial_ms = sum(r.serial.wall_ns for r in rounds) / 1e6
     return n >= rules.CHATTER_PER_CALL * calls and n > rules.CHATTER_PER_MS * serial_ms

@@ -76,19 +76,15 @@ def round_size(span_ns: int, n_threads: int, bench: Bench, budget_ns: int) -> Ro
 
     Each thread works for a twenty-fourth of what the budget leaves it, within bounds; a longer call is made once. In
     units of one thread's work a round costs, at worst, n for each of the two serial arms, n for competing calls that
-    keep each other out, n for the held control, and n over the cores for the released one. Where one call of each thread
-    is too much for so many rounds, the serial arms make one call only: rounds tell more than a second serial call.
+    keep each other out, n for the held control, and n over the cores for the released one.
     """
     span_ns = max(1, span_ns)
     at_once = max(1.0, min(n_threads, bench.usable_cores))
-    spent = 4 * n_threads + n_threads / at_once
-    work_ns = min(LONGEST_ROUND_NS, max(SHORTEST_ROUND_NS, budget_ns / (N_ROUNDS * spent)))
+    subject, controls = 2 * n_threads, 2 * n_threads + n_threads / at_once
+    work_ns = min(LONGEST_ROUND_NS, max(SHORTEST_ROUND_NS, budget_ns / (N_ROUNDS * (subject + controls))))
     n_calls = max(1, round(work_ns / span_ns))
     control_ns = min(span_ns, LONGEST_CONTROL_NS)
     n_control_calls = max(1, min(n_calls, round(LONGEST_CONTROL_NS / control_ns)))
-    round_ns = 2 * n_threads * n_calls * span_ns + (2 * n_threads + n_threads / at_once) * n_control_calls * control_ns
-    n_serial = 1 if n_calls == 1 and N_ROUNDS * round_ns > budget_ns else n_threads
     # A released call needs less than the worst case, and so may be longer.
-    least_ns = n_calls * span_ns * (n_serial + n_threads / at_once)
-    least_ns += n_control_calls * control_ns * (n_serial + n_threads + n_threads / at_once)
-    return RoundSize(n_calls, n_control_calls, control_ns, n_serial) if least_ns <= budget_ns else None
+    least_ns = n_calls * span_ns * (n_threads + n_threads / at_once) + n_control_calls * control_ns * controls
+    return RoundSize(n_calls, n_control_calls, control_ns) if least_ns <= budget_ns else None

@@ -19,8 +19,7 @@ class Call:
     """What is called, and with which arguments?
 
     `setup` is run before each call and `args_for` once in each thread of a check, with the thread's index: each returns a
-    tuple of positional arguments that takes the place of `args`, or None to keep them. `setup` wins. `is_alike`: what
-    `args_for` makes gives each thread the same to do.
+    tuple of positional arguments that takes the place of `args`, or None to keep them. `setup` wins.
     """
 
     function: Callable[..., Any]
@@ -29,12 +28,6 @@ class Call:
     setup: Callable[[], tuple[Any, ...] | None] | None = None
     args_for: Callable[[int], tuple[Any, ...] | None] | None = None
     name: str | None = None
-    is_alike: bool = False
-
-    @property
-    def differs_by_thread(self) -> bool:
-        """May the calls of one thread take longer than those of another?"""
-        return self.args_for is not None and not self.is_alike
 
     @property
     def title(self) -> str:

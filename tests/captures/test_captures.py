@@ -40,7 +40,7 @@ def test_the_captures_that_matter_are_there():
     disturbed = seen["disturbed"].calls
     assert sum(call.delay_ns for call in disturbed) > sum(call.span_ns for call in disturbed) / 2
     busy = seen["lock-busy"]
-    assert sum((made.crew.delay_ns or 0) > made.crew.wall_ns / 4 for made in busy.rounds) > 2
+    assert sum((made.released.delay_ns or 0) > made.released.wall_ns / 4 for made in busy.rounds) > 3
     assert judge(busy).overlap == "serialised"
     assert seen["workers"].calls[0].n_workers == 2
     assert seen["yields"].knocks.n_on_request > 0
