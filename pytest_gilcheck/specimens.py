@@ -1,7 +1,8 @@
 """Functions whose dealings with the GIL are exact by construction: for controls, tests, documentation, self-check.
 
 They work for so much *processor* time, so that one that is descheduled works on afterwards, as real code does, and
-the share that it stands for stays exact on a loaded machine. Those of `controls` exist on every platform.
+the share that it stands for stays exact on a loaded machine; but for `computes`, whose *amount* of work is fixed, so that it
+shows what a processor gives. Those of `controls` exist on every platform.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pytest_gilcheck import _native
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+computes = _native.specimens.computes
 holds = _native.specimens.holds
 releases = _native.specimens.releases
 releases_then_holds = _native.specimens.releases_then_holds
@@ -28,6 +30,7 @@ races = _native.specimens.races
 
 __all__ = [
     "chatters",
+    "computes",
     "controls",
     "holds",
     "memory_bound",

@@ -154,7 +154,7 @@ def _doubt(rounds: Sequence[Round], ratios: Ratios) -> Reason:
                 f"this machine in some of {len(rounds)} rounds: free a core, or give the rounds more time (budget=)"
             )
             return Reason("no-spare-cores", detail)
-        if word_of(ratios.speedup) == "serialised":
+        if word_of(ratios.speedup) == "serialised" or word_of(ratios.released) != "overlaps":
             detail = (
                 f"{ratios.speedup}, yet a control that surely lets go reached only {ratios.released} here, and "
                 f"{ratios.efficiency} does not fall short of it clearly: take a machine with a whole core for each thread"

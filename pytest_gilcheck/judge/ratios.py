@@ -115,6 +115,10 @@ def was_left_alone(rounds: Sequence[Round]) -> bool:
     return delay_ns <= rules.LEFT_ALONE_SHARE * sum(arm.thread_ns for arm in controls)
 
 
+def _grows(rounds: Sequence[Round]) -> bool:
+    return median([r.crew.cpu_ns / max(1, r.serial.cpu_ns) for r in rounds]) > 1 + rules.UNACCOUNTED_SHARE
+
+
 def _others_share(arm: Arm, n_threads: int) -> float:
     """Processor time of other threads of the process, as a share of that of those followed."""
     others_ns = arm.process_cpu_ns - arm.cpu_ns - n_threads * rules.TURN_NS
@@ -149,7 +153,8 @@ def _bounds_of(estimate: Estimate) -> Bounds:
 class Ratios:
     """What the rounds say of the call and of the controls, by the same rule. `quiet` are the rounds whose crew was hardly
     kept off the processor; from `told_by` the speed-up comes. `is_accounted`: all threads' time off the processor is known.
-    `is_left_alone`: hardly anybody else used the processors."""
+    `is_left_alone`: hardly anybody else used the processors. `grows`: the calls need more processor time in the crew, which no
+    account explains."""
 
     speedup: Estimate
     released: Estimate
@@ -159,6 +164,7 @@ class Ratios:
     told_by: Sequence[Round]
     is_accounted: bool
     is_left_alone: bool
+    grows: bool
     has_gil: bool
 
     @staticmethod
@@ -182,6 +188,7 @@ class Ratios:
             quiet if are_enough(quiet, rounds) else rounds,
             are_accounted(rounds),
             was_left_alone(rounds),
+            _grows(rounds),
             bench.has_gil,
         )
 
@@ -202,10 +209,11 @@ class Ratios:
     def word(self) -> str | None:
         """Which word do the rounds decide, the controls allowing? None: none.
 
-        Both controls must come out as what they are; without a GIL the held one has nothing to hold. A call is
-        *serialised* only if it also falls short of the released control: on the two halves of one core that one may
-        reach 1.3. But where time off the processor is accounted for, the word rests on the call's upper bound, which
-        leaves that time out: then it is enough that the released control could have overlapped by the same rule.
+        The controls must be told apart; without a GIL the held one has nothing to hold. A call is *serialised* only if
+        the released control overlaps and the call falls short of it: on the two halves of one core that one may reach
+        1.3. But where time off the processor is accounted for, and the calls need no more of it than alone, the word rests
+        on the call's upper bound, which leaves that time out: then it is enough that the released control could have
+        overlapped by the same rule.
 
         Where it is not accounted for, nobody may have used the processors: what neighbours do to the callee's own threads is
         not seen, and two callers get a larger part of a busy machine for theirs than one (rapidfuzz with two workers,
@@ -216,9 +224,10 @@ class Ratios:
             return None
         if word != "serialised":
             return word if self.separate else None
-        if self.is_accounted and self._could_have_overlapped:
+        if self.is_accounted and not self.grows and self._could_have_overlapped:
             return word
-        return word if self.separate and self.falls_short else None
+        is_to_blame = self.separate and self.falls_short and word_of(self.released) == "overlaps"
+        return word if is_to_blame else None
 
     @property
     def falls_short(self) -> bool:
@@ -232,8 +241,12 @@ class Ratios:
 
     @property
     def separate(self) -> bool:
-        """Do the controls come out as what they are?"""
-        return word_of(self.released) == "overlaps" and self._held_is_told
+        """Are the controls told apart, the held one being what it is? The released one may gain little: a machine whose
+        threads share their cores gives it no more. What gains more than it does overlaps all the same."""
+        if not self.has_gil:
+            return word_of(self.released) == "overlaps"
+        low, high = self.released.low, self.held.high
+        return self._held_is_told and low is not None and high is not None and low > high
 
     @property
     def _held_is_told(self) -> bool:

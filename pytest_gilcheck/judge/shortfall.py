@@ -18,20 +18,26 @@ def losses(rounds: Sequence[Round]) -> dict[str, float]:
     """Which shares of the crew's thread time were spent on what else than the work itself?
 
     The crew has its threads for the whole wall time. `growth`: processor time beyond what the same calls needed one
-    after the other. `waiting`: for the GIL. `asleep`: neither running, nor ready to, nor waiting for the GIL, beyond
-    what they were alone. `delay`: ready, and not running. `uneven`: until the last thread was done.
+    after the other, and beyond what a control of pure arithmetic needs more, too. `waiting`: for the GIL. `asleep`:
+    neither running, nor ready to, nor waiting for the GIL, beyond what they were alone. `delay`: ready, and not running.
+    `uneven`: until the last thread was done.
     """
     total_ns = max(1, sum(r.n_threads * r.crew.wall_ns for r in rounds))
     crew_ns = sum(r.crew.thread_ns for r in rounds)
     waiting_ns = sum(r.crew.waiting_ns or 0 for r in rounds)
     found = {
-        "growth": sum(r.crew.cpu_ns - r.serial.cpu_ns for r in rounds),
+        "growth": sum(r.crew.cpu_ns * (1 - _kept_share(r)) - r.serial.cpu_ns for r in rounds),
         "waiting": waiting_ns,
         "asleep": sum(_asleep_ns(r.crew) - _asleep_ns(r.serial) for r in rounds),
         "delay": sum((r.crew.delay_ns or 0) - (r.serial.delay_ns or 0) for r in rounds),
         "uneven": total_ns - crew_ns,
     }
     return {name: min(1.0, max(0, ns) / total_ns) for name, ns in found.items()}
+
+
+def _kept_share(round_: Round) -> float:
+    """Which share of the crew's processor time did the machine keep: the two halves of one core, its clock, its host?"""
+    return max(0.0, 1 - round_.control.cpu_ns / max(1, round_.released.cpu_ns))
 
 
 def _asleep_ns(arm: Arm) -> int:

@@ -146,8 +146,9 @@ class Rounds:
             function, kwargs = self._call.function, dict(self._call.kwargs) or None
             arguments = self._arguments(index, n_calls)
         else:
-            function = specimens.holds if arm == "held" else specimens.releases
-            arguments, kwargs = [(self._size.control_ns,)], None
+            # Of a fixed amount of work: of a machine that gives two threads little more than one, they shall tell.
+            function, kwargs = specimens.computes, None
+            arguments = [(self._size.control_ns, arm == "held")]
         shift = _native.shift(gate, function, arguments, kwargs, n_calls, _between, index, turn.n_working)
         if shift.error is not None:
             args = arguments[(shift.n_calls - 1) % len(arguments)]

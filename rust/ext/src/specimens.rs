@@ -1,6 +1,6 @@
 //! Functions whose dealings with the GIL are exact by construction. The only code here that misbehaves on purpose.
 //!
-//! They work for so much *processor* time: a specimen that is descheduled works on afterwards, as real code does.
+//! All but one work for so much *processor* time: a specimen that is descheduled works on afterwards, as real code does.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use gilcheck_core::clock::work;
+use gilcheck_core::labour;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -22,6 +23,15 @@ fn holds(ns: u64) {
 #[pyfunction]
 fn releases(py: Python<'_>, ns: u64) {
     py.detach(|| work(ns));
+}
+
+/// Computes as much as one thread alone does in about `ns`, with the GIL kept (`holding`) or released. The only one that
+/// takes longer where the processor gives less, as real code does: beside another hyper-thread of its core.
+#[pyfunction]
+#[pyo3(signature = (ns, holding = false))]
+fn computes(py: Python<'_>, ns: u64, holding: bool) -> u32 {
+    let steps = || labour::compute(labour::steps_in(ns));
+    if holding { steps() } else { py.detach(steps) }
 }
 
 /// Works for `released_ns` without the GIL, then for `held_ns` with it.
@@ -141,6 +151,7 @@ pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     let specimens = PyModule::new(m.py(), "pytest_gilcheck.specimens")?;
     specimens.add_function(wrap_pyfunction!(holds, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(releases, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(computes, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(releases_then_holds, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(chatters, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(sleeps, &specimens)?)?;
