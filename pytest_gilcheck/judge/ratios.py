@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence import Estimate
+from pytest_gilcheck.evidence import Arm, Estimate
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.uncertainty import median, median_ranks
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import Arm, Bench, Round
+    from pytest_gilcheck.evidence import Bench, Round
 
 #: Least, as found, most.
 Bounds = tuple[float, float, float]
@@ -41,6 +41,13 @@ def speedup_of(serial: Arm, crew: Arm, at_once: float) -> Bounds:
 def efficiency_of(call: Bounds, control: Bounds) -> Bounds:
     """What did the call reach of what the released control reached in the same round? Least, as found, most."""
     return call[0] / max(1e-9, control[2]), call[1] / max(1e-9, control[1]), call[2] / max(1e-9, control[0])
+
+
+def _alone(round_: Round) -> Arm:
+    """What the calls of the held control take one after the other: it works for so much processor time, whatever that is
+    worth. (Made anew in each round they were slower or faster than those of the crew, wherever the host changed its mind.)"""
+    ns = round_.n_threads * round_.n_control_calls * round_.control_ns
+    return Arm(ns, ns, ns, ns, delay_ns=0, waiting_ns=0)
 
 
 def is_quiet(bounds: Bounds) -> bool:
@@ -154,7 +161,7 @@ class Ratios:
     """What the rounds say of the call and of the controls, by the same rule. `quiet` are the rounds whose crew was hardly
     kept off the processor; from `told_by` the speed-up comes. `is_accounted`: all threads' time off the processor is known.
     `is_left_alone`: hardly anybody else used the processors. `grows`: the calls need more processor time in the crew, which no
-    account explains."""
+    account explains. `is_bound`: what the ledger saw held leaves no room for an overlap, on any machine."""
 
     speedup: Estimate
     released: Estimate
@@ -166,6 +173,7 @@ class Ratios:
     is_left_alone: bool
     grows: bool
     has_gil: bool
+    is_bound: bool = False
 
     @staticmethod
     def of(rounds: Sequence[Round], bench: Bench) -> Ratios:
@@ -174,7 +182,7 @@ class Ratios:
         paired = list(zip(rounds, at_once, strict=True))
         speedups = [speedup_of(r.serial, r.crew, most) for r, most in paired]
         released = [speedup_of(r.control, r.released, most) for r, most in paired]
-        held = [speedup_of(r.control, r.held, most) for r, most in paired]
+        held = [speedup_of(_alone(r), r.held, most) for r, most in paired]
         quiet = [r for r, bounds in zip(rounds, speedups, strict=True) if is_quiet(bounds)]
         speedup = interval(speedups, "speed-up")
         control = interval(released, "speed-up of the released control", is_control=True)
@@ -200,34 +208,40 @@ class Ratios:
         if low is None or value is None or high is None or not held_share.low:
             return self
         most = (1 + rules.AMDAHL_SLACK) / held_share.low
-        if not low <= most < high:
+        if most < low:
             return self
+        told = replace(self, is_bound=most < rules.OVERLAP_LEAST_SPEEDUP)
+        if most >= high:
+            return told
         speedup = Estimate(min(value, most), low, most, quantity=self.speedup.quantity)
-        return replace(self, speedup=speedup, efficiency=_efficiency(self.efficiency, speedup, self.released))
+        return replace(told, speedup=speedup, efficiency=_efficiency(self.efficiency, speedup, self.released))
 
     @property
     def word(self) -> str | None:
         """Which word do the rounds decide, the controls allowing? None: none.
 
-        The controls must be told apart; without a GIL the held one has nothing to hold. A call is *serialised* only if
-        the released control overlaps and the call falls short of it: on the two halves of one core that one may reach
-        1.3. But where time off the processor is accounted for, and the calls need no more of it than alone, the word rests
-        on the call's upper bound, which leaves that time out: then it is enough that the released control could have
-        overlapped by the same rule.
+        *Overlaps* needs the held control to be what it is; without a GIL that one has nothing to hold, and the released one
+        must overlap. A call is *serialised* if the ledger leaves no room for anything else, or if the released control
+        overlaps and the call falls short of it: on the two halves of one core that one may reach 1.3. Where time off the
+        processor is accounted for, and the calls need no more of it than alone, the word rests on the call's upper
+        bound, which leaves that time out: then it is enough that the released control could have overlapped by the same
+        rule.
 
         Where it is not accounted for, nobody may have used the processors: what neighbours do to the callee's own threads is
         not seen, and two callers get a larger part of a busy machine for theirs than one (rapidfuzz with two workers,
         which gains nothing alone, seemed 1.6 times as fast beside two busy processes).
         """
         word = word_of(self.speedup)
-        if not self.is_accounted and not self.is_left_alone:
+        if self.is_bound:
+            return word
+        if not self._held_is_told or (not self.is_accounted and not self.is_left_alone):
             return None
+        control_overlaps = word_of(self.released) == "overlaps"
         if word != "serialised":
-            return word if self.separate else None
+            return word if self.has_gil or control_overlaps else None
         if self.is_accounted and not self.grows and self._could_have_overlapped:
             return word
-        is_to_blame = self.separate and self.falls_short and word_of(self.released) == "overlaps"
-        return word if is_to_blame else None
+        return word if control_overlaps and self.falls_short else None
 
     @property
     def falls_short(self) -> bool:
@@ -242,7 +256,7 @@ class Ratios:
     @property
     def separate(self) -> bool:
         """Are the controls told apart, the held one being what it is? The released one may gain little: a machine whose
-        threads share their cores gives it no more. What gains more than it does overlaps all the same."""
+        threads share their cores gives it no more."""
         if not self.has_gil:
             return word_of(self.released) == "overlaps"
         low, high = self.released.low, self.held.high
@@ -255,4 +269,4 @@ class Ratios:
     @property
     def _could_have_overlapped(self) -> bool:
         high = self.released.high
-        return high is not None and high >= rules.OPEN_CONTROL_SPEEDUP and self._held_is_told
+        return high is not None and high >= rules.OPEN_CONTROL_SPEEDUP

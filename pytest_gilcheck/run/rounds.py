@@ -146,9 +146,10 @@ class Rounds:
             function, kwargs = self._call.function, dict(self._call.kwargs) or None
             arguments = self._arguments(index, n_calls)
         else:
-            # Of a fixed amount of work: of a machine that gives two threads little more than one, they shall tell.
-            function, kwargs = specimens.computes, None
-            arguments = [(self._size.control_ns, arm == "held")]
+            # A fixed amount of work: of a machine that gives two threads little more than one, it shall tell. For a fixed
+            # time: what it takes to keep others out for so long is known.
+            function = specimens.holds if arm == "held" else specimens.computes
+            arguments, kwargs = [(self._size.control_ns,)], None
         shift = _native.shift(gate, function, arguments, kwargs, n_calls, _between, index, turn.n_working)
         if shift.error is not None:
             args = arguments[(shift.n_calls - 1) % len(arguments)]

@@ -17,7 +17,6 @@ SPECIMENS = {
     "releases 2 ms": (specimens.releases, (2 * MS,), "released"),
     "releases 0.2 ms": (specimens.releases, (MS // 5,), "released"),
     "computes 20 ms": (specimens.computes, (20 * MS,), "released"),
-    "computes 20 ms, holding": (specimens.computes, (20 * MS, True), "held"),
     "half and half": (specimens.releases_then_holds, (10 * MS, 10 * MS), "partial"),
     "half and half, short": (specimens.releases_then_holds, (MS // 5, MS // 5), "partial"),
     "chatters": (specimens.chatters, (200, 50_000), "released"),

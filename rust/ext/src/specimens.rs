@@ -25,13 +25,11 @@ fn releases(py: Python<'_>, ns: u64) {
     py.detach(|| work(ns));
 }
 
-/// Computes as much as one thread alone does in about `ns`, with the GIL kept (`holding`) or released. The only one that
-/// takes longer where the processor gives less, as real code does: beside another hyper-thread of its core.
+/// Computes as much as one thread alone does in about `ns`, with the GIL released. The only one that takes longer where
+/// the processor gives less, as real code does: beside another hyper-thread of its core.
 #[pyfunction]
-#[pyo3(signature = (ns, holding = false))]
-fn computes(py: Python<'_>, ns: u64, holding: bool) -> u32 {
-    let steps = || labour::compute(labour::steps_in(ns));
-    if holding { steps() } else { py.detach(steps) }
+fn computes(py: Python<'_>, ns: u64) -> u32 {
+    py.detach(|| labour::compute(labour::steps_in(ns)))
 }
 
 /// Works for `released_ns` without the GIL, then for `held_ns` with it.
