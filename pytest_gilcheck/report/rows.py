@@ -21,6 +21,8 @@ _COLOURS = {
     "partial": "yellow",
     "inconclusive": "magenta",
     "not_applicable": "cyan",
+    "overlaps": "green",
+    "serialised": "yellow",
     "agree": "green",
     "DIFFER": "red",
 }
@@ -34,7 +36,8 @@ AT_ONCE = 200
 
 class Rows:
     """Rows of a table for a terminal so many columns wide. Each of its own columns has a heading; the first is a name and has
-    the room that is left, the second a word with its colour. `widths`: what the widest cell of each takes, or its heading.
+    the room that is left, others that begin with a known word get its colour. `widths`: what the widest cell of each takes,
+    or its heading.
     """
 
     def __init__(self, headings: Sequence[str], *, width: int, colour: bool) -> None:
@@ -109,8 +112,8 @@ class Rows:
         made.add_column(self._headings[columns[0]], overflow="fold", ratio=1)
         for n in columns[1:]:
             made.add_column(self._headings[n], no_wrap=True, justify="left")
-        for name, word, *figures in rows:
-            made.add_row(Text(name), Text(word, style=_COLOURS.get(word, "")), *map(Text, figures))
+        for name, *cells in rows:
+            made.add_row(Text(name), *(Text(cell, style=_COLOURS.get(cell.partition(" ")[0], "")) for cell in cells))
         with self._console.capture() as captured:
             self._console.print(made)
         return captured.get().rstrip("\n").split("\n")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.report import answers
 from pytest_gilcheck.report.document import Answers
 from pytest_gilcheck.report.rows import GAP, Rows
-from pytest_gilcheck.report.text import ALL_FRAMES, count_text, drawn, margin_text, share_text, story
+from pytest_gilcheck.report.text import ALL_FRAMES, count_text, drawn, margin_text, overlap_text, share_text, story
 
 if TYPE_CHECKING:
     import pytest
@@ -107,16 +107,17 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
         Rows(_OF_CHECKS, width=width, colour=colour) as checks,
         Rows(_OF_AGREEMENTS, width=width, colour=colour) as agreements,
     ):
-        has_limits = False
+        left_out = {_OVERLAP, _MARGIN}
         for entry in entries:
             name = f"{entry.origin}: {entry.name}" if entry.origin else entry.name
             if isinstance(entry, Answers):
                 agreements.append(_cells_of_answers(name, entry.agreement), below=_below(entry.agreement))
             else:
                 checks.append(_cells_of_check(name, entry.verdict))
-                has_limits = has_limits or bool(entry.verdict.limits)
+                left_out -= {_MARGIN} if entry.verdict.limits else set()
+                left_out -= {_OVERLAP} if entry.verdict.overlap != "not_measured" else set()
         if checks.n or not agreements.n:
-            yield from checks.lines(_fitting(checks.widths, width, has_limits=has_limits))
+            yield from checks.lines(_fitting(checks.widths, width, left_out))
         if checks.n and agreements.n:
             yield ""
         if agreements.n:
@@ -125,8 +126,8 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
 
 
 #: Both columns of the held share have one heading: where there is no room for its bounds, the second stands for the first.
-_OF_CHECKS = ("check", "GIL", "held", "held", "margin", "longest hold", "makes wait", "let go", "over time")
-_HELD, _HELD_WITHOUT_BOUNDS, _MARGIN = 2, 3, 4
+_OF_CHECKS = ("check", "GIL", "held", "held", "overlap", "margin", "longest hold", "makes wait", "let go", "over time")
+_HELD, _HELD_WITHOUT_BOUNDS, _OVERLAP, _MARGIN = 2, 3, 4, 5
 _OF_AGREEMENTS = ("agreement of", "answers", "examples", "calls", "threads")
 
 
@@ -137,6 +138,7 @@ def _cells_of_check(name: str, verdict: Verdict) -> tuple[str, ...]:
         verdict.gil,
         held,
         held.partition(" ")[0],
+        overlap_text(verdict),
         margin_text(verdict),
         _duration(verdict.longest_hold_ns),
         _duration(verdict.longest_wait_ns),
@@ -157,11 +159,11 @@ def _below(agreement: Agreement) -> tuple[str, ...]:
     return answers.headline(agreement), f"  {agreement.difference.brief()}"
 
 
-def _fitting(widths: Sequence[int], width: int, *, has_limits: bool) -> list[int]:
+def _fitting(widths: Sequence[int], width: int, left_out: Collection[int]) -> list[int]:
     """Which columns fit into `width`? The word always does. Where it is narrow, bounds are left out first, then columns
-    from the right, so that names stay readable and no figure is cut. Margins only where somebody set a limit."""
+    from the right, so that names stay readable and no figure is cut. `left_out`: nobody set a limit, or measured overlap."""
     room = width - max(_SHORTEST_NAME, min(_LONGEST_NAME, widths[0])) - GAP
-    columns = [n for n in range(1, len(widths)) if n != _HELD_WITHOUT_BOUNDS and (has_limits or n != _MARGIN)]
+    columns = [n for n in range(1, len(widths)) if n != _HELD_WITHOUT_BOUNDS and n not in left_out]
 
     def is_too_wide() -> bool:
         return sum(GAP + widths[n] for n in columns) > room

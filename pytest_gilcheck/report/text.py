@@ -39,6 +39,15 @@ def share_text(share: Estimate) -> str:
     return f"{percent(share.value)} [{percent(share.low)}, {percent(share.high)}]"
 
 
+def overlap_text(verdict: Verdict) -> str:
+    """Whether calls overlap, and how many times as fast competing threads were; ``-`` where it was not measured."""
+    if verdict.overlap == "not_measured":
+        return "-"
+    if verdict.overlap == "inconclusive" or verdict.speedup.value is None:
+        return verdict.overlap
+    return f"{verdict.overlap} {verdict.speedup.value:.2f}x"
+
+
 def count_text(n: float) -> str:
     """How many, a call: whole where it is whole."""
     return f"{n:,.0f}" if n == int(n) else f"{n:,.1f}"
