@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_gilcheck.declare import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pytest
 
     from pytest_gilcheck.check import Checker
@@ -116,39 +114,6 @@ class Running:
         return taken
 
 
-#: As pytest itself names the sections of a report, so that ``--show-capture`` treats them as others.
-_HEADING = "Captured gilcheck call"
-
-
-class Stories:
-    """The stories in tests' reports: there for whoever makes, sends or writes a report, and gone with a test that passed.
-
-    pytest keeps all reports until its end, and shows their sections then only where a test did not pass, or ``-rP`` asks
-    for those that did: `are_shown`. Kept for nobody they were 5 kB a check. Others, as pytest-html, read a report
-    while its test is logged, at the latest with its teardown.
-    """
-
-    def __init__(self, *, are_shown: bool) -> None:
-        self._are_shown = are_shown
-        self._logged: dict[tuple[object, str], list[pytest.TestReport]] = {}
-
-    @staticmethod
-    def add(report: pytest.TestReport, stories: Iterable[str]) -> None:
-        """Puts them into a report that is being made."""
-        report.sections += [(_HEADING, text) for text in stories]
-
-    def logged(self, report: pytest.TestReport) -> None:
-        """When everybody has been given this report, and perhaps kept it until the last one of its test."""
-        if self._are_shown:
-            return
-        key = getattr(report, "node", None), report.nodeid  # one test may run in several workers
-        if report.passed and not hasattr(report, "wasxfail") and any(name == _HEADING for name, _ in report.sections):
-            self._logged.setdefault(key, []).append(report)
-        if report.when == "teardown":
-            for told in self._logged.pop(key, ()):
-                told.sections = [section for section in told.sections if section[0] != _HEADING]
-
-
 def _identity(function: object) -> object:
     """What two names of the same function share? A bound method is made anew each time it is asked for; objects that are
     called may have an ``==`` that means something else. Valid while the function lives."""
@@ -231,7 +196,7 @@ class Books:
     def measuring_checker(self, settings: Settings) -> Checker:
         """A checker whose checks are noted here."""
         from pytest_gilcheck.agree.checker import FixtureChecker  # noqa: PLC0415
-        from pytest_gilcheck.measure import Rescue  # noqa: PLC0415
+        from pytest_gilcheck.run import Rescue  # noqa: PLC0415
 
         journal, running = self.session.journal, self.running
 

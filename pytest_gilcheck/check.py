@@ -29,6 +29,7 @@ from pytest_gilcheck.observe import (
 from pytest_gilcheck.plan import survey
 from pytest_gilcheck.run import (
     Call,
+    Rescue,
     refuse_what_returns_at_once,
 )
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 
 from pytest_gilcheck.isolated import measure_in_child
-from pytest_gilcheck.measure import Alone, Rescue, bench_notes, measure, unguarded
+from pytest_gilcheck.measure import Alone, bench_notes, measure, unguarded
 
 
 class Checker:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.declare.audience import Tell, audience
@@ -42,7 +41,7 @@ from pytest_gilcheck.plan import crew_size, round_size, size, survey
 from pytest_gilcheck.run import (
     Call,
     Crew,
-    Deadline,
+    Rescue,
     Rounds,
     Solo,
     SoloRun,
@@ -65,23 +64,6 @@ _LONGEST_DIAGNOSED_NS = 5_000_000_000
 _MOST_FINE_HANDOVERS = 200
 #: A shorter one is rarely descheduled: those that are, are left out.
 _SHORTEST_FINE_NS = 200_000
-
-
-@dataclass(frozen=True)
-class Rescue:
-    """What is saved if a call ends this process: where, and the document of everything measured before, piece by piece
-    (a path: what that file holds by then); with which exit status it ends, and where its last words go."""
-
-    path: Path | None = None
-    so_far: Callable[[], Sequence[bytes | Path]] | None = None
-    status: int = 1
-    stderr_fd: int = 2
-
-    def deadline(self, seconds: float, name: str) -> Deadline:
-        """The deadline of the calls of `name`."""
-        return Deadline(
-            seconds, name, save_path=self.path, so_far=self.so_far, status=self.status, stderr_fd=self.stderr_fd
-        )
 
 
 #: Gives a context in which no other process that takes part is busy; False in it: they would not stop.

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_gilcheck.bookkeeping import Books, Stories
+from pytest_gilcheck.bookkeeping import Books
 from pytest_gilcheck.declare import options
 from pytest_gilcheck.declare.ambient import AMBIENT
 from pytest_gilcheck.declare.audience import AUDIENCE
 from pytest_gilcheck.declare.fixtures import MAKER, gilcheck, gilcheck_session
+from pytest_gilcheck.report.stories import Stories
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -18,7 +18,7 @@ from benches.ledger.measurement import LEDGER, Measurement
 from benches.overlap.adapter import BUDGET, statement_call
 from benches.overlap.words import SHORTEST_NS, TIMEOUT_S
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.ratios import Bounds, is_quiet, most_certain, speedup_of
+from pytest_gilcheck.judge.bounds import Bounds, is_quiet, most_certain, speedup_of
 from pytest_gilcheck.judge.uncertainty import median
 
 FEWEST_ROUNDS = 20

@@ -21,9 +21,8 @@ from pytest_gilcheck.declare.ambient import AMBIENT
 from pytest_gilcheck.declare.audience import Tell, audience
 from pytest_gilcheck.declare.settings import DEADLINE_NS
 from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, Step, UsageError, step
-from pytest_gilcheck.measure import Rescue
 from pytest_gilcheck.report.answers import message
-from pytest_gilcheck.run import Crew, refuse_what_returns_at_once
+from pytest_gilcheck.run import Crew, Rescue, refuse_what_returns_at_once
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

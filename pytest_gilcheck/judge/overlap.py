@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence import Estimate, Inconclusive, Reason
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.ratios import Ratios, word_of
+from pytest_gilcheck.judge.bounds import word_of
+from pytest_gilcheck.judge.ratios import Ratios
 from pytest_gilcheck.judge.shortfall import own_pool, shortfall
 from pytest_gilcheck.judge.uncertainty import median
 

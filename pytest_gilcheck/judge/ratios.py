@@ -1,46 +1,18 @@
-"""How many times as fast are competing threads, and do the controls come out as what they are?"""
+"""What do the rounds say of the call and of the controls, and which word does that decide?"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Arm, Estimate
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.uncertainty import median, median_ranks
+from pytest_gilcheck.judge.bounds import Bounds, are_enough, efficiency_of, interval, is_quiet, speedup_of, word_of
+from pytest_gilcheck.judge.uncertainty import median
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Bench, Round
-
-#: Least, as found, most.
-Bounds = tuple[float, float, float]
-
-
-def speedup_of(serial: Arm, crew: Arm, at_once: float) -> Bounds:
-    """How many times as fast were the competing threads in one round? Least, as found, most.
-
-    One thread that nobody waits for would have taken what it took, less the time in which it was ready and not running,
-    and at least that less its waits for the GIL, which somebody else who was kept off the processor may have had.
-    In the crew such time of one thread may also have kept others waiting, all of it or nothing: without it the crew
-    would have taken no more than it did, and no less than that minus the time of all of them, no less than its
-    processor time spread over the `at_once` threads that can run (more threads than cores keep each other off), and no
-    less than what all of them did with the GIL in hand, one after the other.
-    """
-    serial_ns = max(1, serial.wall_ns - (serial.delay_ns or 0))
-    # A callee with threads of its own uses as many cores in competing threads as it does alone, at least.
-    at_once = max(at_once, serial.process_cpu_ns / max(1, serial.wall_ns))
-    spread_ns = min(crew.wall_ns, max(crew.cpu_ns, crew.process_cpu_ns) / at_once)
-    with_gil_ns = min(crew.wall_ns, crew.held_cpu_ns or 0)
-    shortest_crew_ns = max(1.0, crew.wall_ns - (crew.delay_ns or 0), spread_ns, with_gil_ns)
-    low, high = max(1, serial_ns - (serial.waiting_ns or 0)) / max(1, crew.wall_ns), serial_ns / shortest_crew_ns
-    return low, min(serial.wall_ns / max(1, crew.wall_ns), high), high
-
-
-def efficiency_of(call: Bounds, control: Bounds) -> Bounds:
-    """What did the call reach of what the released control reached in the same round? Least, as found, most."""
-    return call[0] / max(1e-9, control[2]), call[1] / max(1e-9, control[1]), call[2] / max(1e-9, control[0])
 
 
 def _alone(round_: Round) -> Arm:
@@ -48,57 +20,6 @@ def _alone(round_: Round) -> Arm:
     worth. (Made anew in each round they were slower or faster than those of the crew, wherever the host changed its mind.)"""
     ns = round_.n_threads * round_.n_control_calls * round_.control_ns
     return Arm(ns, ns, ns, ns, delay_ns=0, waiting_ns=0)
-
-
-def is_quiet(bounds: Bounds) -> bool:
-    """Was the crew hardly kept off the processor? Chosen by that alone, never by what the round says."""
-    return bounds[2] <= bounds[0] * rules.QUIET_ROUND_FACTOR
-
-
-def are_enough(quiet: Sequence[object], rounds: Sequence[object]) -> bool:
-    """Can the quiet ones stand for all rounds?"""
-    n = len(quiet)
-    return n >= rules.ENOUGH_QUIET_ROUNDS or (n >= rules.FEWEST_QUIET_ROUNDS and 2 * n >= len(rounds))
-
-
-def most_certain(bounds: Sequence[Bounds]) -> Sequence[Bounds]:
-    """The quiet rounds, if there are enough; otherwise all."""
-    quiet = [bound for bound in bounds if is_quiet(bound)]
-    return quiet if are_enough(quiet, bounds) else bounds
-
-
-def interval(bounds: Sequence[Bounds], quantity: str, *, is_control: bool = False) -> Estimate:
-    """The typical ratio over rounds: the median, and order statistics of least and most, whatever their distribution.
-
-    Quiet rounds alone, if there are enough. Too few rounds for the level: the extremes, widened.
-    """
-    if not bounds:
-        return Estimate(quantity=quantity, why_not="no wall-clock rounds were run")
-    chosen = most_certain(bounds)
-    first, last = median_ranks(len(chosen), rules.ROUND_LOOK_ALPHA)
-    low = sorted(bound[0] for bound in chosen)[first]
-    high = sorted(bound[2] for bound in chosen)[last]
-    factor = _few_factor(len(chosen), is_control=is_control)
-    low, high = low / factor, high * factor
-    value = math.exp(median([math.log(max(1e-9, bound[1])) for bound in chosen]))
-    return Estimate(value, min(low, value), max(high, value), quantity=quantity)
-
-
-def _few_factor(n: int, *, is_control: bool) -> float:
-    if n >= rules.ENOUGH_ROUNDS:
-        return 1.0
-    if is_control:
-        return rules.FEW_CONTROLS_FACTOR
-    return next(factor for least, factor in rules.FEW_ROUNDS_FACTORS if n >= least)
-
-
-def word_of(speedup: Estimate) -> str | None:
-    """Which word does the interval decide? None: it contains the border, or nothing was measured."""
-    if speedup.low is None or speedup.high is None:
-        return None
-    if speedup.low > rules.OVERLAP_LEAST_SPEEDUP:
-        return "overlaps"
-    return "serialised" if speedup.high < rules.OVERLAP_LEAST_SPEEDUP else None
 
 
 def are_accounted(rounds: Sequence[Round]) -> bool:
@@ -134,7 +55,7 @@ def _others_share(arm: Arm, n_threads: int) -> float:
 
 def _asleep_share(arm: Arm) -> float:
     """Neither running, nor ready to, nor waiting for the GIL: that one is accounted for by itself."""
-    return (arm.wall_ns - arm.cpu_ns - (arm.delay_ns or 0) - (arm.waiting_ns or 0)) / max(1, arm.wall_ns)
+    return (arm.thread_ns - arm.cpu_ns - (arm.delay_ns or 0) - (arm.waiting_ns or 0)) / max(1, arm.thread_ns)
 
 
 def _efficiency(paired: Estimate, speedup: Estimate, released: Estimate) -> Estimate:
@@ -158,10 +79,14 @@ def _bounds_of(estimate: Estimate) -> Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Ratios:
-    """What the rounds say of the call and of the controls, by the same rule. `quiet` are the rounds whose crew was hardly
-    kept off the processor; from `told_by` the speed-up comes. `is_accounted`: all threads' time off the processor is known.
-    `is_left_alone`: hardly anybody else used the processors. `grows`: the calls need more processor time in the crew, which no
-    account explains. `is_bound`: what the ledger saw held leaves no room for an overlap, on any machine."""
+    """What the rounds say of the call and of the controls, by the same rule.
+
+    `quiet` are the rounds whose crew was hardly kept off the processor; from `told_by` the speed-up comes. `is_accounted`: all
+    threads' time off the processor is known. `is_left_alone`: hardly anybody else used the processors. `grows`: the calls
+    need more processor time in the crew, which no account explains. `control_is_accounted`: nor did the machine take time
+    from the released control without telling. `is_bound`: what the ledger saw held leaves no room for an overlap, on
+    any machine.
+    """
 
     speedup: Estimate
     released: Estimate
@@ -172,6 +97,7 @@ class Ratios:
     is_accounted: bool
     is_left_alone: bool
     grows: bool
+    control_is_accounted: bool
     has_gil: bool
     is_bound: bool = False
 
@@ -197,6 +123,7 @@ class Ratios:
             are_accounted(rounds),
             was_left_alone(rounds),
             _grows(rounds),
+            median([_asleep_share(r.released) for r in rounds]) <= rules.UNACCOUNTED_SHARE,
             bench.has_gil,
         )
 
@@ -225,7 +152,8 @@ class Ratios:
         overlaps and the call falls short of it: on the two halves of one core that one may reach 1.3. Where time off the
         processor is accounted for, and the calls need no more of it than alone, the word rests on the call's upper
         bound, which leaves that time out: then it is enough that the released control could have overlapped by the same
-        rule.
+        rule, or was not kept from it without an account. (Whoever shares its core makes a thread need more of its
+        time; a host that stops a processor makes it seem to sleep, the control's threads, too.)
 
         Where it is not accounted for, nobody may have used the processors: what neighbours do to the callee's own threads is
         not seen, and two callers get a larger part of a busy machine for theirs than one (rapidfuzz with two workers,
@@ -239,7 +167,7 @@ class Ratios:
         control_overlaps = word_of(self.released) == "overlaps"
         if word != "serialised":
             return word if self.has_gil or control_overlaps else None
-        if self.is_accounted and not self.grows and self._could_have_overlapped:
+        if self.is_accounted and not self.grows and (self._could_have_overlapped or self.control_is_accounted):
             return word
         return word if control_overlaps and self.falls_short else None
 

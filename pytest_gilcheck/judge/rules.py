@@ -67,8 +67,8 @@ GIVES_WAY_WAIT_SHARE = 0.5
 #: Threshold: a hold this long is felt by others (an event loop, a progress bar, a heartbeat): one frame at 60 Hz.
 FELT_HOLD_NS = 16_000_000
 
-#: Threshold: by how much more of a call a rival may have run than the ledger leaves it before both cannot be true. The
-#: rival's calls are others than the ledger's: a share that varies by this much from call to call is common.
+#: Threshold: by how much more of some calls a rival may have run than the ledger, in the same calls, leaves it before both
+#: cannot be true. The rival stamps its turns in Python, outside of its own hand-overs: up to a tenth of a turn of 0.2 ms.
 PROGRESS_SLACK = 0.1
 
 #: Threshold: *overlaps* and *serialised* meet here. Two threads reach it when two calls run at once for a quarter of the

@@ -92,7 +92,7 @@ def shortfall(observation: Observation, quiet: Sequence[Round], gil: str, held_s
     if gil == "held":
         return Reason(
             "serialised-by-gil",
-            f"The GIL is held, so that only one runs: the others waited for {percent(found['waiting'])} of their time.",
+            f"The GIL is held, so that one thread runs at a time: of all threads' time {percent(found['waiting'])} were waits for it.",
         )
     if _chatters(rounds) and name in ("waiting", "growth", "delay"):
         times = sum(r.crew.n_voluntary or 0 for r in rounds) / max(1, sum(r.n_threads * r.n_calls for r in rounds))
@@ -113,7 +113,10 @@ _TOLD = {
     "waiting": ("held-tail", "Threads waited for the GIL, which calls hold in part, for {lost}."),
     "asleep": (
         "inner-lock",
-        "The GIL is let go, and yet threads slept for {lost}, which alone they do not: they wait for a lock inside the callee.",
+        (
+            "The GIL is let go, and yet threads slept for {lost}, which alone they do not: they wait for a lock inside "
+            "the callee, or for a worker that they share."
+        ),
     ),
     "growth": (
         "memory-bandwidth",

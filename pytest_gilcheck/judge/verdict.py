@@ -94,7 +94,7 @@ def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
         return "inconclusive", share, [*notes, *([doubt] if doubt else [])]
     if any(call.n_workers for call in observation.calls):
         n = max(call.n_workers for call in observation.calls)
-        detail = f"{n} threads of the callee's own took the GIL; what they held counts as held by the call"
+        detail = f"{n} thread{'' if n == 1 else 's'} of the callee's own took the GIL; what was held there counts as held by the call"
         notes.append(Reason("own-threads-attach", detail))
     span_ns = _typical(observation.calls, "span_ns") or 0
     if found == "held" and span_ns < rules.SMALL_INPUT_NS:

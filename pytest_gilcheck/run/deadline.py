@@ -111,3 +111,20 @@ def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[Callable[[],
             yield lambda: watchdog.put_off(after_ns)
         finally:
             watchdog.disarm()
+
+
+@dataclass(frozen=True)
+class Rescue:
+    """What is saved if a call ends this process: where, and the document of everything measured before, piece by piece
+    (a path: what that file holds by then); with which exit status it ends, and where its last words go."""
+
+    path: Path | None = None
+    so_far: Callable[[], Sequence[bytes | Path]] | None = None
+    status: int = 1
+    stderr_fd: int = 2
+
+    def deadline(self, seconds: float, name: str) -> Deadline:
+        """The deadline of the calls of `name`."""
+        return Deadline(
+            seconds, name, save_path=self.path, so_far=self.so_far, status=self.status, stderr_fd=self.stderr_fd
+        )

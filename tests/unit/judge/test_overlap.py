@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import Arm, Claim, Estimate, Round
 from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.bounds import interval, speedup_of, word_of
 from pytest_gilcheck.judge.overlap import is_enough, rates_met, wall_clock
-from pytest_gilcheck.judge.ratios import Ratios, interval, speedup_of, word_of
+from pytest_gilcheck.judge.ratios import Ratios
 from pytest_gilcheck.judge.shortfall import losses, shortfall
 
 MS = 1_000_000
@@ -381,3 +382,13 @@ def test_word_when_calls_need_more_processor_time_than_alone_then_accounts_of_de
 
     assert Ratios.of(rounds, BENCH).word == "serialised"
     assert Ratios.of(grown, BENCH).word is None
+
+
+def test_word_when_the_host_shares_the_cores_then_a_lock_is_told_by_where_the_time_went():
+    """The released control gained nothing, but needed twice the processor time; the call slept for as long as it ran."""
+    rounds = [dataclasses.replace(one_round(4 * MS), crew=arm(4 * MS, n_threads=2, cpu_ns=4 * MS))] * 9
+    shared = [dataclasses.replace(r, released=arm(4 * MS, n_threads=2)) for r in rounds]
+    stopped = [dataclasses.replace(r, released=arm(4 * MS, n_threads=2, cpu_ns=4 * MS)) for r in rounds]
+
+    assert Ratios.of(shared, BENCH).word == "serialised"
+    assert Ratios.of(stopped, BENCH).word is None
