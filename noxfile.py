@@ -297,7 +297,7 @@ def bench_overlap(session: nox.Session) -> None:
     """How often is overlap seen where there is none, and missed where there is some? An hour."""
     loads = [["words", "--load", str(n_busy)] for n_busy in (0, 1, 2, 4)]
     plot = ["cost", "--plot", "docs/explanation/cost.svg"]
-    run_bench(session, "overlap", *loads, ["null"], ["causes"], ["one-cpu"], plot, subjects="ledger")
+    run_bench(session, "overlap", *loads, ["null"], ["causes"], ["one-cpu"], plot, ["windows"], subjects="ledger")
 
 
 @nox.session
