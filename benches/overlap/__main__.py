@@ -28,7 +28,7 @@ def null(n_checks: int) -> None:
     """A second released control: does its efficiency contain 1, and how wide is the interval?"""
     n_hit, widths = 0, []
     for index in range(n_checks):
-        efficiency = check.options(seed=index, budget=1.0, min_efficiency=0.999)(specimens.releases, MS).efficiency
+        efficiency = check.options(seed=index, budget=1.0, min_efficiency=0.999)(specimens.computes, MS).efficiency
         if efficiency.low is None or efficiency.high is None:
             continue
         n_hit += efficiency.low <= 1 <= efficiency.high
