@@ -18,15 +18,16 @@ def losses(rounds: Sequence[Round]) -> dict[str, float]:
     """Which shares of the crew's thread time were spent on what else than the work itself?
 
     The crew has its threads for the whole wall time. `growth`: processor time beyond what the same calls needed one
-    after the other, and beyond what a control of pure arithmetic needs more, too. `waiting`: for the GIL. `asleep`:
-    neither running, nor ready to, nor waiting for the GIL, beyond what they were alone. `delay`: ready, and not running.
-    `uneven`: until the last thread was done.
+    after the other; `own_growth`: and beyond what a control of pure arithmetic needs more, too. `waiting`: for the GIL.
+    `asleep`: neither running, nor ready to, nor waiting for the GIL, beyond what they were alone. `delay`: ready, and
+    not running. `uneven`: until the last thread was done.
     """
     total_ns = max(1, sum(r.n_threads * r.crew.wall_ns for r in rounds))
     crew_ns = sum(r.crew.thread_ns for r in rounds)
     waiting_ns = sum(r.crew.waiting_ns or 0 for r in rounds)
     found = {
-        "growth": sum(r.crew.cpu_ns * (1 - _kept_share(r)) - r.serial.cpu_ns for r in rounds),
+        "growth": sum(r.crew.cpu_ns - r.serial.cpu_ns for r in rounds),
+        "own_growth": sum(r.crew.cpu_ns * (1 - _kept_share(r)) - r.serial.cpu_ns for r in rounds),
         "waiting": waiting_ns,
         "asleep": sum(_asleep_ns(r.crew) - _asleep_ns(r.serial) for r in rounds),
         "delay": sum((r.crew.delay_ns or 0) - (r.serial.delay_ns or 0) for r in rounds),
@@ -82,19 +83,22 @@ def shortfall(observation: Observation, quiet: Sequence[Round], gil: str, held_s
     found = losses(rounds)
     # Nobody waits longer for the GIL than others hold it; what is more was kept waiting by a holder off the processor.
     found["waiting"] = min(found["waiting"], _most_waiting(rounds, held_share))
-    uneven = found.pop("uneven")
+    uneven, growth = found.pop("uneven"), found.pop("growth")
     if not quiet and n_threads <= observation.bench.usable_cores:
         found["delay"] = uneven = 0.0
     name, share = max(found.items(), key=lambda loss: loss[1])
     if share < rules.NAMED_LOSS_SHARE <= uneven:
         name, share = "uneven", uneven  # alone: after a wait for a lock or the GIL, too, some end before others
+    elif share < rules.NAMED_LOSS_SHARE <= growth:
+        # Nothing else, and the call loses more than the control does: memory is shared on top of a core, and not beside it.
+        name, share = "own_growth", growth
     lost = f"{percent(share)} of their time"
     if gil == "held":
         return Reason(
             "serialised-by-gil",
             f"The GIL is held, so that one thread runs at a time: of all threads' time {percent(found['waiting'])} were waits for it.",
         )
-    if _chatters(rounds) and name in ("waiting", "growth", "delay"):
+    if _chatters(rounds) and name in ("waiting", "own_growth", "delay"):
         times = sum(r.crew.n_voluntary or 0 for r in rounds) / max(1, sum(r.n_threads * r.n_calls for r in rounds))
         detail = f"Each call lets the GIL go {times:,.0f} times, and hand-overs cost more than what runs between them: do more between them."
         return Reason("chatter", detail)
@@ -118,7 +122,7 @@ _TOLD = {
             "the callee, or for a worker that they share."
         ),
     ),
-    "growth": (
+    "own_growth": (
         "memory-bandwidth",
         (
             "The same calls need more processor time in competing threads ({lost}): they share memory bandwidth or "

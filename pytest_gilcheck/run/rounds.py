@@ -88,7 +88,9 @@ class Rounds:
         self._totals = (0, 0)
         self._is_warm = False
         self._has_own_threads = False
-        specimens.computes(1)  # the first one of a process finds out how much it is that takes so long, which takes 1 ms
+        specimens.computes(
+            1
+        )  # the first one of a process finds out how much it is that takes so long, which takes 1 ms
 
     def next(self, deadline: Deadline) -> Round:
         """One more round. Raises what the call raises, saying in which thread and with which input."""

@@ -372,7 +372,7 @@ def test_word_when_two_threads_share_a_core_then_no_call_is_blamed_for_it(crew_n
 
     assert ratios.separate
     assert ratios.word == word
-    assert losses(rounds)["growth"] == pytest.approx(max(0, 1 - 3_330_000 / crew_ns) * 4 / 6.66, abs=0.01)
+    assert losses(rounds)["own_growth"] == pytest.approx(max(0, 1 - 3_330_000 / crew_ns) * 4 / 6.66, abs=0.01)
 
 
 def test_word_when_calls_need_more_processor_time_than_alone_then_accounts_of_delay_are_not_enough():
@@ -392,3 +392,14 @@ def test_word_when_the_host_shares_the_cores_then_a_lock_is_told_by_where_the_ti
 
     assert Ratios.of(shared, BENCH).word == "serialised"
     assert Ratios.of(stopped, BENCH).word is None
+
+
+def test_cause_when_memory_is_shared_on_top_of_a_core_then_it_is_told():
+    """What the control needs more, too, explains most of the growth, but not that the call falls behind it."""
+    crew = arm(2_700_000, n_threads=2)
+    rounds = [dataclasses.replace(one_round(2_700_000), crew=crew, released=arm(2_400_000, n_threads=2))] * 20
+
+    found = wall_clock(observation(rounds=tuple(rounds)), "released", Estimate(0, 0, 0, quantity="held share"))
+
+    assert losses(rounds)["own_growth"] < rules.NAMED_LOSS_SHARE
+    assert [reason.slug for reason in found.reasons] == ["memory-bandwidth"]
