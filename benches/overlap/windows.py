@@ -31,6 +31,7 @@ def measure(case: Case) -> dict[str, Any]:
     from pytest_gilcheck.check import Checker
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Observation
+    from pytest_gilcheck.judge.ratios import held_alone
 
     kept: list[Observation] = []
     # No interval is as narrow as this claim asks for, so that the rounds go on to the end of the budget.
@@ -40,7 +41,7 @@ def measure(case: Case) -> dict[str, Any]:
         [
             speedup_of(round_.serial, round_.crew, 2.0),
             speedup_of(round_.control, round_.released, 2.0),
-            speedup_of(round_.control, round_.held, 2.0),
+            speedup_of(held_alone(round_), round_.held, 2.0),
         ]
         for round_ in kept[0].rounds
     ]

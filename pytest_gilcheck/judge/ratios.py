@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Bench, Round
 
 
-def _alone(round_: Round) -> Arm:
+def held_alone(round_: Round) -> Arm:
     """What the calls of the held control take one after the other: it works for so much processor time, whatever that is
     worth. (Made anew in each round they were slower or faster than those of the crew, wherever the host changed its mind.)"""
     ns = round_.n_threads * round_.n_control_calls * round_.control_ns
@@ -108,7 +108,7 @@ class Ratios:
         paired = list(zip(rounds, at_once, strict=True))
         speedups = [speedup_of(r.serial, r.crew, most) for r, most in paired]
         released = [speedup_of(r.control, r.released, most) for r, most in paired]
-        held = [speedup_of(_alone(r), r.held, most) for r, most in paired]
+        held = [speedup_of(held_alone(r), r.held, most) for r, most in paired]
         quiet = [r for r, bounds in zip(rounds, speedups, strict=True) if is_quiet(bounds)]
         speedup = interval(speedups, "speed-up")
         control = interval(released, "speed-up of the released control", is_control=True)

@@ -87,13 +87,13 @@ ROUND_LOOK_ALPHA = ROUND_ALPHA / 7
 ENOUGH_ROUNDS = 9
 
 #: Threshold: of fewer rounds, so many or more are widened by this factor on both sides. What moves a round, apart from time
-#: off the processor, which is bounded by itself, is clock frequency, caches, and that calls differ. Found by cutting long
-#: runs of 187 real calls, made while others used the machine, into pieces of so many rounds: with these factors no more
-#: than one piece in 8,000 says another word than the whole run (``python -m benches.overlap windows``).
+#: off the processor, which is bounded by itself, is clock frequency, caches, that calls differ, and the host. Found by
+#: cutting long runs of real calls into pieces of so many rounds: with these factors one piece of 2,700 to 8,000 said by its
+#: wall time another word than its whole run, and one of 100 on a day on which the host gave now one core and now two.
+#: There the released control did so six times as often: it, and not the factor, guards against that.
 FEW_ROUNDS_FACTORS = ((6, 1.05), (3, 1.15), (2, 1.25), (1, 2.0))
 
-#: Threshold: the same for a control, which always does the same: in that run no piece of three rounds or more left out what the
-#: whole run said once it was widened by 1.03, and one of 800 pieces of two.
+#: Threshold: the same for a control, which always does the same: what moves it is the machine, and that it shall tell.
 FEW_CONTROLS_FACTOR = 1.05
 
 #: Threshold: so many quiet rounds are taken alone. Their bounds contain what the machine would have given had nobody else
