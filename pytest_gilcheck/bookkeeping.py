@@ -82,7 +82,7 @@ class Running:
         if self.item is None or not (self.unreported or self.agreements):
             return
         from pytest_gilcheck.report import answers  # noqa: PLC0415  (only where something was checked or compared)
-        from pytest_gilcheck.report.text import ALL_FRAMES, story  # noqa: PLC0415
+        from pytest_gilcheck.report.text import ALL_FRAMES, story  # noqa: PLC0415  (as above)
 
         test = self.item.nodeid
         told = [
@@ -196,7 +196,7 @@ class Books:
     def measuring_checker(self, settings: Settings) -> Checker:
         """A checker whose checks are noted here."""
         from pytest_gilcheck.agree.checker import FixtureChecker  # noqa: PLC0415
-        from pytest_gilcheck.run import Rescue  # noqa: PLC0415
+        from pytest_gilcheck.run import Rescue  # noqa: PLC0415  (as the one above: only where something is checked)
 
         journal, running = self.session.journal, self.running
 

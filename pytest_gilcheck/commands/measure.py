@@ -75,7 +75,7 @@ def _measure(options: argparse.Namespace) -> int:
     from pytest_gilcheck.declare.audience import AUDIENCE  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
     from pytest_gilcheck.report import document, text  # noqa: PLC0415
-    from pytest_gilcheck.run import Call, Rescue  # noqa: PLC0415
+    from pytest_gilcheck.run import Call, Rescue  # noqa: PLC0415  (--help needs none of it)
     from pytest_gilcheck.statement import Statement  # noqa: PLC0415
 
     given = {

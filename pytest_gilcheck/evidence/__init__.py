@@ -8,7 +8,7 @@ every share ends in ``_share`` and lies in 0..1, every count begins with ``n_``.
 from __future__ import annotations
 
 from pytest_gilcheck.evidence.agreement import Agreement, Difference, Disagreement, OracleFailed
-from pytest_gilcheck.evidence.bench import Bench
+from pytest_gilcheck.evidence.bench import Bench, own_version
 from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.errors import CheckFailed, DeadlineExceeded, Inconclusive, NotApplicable, UsageError
 from pytest_gilcheck.evidence.estimate import Estimate
@@ -72,4 +72,5 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Where",
+    "own_version",
 ]

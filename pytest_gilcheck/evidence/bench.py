@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+
+def own_version() -> str:
+    """Which release of this package is at work?"""
+    try:
+        return version("pytest-gilcheck")
+    except PackageNotFoundError:  # run from a folder of sources: whatever they are, no release vouches for them
+        return "unknown (not installed)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,12 @@ class Arm:
     together_ns: int | None = None
     able_ns: int | None = None
 
+    @property
+    def asleep_ns(self) -> int:
+        """For how long were its threads neither running, nor ready to, nor waiting for the GIL? Below zero by what their
+        clocks, read one after the other, differ."""
+        return self.thread_ns - self.cpu_ns - (self.delay_ns or 0) - (self.waiting_ns or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Round:

@@ -54,8 +54,8 @@ def _others_share(arm: Arm, n_threads: int) -> float:
 
 
 def _asleep_share(arm: Arm) -> float:
-    """Neither running, nor ready to, nor waiting for the GIL: that one is accounted for by itself."""
-    return (arm.thread_ns - arm.cpu_ns - (arm.delay_ns or 0) - (arm.waiting_ns or 0)) / max(1, arm.thread_ns)
+    """Waits for the GIL are none of it: they are accounted for by themselves."""
+    return arm.asleep_ns / max(1, arm.thread_ns)
 
 
 def _efficiency(paired: Estimate, speedup: Estimate, released: Estimate) -> Estimate:

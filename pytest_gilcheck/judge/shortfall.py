@@ -11,7 +11,7 @@ from pytest_gilcheck.judge import rules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_gilcheck.evidence import Arm, Estimate, Observation, Round
+    from pytest_gilcheck.evidence import Estimate, Observation, Round
 
 
 def losses(rounds: Sequence[Round]) -> dict[str, float]:
@@ -29,7 +29,7 @@ def losses(rounds: Sequence[Round]) -> dict[str, float]:
         "growth": sum(r.crew.cpu_ns - r.serial.cpu_ns for r in rounds),
         "own_growth": sum(r.crew.cpu_ns * (1 - _kept_share(r)) - r.serial.cpu_ns for r in rounds),
         "waiting": waiting_ns,
-        "asleep": sum(_asleep_ns(r.crew) - _asleep_ns(r.serial) for r in rounds),
+        "asleep": sum(max(0, r.crew.asleep_ns) - max(0, r.serial.asleep_ns) for r in rounds),
         "delay": sum((r.crew.delay_ns or 0) - (r.serial.delay_ns or 0) for r in rounds),
         "uneven": total_ns - crew_ns,
     }
@@ -39,10 +39,6 @@ def losses(rounds: Sequence[Round]) -> dict[str, float]:
 def _kept_share(round_: Round) -> float:
     """Which share of the crew's processor time did the machine keep: the two halves of one core, its clock, its host?"""
     return max(0.0, 1 - round_.control.cpu_ns / max(1, round_.released.cpu_ns))
-
-
-def _asleep_ns(arm: Arm) -> int:
-    return max(0, arm.thread_ns - arm.cpu_ns - (arm.delay_ns or 0) - (arm.waiting_ns or 0))
 
 
 def _most_waiting(rounds: Sequence[Round], held_share: Estimate) -> float:

@@ -7,10 +7,9 @@ import platform
 import sys
 import sysconfig
 import threading
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pytest_gilcheck.evidence import Bench
+from pytest_gilcheck.evidence import Bench, own_version
 
 
 def n_cpus() -> int:
@@ -76,13 +75,6 @@ def _gil() -> str:
     return "enabled" if getattr(sys, "_is_gil_enabled", lambda: True)() else "disabled"
 
 
-def _own_version() -> str:
-    try:
-        return version("pytest-gilcheck")
-    except PackageNotFoundError:  # run from a folder of sources: whatever they are, no release vouches for them
-        return "unknown (not installed)"
-
-
 #: The interpreter's own is 5 ms; pytest-run-parallel sets 1 µs while it runs tests in threads.
 _SHORT_SWITCH_INTERVAL_SECONDS = 0.001
 
@@ -134,6 +126,6 @@ def survey(clock_quality: tuple[int, int]) -> Bench:
         switch_interval_ns=round(sys.getswitchinterval() * 1e9),
         clock_price_ns=price_ns,
         clock_resolution_ns=resolution_ns,
-        gilcheck=_own_version(),
+        gilcheck=own_version(),
         neighbours=neighbours(),
     )

@@ -7,11 +7,10 @@ import os
 import tempfile
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from pytest_gilcheck.evidence import Agreement, Estimate, Observation, UsageError, Verdict
+from pytest_gilcheck.evidence import Agreement, Estimate, Observation, UsageError, Verdict, own_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -188,7 +187,7 @@ AGREEMENTS_FOLLOW = '], "agreements": [\n'
 
 def head() -> str:
     """What a document begins with; checks follow."""
-    tool = f"pytest-gilcheck {version('pytest-gilcheck')}"
+    tool = f"pytest-gilcheck {own_version()}"
     return f'{{"schema_version": {SCHEMA_VERSION}, "tool": {json.dumps(tool)}, {CHECKS_FOLLOW}'
 
 

@@ -74,7 +74,7 @@ class Rows:
 
     def _width_of(self, cell: str) -> int:
         from rich.measure import Measurement  # noqa: PLC0415  (as above)
-        from rich.text import Text  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415  (as above)
 
         if cell.isascii() and cell.isprintable():  # nearly all
             return len(cell)
@@ -106,7 +106,7 @@ class Rows:
 
     def _laid_out(self, columns: Sequence[int], rows: Iterable[Sequence[str]]) -> list[str]:
         from rich.table import Table  # noqa: PLC0415  (as above)
-        from rich.text import Text  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415  (as above)
 
         made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
         made.add_column(self._headings[columns[0]], overflow="fold", ratio=1)

@@ -114,8 +114,10 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
                 agreements.append(_cells_of_answers(name, entry.agreement), below=_below(entry.agreement))
             else:
                 checks.append(_cells_of_check(name, entry.verdict))
-                left_out -= {_MARGIN} if entry.verdict.limits else set()
-                left_out -= {_OVERLAP} if entry.verdict.overlap != "not_measured" else set()
+                if entry.verdict.limits:
+                    left_out.discard(_MARGIN)
+                if entry.verdict.overlap != "not_measured":
+                    left_out.discard(_OVERLAP)
         if checks.n or not agreements.n:
             yield from checks.lines(_fitting(checks.widths, width, left_out))
         if checks.n and agreements.n:

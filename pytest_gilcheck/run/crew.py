@@ -122,7 +122,7 @@ def _forget_this_thread() -> None:
     """Takes out what `threading` noted of this thread when the function asked for it (`current_thread`, each line of
     `logging`): it was not started there, so it would stay in `threading.enumerate` for good."""
     noted = threading._active  # type: ignore[attr-defined]  # noqa: SLF001  (before 3.13 nobody else takes it out)
-    if isinstance(noted.get(_get_ident()), threading._DummyThread):  # noqa: SLF001
+    if isinstance(noted.get(_get_ident()), threading._DummyThread):  # noqa: SLF001  (as above)
         noted.pop(_get_ident(), None)
 
 

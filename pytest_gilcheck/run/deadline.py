@@ -120,7 +120,7 @@ class Rescue:
 
     path: Path | None = None
     so_far: Callable[[], Sequence[bytes | Path]] | None = None
-    status: int = 1
+    status: int = EXIT_STATUS
     stderr_fd: int = 2
 
     def deadline(self, seconds: float, name: str) -> Deadline:

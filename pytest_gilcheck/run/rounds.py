@@ -88,9 +88,8 @@ class Rounds:
         self._totals = (0, 0)
         self._is_warm = False
         self._has_own_threads = False
-        specimens.computes(
-            1
-        )  # the first one of a process finds out how much it is that takes so long, which takes 1 ms
+        # The first one of a process finds out how much work it is that takes so long: 1 ms that belongs into no round.
+        specimens.computes(1)
 
     def next(self, deadline: Deadline) -> Round:
         """One more round. Raises what the call raises, saying in which thread and with which input."""
