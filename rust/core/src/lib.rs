@@ -1,7 +1,6 @@
 //! The native core of pytest-gilcheck, free of any Python binding.
 //!
 //! - [`clock`]: nanoseconds, processor time, and what one reading costs.
-//! - [`counter`]: how often a word stands in a text; the reference for answers under competing threads.
 //! - [`gate`]: the barrier at which the rounds of competing threads begin.
 //! - [`ledger`]: which thread held the GIL when; pure bookkeeping, no interpreter memory.
 //! - [`interpreter`]: the one folder that reads the interpreter's memory and re-points its functions.
@@ -10,7 +9,6 @@
 //! - [`watchdog`]: the deadline that also works while the GIL is never given back.
 
 pub mod clock;
-pub mod counter;
 pub mod gate;
 pub mod interpreter;
 pub mod labour;

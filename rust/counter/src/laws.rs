@@ -1,17 +1,17 @@
-//! What must hold of every routine, for any text: equal to the naive twin, additive, blind to how the text is cut.
+//! Laws of all routines, for any text: equal to the naive twin, additive, independent of how the text is cut.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::exact::Separated;
-use super::folded::FoldedAscii;
-use super::kernel::{self, Judge};
-use super::lanes::{Lanes, Plain};
-use super::needle::Beginning;
-use super::{Needle, NeedleError, Rule, count, count_in_chunks, count_sequential, naive};
+use crate::exact::ExactRule;
+use crate::folded::FoldedAsciiRule;
+use crate::kernel::{self, MatchRule};
+use crate::lanes::{Lanes, Plain};
+use crate::word::PrefixMatch;
+use crate::{Needle, NeedleError, Rule, count, count_in_chunks, count_sequential, naive};
 
-/// Words that share beginnings, letters of one to four bytes, characters that fold to ASCII, bytes that are no
-/// character, and everything that other tools take for a line's or a word's end.
+/// Words with common prefixes, letters of one to four bytes, characters that fold to ASCII, bytes that are not UTF-8, and
+/// everything that other tools take for the end of a line or a word.
 const PARTS: [&[u8]; 40] = [
     b"a",
     b"b",
@@ -63,7 +63,7 @@ fn rule() -> impl Strategy<Value = Rule> {
     select(&[Rule::Exact, Rule::Folded][..])
 }
 
-/// A text of words, and a needle that is often one of them. Separators are often missing or doubled.
+/// Generates a text of words and a needle that is often one of them. Separators are often missing or doubled.
 fn text_and_needle() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     let separators: &[&[u8]] = &[b" ", b" ", b" ", b"\n", b"\n", b"\r\n", b"  ", b"\n\n", b"\r\r\n", b""];
     let piece = (any::<Index>(), select(separators));
@@ -82,14 +82,14 @@ fn text_and_needle() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
         })
 }
 
-/// Few bytes, many accidents: needles that overlap themselves, matches at every distance from every border.
+/// Generates texts of few distinct bytes: needles overlap themselves, and matches lie at any distance from any border.
 fn dense() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     let byte = select(&b"aab \n\rA-"[..]);
     let inside = select(&b"aab\rA-"[..]);
     (prop::collection::vec(byte, 0..300), prop::collection::vec(inside, 1..8))
 }
 
-/// Texts of many groups of the kernel's blocks.
+/// Generates texts of many groups of the kernel's blocks.
 fn long_text() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     (any_text(), 1..60_usize).prop_map(|((text, needle), n_times)| (text.repeat(n_times), needle))
 }
@@ -101,7 +101,6 @@ fn any_text() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
-    /// Sequential, parallel and naive counts are one number.
     #[test]
     fn every_routine_equals_the_naive_twin((text, needle) in any_text(), rule in rule()) {
         let expected = naive::count(&text, &needle, rule);
@@ -111,7 +110,6 @@ proptest! {
         prop_assert_eq!(count(&text, &prepared), expected);
     }
 
-    /// A text's count is the sum of its lines' counts.
     #[test]
     fn counts_add_up_over_lines((text, needle) in any_text(), rule in rule()) {
         let prepared = Needle::new(&needle, rule).unwrap();
@@ -120,9 +118,8 @@ proptest! {
         prop_assert_eq!(count_sequential(&text, &prepared), by_line);
     }
 
-    /// Cut behind any separator, the pieces' counts add up.
     #[test]
-    fn counts_add_up_behind_every_separator((text, needle) in any_text(), rule in rule(), at in any::<Index>()) {
+    fn counts_add_up_after_every_separator((text, needle) in any_text(), rule in rule(), at in any::<Index>()) {
         let cuts: Vec<usize> = (0..text.len()).filter(|&at| matches!(text[at], b' ' | b'\n')).map(|at| at + 1).collect();
         let cut = if cuts.is_empty() { 0 } else { *at.get(&cuts) };
         let prepared = Needle::new(&needle, rule).unwrap();
@@ -131,29 +128,28 @@ proptest! {
         prop_assert_eq!(count_sequential(&text, &prepared), pieces);
     }
 
-    /// What is known of a word from its first bytes is what all of it says; and what may be dropped may be dropped.
+    /// The result for the first bytes of a word is that for all of it, also without the bytes that are not needed.
     #[test]
-    fn a_beginning_never_says_what_the_whole_contradicts((text, needle) in any_text(), rule in rule(), at in any::<Index>()) {
+    fn a_prefix_never_contradicts_the_whole((text, needle) in any_text(), rule in rule(), at in any::<Index>()) {
         let prepared = Needle::new(&needle, rule).unwrap();
         let cut = at.index(text.len() + 1);
-        let whole = prepared.begins_word(&text, true);
+        let whole = prepared.match_prefix(&text, true);
 
-        prop_assert!(!matches!(whole, Beginning::Open(_)));
-        match prepared.begins_word(&text[..cut], false) {
-            Beginning::Open(skip) => prop_assert_eq!(prepared.begins_word(&text[skip..], true), whole),
-            known => prop_assert_eq!(known, whole),
+        prop_assert!(!matches!(whole, PrefixMatch::Incomplete(_)));
+        match prepared.match_prefix(&text[..cut], false) {
+            PrefixMatch::Incomplete(skip) => prop_assert_eq!(prepared.match_prefix(&text[skip..], true), whole),
+            result => prop_assert_eq!(result, whole),
         }
     }
 
-    /// Registers of every kind agree with plain bytes.
     #[test]
-    fn every_kind_of_lanes_agrees(a in prop::array::uniform32(any::<u8>()), b in prop::array::uniform32(any::<u8>())) {
+    fn every_type_of_lanes_agrees(a in prop::array::uniform32(any::<u8>()), b in prop::array::uniform32(any::<u8>())) {
         fn all<L: Lanes>(a: &[u8], b: &[u8]) -> Vec<u32> {
             let (a, b) = (L::load(a), L::load(b));
             let near = a.and(L::splat(3)).equal(b.and(L::splat(3)));
             [
                 near, a.equal(b), a.is(b'a'), a.at_most(0x7F), a.or(b).at_most(0xEF), near.or(a.is(b' ')),
-                near.without(b.at_most(0x7F)), a.minus(b).at_most(25), a.smaller_of(b).equal(a),
+                near.without(b.at_most(0x7F)), a.minus(b).at_most(25), a.min(b).equal(a),
             ].map(Lanes::bits).to_vec()
         }
         let expected = all::<Plain<32>>(&a, &b);
@@ -161,35 +157,35 @@ proptest! {
         prop_assert_eq!(all::<Plain<16>>(&a, &b), low.clone());
         #[cfg(target_arch = "x86_64")]
         {
-            prop_assert_eq!(all::<super::lanes::x86::Sse2>(&a, &b), low);
+            prop_assert_eq!(all::<crate::lanes::x86::Sse2>(&a, &b), low);
             if std::arch::is_x86_feature_detected!("avx2") {
-                prop_assert_eq!(all::<super::lanes::x86::Avx2>(&a, &b), expected);
+                prop_assert_eq!(all::<crate::lanes::x86::Avx2>(&a, &b), expected);
             }
         }
     }
 }
 
-/// The kernel with one kind of lanes. What is in doubt is left out: that is the rules' own business.
-fn kernel<J: Judge, L: Lanes>(text: &[u8], needle: &[u8]) -> usize {
-    kernel::by_length::<J, L>(text, needle, |_| false)
+/// Counts the sure matches with one type of lanes.
+fn kernel<R: MatchRule, L: Lanes>(text: &[u8], needle: &[u8]) -> usize {
+    kernel::by_length::<R, L>(text, needle, |_| false)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
-    /// Processors without AVX2, and those of another make, count what this one counts.
+    /// Covers the code for processors without AVX2 and for other architectures.
     #[test]
-    fn the_kernel_counts_alike_with_every_kind_of_lanes((text, needle) in any_text()) {
-        let (exact, folded) = (kernel::<Separated, Plain<1>>, kernel::<FoldedAscii, Plain<1>>);
+    fn the_kernel_counts_the_same_with_every_type_of_lanes((text, needle) in any_text()) {
+        let (exact, folded) = (kernel::<ExactRule, Plain<1>>, kernel::<FoldedAsciiRule, Plain<1>>);
         let expected = (exact(&text, &needle), folded(&text, &needle));
 
-        prop_assert_eq!((kernel::<Separated, Plain<16>>(&text, &needle), kernel::<FoldedAscii, Plain<16>>(&text, &needle)), expected);
+        prop_assert_eq!((kernel::<ExactRule, Plain<16>>(&text, &needle), kernel::<FoldedAsciiRule, Plain<16>>(&text, &needle)), expected);
         #[cfg(target_arch = "x86_64")]
         {
-            use super::lanes::x86::{Avx2, Sse2};
-            prop_assert_eq!((kernel::<Separated, Sse2>(&text, &needle), kernel::<FoldedAscii, Sse2>(&text, &needle)), expected);
+            use crate::lanes::x86::{Avx2, Sse2};
+            prop_assert_eq!((kernel::<ExactRule, Sse2>(&text, &needle), kernel::<FoldedAsciiRule, Sse2>(&text, &needle)), expected);
             if std::arch::is_x86_feature_detected!("avx2") {
-                prop_assert_eq!((kernel::<Separated, Avx2>(&text, &needle), kernel::<FoldedAscii, Avx2>(&text, &needle)), expected);
+                prop_assert_eq!((kernel::<ExactRule, Avx2>(&text, &needle), kernel::<FoldedAsciiRule, Avx2>(&text, &needle)), expected);
             }
         }
     }
@@ -198,7 +194,6 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
-    /// What is counted by groups of blocks is what is counted one by one.
     #[test]
     fn long_texts_equal_the_naive_twin((text, needle) in long_text(), rule in rule()) {
         let prepared = Needle::new(&needle, rule).unwrap();
@@ -208,10 +203,9 @@ proptest! {
 }
 
 proptest! {
-    // Each case starts threads of its own.
+    // Each case starts its own threads.
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
-    /// Where chunks are cut, and by how many threads they are counted, changes nothing.
     #[test]
     fn chunks_and_threads_change_nothing((text, needle) in any_text(), rule in rule(), chunk in 1..80_usize, n_threads in 1..5_usize) {
         let prepared = Needle::new(&needle, rule).unwrap();
@@ -220,11 +214,11 @@ proptest! {
     }
 }
 
-/// A text long enough for the shared pool, with words across the borders of its chunks.
+/// Words lie across the borders of chunks.
 #[test]
 fn a_long_text_counted_by_the_pool_equals_the_naive_twin() {
     let line = "better than Better, implementation\r\nbetter\n  \u{212A}ind *kind* über";
-    let text = line.repeat(3 * super::PARALLEL_FROM / line.len());
+    let text = line.repeat(3 * crate::PARALLEL_FROM / line.len());
     for rule in [Rule::Exact, Rule::Folded] {
         for needle in ["better", "implementation", "kind", "über", "überbetter", "x"] {
             let prepared = Needle::new(needle.as_bytes(), rule).unwrap();
@@ -237,9 +231,9 @@ fn a_long_text_counted_by_the_pool_equals_the_naive_twin() {
     }
 }
 
-/// Each byte of a needle of each length is compared, in each place around the border of two groups of blocks.
+/// Covers each byte of needles of each length, in each position around the border of two groups of blocks.
 #[test]
-fn a_word_is_found_in_each_place_and_none_that_differs_in_a_byte() {
+fn a_word_is_found_in_each_position_and_not_if_one_byte_differs() {
     let border = 64 * 32;
     for length in (1..=20).chain([31, 32, 33, 70]) {
         let word: Vec<u8> = (0..length).map(|n| b'a' + u8::try_from(n % 26).unwrap()).collect();
@@ -256,7 +250,7 @@ fn a_word_is_found_in_each_place_and_none_that_differs_in_a_byte() {
     }
 }
 
-/// A single word of a megabyte: no separator to cut at, and no reading of it anew for every chunk.
+/// A word of a megabyte has no separator to cut at, and must not be read again for every chunk.
 #[test]
 fn a_word_longer_than_many_chunks_is_counted_once() {
     let text = [b"x ", "-".repeat(1 << 20).as_bytes(), b"zen"].concat();
@@ -267,7 +261,6 @@ fn a_word_longer_than_many_chunks_is_counted_once() {
     assert_eq!(count_in_chunks(&text, &exact, 1000, 2), Some(1));
 }
 
-/// Needles that could never be a word are refused, with the place.
 #[test]
 fn needles_that_no_word_could_be_are_refused() {
     for rule in [Rule::Exact, Rule::Folded] {

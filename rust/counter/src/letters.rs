@@ -1,35 +1,35 @@
-//! Which characters are letters, and what do they fold to? Both by the Unicode tables of the Rust library.
+//! Letters and their folding, by the Unicode tables of Rust's standard library.
 
-/// Which version of Unicode the two answers below are of.
+/// The version of Unicode that [`is_letter`] and [`fold`] follow.
 pub const UNICODE_VERSION: (u8, u8, u8) = char::UNICODE_VERSION;
 
-/// Is it a letter (Unicode's *Alphabetic*: letters, letter-like numbers, vowel signs; not accents)?
+/// Returns whether it is a letter (Unicode's *Alphabetic*: letters, letter-like numbers, vowel signs; not accents).
 #[must_use]
 #[inline]
 pub fn is_letter(c: char) -> bool {
     c.is_alphabetic()
 }
 
-/// What is compared in its place? The first character of its lower case, without regard to its neighbours.
+/// Returns the character that is compared in its place: the first one of its lower case, whatever its neighbours are.
 #[must_use]
 #[inline]
 pub fn fold(c: char) -> char {
     if c.is_ascii() { c.to_ascii_lowercase() } else { c.to_lowercase().next().unwrap_or(c) }
 }
 
-/// A character of a word: a decoded one, or a byte that belongs to none.
+/// A decoded character of a word, or a byte that is not part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Symbol {
+pub(crate) enum Symbol {
     Char(char),
     Stray(u8),
 }
 
 impl Symbol {
-    pub(super) fn is_letter(self) -> bool {
+    pub(crate) fn is_letter(self) -> bool {
         matches!(self, Self::Char(c) if is_letter(c))
     }
 
-    pub(super) fn fold(self) -> Self {
+    pub(crate) fn fold(self) -> Self {
         match self {
             Self::Char(c) => Self::Char(fold(c)),
             stray @ Self::Stray(_) => stray,
@@ -37,12 +37,12 @@ impl Symbol {
     }
 }
 
-/// The longest encoding of one character.
-pub(super) const LONGEST: usize = 4;
+/// The length of the longest encoding of one character.
+pub(crate) const LONGEST_CHAR: usize = 4;
 
-/// Which symbol do these bytes begin with, and how many of them is it? None for no bytes.
+/// Returns the symbol that these bytes begin with and its length; None if there are no bytes.
 #[inline]
-pub(super) fn first_symbol(bytes: &[u8]) -> Option<(Symbol, usize)> {
+pub(crate) fn first_symbol(bytes: &[u8]) -> Option<(Symbol, usize)> {
     let lead = *bytes.first()?;
     if lead < 0x80 {
         return Some((Symbol::Char(char::from(lead)), 1));
@@ -61,18 +61,18 @@ pub(super) fn first_symbol(bytes: &[u8]) -> Option<(Symbol, usize)> {
 mod tests {
     use super::*;
 
-    /// The kernel for ASCII needles relies on it: two characters beyond ASCII fold into ASCII, and no more.
+    /// `NonAsciiFinders` relies on it.
     #[test]
     fn exactly_two_characters_fold_into_ascii_from_beyond_it() {
-        let found: Vec<(char, char)> =
+        let folding_into_ascii: Vec<(char, char)> =
             ('\u{80}'..=char::MAX).map(|c| (c, fold(c))).filter(|(_, folded)| folded.is_ascii()).collect();
 
-        assert_eq!(found, [('\u{130}', 'i'), ('\u{212A}', 'k')]);
+        assert_eq!(folding_into_ascii, [('\u{130}', 'i'), ('\u{212A}', 'k')]);
     }
 
-    /// What lets a needle be told for hopeless: what a letter folds to is a letter, and folds to itself.
+    /// `Folded::never_matches` relies on it.
     #[test]
-    fn folding_gives_letters_that_stay_as_they_are() {
+    fn folding_gives_letters_that_fold_to_themselves() {
         for letter in ('\0'..=char::MAX).filter(|&c| is_letter(c)) {
             assert!(is_letter(fold(letter)), "{letter:?}");
         }
@@ -81,7 +81,6 @@ mod tests {
         }
     }
 
-    /// The short cut for ASCII in `fold` gives what the Unicode tables give.
     #[test]
     fn ascii_folds_as_the_tables_say() {
         for c in '\0'..='\u{7F}' {
@@ -90,7 +89,6 @@ mod tests {
         }
     }
 
-    /// Decoding one symbol after the other gives what the standard library's lossy decoding sees.
     #[test]
     fn symbols_are_those_of_the_standard_decoder() {
         for bytes in [&b"a\xF0\x9F\x98\x80b"[..], b"\xED\xA0\x80", b"\xF0\x9F\x98", b"\xC0\x80\xE2\x84", b"\xFFz"] {

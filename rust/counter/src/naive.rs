@@ -1,9 +1,9 @@
-//! The meaning as code: slow, short, and right by reading. The oracle of everything else in this folder.
+//! The definition as code: slow, short, and right by reading. All other routines are tested against it.
 
-use super::letters::{fold, is_letter};
-use super::needle::Rule;
+use crate::letters::{fold, is_letter};
+use crate::word::Rule;
 
-/// How many words of the text match the needle? The definition, for any bytes and any needle.
+/// Counts the words of the text that match the needle, for any bytes and any needle.
 #[must_use]
 pub fn count(text: &[u8], needle: &[u8], rule: Rule) -> usize {
     let needle_characters = characters(needle);
@@ -14,14 +14,14 @@ pub fn count(text: &[u8], needle: &[u8], rule: Rule) -> usize {
     lines(text).map(|line| line.split(|&byte| byte == b' ').filter(matches).count()).sum()
 }
 
-/// Which lines does the text have, without their ends? (The last one may be empty: it has no words.)
+/// Returns the lines of the text without their ends. The last one may be empty; it then has no words.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|&byte| byte == b'\n').map(|line| match line {
         [content @ .., b'\r', b'\n'] | [content @ .., b'\n'] | content => content,
     })
 }
 
-/// The characters of a word: `Ok` for a character, `Err` for a byte that belongs to none.
+/// Returns the characters of a word: `Ok` for a character, `Err` for a byte that is not part of one.
 fn characters(word: &[u8]) -> Vec<Result<char, u8>> {
     word.utf8_chunks()
         .flat_map(|chunk| chunk.valid().chars().map(Ok).chain(chunk.invalid().iter().copied().map(Err)))
@@ -49,7 +49,6 @@ mod tests {
         count(text.as_bytes(), needle.as_bytes(), Rule::Folded)
     }
 
-    /// The meaning's own examples, by hand.
     #[test]
     fn exact_rule_by_hand() {
         assert_eq!(exact("a\n", "a"), 1);
@@ -61,7 +60,6 @@ mod tests {
         assert_eq!(exact("", "a"), 0);
     }
 
-    /// The folding rule's examples, by hand.
     #[test]
     fn folding_rule_by_hand() {
         assert_eq!(folded("Zen *zen* ZEN? zen1 1zen zen-zen", "zen"), 6);
