@@ -36,6 +36,11 @@ pub fn read_parallel(text: &[u8]) -> bool {
         .all(|all| all)
 }
 
+/// Reads with AVX2.
+///
+/// # Safety
+///
+/// The processor has AVX2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn read_avx2(text: &[u8]) -> bool {

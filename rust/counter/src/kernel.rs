@@ -45,6 +45,11 @@ pub(crate) fn count<R: MatchRule>(text: &[u8], needle: &[u8], decide: impl Fn(us
     by_length::<R, Plain<16>>(text, needle, decide)
 }
 
+/// Counts with AVX2.
+///
+/// # Safety
+///
+/// The processor has AVX2 and POPCNT.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,popcnt")]
 fn count_avx2<R: MatchRule>(text: &[u8], needle: &[u8], decide: impl Fn(usize) -> bool) -> usize {

@@ -1,21 +1,21 @@
-//! A barrier for threads that may fail: it tells when it opened, and one that will never come breaks it for all.
+//! The barrier at which a round of competing threads begins.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use crate::clock;
+use crate::{clock, os};
 
 #[derive(Debug, Default)]
 struct State {
     n_waiting: usize,
     generation: u64,
     opened_ns: u64,
-    broken: bool,
+    is_broken: bool,
 }
 
-/// Opens once `n_threads` wait at it, again and again.
+/// Opens each time `n_threads` threads wait at it. Once aborted, it is broken for good.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Barrier {
     n_threads: usize,
     state: Mutex<State>,
     changed: Condvar,
@@ -23,14 +23,14 @@ pub struct Gate {
     started_ns: AtomicU64,
 }
 
-/// Whoever is not running by then is kept off the processor: the round begins without it.
+/// How long a round waits for its last thread. A thread that does not run by then is kept off the processor by others.
 const PATIENCE_NS: u64 = 2_000_000;
 
-/// No moment: the clock has long passed it.
+/// Stands for a moment that has not come. The clock never returns it.
 const NOT_YET: u64 = 0;
 
-impl Gate {
-    /// A gate for so many threads.
+impl Barrier {
+    /// Makes a barrier for `n_threads` threads.
     #[must_use]
     pub fn new(n_threads: usize) -> Self {
         Self {
@@ -42,13 +42,13 @@ impl Gate {
         }
     }
 
-    /// Waits for the others; when did it open? `None`: it was broken.
+    /// Waits for the other threads; returns when the barrier opened, or `None` if it is broken.
     ///
-    /// All threads of one opening get the same moment, stamped by the last to come: the time until a sleeping one runs
-    /// belongs to the round.
+    /// All threads get the same moment. The last one to arrive stamps it, so the time until a sleeping thread runs belongs
+    /// to the round.
     pub fn wait(&self) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.broken {
+        if state.is_broken {
             return None;
         }
         let generation = state.generation;
@@ -62,53 +62,52 @@ impl Gate {
             self.changed.notify_all();
             return Some(state.opened_ns);
         }
-        while state.generation == generation && !state.broken {
+        while state.generation == generation && !state.is_broken {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        // One that broke after the opening does not undo it: the thread sees it at the next.
+        // An abort after the opening does not undo it: the thread notices at its next wait.
         (state.generation != generation).then_some(state.opened_ns)
     }
 
-    /// After `wait`: the `n_threads` that have work begin together, each on a processor of its own if there are enough;
-    /// when was that? Threads are given by their `index`.
+    /// Lets the `n_threads` threads of a round begin together, after `wait`; returns the common moment.
     ///
-    /// A kernel may wake several threads on the processor of the one that wakes them, and leave them there for
-    /// milliseconds beside idle ones (seen on Linux with two processors: short rounds of two threads then took exactly
-    /// as long as one thread). So each is put on its own and at once allowed everywhere again: what the callee
-    /// starts inherits no restriction, and the scheduler may move it when it has a reason.
+    /// Each thread is moved to a processor of its own, if there are enough, and may run everywhere again at once. A kernel
+    /// may wake several threads on one processor and leave them there for milliseconds beside idle ones. (On Linux with
+    /// two processors, short rounds of two threads then took exactly as long as one thread.) The thread's affinity is
+    /// restored so that threads which the function starts inherit no restriction, and the scheduler stays free to move it.
     pub fn start(&self, index: usize, n_threads: usize) -> u64 {
-        let n_processors = clock::settle(index);
-        let now_ns = clock::now_ns();
+        let n_processors = os::move_to_processor(index);
+        let arrived_ns = clock::now_ns();
         if self.n_started.fetch_add(1, AcqRel) + 1 >= n_threads {
-            return self.started(now_ns);
+            return self.set_started(arrived_ns);
         }
         loop {
             let started_ns = self.started_ns.load(Acquire);
             if started_ns != NOT_YET {
                 return started_ns;
             }
-            if clock::now_ns() - now_ns > PATIENCE_NS {
-                return self.started(clock::now_ns());
+            if clock::now_ns() - arrived_ns > PATIENCE_NS {
+                return self.set_started(clock::now_ns());
             }
             if n_threads > n_processors {
-                std::thread::yield_now(); // the one waited for may need this processor
+                std::thread::yield_now(); // the missing thread may need this processor
             } else {
                 std::hint::spin_loop();
             }
         }
     }
 
-    /// The first to say so is right.
-    fn started(&self, now_ns: u64) -> u64 {
+    /// Sets the moment of the start, unless another thread has set it; returns the moment that counts.
+    fn set_started(&self, now_ns: u64) -> u64 {
         match self.started_ns.compare_exchange(NOT_YET, now_ns, AcqRel, Acquire) {
             Ok(_) => now_ns,
             Err(earlier_ns) => earlier_ns,
         }
     }
 
-    /// Nobody waits here any more, now or later.
-    pub fn break_down(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).broken = true;
+    /// Breaks the barrier: every present and later `wait` returns `None`.
+    pub fn abort(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).is_broken = true;
         self.changed.notify_all();
     }
 }
@@ -118,11 +117,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_threads_learn_the_same_moment_each_time() {
-        let gate = Gate::new(3);
+    fn all_threads_get_the_same_moment_each_time() {
+        let barrier = Barrier::new(3);
 
         let moments: Vec<[Option<u64>; 2]> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| [gate.wait(), gate.wait()])).collect();
+            let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| [barrier.wait(), barrier.wait()])).collect();
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
 
@@ -130,13 +129,13 @@ mod tests {
     }
 
     #[test]
-    fn those_with_work_start_at_the_same_moment_after_the_opening() {
-        let gate = Gate::new(2);
+    fn the_threads_of_a_round_start_at_the_same_moment_after_the_opening() {
+        let barrier = Barrier::new(2);
 
         let moments: Vec<(Option<u64>, u64)> = std::thread::scope(|scope| {
-            let gate = &gate;
+            let barrier = &barrier;
             let threads: Vec<_> =
-                (0..2).map(|index| scope.spawn(move || (gate.wait(), gate.start(index, 2)))).collect();
+                (0..2).map(|index| scope.spawn(move || (barrier.wait(), barrier.start(index, 2)))).collect();
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         });
 
@@ -144,15 +143,15 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_gate_lets_everybody_go() {
-        let gate = Gate::new(2);
+    fn an_aborted_barrier_holds_nobody() {
+        let barrier = Barrier::new(2);
 
-        let seen = std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| gate.wait());
-            gate.break_down();
+        let opened_ns = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| barrier.wait());
+            barrier.abort();
             waiting.join().expect("no panic")
         });
 
-        assert_eq!((seen, gate.wait()), (None, None));
+        assert_eq!((opened_ns, barrier.wait()), (None, None));
     }
 }
