@@ -27,6 +27,8 @@ pub enum Unavailable {
     MutexNotFound,
     /// The process was forked from one in which the hooks were installed.
     ForkedChild,
+    /// The calling thread's interpreter has a GIL of its own, and the ledger records another one.
+    OtherInterpreter,
 }
 
 impl Unavailable {
@@ -42,6 +44,7 @@ impl Unavailable {
             Self::NoGotEntry(_) => "ledger-no-slot",
             Self::PageLocked => "ledger-page-locked",
             Self::ForkedChild => "ledger-forked-child",
+            Self::OtherInterpreter => "ledger-other-interpreter",
         }
     }
 }
@@ -65,6 +68,9 @@ impl fmt::Display for Unavailable {
             Self::NoGotEntry(name) => write!(f, "the interpreter does not call {name} through a dynamic relocation"),
             Self::PageLocked => f.write_str("the page of the dynamic relocations cannot be made writable"),
             Self::MutexNotFound => f.write_str("no mutex inside the GIL was unlocked at every release and take"),
+            Self::OtherInterpreter => {
+                f.write_str("this interpreter has a GIL of its own, and another interpreter's GIL is being recorded")
+            }
             Self::ForkedChild => f.write_str("this process was forked while a check ran in its parent"),
         }
     }

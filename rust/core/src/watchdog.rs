@@ -6,11 +6,12 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::os;
+use crate::{clock, os};
 
 /// A part of the saved data.
 #[derive(Clone, Debug)]
@@ -44,62 +45,96 @@ pub struct Watchdog {
 
 #[derive(Debug)]
 struct Shared {
-    /// `None` after it was disarmed.
-    deadline: Mutex<Option<Instant>>,
+    is_armed: Mutex<bool>,
     changed: Condvar,
 }
 
 impl Shared {
-    fn deadline(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_armed(&self) -> MutexGuard<'_, bool> {
+        self.is_armed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When the present call of each thread began. A deadline is one call's: what runs between calls does not count.
+#[derive(Debug)]
+pub struct CallClock {
+    /// [`NO_CALL`] for a thread that makes no call now.
+    began_ns: Box<[AtomicU64]>,
+}
+
+const NO_CALL: u64 = 0;
+
+impl CallClock {
+    /// Makes a clock for `n_threads` threads, which are numbered from 0 on.
+    #[must_use]
+    pub fn new(n_threads: usize) -> Self {
+        Self { began_ns: std::iter::repeat_with(|| AtomicU64::new(NO_CALL)).take(n_threads).collect() }
+    }
+
+    /// A call of thread `index` begins at `now_ns`. A thread beyond the last one has no clock.
+    #[inline]
+    pub fn begin_at(&self, index: usize, now_ns: u64) {
+        if let Some(began_ns) = self.began_ns.get(index) {
+            began_ns.store(now_ns, Relaxed);
+        }
+    }
+
+    /// The call of thread `index` has ended.
+    #[inline]
+    pub fn end(&self, index: usize) {
+        self.begin_at(index, NO_CALL);
+    }
+
+    /// Returns the thread whose present call has run longest at `now_ns`, and for how long; `None` without any call.
+    #[must_use]
+    pub fn longest_at(&self, now_ns: u64) -> Option<(usize, u64)> {
+        let running = self.began_ns.iter().map(|began_ns| began_ns.load(Relaxed)).enumerate();
+        running
+            .filter(|(_, began_ns)| *began_ns != NO_CALL)
+            .map(|(index, began_ns)| (index, now_ns.saturating_sub(began_ns)))
+            .max_by_key(|(_, running_ns)| *running_ns)
     }
 }
 
 impl Watchdog {
-    /// Arms a deadline `after` from now.
+    /// Arms a deadline of `after` for each call on the clock `calls`.
     ///
-    /// Once it has passed, `is_stuck` is called every 50 ms. The process ends when it returns true 20 times in a row.
+    /// Once a call has run for longer, `is_stuck` is called every 50 ms. The process ends when it returns true 20 times in
+    /// a row.
     ///
     /// # Errors
     ///
     /// The system's error if no thread can be started.
-    pub fn arm(after: Duration, is_stuck: impl Fn() -> bool + Send + 'static, ending: Ending) -> std::io::Result<Self> {
+    pub fn arm(
+        after: Duration,
+        calls: Arc<CallClock>,
+        is_stuck: impl Fn() -> bool + Send + 'static,
+        ending: Ending,
+    ) -> std::io::Result<Self> {
         const N_CHECKS: u32 = 20;
         const CHECK_INTERVAL: Duration = Duration::from_millis(50);
-        let shared = Arc::new(Shared { deadline: Mutex::new(Some(Instant::now() + after)), changed: Condvar::new() });
+        let shared = Arc::new(Shared { is_armed: Mutex::new(true), changed: Condvar::new() });
         let watched = Arc::clone(&shared);
         thread::Builder::new().name("gilcheck-watchdog".into()).spawn(move || {
             let mut n_stuck = 0;
-            let mut guard = watched.deadline();
-            while let Some(deadline) = *guard {
-                let now = Instant::now();
-                let pause = if now < deadline { deadline - now } else { CHECK_INTERVAL };
-                guard = watched.changed.wait_timeout(guard, pause).unwrap_or_else(PoisonError::into_inner).0;
-                match *guard {
-                    // The deadline was put off or has not passed yet.
-                    Some(deadline) if Instant::now() < deadline => n_stuck = 0,
-                    Some(_) => n_stuck = if is_stuck() { n_stuck + 1 } else { 0 },
-                    None => return,
-                }
+            let mut guard = watched.is_armed();
+            while *guard {
+                let running =
+                    calls.longest_at(clock::now_ns()).map_or(Duration::ZERO, |(_, ns)| Duration::from_nanos(ns));
+                n_stuck = if running >= after && is_stuck() { n_stuck + 1 } else { 0 };
                 if n_stuck >= N_CHECKS {
                     end_process(&ending);
                 }
+                let pause = after.saturating_sub(running).max(CHECK_INTERVAL);
+                guard = watched.changed.wait_timeout(guard, pause).unwrap_or_else(PoisonError::into_inner).0;
             }
         })?;
         Ok(Self { shared })
     }
 
-    /// Moves the deadline to `after` from now. It wakes no thread, so it may be called often.
-    pub fn put_off(&self, after: Duration) {
-        let mut deadline = self.shared.deadline();
-        if deadline.is_some() {
-            *deadline = Some(Instant::now() + after);
-        }
-    }
-
     /// Removes the deadline.
     pub fn disarm(&self) {
-        *self.shared.deadline() = None;
+        *self.shared.is_armed() = false;
         self.shared.changed.notify_all();
     }
 }
@@ -147,29 +182,51 @@ fn save(path: &Path, pieces: &[Piece]) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    fn nothing() -> Ending {
+        Ending { signal: 0, message_fd: -1, message: String::new(), save: None, status: 99 }
+    }
+
     #[test]
     fn a_disarmed_deadline_does_nothing() {
-        let ending = Ending { signal: 0, message_fd: -1, message: String::new(), save: None, status: 99 };
+        let calls = Arc::new(CallClock::new(1));
+        calls.begin_at(0, 1); // since the system was started
 
-        let watchdog = Watchdog::arm(Duration::from_secs(3600), || true, ending).expect("a thread");
+        let watchdog =
+            Watchdog::arm(Duration::from_secs(3600 * 24 * 365), calls, || true, nothing()).expect("a thread");
 
         watchdog.disarm();
     }
 
     #[test]
-    fn a_deadline_that_is_put_off_has_not_passed() {
-        let ending = Ending { signal: 0, message_fd: -1, message: String::new(), save: None, status: 99 };
-        let (calls, received) = std::sync::mpsc::channel();
+    fn only_a_call_that_runs_too_long_is_looked_at() {
+        let calls = Arc::new(CallClock::new(2));
+        let (asked, was_asked) = std::sync::mpsc::channel();
         let is_stuck = move || {
-            let _ = calls.send(());
+            let _ = asked.send(());
             false
         };
 
-        let watchdog = Watchdog::arm(Duration::from_millis(1), is_stuck, ending).expect("a thread");
+        let watchdog =
+            Watchdog::arm(Duration::from_millis(1), Arc::clone(&calls), is_stuck, nothing()).expect("a thread");
 
-        received.recv().expect("called once the deadline has passed");
-        watchdog.put_off(Duration::from_secs(3600));
+        assert!(was_asked.recv_timeout(Duration::from_millis(200)).is_err());
+        calls.begin_at(1, clock::now_ns());
+        was_asked.recv().expect("asked once the call has run for too long");
         watchdog.disarm();
+    }
+
+    #[test]
+    fn the_longest_call_is_that_of_the_thread_that_began_first() {
+        let calls = CallClock::new(3);
+        assert_eq!(calls.longest_at(100), None);
+
+        calls.begin_at(1, 40);
+        calls.begin_at(2, 30);
+        calls.begin_at(7, 1); // no such thread
+
+        assert_eq!(calls.longest_at(100), Some((2, 70)));
+        calls.end(2);
+        assert_eq!(calls.longest_at(100), Some((1, 60)));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! A phase of competing threads, in one of them: wait at the barrier, make the calls, stamp them.
 
+use crate::deadline::CallClock;
 use gilcheck_core::barrier::Barrier as CoreBarrier;
-use gilcheck_core::clock::{self, RunDelay};
+use gilcheck_core::clock;
 use gilcheck_core::cpython::{current_thread, instrument};
+use gilcheck_core::ledger::Detail;
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
@@ -75,7 +77,7 @@ struct ThreadRun {
 const LONGEST_UNDISTURBED_NS: u64 = 50_000;
 
 /// Waits at `barrier`, then makes `n_calls` calls of `function` in the calling thread, with the tuples of `arguments` in
-/// turn. The thread has number `index` of the `n_threads` that work in this phase.
+/// turn. The thread has number `index` of the `n_threads` that work in this phase, and in `calls`.
 ///
 /// `between` is called before each call, with the clock running. It is an empty Python function: the evaluation loop gets
 /// the chance to handle signals, pending calls and drop requests, as in a loop written in Python. Results are dropped at
@@ -92,6 +94,7 @@ fn run_phase<'py>(
     between: &Bound<'py, PyAny>,
     index: usize,
     n_threads: usize,
+    calls: &Bound<'py, CallClock>,
 ) -> PyResult<ThreadRun> {
     let tuples: Vec<Bound<'py, PyTuple>> =
         arguments.iter().map(|tuple| Ok(tuple.cast_into::<PyTuple>()?)).collect::<PyResult<_>>()?;
@@ -101,14 +104,13 @@ fn run_phase<'py>(
         ));
     }
     let recorder = instrument().recorder();
-    let barrier = barrier.get();
-    let delay = RunDelay::of_this_thread();
+    let (barrier, calls) = (barrier.get(), calls.get());
     recorder.set_metered(current_thread(), true);
     let start = py.detach(|| {
         barrier.core.wait()?;
         let opened_ns = barrier.core.start(index, n_threads);
         let running_ns = clock::now_ns();
-        let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
+        let delay_ns = clock::run_delay_ns();
         // All threads read the process's time: the one that takes the GIL last has then counted the whole phase and
         // nothing before it.
         Some((opened_ns, running_ns, delay_ns, clock::process_cpu_ns(), clock::thread_cpu_ns()))
@@ -118,17 +120,21 @@ fn run_phase<'py>(
         return Err(broken());
     };
     let first_call_ns = clock::now_ns();
-    let span = if recorder.is_recording() { recorder.begin(current_thread(), None).ok() } else { None };
+    let span = if recorder.is_recording() { recorder.begin(current_thread(), Detail::Totals).ok() } else { None };
     let mut error = None;
     let mut n_done = 0;
+    let mut now_ns = first_call_ns;
     for tuple in tuples.iter().cycle().take(n_calls) {
         n_done += 1;
+        calls.begin_at(index, now_ns);
         if let Err(raised) = between.call0().and_then(|_| function.call(tuple, kwargs)) {
             error = Some(raised.into_value(py).into_any());
             break;
         }
+        now_ns = clock::now_ns();
     }
     let end_ns = clock::now_ns();
+    calls.end(index);
     let figures = span.and_then(|start| recorder.end(&start, end_ns, None, 0).ok());
     recorder.set_metered(current_thread(), false);
     // These system calls are made without the GIL. A thread that is due to be preempted is preempted at the end of a
@@ -136,7 +142,7 @@ fn run_phase<'py>(
     // at which the meter stops counting this thread.
     let (after_ns, end_delay_ns, cpu_ns, process_cpu_ns) = py.detach(|| {
         let passed_ns = clock::now_ns() - end_ns;
-        let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
+        let delay_ns = clock::run_delay_ns();
         // A delay between the end and this reading does not belong to the phase.
         let after_ns = if passed_ns > LONGEST_UNDISTURBED_NS { passed_ns } else { 0 };
         (

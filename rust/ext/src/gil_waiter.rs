@@ -6,8 +6,8 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use gilcheck_core::clock::{self, RunDelay};
-use gilcheck_core::cpython::instrument;
+use gilcheck_core::clock;
+use gilcheck_core::cpython::{current_thread, instrument, thread_exit};
 use gilcheck_core::workload;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -24,6 +24,8 @@ const MAX_WAITS: usize = 1 << 16;
 struct GilWaiter {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Vec<Wait>>>,
+    /// The thread, as the ledger identifies it; 0 if it could not attach.
+    ident: usize,
 }
 
 #[pymethods]
@@ -41,8 +43,8 @@ impl GilWaiter {
             .spawn(move || wait_repeatedly(Duration::from_nanos(gap_ns), &stop_of_thread, &attached))
             .map_err(|error| PyRuntimeError::new_err(format!("cannot start the thread of the GIL waiter: {error}")))?;
         // An error means that the thread could not attach and has ended. It then has no waits.
-        let _ = py.detach(move || is_attached.recv());
-        Ok(Self { stop, thread: Some(thread) })
+        let ident = py.detach(move || is_attached.recv()).unwrap_or(0);
+        Ok(Self { stop, thread: Some(thread), ident })
     }
 
     /// Stops the thread; returns its waits as (`start_ns`, `end_ns`, `delay_ns`). A second call returns none.
@@ -55,18 +57,21 @@ impl GilWaiter {
 
 impl Drop for GilWaiter {
     fn drop(&mut self) {
-        // The thread is not joined: it may need the GIL that the dropping thread holds.
+        // The thread is not joined: it may need the GIL that the dropping thread holds. It may even want it when the
+        // interpreter has ended.
         self.stop.store(true, Relaxed);
+        if self.thread.is_some() && self.ident != 0 {
+            thread_exit::hang_instead_of_exit(&[self.ident]);
+        }
     }
 }
 
-fn wait_repeatedly(gap: Duration, stop: &AtomicBool, attached: &mpsc::Sender<()>) -> Vec<Wait> {
+fn wait_repeatedly(gap: Duration, stop: &AtomicBool, attached: &mpsc::Sender<usize>) -> Vec<Wait> {
     let mut waits = Vec::new();
     // Attaching fails while the interpreter is finalizing; there are no waits then.
     Python::try_attach(|py| {
-        let delay = RunDelay::of_this_thread();
-        let delay_ns = || delay.as_ref().and_then(RunDelay::read_ns).unwrap_or(0);
-        let _ = attached.send(());
+        let delay_ns = || clock::run_delay_ns().unwrap_or(0);
+        let _ = attached.send(current_thread());
         while !stop.load(Relaxed) && waits.len() < MAX_WAITS {
             let (start_ns, start_delay_ns) = py.detach(|| {
                 thread::sleep(gap);
@@ -88,6 +93,9 @@ fn learn_drop_request(py: Python<'_>, switch_interval_ns: u64) -> PyResult<bool>
     const N_RELEASES: u64 = 4;
     let mut waiter = GilWaiter::new(py, switch_interval_ns / 50)?;
     let code = pyo3::ffi::c_str!("for _ in range(20000): pass");
+    let variable = 0u8;
+    let thread = current_thread();
+    instrument().recorder().set_boundary(thread, &raw const variable as usize);
     let run_python = || {
         let end_ns = clock::now_ns() + 2 * N_RELEASES * switch_interval_ns;
         // Such a loop can only fail because of a signal. It then ends, with fewer samples.
@@ -100,6 +108,7 @@ fn learn_drop_request(py: Python<'_>, switch_interval_ns: u64) -> PyResult<bool>
         }
     };
     let is_learned = instrument().learn_drop_request(run_python, release_directly);
+    instrument().recorder().set_boundary(thread, 0);
     waiter.stop(py)?;
     py.check_signals()?;
     Ok(is_learned)

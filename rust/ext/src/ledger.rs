@@ -1,8 +1,13 @@
 //! Opens the ledger and measures spans.
 
-use gilcheck_core::clock::{self, RunDelay};
-use gilcheck_core::cpython::{current_thread, instrument, stacks};
-use gilcheck_core::ledger::{EventKind, SpanError, SpanStart};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::deadline::CallClock;
+use gilcheck_core::clock;
+use gilcheck_core::cpython::{current_thread, instrument, stacks, thread_exit};
+use gilcheck_core::ledger::{Detail, EventKind, OtherThread, SpanError, SpanStart};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::ffi;
@@ -70,18 +75,20 @@ struct Span {
     instrument_ns: u64,
     held_delay_ns: Option<u64>,
     free_delay_ns: Option<u64>,
+    unsplit_delay_ns: Option<u64>,
     longest_hold_ns: u64,
     n_releases_by_function: u64,
     n_releases_by_interpreter: u64,
     n_dropped: u64,
     /// (nanoseconds since the start, kind, thread).
     events: Vec<(u64, &'static str, usize)>,
+    /// (thread, `held_ns`, `longest_hold_ns`, `n_holds`, `waited_on_ns`, `waiting_ns`) of each other thread.
+    others: Vec<(usize, u64, u64, u64, u64, u64)>,
 }
 
 /// A span that has begun.
 struct StartedSpan {
     record: Result<SpanStart, SpanError>,
-    delay: Option<RunDelay>,
     delay_ns: Option<u64>,
     cpu_ns: u64,
     process_cpu_ns: u64,
@@ -95,7 +102,13 @@ fn refusal(error: SpanError) -> (&'static str, &'static str) {
         SpanError::TooManyThreads => {
             ("ledger-too-many-threads", "there are more threads than the ledger can follow (1024)")
         }
-        SpanError::TooDeep => ("ledger-too-deep", "spans of this thread are nested deeper than 8: nest fewer of them"),
+        SpanError::TooManySpans => {
+            ("ledger-too-many-spans", "more than 32 spans are being measured: end some of them first")
+        }
+        SpanError::Lost => (
+            "ledger-lost",
+            "another tool has changed the functions that the interpreter calls, so the record may be incomplete",
+        ),
         SpanError::Inconsistent => ("ledger-inconsistent", "the record contradicts that this thread holds the GIL"),
     }
 }
@@ -103,31 +116,45 @@ fn refusal(error: SpanError) -> (&'static str, &'static str) {
 impl StartedSpan {
     /// Begins a span. With `fine`, its run delay is split by state, which costs a system call for each event.
     fn start(fine: bool) -> Self {
-        let delay = RunDelay::of_this_thread();
         let process_cpu_ns = clock::process_cpu_ns();
         let cpu_ns = clock::thread_cpu_ns();
         // Read last: a kernel that preempts lazily does it at the end of a system call (beside two busy processes, at one of
         // ten). A preemption that was due before the span has then happened.
-        let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
+        let delay_ns = clock::run_delay_ns();
         let recorder = instrument().recorder();
-        let split_delay = match (fine, &delay, delay_ns) {
-            (true, Some(delay), Some(ns)) => Some((delay.handle(), ns)),
-            _ => None,
+        let detail = match delay_ns {
+            Some(delay_ns) if fine => Detail::Split(delay_ns),
+            _ => Detail::Full,
         };
-        let record = recorder.begin(current_thread(), split_delay);
+        let record = recorder.begin(current_thread(), detail).and_then(|start| {
+            if instrument().is_intact() {
+                return Ok(start);
+            }
+            recorder.abandon(&start);
+            Err(SpanError::Lost)
+        });
         let start_ns = record.as_ref().map_or_else(|_| clock::now_ns(), SpanStart::start_ns);
-        Self { record, delay, delay_ns, cpu_ns, process_cpu_ns, start_ns }
+        Self { record, delay_ns, cpu_ns, process_cpu_ns, start_ns }
+    }
+
+    /// Gives the span up.
+    fn abandon(self) {
+        if let Ok(start) = self.record {
+            instrument().recorder().abandon(&start);
+        }
     }
 
     /// Ends the span. If it cannot be recorded it still has its stamps: the call was made, and its result is not lost.
     fn end(self, end_ns: u64, max_events: usize) -> Span {
         // Read first: a thread that is due to be preempted is preempted at the end of a system call. After another system
         // call, the span's delay contained milliseconds that came after the span.
-        let final_delay_ns = self.delay.as_ref().and_then(RunDelay::read_ns);
+        let final_delay_ns = clock::run_delay_ns();
         let cpu_ns = clock::thread_cpu_ns() - self.cpu_ns;
         let process_cpu_ns = clock::process_cpu_ns() - self.process_cpu_ns;
-        let figures =
-            self.record.and_then(|start| instrument().recorder().end(&start, end_ns, final_delay_ns, max_events));
+        let figures = self.record.and_then(|start| {
+            let figures = instrument().recorder().end(&start, end_ns, final_delay_ns, max_events)?;
+            if instrument().is_intact() { Ok(figures) } else { Err(SpanError::Lost) }
+        });
         let refused = match &figures {
             Ok(_) | Err(SpanError::NotRecording) => None,
             Err(error) => Some(refusal(*error)),
@@ -148,6 +175,7 @@ impl StartedSpan {
             instrument_ns: figures.instrument_ns,
             held_delay_ns: figures.held_delay_ns,
             free_delay_ns: figures.free_delay_ns,
+            unsplit_delay_ns: figures.unsplit_delay_ns,
             longest_hold_ns: figures.longest_hold_ns,
             n_releases_by_function: figures.n_releases_by_function,
             n_releases_by_interpreter: figures.n_releases_by_interpreter,
@@ -157,8 +185,13 @@ impl StartedSpan {
                 .iter()
                 .map(|event| (event.at_ns - self.start_ns, kind_name(event.kind), event.thread))
                 .collect(),
+            others: figures.others.iter().map(other_thread).collect(),
         }
     }
+}
+
+fn other_thread(other: &OtherThread) -> (usize, u64, u64, u64, u64, u64) {
+    (other.thread, other.held_ns, other.longest_hold_ns, other.n_holds, other.waited_on_ns, other.waiting_ns)
 }
 
 /// Returns the name of a kind of event in Python.
@@ -173,9 +206,9 @@ pub fn kind_name(kind: EventKind) -> &'static str {
 
 /// Calls `function` once; returns its result and the span of the call, which ends before the result is freed.
 ///
-/// An exception of the call is raised as it is.
+/// The call is thread 0 of `calls`. An exception of the call is raised as it is.
 #[pyfunction]
-#[pyo3(signature = (function, args, kwargs, fine, max_events))]
+#[pyo3(signature = (function, args, kwargs, fine, max_events, calls))]
 fn call<'py>(
     py: Python<'py>,
     function: &Bound<'py, PyAny>,
@@ -183,11 +216,14 @@ fn call<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
     fine: bool,
     max_events: usize,
+    calls: &Bound<'py, CallClock>,
 ) -> PyResult<(Bound<'py, PyAny>, Span)> {
     let (thread, variable) = (current_thread(), 0u8);
     let started = StartedSpan::start(fine);
     // During a diagnosing pass, stacks are recorded from here on, up to this frame.
     stacks::set_boundary(thread, Some(&raw const variable as usize));
+    instrument().recorder().set_boundary(thread, &raw const variable as usize);
+    calls.get().begin_at(0, started.start_ns);
     // `Bound::call` would have a frame of its own within the boundary, which would be taken for one of the function's.
     // SAFETY: the thread is attached. The pointers are those of live objects, of a tuple for `args` and of a dict or null for
     // `kwargs`, as PyObject_Call requires. It returns a new reference, or null with an exception set.
@@ -196,15 +232,34 @@ fn call<'py>(
         Bound::from_owned_ptr_or_err(py, ffi::PyObject_Call(function.as_ptr(), args.as_ptr(), kwargs))
     };
     let end_ns = clock::now_ns();
+    calls.get().end(0);
+    instrument().recorder().set_boundary(thread, 0);
     stacks::set_boundary(thread, None);
     let span = started.end(end_ns, max_events);
     Ok((result?, span))
 }
 
+/// Sleeps for `duration_ns` without the GIL; returns a span that says what other threads did to the GIL meanwhile.
+#[pyfunction]
+fn watch_neighbours(py: Python<'_>, duration_ns: u64) -> Span {
+    let started = StartedSpan::start(false);
+    py.detach(|| thread::sleep(Duration::from_nanos(duration_ns)));
+    started.end(clock::now_ns(), 0)
+}
+
+/// Lets these threads hang where the interpreter ends them during its finalization; returns whether that can be done.
+///
+/// Frames of native code lie on their stacks, through which the interpreter's way to end a thread aborts the process.
+#[pyfunction]
+fn hang_threads_at_exit(threads: Vec<usize>) -> bool {
+    thread_exit::hang_instead_of_exit(&threads)
+}
+
 /// A span of a block of code that has not ended. `call` is for calls.
-#[pyclass(module = "pytest_gilcheck._native", unsendable)]
+#[pyclass(frozen, module = "pytest_gilcheck._native")]
 struct OpenSpan {
-    started: Option<StartedSpan>,
+    thread: usize,
+    started: Mutex<Option<StartedSpan>>,
 }
 
 #[pymethods]
@@ -212,13 +267,20 @@ impl OpenSpan {
     /// Begins a span in the calling thread.
     #[new]
     fn new() -> Self {
-        Self { started: Some(StartedSpan::start(false)) }
+        Self { thread: current_thread(), started: Mutex::new(Some(StartedSpan::start(false))) }
     }
 
-    /// Ends the span, in the thread that began it, innermost span first.
-    fn end(&mut self, max_events: usize) -> PyResult<Span> {
+    /// Ends the span, in the thread that began it. Spans of a thread may end in any order.
+    ///
+    /// Raises `RuntimeError` in another thread, and where the span has ended already.
+    fn end(&self, max_events: usize) -> PyResult<Span> {
         let end_ns = clock::now_ns();
-        let started = self.started.take().ok_or_else(|| PyRuntimeError::new_err("this span has ended already"))?;
+        let started = self.started.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let started = started.ok_or_else(|| PyRuntimeError::new_err("this span has ended already"))?;
+        if current_thread() != self.thread {
+            started.abandon();
+            return Err(PyRuntimeError::new_err("this span began in another thread"));
+        }
         Ok(started.end(end_ns, max_events))
     }
 }
@@ -231,5 +293,7 @@ pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(close_ledger, m)?)?;
     m.add_function(wrap_pyfunction!(ledger_is_recording, m)?)?;
     m.add_function(wrap_pyfunction!(held_total_ns, m)?)?;
-    m.add_function(wrap_pyfunction!(call, m)?)
+    m.add_function(wrap_pyfunction!(call, m)?)?;
+    m.add_function(wrap_pyfunction!(watch_neighbours, m)?)?;
+    m.add_function(wrap_pyfunction!(hang_threads_at_exit, m)?)
 }

@@ -1,12 +1,12 @@
 //! The Python binding of the native crates: extract the arguments, detach, call, map the error.
 
 mod competing;
+mod deadline;
 mod gil_waiter;
 mod ledger;
 mod places;
 mod reference;
 mod specimens;
-mod watchdog;
 
 use gilcheck_core::clock;
 use pyo3::prelude::*;
@@ -51,5 +51,5 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     places::register(m)?;
     specimens::register(m)?;
     reference::register(m)?;
-    watchdog::register(m)
+    deadline::register(m)
 }

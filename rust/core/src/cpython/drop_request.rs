@@ -27,26 +27,39 @@ static SAMPLES: [[AtomicUsize; N_WORDS]; MAX_SAMPLES] =
 /// The words of the stack above the hook's caller.
 pub type Sample = [usize; N_WORDS];
 
+/// The largest stack of a thread: what lies further from the boundary is another stack.
+const MAX_STACK_BYTES: usize = 8 << 20;
+
+/// Returns how many words from `stack` on, N_WORDS at most, lie below `boundary` on the same stack.
+///
+/// A function that runs on a stack of its own (a coroutine, a greenlet) has none: that stack may end right above it.
+fn n_readable_words(stack: *const usize, boundary: usize) -> usize {
+    let bytes = boundary.saturating_sub(stack as usize);
+    if bytes > MAX_STACK_BYTES { 0 } else { (bytes / size_of::<usize>()).min(N_WORDS) }
+}
+
 /// Returns whether the interpreter decided on this release; called at a release under a pending drop request.
 ///
-/// Until the distance is learned, the answer is true. `stack` is null where the hook does not know its caller's stack.
+/// Until the distance is learned the answer is true. Where the stack cannot be read it is false.
 ///
 /// # Safety
 ///
-/// `stack` is null or the stack pointer of the hook at its entry, in the calling thread.
+/// `stack` is null or the stack pointer of the hook at its entry, in the calling thread. `boundary` is 0 or the address of a
+/// variable that is alive on the stack of that thread.
 #[inline]
-pub unsafe fn is_by_interpreter(stack: *const usize) -> bool {
-    if stack.is_null() {
-        return true;
-    }
+pub unsafe fn is_by_interpreter(stack: *const usize, boundary: usize) -> bool {
     if SAMPLED_THREAD.load(Relaxed) != 0 {
-        // SAFETY: the caller guarantees `stack`.
-        unsafe { sample(stack) };
+        // SAFETY: the caller guarantees `stack` and `boundary`.
+        unsafe { sample(stack, boundary) };
     }
     match DISTANCE.load(Acquire) {
         NOT_LEARNED => true,
-        // SAFETY: the distance is below N_WORDS, and that many words above the hook's caller are mapped: see `sample`.
-        distance => unsafe { stack.add(distance).read_volatile() == RETURN_ADDRESS.load(Relaxed) },
+        distance if distance < n_readable_words(stack, boundary) => {
+            // SAFETY: the word lies between the calling thread's stack pointer and a living variable of the same stack, so
+            // it is mapped.
+            unsafe { stack.add(distance).read_volatile() == RETURN_ADDRESS.load(Relaxed) }
+        }
+        _ => false,
     }
 }
 
@@ -54,18 +67,18 @@ pub unsafe fn is_by_interpreter(stack: *const usize) -> bool {
 ///
 /// # Safety
 ///
-/// `stack` is the stack pointer of the hook at its entry, in the calling thread.
+/// As for [`is_by_interpreter`].
 #[cold]
-unsafe fn sample(stack: *const usize) {
+unsafe fn sample(stack: *const usize, boundary: usize) {
     if SAMPLED_THREAD.load(Relaxed) != current_thread() {
         return;
     }
     let index = N_SAMPLES.load(Relaxed);
     let Some(words) = SAMPLES.get(index) else { return };
+    let n_readable = n_readable_words(stack, boundary);
     for (offset, word) in words.iter().enumerate() {
-        // SAFETY: the interpreter's frames and those of the thread's start lie above the hook's caller. Together they are
-        // much larger than N_WORDS words, and a stack is mapped up to its beginning.
-        word.store(unsafe { stack.add(offset).read_volatile() }, Relaxed);
+        // SAFETY: as in `is_by_interpreter`.
+        word.store(if offset < n_readable { unsafe { stack.add(offset).read_volatile() } } else { 0 }, Relaxed);
     }
     N_SAMPLES.store(index + 1, Release);
 }

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Acquire, Or
 use super::locate::LOCKED_OFFSET;
 use super::{drop_request, stacks};
 use crate::clock;
-use crate::ledger::{EventKind, Recorder};
-use crate::os::{current_thread, preserve_errno};
+use crate::ledger::{EventKind, Recorder, State};
+use crate::os::{current_thread, preserve_errno, run_delay_ns};
 
 /// A function of the C library that the interpreter imports, and what it calls in its place.
 #[derive(Debug)]
@@ -23,24 +23,34 @@ pub struct Hook {
     pub replacement: fn() -> usize,
     /// The address of the function that ours calls: the C library's, or a hook that was there before.
     real: AtomicUsize,
+    /// The GOT entries that lead to ours.
+    entries: [AtomicUsize; MAX_ENTRIES],
 }
 
-const UNLOCK: usize = 0;
-const TIMED_WAIT: usize = 1;
-pub const N_HOOKS: usize = 2;
+/// The number of GOT entries of one function that are looked at again. An object has one or two.
+const MAX_ENTRIES: usize = 4;
+
+const LOCK: usize = 0;
+const UNLOCK: usize = 1;
+const WAIT: usize = 2;
+const TIMED_WAIT: usize = 3;
+pub const N_HOOKS: usize = 4;
+
+const fn hook(name: &'static CStr, replacement: fn() -> usize) -> Hook {
+    Hook {
+        name,
+        replacement,
+        real: AtomicUsize::new(NO_ADDRESS),
+        entries: [const { AtomicUsize::new(NO_ADDRESS) }; MAX_ENTRIES],
+    }
+}
 
 /// All hooks. The interpreter must call each of these functions through its GOT.
 pub static HOOKS: [Hook; N_HOOKS] = [
-    Hook {
-        name: c"pthread_mutex_unlock",
-        replacement: || unlock as *const () as usize,
-        real: AtomicUsize::new(NO_ADDRESS),
-    },
-    Hook {
-        name: c"pthread_cond_timedwait",
-        replacement: || timed_wait as *const () as usize,
-        real: AtomicUsize::new(NO_ADDRESS),
-    },
+    hook(c"pthread_mutex_lock", || lock as *const () as usize),
+    hook(c"pthread_mutex_unlock", || unlock as *const () as usize),
+    hook(c"pthread_cond_wait", || wait as *const () as usize),
+    hook(c"pthread_cond_timedwait", || timed_wait as *const () as usize),
 ];
 
 impl Hook {
@@ -48,18 +58,43 @@ impl Hook {
     pub fn set_real(&self, real: usize) {
         self.real.store(real, Release);
     }
+
+    /// Sets the GOT entries that lead to the hook.
+    pub fn set_entries(&self, addresses: impl Iterator<Item = usize>) {
+        for (entry, address) in self.entries.iter().zip(addresses.chain(std::iter::repeat(NO_ADDRESS))) {
+            entry.store(address, Release);
+        }
+    }
+
+    /// Returns whether all of these entries lead to the hook.
+    pub fn is_installed(&self) -> bool {
+        let replacement = (self.replacement)();
+        self.entries.iter().map(|entry| entry.load(Relaxed)).filter(|address| *address != NO_ADDRESS).all(|address| {
+            // SAFETY: the entry belongs to the object of the interpreter, which is not unloaded; everybody accesses it
+            // atomically.
+            unsafe { (*(address as *const AtomicUsize)).load(Relaxed) == replacement }
+        })
+    }
 }
 
-type Unlock = unsafe extern "C" fn(*mut c_void) -> c_int;
-type TimedWait = unsafe extern "C" fn(*mut c_void, *mut c_void, *const c_void) -> c_int;
+// The waits are points of cancellation, and the interpreter ends threads by `pthread_exit`: both unwind through these frames,
+// which therefore have nothing to drop.
+type OfMutex = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
+type Wait = unsafe extern "C-unwind" fn(*mut c_void, *mut c_void) -> c_int;
+type TimedWait = unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *const c_void) -> c_int;
 
 /// No mutex, structure, function or thread has this address.
 const NO_ADDRESS: usize = 0;
 
 /// The GIL's structure.
 static GIL: AtomicUsize = AtomicUsize::new(NO_ADDRESS);
-/// The GIL's mutex, while releases and takes are recorded.
+/// The GIL's mutex, and the one of forced switching, while releases and takes are recorded.
 static GIL_MUTEX: AtomicUsize = AtomicUsize::new(NO_ADDRESS);
+static SWITCH_MUTEX: AtomicUsize = AtomicUsize::new(NO_ADDRESS);
+/// `pthread_mutex_trylock`.
+static TRY_LOCK: AtomicUsize = AtomicUsize::new(NO_ADDRESS);
+/// How many users have the ledger open, or are opening or closing it.
+static N_USERS: AtomicUsize = AtomicUsize::new(0);
 static RECORDER: OnceLock<Recorder> = OnceLock::new();
 static IS_FORKED_CHILD: AtomicBool = AtomicBool::new(false);
 
@@ -80,20 +115,48 @@ pub fn set_gil(gil: usize) {
     GIL.store(gil, Release);
 }
 
-/// Sets the mutex whose unlocking is recorded, or none.
-pub fn set_gil_mutex(mutex: Option<usize>) {
-    GIL_MUTEX.store(mutex.unwrap_or(NO_ADDRESS), Release);
+/// The two mutexes inside the GIL's structure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mutexes {
+    /// Guards the GIL.
+    pub gil: usize,
+    /// Guards forced switching: a thread that releases the GIL under a drop request waits until another one takes it.
+    /// `None` for an interpreter without that.
+    pub switch: Option<usize>,
 }
 
-/// Returns whether this process was forked from one in which releases and takes were recorded.
+/// Sets the mutexes that are watched, or none.
+pub fn set_mutexes(mutexes: Option<Mutexes>) {
+    SWITCH_MUTEX.store(mutexes.and_then(|mutexes| mutexes.switch).unwrap_or(NO_ADDRESS), Release);
+    GIL_MUTEX.store(mutexes.map_or(NO_ADDRESS, |mutexes| mutexes.gil), Release);
+}
+
+/// Sets the function that tries to lock a mutex. Called before a hook is installed.
+pub fn set_try_lock(try_lock: usize) {
+    TRY_LOCK.store(try_lock, Release);
+}
+
+/// Counts the users of the ledger; called before a user takes any lock of the instrument.
+pub fn add_user() {
+    N_USERS.fetch_add(1, Relaxed);
+}
+
+/// Counts one user less; called when the user has given all locks of the instrument back.
+pub fn remove_user() {
+    let _ = N_USERS.fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_sub(1)));
+}
+
+/// Returns whether this process was forked from one in which the ledger was open, or being opened or closed.
 pub fn is_forked_child() -> bool {
     IS_FORKED_CHILD.load(Relaxed)
 }
 
-/// Stops the recording in a forked child: its only thread may find the GIL's mutex reinitialised.
+/// Ends the ledger in a forked child: its only thread may find the GIL's mutex reinitialised, and the instrument's lock in
+/// the hands of a thread that the child does not have.
 pub extern "C" fn after_fork_in_child() {
-    if GIL_MUTEX.swap(NO_ADDRESS, Relaxed) != NO_ADDRESS {
+    if N_USERS.load(Relaxed) != 0 {
         IS_FORKED_CHILD.store(true, Relaxed);
+        set_mutexes(None);
         if let Some(recorder) = RECORDER.get() {
             recorder.stop();
         }
@@ -131,6 +194,40 @@ fn gil_is_locked() -> bool {
     gil != NO_ADDRESS && unsafe { std::ptr::read_volatile((gil + LOCKED_OFFSET) as *const c_int) } == 1
 }
 
+/// Returns the recorder if it is recording.
+#[inline]
+fn recording() -> Option<&'static Recorder> {
+    RECORDER.get().filter(|recorder| recorder.is_recording())
+}
+
+/// Replaces `pthread_mutex_lock`: a thread that wants the GIL and finds its mutex locked waits from then on.
+///
+/// # Safety
+///
+/// As for `pthread_mutex_lock`. The hook is installed, so that its real function is set.
+unsafe extern "C-unwind" fn lock(mutex: *mut c_void) -> c_int {
+    if mutex as usize == GIL_MUTEX.load(Relaxed)
+        && let Some(recorder) = recording()
+    {
+        let thread = current_thread();
+        if recorder.is_about_to_take(thread) {
+            if recorder.splits_delay(thread) {
+                preserve_errno(|| recorder.read_delay(thread, State::Released, run_delay_ns));
+            }
+            // SAFETY: `Instrument` sets the address of `pthread_mutex_trylock` before it installs the hook. The caller
+            // guarantees `mutex`.
+            let is_locked = unsafe { std::mem::transmute::<usize, OfMutex>(TRY_LOCK.load(Relaxed))(mutex) } == 0;
+            if is_locked {
+                return 0;
+            }
+            recorder.waits_for_lock(clock::now_ns(), thread);
+        }
+    }
+    // SAFETY: `Instrument` sets the address of `pthread_mutex_lock`, or of a hook of the same type, before it installs the
+    // hook. The caller guarantees `mutex`.
+    unsafe { std::mem::transmute::<usize, OfMutex>(HOOKS[LOCK].real.load(Relaxed))(mutex) }
+}
+
 /// Replaces `pthread_mutex_unlock`: passes the stack pointer at its entry to `unlock_from`.
 ///
 /// # Safety
@@ -138,7 +235,7 @@ fn gil_is_locked() -> bool {
 /// As for `pthread_mutex_unlock`. The hook is installed, so that its real function is set.
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
-unsafe extern "C" fn unlock(mutex: *mut c_void) -> c_int {
+unsafe extern "C-unwind" fn unlock(mutex: *mut c_void) -> c_int {
     // At the entry the stack pointer is that of the return address; the caller's frame lies above it.
     core::arch::naked_asm!("mov rsi, rsp", "jmp {unlock_from}", unlock_from = sym unlock_from)
 }
@@ -150,7 +247,7 @@ unsafe extern "C" fn unlock(mutex: *mut c_void) -> c_int {
 /// As for `pthread_mutex_unlock`. The hook is installed, so that its real function is set.
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
-unsafe extern "C" fn unlock(mutex: *mut c_void) -> c_int {
+unsafe extern "C-unwind" fn unlock(mutex: *mut c_void) -> c_int {
     core::arch::naked_asm!("mov x1, sp", "b {unlock_from}", unlock_from = sym unlock_from)
 }
 
@@ -160,7 +257,7 @@ unsafe extern "C" fn unlock(mutex: *mut c_void) -> c_int {
 ///
 /// As for `pthread_mutex_unlock`. The hook is installed, so that its real function is set.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-unsafe extern "C" fn unlock(mutex: *mut c_void) -> c_int {
+unsafe extern "C-unwind" fn unlock(mutex: *mut c_void) -> c_int {
     // SAFETY: the caller's guarantees are those of `unlock_from`.
     unsafe { unlock_from(mutex, std::ptr::null()) }
 }
@@ -170,21 +267,22 @@ unsafe extern "C" fn unlock(mutex: *mut c_void) -> c_int {
 /// # Safety
 ///
 /// As for [`unlock`]; `stack` is null or the stack pointer at its entry.
-unsafe extern "C" fn unlock_from(mutex: *mut c_void, stack: *const usize) -> c_int {
-    let gil_mutex = GIL_MUTEX.load(Relaxed);
-    if mutex as usize == gil_mutex {
-        if let Some(recorder) = RECORDER.get().filter(|recorder| recorder.is_recording()) {
+unsafe extern "C-unwind" fn unlock_from(mutex: *mut c_void, stack: *const usize) -> c_int {
+    if mutex as usize == GIL_MUTEX.load(Relaxed) {
+        if let Some(recorder) = recording() {
             let is_taken = gil_is_locked();
+            let thread = current_thread();
             // SAFETY: the caller guarantees `stack`.
-            let by_interpreter =
-                !is_taken && recorder.drop_request_pending() && unsafe { drop_request::is_by_interpreter(stack) };
-            let (now_ns, thread) = (clock::now_ns(), current_thread());
+            let by_interpreter = !is_taken
+                && recorder.drop_request_pending()
+                && unsafe { drop_request::is_by_interpreter(stack, recorder.boundary(thread)) };
+            let now_ns = clock::now_ns();
             let kind = recorder.unlocked(now_ns, is_taken, thread, by_interpreter);
             if let Some(kind) = kind
-                && stacks::watches(thread)
+                && (stacks::watches(thread) || (!is_taken && recorder.splits_delay(thread)))
             {
-                // SAFETY: the caller's guarantees are those of `unlock_and_record_stack`.
-                return unsafe { unlock_and_record_stack(mutex, now_ns, kind) };
+                // SAFETY: the caller's guarantees are those of `unlock_and_read`.
+                return unsafe { unlock_and_read(recorder, mutex, now_ns, kind) };
             }
         }
     } else if LISTED_THREAD.load(Relaxed) != NO_ADDRESS {
@@ -203,21 +301,51 @@ unsafe extern "C" fn unlock_from(mutex: *mut c_void, stack: *const usize) -> c_i
 unsafe fn real_unlock(mutex: *mut c_void) -> c_int {
     // SAFETY: `Instrument` sets the address of `pthread_mutex_unlock`, or of a hook of the same type, before it installs
     // the hook. The caller guarantees `mutex`.
-    unsafe { std::mem::transmute::<usize, Unlock>(HOOKS[UNLOCK].real.load(Relaxed))(mutex) }
+    unsafe { std::mem::transmute::<usize, OfMutex>(HOOKS[UNLOCK].real.load(Relaxed))(mutex) }
 }
 
-/// Unlocks the mutex and then records the stack, in a thread whose stacks are recorded.
+/// Unlocks the mutex, and then reads what may not be read under it: the run delay, in a thread whose delay is split, and
+/// the stack, in a thread whose stacks are recorded.
 ///
 /// # Safety
 ///
 /// As for [`unlock`].
 #[cold]
 #[inline(never)]
-unsafe fn unlock_and_record_stack(mutex: *mut c_void, now_ns: u64, kind: EventKind) -> c_int {
+unsafe fn unlock_and_read(recorder: &Recorder, mutex: *mut c_void, now_ns: u64, kind: EventKind) -> c_int {
     // SAFETY: the caller guarantees `mutex` and that the hook is installed.
     let result = unsafe { real_unlock(mutex) };
+    let thread = current_thread();
     // Callers of C functions that release the GIL read `errno` afterwards.
-    preserve_errno(|| stacks::record(now_ns, kind));
+    preserve_errno(|| {
+        // After a take the thread has the GIL: the reading waits until it releases it.
+        if kind != EventKind::Take && recorder.splits_delay(thread) {
+            recorder.read_delay(thread, State::Holding, run_delay_ns);
+        }
+        if stacks::watches(thread) {
+            stacks::record(now_ns, kind);
+        }
+    });
+    result
+}
+
+/// Replaces `pthread_cond_wait`: with the mutex of forced switching, the calling thread waits until another one takes the
+/// GIL.
+///
+/// # Safety
+///
+/// As for `pthread_cond_wait`. The hook is installed, so that its real function is set.
+unsafe extern "C-unwind" fn wait(condition: *mut c_void, mutex: *mut c_void) -> c_int {
+    let recorder = if mutex as usize == SWITCH_MUTEX.load(Relaxed) { recording() } else { None };
+    if let Some(recorder) = recorder {
+        recorder.waits_for_switch(clock::now_ns(), current_thread());
+    }
+    // SAFETY: `Instrument` sets the address of `pthread_cond_wait`, or of a hook of the same type, before it installs the
+    // hook. The caller guarantees the arguments.
+    let result = unsafe { std::mem::transmute::<usize, Wait>(HOOKS[WAIT].real.load(Relaxed))(condition, mutex) };
+    if let Some(recorder) = recorder {
+        recorder.switched(clock::now_ns(), current_thread());
+    }
     result
 }
 
@@ -226,11 +354,8 @@ unsafe fn unlock_and_record_stack(mutex: *mut c_void, now_ns: u64, kind: EventKi
 /// # Safety
 ///
 /// As for `pthread_cond_timedwait`. The hook is installed, so that its real function is set.
-unsafe extern "C" fn timed_wait(condition: *mut c_void, mutex: *mut c_void, deadline: *const c_void) -> c_int {
-    let recorder = match RECORDER.get() {
-        Some(recorder) if mutex as usize == GIL_MUTEX.load(Relaxed) && recorder.is_recording() => Some(recorder),
-        _ => None,
-    };
+unsafe extern "C-unwind" fn timed_wait(condition: *mut c_void, mutex: *mut c_void, deadline: *const c_void) -> c_int {
+    let recorder = if mutex as usize == GIL_MUTEX.load(Relaxed) { recording() } else { None };
     if let Some(recorder) = recorder {
         recorder.waits(clock::now_ns(), current_thread());
     }

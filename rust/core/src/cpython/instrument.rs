@@ -1,14 +1,17 @@
 //! Installs the hooks when the first user opens the ledger, and removes them when the last one closes it.
 
+use std::ffi::CStr;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use super::hooks::{HOOKS, N_HOOKS};
-use super::locate::{locate, verify};
+use super::hooks::{HOOKS, Mutexes, N_HOOKS};
+use super::locate::{is_held_by, locate, verify};
 use super::symbols::Symbols;
 use super::{drop_request, hooks};
 use crate::ledger::Recorder;
 use crate::os::{self, ProcessMemory, current_thread, got, object_at};
 use crate::{Unavailable, clock};
+
+const TRY_LOCK: &CStr = c"pthread_mutex_trylock";
 
 /// Where the GIL is, for reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub struct Layout {
 #[derive(Clone, Copy, Debug)]
 struct Gil {
     address: usize,
-    mutex: usize,
+    mutexes: Mutexes,
 }
 
 #[derive(Debug)]
@@ -79,17 +82,39 @@ impl Instrument {
             return Err(Unavailable::ForkedChild);
         }
         let symbols = Symbols::resolve()?;
-        let mut inner = self.lock(&symbols);
+        hooks::add_user();
+        let layout = self.add_user(&symbols, interval_us);
+        if layout.is_err() {
+            hooks::remove_user();
+        }
+        layout
+    }
+
+    fn add_user(&self, symbols: &Symbols, interval_us: usize) -> Result<Layout, Unavailable> {
+        let mut inner = self.lock(symbols);
         let gil = match inner.gil {
-            Some(gil) if inner.n_users > 0 => gil,
-            _ => inner.start(&symbols, interval_us)?,
+            Some(gil) if inner.n_users > 0 => {
+                let memory = ProcessMemory::open()?;
+                if !is_held_by(&memory, gil.address, symbols.thread_state()) {
+                    return Err(Unavailable::OtherInterpreter);
+                }
+                gil
+            }
+            _ => inner.start(symbols, interval_us)?,
         };
         inner.n_users += 1;
         Ok(Layout {
             gil: gil.address,
-            mutex_offset: gil.mutex - gil.address,
+            mutex_offset: gil.mutexes.gil - gil.address,
             knows_drop_request: drop_request::is_learned(),
         })
+    }
+
+    /// Returns whether the interpreter still calls our hooks: if another tool has changed that, releases and takes are
+    /// missing from the record. It costs a few reads of memory.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        HOOKS.iter().all(hooks::Hook::is_installed)
     }
 
     /// Removes a user; the last one removes the hooks. The calling thread holds the GIL.
@@ -97,9 +122,15 @@ impl Instrument {
     /// Returns false if a hook could not be removed.
     pub fn close(&self) -> bool {
         let Ok(symbols) = Symbols::resolve() else { return true };
+        if hooks::is_forked_child() {
+            return true; // our lock may be in the hands of a thread that this process does not have
+        }
         let mut inner = self.lock(&symbols);
         inner.n_users = inner.n_users.saturating_sub(1);
-        if inner.n_users == 0 { inner.stop() } else { true }
+        let is_removed = if inner.n_users == 0 { inner.stop() } else { true };
+        drop(inner);
+        hooks::remove_user();
+        is_removed
     }
 
     /// Learns to distinguish releases by the interpreter, once in a process; returns whether it can.
@@ -126,15 +157,12 @@ impl Inner {
             Some(address) => address,
             None => locate(&memory, symbols, interval_us)?,
         };
-        let mutex = self.install(address, symbols).and_then(|()| {
-            stop_in_forked_children();
-            find_mutex(symbols)
-        });
-        match mutex {
-            Ok(mutex) => {
-                let gil = Gil { address, mutex };
+        let mutexes = self.install(address, symbols).and_then(|()| find_mutexes(symbols));
+        match mutexes {
+            Ok(mutexes) => {
+                let gil = Gil { address, mutexes };
                 self.gil = Some(gil);
-                hooks::set_gil_mutex(Some(mutex));
+                hooks::set_mutexes(Some(mutexes));
                 hooks::recorder().start(clock::now_ns(), current_thread());
                 Ok(gil)
             }
@@ -149,11 +177,17 @@ impl Inner {
     fn install(&mut self, gil: usize, symbols: &Symbols) -> Result<(), Unavailable> {
         let object = object_at(symbols.gil_code()).ok_or(Unavailable::NoGotEntry("any function"))?;
         hooks::set_gil(gil);
+        stop_in_forked_children();
+        hooks::set_try_lock(
+            os::real_function(TRY_LOCK, None).ok_or(Unavailable::MissingSymbol("pthread_mutex_trylock"))?,
+        );
         for (hook, installed) in HOOKS.iter().zip(&mut self.installed) {
             if installed.is_none() {
                 let entries = got::find(&object, hook.name)?;
                 hook.set_real(entries.real());
-                *installed = Some(entries.redirect((hook.replacement)())?);
+                let entries = entries.redirect((hook.replacement)())?;
+                hook.set_entries(entries.addresses());
+                *installed = Some(entries);
             }
         }
         Ok(())
@@ -162,7 +196,7 @@ impl Inner {
     /// Stops the recording and removes the hooks; returns whether all could be removed.
     fn stop(&mut self) -> bool {
         hooks::recorder().stop();
-        hooks::set_gil_mutex(None);
+        hooks::set_mutexes(None);
         for installed in &mut self.installed {
             if installed.as_mut().is_some_and(got::Redirected::restore) {
                 *installed = None;
@@ -173,21 +207,23 @@ impl Inner {
 }
 
 /// Finds the GIL's mutex: the first one in the structure that a release unlocks and the last one that a take unlocks, the
-/// same in every round. (Another mutex in the structure serves forced switching and is unlocked in between.)
-fn find_mutex(symbols: &Symbols) -> Result<usize, Unavailable> {
+/// same in every round. Another mutex that a take unlocks right before it is that of forced switching.
+fn find_mutexes(symbols: &Symbols) -> Result<Mutexes, Unavailable> {
     const N_ROUNDS: usize = 20;
-    let mut mutex = None;
+    let mut mutexes: Option<Mutexes> = None;
     for _ in 0..N_ROUNDS {
         let unlocked = hooks::list_unlocked_during(|| symbols.without_gil(|| ()));
         let (Some((first, false)), Some((last, true))) = (unlocked.first(), unlocked.last()) else {
             return Err(Unavailable::MutexNotFound);
         };
-        if first != last || mutex.is_some_and(|mutex| mutex != *first) {
+        let before_last = unlocked.get(unlocked.len() - 2).map(|(mutex, _)| *mutex);
+        let round = Mutexes { gil: *first, switch: before_last.filter(|mutex| mutex != first) };
+        if first != last || mutexes.is_some_and(|mutexes| mutexes != round) {
             return Err(Unavailable::MutexNotFound);
         }
-        mutex = Some(*first);
+        mutexes = Some(round);
     }
-    mutex.ok_or(Unavailable::MutexNotFound)
+    mutexes.ok_or(Unavailable::MutexNotFound)
 }
 
 fn stop_in_forked_children() {

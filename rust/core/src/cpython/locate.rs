@@ -94,6 +94,14 @@ pub fn locate(memory: &impl Memory, symbols: &Symbols, interval_us: usize) -> Re
     }
 }
 
+/// Returns whether the GIL at `gil` says that `thread_state` holds it.
+pub fn is_held_by(memory: &impl Memory, gil: usize, thread_state: usize) -> bool {
+    let mut taken = [0u8; 4];
+    memory.read(gil + LOCKED_OFFSET, &mut taken)
+        && i32::from_ne_bytes(taken) == 1
+        && memory.word(gil + HOLDER_OFFSET) == Some(thread_state)
+}
+
 /// Releases and takes the GIL and checks that the structure changes with it: held by us, not by us, held by us.
 ///
 /// Meanwhile another thread may take the GIL, so "not by us" is either unlocked or another holder. The structure must have

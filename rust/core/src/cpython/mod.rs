@@ -8,6 +8,7 @@
 //! - [`hooks`]: the functions that the interpreter calls instead of the C library's while a check runs.
 //! - [`drop_request`]: distinguishes releases by the interpreter from releases by the function.
 //! - [`stacks`]: records native stacks of releases and takes.
+//! - [`thread_exit`]: keeps threads out of an interpreter that has ended.
 //! - [`instrument`](mod@instrument): installs the hooks and removes them.
 
 mod drop_request;
@@ -16,6 +17,7 @@ mod instrument;
 mod locate;
 pub mod stacks;
 mod symbols;
+pub mod thread_exit;
 
 pub use crate::os::current_thread;
 pub use instrument::{Instrument, Layout, instrument};

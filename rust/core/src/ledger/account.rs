@@ -3,10 +3,7 @@
 //! A thread-local variable of a library that is loaded late is allocated at its first use, inside the hook. A small table
 //! with open addressing needs no allocation.
 
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-
-/// How deeply spans of one thread may nest.
-pub(super) const MAX_DEPTH: usize = 8;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// What a thread does with the GIL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,26 +71,6 @@ impl Member {
     }
 }
 
-/// One level of nested spans.
-#[derive(Debug, Default)]
-pub(super) struct Level {
-    /// When the span began.
-    pub(super) start_ns: AtomicU64,
-    /// The longest hold since then.
-    pub(super) longest_ns: AtomicU64,
-}
-
-impl Level {
-    /// Accounts for a hold from `since_ns` to `now_ns`.
-    #[inline]
-    pub(super) fn close_hold(&self, since_ns: u64, now_ns: u64) {
-        let hold_ns = now_ns.saturating_sub(since_ns.max(self.start_ns.load(Relaxed)));
-        if hold_ns > self.longest_ns.load(Relaxed) {
-            self.longest_ns.store(hold_ns, Relaxed);
-        }
-    }
-}
-
 /// The totals of one thread. Only that thread writes them, in its hooks and spans; all threads may read them.
 #[derive(Debug, Default)]
 pub struct Account {
@@ -101,20 +78,30 @@ pub struct Account {
     /// The recording that these totals belong to. Totals of an earlier recording are reset before they are used.
     pub(super) epoch: AtomicU32,
     state: AtomicU8,
-    pub(super) depth: AtomicUsize,
     pub(super) since_ns: AtomicU64,
     pub(super) held_ns: AtomicU64,
     pub(super) waiting_ns: AtomicU64,
     pub(super) instrument_ns: AtomicU64,
     pub(super) n_releases_by_function: AtomicU64,
     pub(super) n_releases_by_interpreter: AtomicU64,
-    /// The handle of the thread's run delay while it is read at each event; else -1.
-    pub(super) delay_handle: AtomicI32,
+    /// Waits that began (and ended) without the GIL's mutex, so that neither the log nor the active spans have them yet: for
+    /// another thread to take the GIL, and for the GIL's mutex. 0 if there is none.
+    pub(super) switch_wait_ns: (AtomicU64, AtomicU64),
+    pub(super) lock_wait_ns: AtomicU64,
+    /// The address of a variable of the function that makes the measured call; 0 if none is measured.
+    pub(super) boundary: AtomicUsize,
+    /// How many spans of the thread split its run delay by state.
+    pub(super) n_splitting: AtomicUsize,
+    /// The last reading of the run delay: its value, and when it ended.
     pub(super) last_delay_ns: AtomicU64,
+    pub(super) last_reading_ns: AtomicU64,
+    /// Whether the thread has waited for the GIL since that reading.
+    pub(super) has_waited: AtomicBool,
     pub(super) held_delay_ns: AtomicU64,
     pub(super) free_delay_ns: AtomicU64,
+    /// Run delay of stretches in which the thread also waited for the GIL: an unknown part of it is part of the wait.
+    pub(super) unsplit_delay_ns: AtomicU64,
     pub(super) member: Member,
-    pub(super) levels: [Level; MAX_DEPTH],
 }
 
 impl Account {
@@ -158,12 +145,18 @@ impl Account {
             &self.last_delay_ns,
             &self.held_delay_ns,
             &self.free_delay_ns,
+            &self.unsplit_delay_ns,
+            &self.last_reading_ns,
+            &self.switch_wait_ns.0,
+            &self.switch_wait_ns.1,
+            &self.lock_wait_ns,
         ] {
             total.store(0, Relaxed);
         }
-        self.delay_handle.store(-1, Relaxed);
+        self.n_splitting.store(0, Relaxed);
+        self.has_waited.store(false, Relaxed);
+        self.boundary.store(0, Relaxed);
         self.member.clear();
-        self.depth.store(0, Relaxed);
         self.state.store(State::Unknown as u8, Relaxed);
         self.epoch.store(epoch, Relaxed);
     }

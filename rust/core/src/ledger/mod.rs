@@ -5,13 +5,15 @@
 //! a bounded [`EventLog`]. If the log is full it drops and counts events; the totals stay exact.
 
 mod account;
+mod active;
 mod log;
 mod meter;
 mod recorder;
 mod spans;
 
 pub use account::{Account, Accounts, State};
+pub use active::OtherThread;
 pub use log::{EventKind, EventLog, GilEvent};
 pub use meter::Meter;
 pub use recorder::Recorder;
-pub use spans::{SpanError, SpanFigures, SpanStart};
+pub use spans::{Detail, SpanError, SpanFigures, SpanStart};

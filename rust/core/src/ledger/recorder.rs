@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use super::account::{Account, Accounts, Membership, State, add};
+use super::active::ActiveSpans;
 use super::log::{EventKind, EventLog};
 use super::meter::Meter;
-use crate::{clock, os};
+use crate::clock;
 
 /// The capacity of the log. No reader follows a longer timeline, and the totals do not need it.
 const MAX_EVENTS: usize = 1 << 17;
@@ -29,6 +30,7 @@ pub struct Recorder {
     pub(super) n_spans: AtomicUsize,
     pub(super) log: EventLog,
     pub(super) accounts: Accounts,
+    pub(super) active: ActiveSpans,
     meter: Meter,
 }
 
@@ -52,6 +54,7 @@ impl Recorder {
             n_spans: AtomicUsize::new(0),
             log: EventLog::with_capacity(MAX_EVENTS),
             accounts: Accounts::with_capacity(MAX_THREADS),
+            active: ActiveSpans::new(),
             meter: Meter::default(),
         }
     }
@@ -70,6 +73,7 @@ impl Recorder {
         self.log.clear();
         self.accounts.close_all();
         self.n_spans.store(0, Relaxed);
+        self.active.clear();
         self.meter.clear();
         self.n_impossible.store(0, Relaxed);
         self.drop_request_pending.store(false, Relaxed);
@@ -151,15 +155,22 @@ impl Recorder {
     fn taken(&self, now_ns: u64, thread: usize) {
         self.holder.store(thread, Relaxed);
         self.drop_request_pending.store(false, Relaxed);
+        let Some(account) = self.account(thread) else {
+            self.log.push(now_ns, EventKind::Take, thread);
+            return;
+        };
+        self.log_wait(account, thread);
         self.log.push(now_ns, EventKind::Take, thread);
-        let Some(account) = self.account(thread) else { return };
-        let (before, stretch_ns) = (account.state(), now_ns.saturating_sub(account.since_ns()));
-        match before {
-            State::Waiting => add(&account.waiting_ns, stretch_ns),
+        match account.state() {
+            State::Waiting => {
+                add(&account.waiting_ns, now_ns.saturating_sub(account.since_ns()));
+                self.active.add_wait(thread, account.since_ns(), now_ns);
+            }
             State::Holding => add(&self.n_impossible, 1),
             State::Released | State::Unknown => {}
         }
-        self.enter(account, now_ns, before, State::Holding, stretch_ns);
+        account.enter(State::Holding, now_ns);
+        self.meter.enter(&account.member, now_ns, State::Holding);
     }
 
     #[inline]
@@ -169,35 +180,106 @@ impl Recorder {
             add(&self.n_impossible, 1);
         }
         let Some(account) = self.account(thread) else { return };
-        let (before, since_ns) = (account.state(), account.since_ns());
-        let stretch_ns = now_ns.saturating_sub(since_ns);
-        if before == State::Holding {
-            add(&account.held_ns, stretch_ns);
-            for level in account.levels.iter().take(account.depth.load(Relaxed)) {
-                level.close_hold(since_ns, now_ns);
-            }
+        if account.state() == State::Holding {
+            let since_ns = account.since_ns();
+            add(&account.held_ns, now_ns.saturating_sub(since_ns));
+            self.active.add_hold(thread, since_ns, now_ns, |owner| self.accounts.find(owner));
         }
-        let (n_releases, next) = match kind {
-            // The interpreter waits for the GIL at once, until another thread has taken it.
-            EventKind::ReleaseByInterpreter => (&account.n_releases_by_interpreter, State::Waiting),
-            _ => (&account.n_releases_by_function, State::Released),
-        };
-        add(n_releases, 1);
-        self.enter(account, now_ns, before, next, stretch_ns);
+        add(
+            match kind {
+                EventKind::ReleaseByInterpreter => &account.n_releases_by_interpreter,
+                _ => &account.n_releases_by_function,
+            },
+            1,
+        );
+        // Whoever decided on the release: from here to its next wait the thread runs without the GIL. (Releases under a
+        // drop request were taken for the interpreter's, and what followed for waiting. A function that held for 10 ms and
+        // then worked for 300 ms without the GIL was held throughout as soon as another Python thread was busy.)
+        account.enter(State::Released, now_ns);
+        self.meter.enter(&account.member, now_ns, State::Released);
     }
 
-    /// Records that a thread begins to wait for the GIL. Called under the GIL's mutex.
+    /// Records that a thread waits on the GIL's condition variable. Called under the GIL's mutex.
     #[inline]
     pub fn waits(&self, now_ns: u64, thread: usize) {
         let Some(account) = self.account(thread) else { return };
-        let (before, stretch_ns) = (account.state(), now_ns.saturating_sub(account.since_ns()));
-        match before {
-            State::Waiting => return, // it waits in a loop, and the first wait counts
+        match account.state() {
+            // It waits in a loop, and the first wait counts; or it began to wait for the mutex.
+            State::Waiting => {
+                self.log_wait(account, thread);
+                return;
+            }
             State::Holding => add(&self.n_impossible, 1),
             State::Released | State::Unknown => {}
         }
+        self.log_wait(account, thread);
         self.log.push(now_ns, EventKind::Wait, thread);
-        self.enter(account, now_ns, before, State::Waiting, stretch_ns);
+        account.has_waited.store(true, Relaxed);
+        account.enter(State::Waiting, now_ns);
+        self.meter.enter(&account.member, now_ns, State::Waiting);
+    }
+
+    /// Returns whether a thread that locks the GIL's mutex does so to take the GIL. The mutex is not held.
+    ///
+    /// A thread that holds the GIL locks the mutex to release it, and goes on holding the GIL while it waits for the mutex.
+    #[inline]
+    #[must_use]
+    pub fn is_about_to_take(&self, thread: usize) -> bool {
+        self.account(thread).is_some_and(|account| account.state() != State::Holding)
+    }
+
+    /// Records that a thread waits for the GIL's mutex on its way to the GIL. It does not have the mutex.
+    #[inline]
+    pub fn waits_for_lock(&self, now_ns: u64, thread: usize) {
+        let Some(account) = self.account(thread) else { return };
+        if account.state() != State::Waiting {
+            account.lock_wait_ns.store(now_ns, Relaxed);
+            account.has_waited.store(true, Relaxed);
+            account.enter(State::Waiting, now_ns);
+        }
+    }
+
+    /// Records that a thread waits for another one to take the GIL, after a release under a drop request (forced
+    /// switching). The GIL's mutex is not held.
+    #[inline]
+    pub fn waits_for_switch(&self, now_ns: u64, thread: usize) {
+        let Some(account) = self.account(thread) else { return };
+        if account.state() == State::Released {
+            account.switch_wait_ns.0.store(now_ns, Relaxed);
+            account.switch_wait_ns.1.store(0, Relaxed);
+            account.has_waited.store(true, Relaxed);
+            account.enter(State::Waiting, now_ns);
+        }
+    }
+
+    /// Records that the other thread has taken the GIL: this one runs without it. The GIL's mutex is not held.
+    #[inline]
+    pub fn switched(&self, now_ns: u64, thread: usize) {
+        let Some(account) = self.account(thread) else { return };
+        if account.state() == State::Waiting && account.switch_wait_ns.0.load(Relaxed) != 0 {
+            add(&account.waiting_ns, now_ns.saturating_sub(account.since_ns()));
+            account.switch_wait_ns.1.store(now_ns, Relaxed);
+            account.enter(State::Released, now_ns);
+        }
+    }
+
+    /// Adds the waits that the thread noted without the GIL's mutex to the log and to the active spans.
+    #[inline]
+    fn log_wait(&self, account: &Account, thread: usize) {
+        let (begin_ns, end_ns) = (account.switch_wait_ns.0.load(Relaxed), account.switch_wait_ns.1.load(Relaxed));
+        if begin_ns != 0 {
+            self.log.push(begin_ns, EventKind::Wait, thread);
+            if end_ns != 0 {
+                self.log.push(end_ns, EventKind::Release, thread);
+                self.active.add_wait(thread, begin_ns, end_ns);
+            }
+            account.switch_wait_ns.0.store(0, Relaxed);
+        }
+        let begin_ns = account.lock_wait_ns.load(Relaxed);
+        if begin_ns != 0 {
+            self.log.push(begin_ns, EventKind::Wait, thread);
+            account.lock_wait_ns.store(0, Relaxed);
+        }
     }
 
     /// Records that a waiting thread sets the drop request. Called under the GIL's mutex.
@@ -206,35 +288,58 @@ impl Recorder {
         self.drop_request_pending.store(true, Relaxed);
     }
 
-    /// Ends a stretch of `stretch_ns` in state `before` and begins one in state `next`.
+    /// Sets the address of a variable of the function that makes a measured call in the calling thread; 0 if it has ended.
     #[inline]
-    fn enter(&self, account: &Account, now_ns: u64, before: State, next: State, stretch_ns: u64) {
-        account.enter(next, now_ns);
-        self.meter.enter(&account.member, now_ns, next);
-        if account.delay_handle.load(Relaxed) >= 0 {
-            Self::add_delay(account, now_ns, before, stretch_ns);
+    pub fn set_boundary(&self, thread: usize, variable: usize) {
+        if let Some(account) = self.accounts.find(thread) {
+            account.boundary.store(variable, Relaxed);
         }
     }
 
-    /// Adds the run delay since the last reading to the state `before`, at most `stretch_ns`.
+    /// Returns that address; 0 if no call is measured in `thread`.
+    #[inline]
+    #[must_use]
+    pub fn boundary(&self, thread: usize) -> usize {
+        self.accounts.find(thread).map_or(0, |account| account.boundary.load(Relaxed))
+    }
+
+    /// Returns whether the run delay of a thread is split by state.
+    #[inline]
+    #[must_use]
+    pub fn splits_delay(&self, thread: usize) -> bool {
+        self.accounts.find(thread).is_some_and(|account| account.n_splitting.load(Relaxed) != 0)
+    }
+
+    /// Reads the calling thread's run delay and adds what is new to the state `before`. The GIL's mutex is not held.
     ///
-    /// A longer delay was caused by the reading itself, which belongs to no state. (In a call with 8,000 releases beside
-    /// busy processes most of the delay was, counted as holding, and made the call look released.) A delay while the
-    /// thread waits for the GIL is part of the wait.
+    /// It is called after each release, and before the GIL's mutex is locked for a take. No system call may be made in
+    /// between: the thread would be preempted with the GIL or with its mutex in hand.
+    ///
+    /// The new delay is at most the time since the last reading. More was caused by that reading itself, which belongs to
+    /// no state. (In a call with 8,000 releases beside busy processes most of the delay was, counted as holding, and made
+    /// the call look released.)
     #[cold]
-    fn add_delay(account: &Account, now_ns: u64, before: State, stretch_ns: u64) {
-        if let Some(delay_ns) = os::read_run_delay(account.delay_handle.load(Relaxed)) {
-            let new_delay_ns = delay_ns.saturating_sub(account.last_delay_ns.load(Relaxed)).min(stretch_ns);
-            match before {
-                State::Holding => add(&account.held_delay_ns, new_delay_ns),
-                State::Released => add(&account.free_delay_ns, new_delay_ns),
-                State::Waiting | State::Unknown => {}
-            }
-            account.last_delay_ns.store(delay_ns, Relaxed);
+    pub fn read_delay(&self, thread: usize, before: State, read: impl FnOnce() -> Option<u64>) {
+        let Some(account) = self.account(thread) else { return };
+        let start_ns = clock::now_ns();
+        if let Some(delay_ns) = read() {
+            Self::add_delay(account, start_ns, before, delay_ns);
         }
         let end_ns = clock::now_ns();
-        add(&account.instrument_ns, end_ns.saturating_sub(now_ns));
-        account.since_ns.store(end_ns, Relaxed);
+        add(&account.instrument_ns, end_ns.saturating_sub(start_ns));
+        account.last_reading_ns.store(end_ns, Relaxed);
+    }
+
+    pub(super) fn add_delay(account: &Account, now_ns: u64, before: State, delay_ns: u64) {
+        let stretch_ns = now_ns.saturating_sub(account.last_reading_ns.load(Relaxed));
+        let new_delay_ns = delay_ns.saturating_sub(account.last_delay_ns.load(Relaxed)).min(stretch_ns);
+        let total = match (account.has_waited.swap(false, Relaxed), before) {
+            (true, _) => &account.unsplit_delay_ns,
+            (false, State::Holding) => &account.held_delay_ns,
+            (false, _) => &account.free_delay_ns,
+        };
+        add(total, new_delay_ns);
+        account.last_delay_ns.store(delay_ns, Relaxed);
     }
 
     /// Returns the account of a thread in this recording.

@@ -2,10 +2,50 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::account::{MAX_DEPTH, State};
+use super::account::{Account, State};
+use super::active::OtherThread;
 use super::log::GilEvent;
 use super::recorder::Recorder;
 use crate::clock;
+
+/// How much of a span is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Its totals.
+    Totals,
+    /// Also its longest hold, its events and what other threads did.
+    Full,
+    /// Also its run delay by state. The thread's run delay at the beginning is given. Each release and each take costs a
+    /// few system calls.
+    Split(u64),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Totals {
+    held_ns: u64,
+    waiting_ns: u64,
+    instrument_ns: u64,
+    held_delay_ns: u64,
+    free_delay_ns: u64,
+    unsplit_delay_ns: u64,
+    n_releases_by_function: u64,
+    n_releases_by_interpreter: u64,
+}
+
+impl Totals {
+    fn of(account: &Account, now_ns: u64) -> Self {
+        Self {
+            held_ns: account.held_ns_at(now_ns),
+            waiting_ns: account.waiting_ns.load(Relaxed),
+            instrument_ns: account.instrument_ns.load(Relaxed),
+            held_delay_ns: account.held_delay_ns.load(Relaxed),
+            free_delay_ns: account.free_delay_ns.load(Relaxed),
+            unsplit_delay_ns: account.unsplit_delay_ns.load(Relaxed),
+            n_releases_by_function: account.n_releases_by_function.load(Relaxed),
+            n_releases_by_interpreter: account.n_releases_by_interpreter.load(Relaxed),
+        }
+    }
+}
 
 /// The totals at the beginning of a span.
 #[derive(Clone, Copy, Debug)]
@@ -13,16 +53,13 @@ pub struct SpanStart {
     thread: usize,
     epoch: u32,
     start_ns: u64,
-    held_ns: u64,
-    waiting_ns: u64,
-    instrument_ns: u64,
-    held_delay_ns: u64,
-    free_delay_ns: u64,
-    n_releases_by_function: u64,
-    n_releases_by_interpreter: u64,
+    detail: Detail,
+    totals: Totals,
     n_impossible: u64,
     n_dropped: u64,
     first_event: usize,
+    /// Where the span stands among the active ones; `None` without detail.
+    active: Option<usize>,
 }
 
 impl SpanStart {
@@ -30,6 +67,12 @@ impl SpanStart {
     #[must_use]
     pub fn start_ns(&self) -> u64 {
         self.start_ns
+    }
+
+    /// Returns the thread that began the span.
+    #[must_use]
+    pub fn thread(&self) -> usize {
+        self.thread
     }
 }
 
@@ -42,11 +85,13 @@ pub struct SpanFigures {
     pub instrument_ns: u64,
     pub held_delay_ns: Option<u64>,
     pub free_delay_ns: Option<u64>,
+    pub unsplit_delay_ns: Option<u64>,
     pub longest_hold_ns: u64,
     pub n_releases_by_function: u64,
     pub n_releases_by_interpreter: u64,
     pub n_dropped: u64,
     pub events: Vec<GilEvent>,
+    pub others: Vec<OtherThread>,
 }
 
 /// Why a span has no exact figures.
@@ -56,28 +101,25 @@ pub enum SpanError {
     NotRecording,
     /// There are more threads than accounts.
     TooManyThreads,
-    /// The thread's spans are nested deeper than 8.
-    TooDeep,
+    /// More spans are being measured in detail than there is room for.
+    TooManySpans,
     /// The account contradicts that the thread holds the GIL, or the span began in another recording.
     Inconsistent,
+    /// Another tool has changed the functions that the interpreter calls, so that releases and takes may be missing.
+    Lost,
 }
 
 impl Recorder {
     /// Begins a span in the calling thread, which holds the GIL.
     ///
-    /// `delay` is the handle of the thread's run delay and its present value. With it the span's run delay is split by
-    /// state, which costs one system call for each event.
-    ///
     /// # Errors
     ///
     /// [`SpanError`] if the span cannot have exact figures.
-    pub fn begin(&self, thread: usize, delay: Option<(i32, u64)>) -> Result<SpanStart, SpanError> {
+    pub fn begin(&self, thread: usize, detail: Detail) -> Result<SpanStart, SpanError> {
         if !self.is_recording() {
             return Err(SpanError::NotRecording);
         }
         let account = self.account(thread).ok_or(SpanError::TooManyThreads)?;
-        let depth = account.depth.load(Relaxed);
-        let level = account.levels.get(depth).ok_or(SpanError::TooDeep)?;
         if self.holder.load(Relaxed) != thread {
             return Err(SpanError::Inconsistent);
         }
@@ -86,42 +128,50 @@ impl Recorder {
             State::Unknown => account.enter(State::Holding, clock::now_ns()),
             State::Released | State::Waiting => return Err(SpanError::Inconsistent),
         }
-        if let Some((handle, delay_ns)) = delay {
-            account.last_delay_ns.store(delay_ns, Relaxed);
-            account.delay_handle.store(handle, Relaxed);
-        }
-        level.longest_ns.store(0, Relaxed);
-        account.depth.store(depth + 1, Relaxed);
-        // A recording may last a whole session, so the log is cleared when no span needs it. (A full log hid the threads
-        // that a function starts: their holds are derived from events.)
+        // A recording may last a whole session, so the log is cleared when no span needs it: it serves timelines alone.
         if self.n_spans.fetch_add(1, Relaxed) == 0 {
             self.log.clear();
         }
-        let n_dropped = self.log.n_dropped();
-        let first_event = self.log.len();
+        let (n_dropped, first_event) = (self.log.n_dropped(), self.log.len());
         let start_ns = clock::now_ns();
-        level.start_ns.store(start_ns, Relaxed);
+        let active = match detail {
+            Detail::Totals => None,
+            Detail::Full | Detail::Split(_) => match self.active.begin(thread, start_ns) {
+                Some(active) => Some(active),
+                None => {
+                    self.ended();
+                    return Err(SpanError::TooManySpans);
+                }
+            },
+        };
+        if let Detail::Split(delay_ns) = detail {
+            if account.n_splitting.fetch_add(1, Relaxed) == 0 {
+                account.last_delay_ns.store(delay_ns, Relaxed);
+                account.last_reading_ns.store(start_ns, Relaxed);
+                account.has_waited.store(false, Relaxed);
+            } else {
+                // An outer span splits too: what is new belongs to it, and to its holding.
+                Self::add_delay(account, start_ns, State::Holding, delay_ns);
+                account.last_reading_ns.store(start_ns, Relaxed);
+            }
+        }
         Ok(SpanStart {
             thread,
             epoch: self.epoch.load(Relaxed),
             start_ns,
-            held_ns: account.held_ns_at(start_ns),
-            waiting_ns: account.waiting_ns.load(Relaxed),
-            instrument_ns: account.instrument_ns.load(Relaxed),
-            held_delay_ns: account.held_delay_ns.load(Relaxed),
-            free_delay_ns: account.free_delay_ns.load(Relaxed),
-            n_releases_by_function: account.n_releases_by_function.load(Relaxed),
-            n_releases_by_interpreter: account.n_releases_by_interpreter.load(Relaxed),
+            detail,
+            totals: Totals::of(account, start_ns),
             n_impossible: self.n_impossible(),
             n_dropped,
             first_event,
+            active,
         })
     }
 
-    /// Ends a span in the thread that began it, which holds the GIL again. Spans of a thread end innermost first.
+    /// Ends a span in the thread that began it, which holds the GIL again. Spans may overlap in any order.
     ///
-    /// The caller stamps `end_ns` before it does anything else. `final_delay_ns` is the thread's run delay at the end, if
-    /// `begin` was given one.
+    /// The caller stamps `end_ns` before it does anything else. `final_delay_ns` is the thread's run delay at the end, for
+    /// a span that splits it.
     ///
     /// # Errors
     ///
@@ -137,40 +187,62 @@ impl Recorder {
         if account.epoch.load(Relaxed) != start.epoch || self.epoch.load(Relaxed) != start.epoch {
             return Err(SpanError::Inconsistent);
         }
-        // It saturates, so that ending a span twice cannot wrap around.
-        let _ = self.n_spans.fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_sub(1)));
-        let splits_delay = account.delay_handle.swap(-1, Relaxed) >= 0;
-        let depth = account.depth.load(Relaxed).saturating_sub(1);
-        account.depth.store(depth, Relaxed);
-        let level = account.levels.get(depth.min(MAX_DEPTH - 1)).ok_or(SpanError::TooDeep)?;
+        self.ended();
+        let since_ns = account.since_ns();
+        let (longest_hold_ns, others) =
+            start.active.map_or((0, Vec::new()), |active| self.active.end(active, since_ns, end_ns));
+        let is_split = matches!(start.detail, Detail::Split(_));
+        if is_split {
+            if let Some(delay_ns) = final_delay_ns {
+                Self::add_delay(account, end_ns, State::Holding, delay_ns);
+                account.last_reading_ns.store(end_ns, Relaxed);
+            }
+            account.n_splitting.fetch_sub(1, Relaxed);
+        }
         if account.state() != State::Holding || self.n_impossible() != start.n_impossible {
             return Err(SpanError::Inconsistent);
         }
-        let since_ns = account.since_ns();
-        level.close_hold(since_ns, end_ns);
-        let (mut held_delay_ns, mut free_delay_ns) = (None, None);
-        if let (true, Some(delay_ns)) = (splits_delay, final_delay_ns) {
-            let last_hold_ns = end_ns.saturating_sub(since_ns.max(start.start_ns));
-            let new_delay_ns = delay_ns.saturating_sub(account.last_delay_ns.load(Relaxed)).min(last_hold_ns);
-            held_delay_ns = Some(account.held_delay_ns.load(Relaxed) - start.held_delay_ns + new_delay_ns);
-            free_delay_ns = Some(account.free_delay_ns.load(Relaxed) - start.free_delay_ns);
-        }
+        let (before, now) = (start.totals, Totals::of(account, end_ns));
+        let split = |ns: u64| (is_split && final_delay_ns.is_some()).then_some(ns);
+        let mut events: Vec<_> = self
+            .log
+            .since(start.first_event, max_events)
+            .filter(|event| event.at_ns >= start.start_ns && event.at_ns <= end_ns)
+            .collect();
+        // Waits that were noted without the GIL's mutex are logged later, with their own times.
+        events.sort_by_key(|event| event.at_ns);
         Ok(SpanFigures {
-            held_ns: account.held_ns_at(end_ns) - start.held_ns,
-            waiting_ns: account.waiting_ns.load(Relaxed) - start.waiting_ns,
-            instrument_ns: account.instrument_ns.load(Relaxed) - start.instrument_ns,
-            held_delay_ns,
-            free_delay_ns,
-            longest_hold_ns: level.longest_ns.load(Relaxed),
-            n_releases_by_function: account.n_releases_by_function.load(Relaxed) - start.n_releases_by_function,
-            n_releases_by_interpreter: account.n_releases_by_interpreter.load(Relaxed)
-                - start.n_releases_by_interpreter,
+            held_ns: now.held_ns - before.held_ns,
+            waiting_ns: now.waiting_ns - before.waiting_ns,
+            instrument_ns: now.instrument_ns - before.instrument_ns,
+            held_delay_ns: split(now.held_delay_ns - before.held_delay_ns),
+            free_delay_ns: split(now.free_delay_ns - before.free_delay_ns),
+            unsplit_delay_ns: split(now.unsplit_delay_ns - before.unsplit_delay_ns),
+            longest_hold_ns,
+            n_releases_by_function: now.n_releases_by_function - before.n_releases_by_function,
+            n_releases_by_interpreter: now.n_releases_by_interpreter - before.n_releases_by_interpreter,
             n_dropped: self.log.n_dropped() - start.n_dropped + self.log.n_beyond(start.first_event, max_events),
-            events: self
-                .log
-                .since(start.first_event, max_events)
-                .filter(|event| event.at_ns >= start.start_ns && event.at_ns <= end_ns)
-                .collect(),
+            events,
+            others,
         })
+    }
+
+    /// Gives up a span in whatever thread: its figures are not wanted any more, or cannot be had there.
+    pub fn abandon(&self, start: &SpanStart) {
+        if self.epoch.load(Relaxed) != start.epoch {
+            return;
+        }
+        self.ended();
+        if let Some(active) = start.active {
+            self.active.end(active, 0, 0);
+        }
+        if let (Detail::Split(_), Some(account)) = (start.detail, self.accounts.find(start.thread)) {
+            account.n_splitting.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// Counts one span less. It saturates, so that ending a span twice cannot wrap around.
+    fn ended(&self) {
+        let _ = self.n_spans.fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_sub(1)));
     }
 }

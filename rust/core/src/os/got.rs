@@ -72,6 +72,11 @@ pub struct Redirected {
 }
 
 impl Redirected {
+    /// Returns the addresses of the entries.
+    pub fn addresses(&self) -> impl Iterator<Item = usize> + '_ {
+        self.entries.iter().map(|(address, _)| *address)
+    }
+
     /// Restores the entries that still lead to our hook; returns whether all are restored.
     ///
     /// Where somebody else has put a hook over ours, ours stays in and only passes calls on. A later call tries again.

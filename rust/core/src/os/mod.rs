@@ -8,7 +8,7 @@
 //! - Loaded objects: [`object_at`], [`LoadedObject`] with its imports, [`symbol`], [`real_function`], [`symbol_size_at`],
 //!   [`code_at`].
 //! - Memory: [`ProcessMemory`] reads without faults, [`write_word`] writes read-only pages too.
-//! - Threads: [`current_thread`], [`RunDelay`], [`move_to_processor`], [`walk_stack`], [`preserve_errno`].
+//! - Threads: [`current_thread`], [`run_delay_ns`], [`move_to_processor`], [`walk_stack`], [`preserve_errno`].
 //! - Clocks and processes: [`monotonic_ns`], [`thread_cpu_ns`], [`process_cpu_ns`], [`call_in_forked_child`],
 //!   [`write_message`], [`send_signal`], [`exit_now`].
 //!
@@ -47,10 +47,10 @@ mod process;
 pub use memory::FakeMemory;
 pub use memory::Memory;
 pub use process::{
-    call_in_forked_child, current_thread, exit_now, monotonic_ns, process_cpu_ns, send_signal, thread_cpu_ns,
-    write_message,
+    call_in_forked_child, current_thread, exit_now, monotonic_ns, process_cpu_ns, send_signal, sleep_for_ever,
+    thread_cpu_ns, write_message,
 };
 pub use system::{
-    LoadedObject, ProcessMemory, RunDelay, check_supported, code_at, move_to_processor, object_at, preserve_errno,
-    read_run_delay, real_function, symbol, symbol_size_at, walk_stack, write_word,
+    LoadedObject, ProcessMemory, check_supported, code_at, move_to_processor, object_at, preserve_errno, real_function,
+    run_delay_ns, symbol, symbol_size_at, walk_stack, write_word,
 };

@@ -61,6 +61,13 @@ pub fn send_signal(signal: c_int) {
     unsafe { libc::kill(libc::getpid(), signal) };
 }
 
+/// Never returns.
+pub fn sleep_for_ever() -> ! {
+    loop {
+        std::thread::sleep(std::time::Duration::from_secs(3600));
+    }
+}
+
 /// Ends the process at once, without exit handlers.
 pub fn exit_now(status: c_int) -> ! {
     // SAFETY: _exit has no precondition and does not return.

@@ -89,32 +89,8 @@ pub unsafe fn write_word(_address: usize, _value: usize) -> bool {
     false
 }
 
-/// The time that a thread waits for a processor. It is not known.
-#[derive(Debug)]
-pub struct RunDelay(Infallible);
-
-impl RunDelay {
-    /// Returns `None`.
-    #[must_use]
-    pub fn of_this_thread() -> Option<Self> {
-        None
-    }
-
-    /// Returns how long the thread was ready to run and did not run, since it began.
-    #[must_use]
-    pub fn read_ns(&self) -> Option<u64> {
-        match self.0 {}
-    }
-
-    /// Returns the handle for [`read_run_delay`].
-    #[must_use]
-    pub fn handle(&self) -> i32 {
-        match self.0 {}
-    }
-}
-
-/// Returns `None`.
-pub fn read_run_delay(_handle: i32) -> Option<u64> {
+/// Returns no run delay.
+pub fn run_delay_ns() -> Option<u64> {
     None
 }
 
@@ -151,7 +127,7 @@ mod tests {
         let address = std::ptr::from_ref(&word) as usize;
 
         assert!(object_at(address).is_none() && code_at(address).is_none() && symbol(c"malloc").is_none());
-        assert!(ProcessMemory::open().is_err() && RunDelay::of_this_thread().is_none());
+        assert!(ProcessMemory::open().is_err() && run_delay_ns().is_none());
         // SAFETY: this implementation writes nothing.
         assert!(!unsafe { write_word(address, 2) });
         assert_eq!((word, walk_stack(0, &mut [0; 4]), move_to_processor(3)), (1, 0, 1));

@@ -76,8 +76,9 @@ pub unsafe fn write_word(address: usize, value: usize) -> bool {
 
 /// Returns the protection of the page at `address`, from the process's memory map.
 fn protection_of(address: usize) -> Option<libc::c_int> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    maps.lines().find_map(|line| protection_in(line, address))
+    // As bytes: the path of a mapped file need not be UTF-8.
+    let maps = std::fs::read("/proc/self/maps").ok()?;
+    maps.split(|byte| *byte == b'\n').find_map(|line| protection_in(&String::from_utf8_lossy(line), address))
 }
 
 /// Returns the protection in a line `start-end rwxp ...` of the map, if `address` lies in its range.

@@ -1,50 +1,40 @@
 //! The calling thread: its run delay, its processor, its stack and its `errno`.
 
 use std::ffi::{c_int, c_void};
-use std::fs::File;
-use std::os::fd::AsRawFd;
 
-/// How long a thread was ready to run and did not run, by the scheduler's account of it.
+/// Returns how long the calling thread was ready to run and did not run since it began; `None` if the kernel keeps no
+/// account of it.
 ///
-/// The file is opened once, so that the ledger's hook can read it without opening anything.
-#[derive(Debug)]
-pub struct RunDelay {
-    file: File,
-}
-
-impl RunDelay {
-    /// Opens the account of the calling thread; `None` if the kernel keeps none.
-    #[must_use]
-    pub fn of_this_thread() -> Option<Self> {
-        let delay = Self { file: File::open("/proc/thread-self/schedstat").ok()? };
-        delay.read_ns()?;
-        Some(delay)
-    }
-
-    /// Returns how long the thread was ready to run and did not run, since it began.
-    #[must_use]
-    pub fn read_ns(&self) -> Option<u64> {
-        read_run_delay(self.handle())
-    }
-
-    /// Returns the handle for [`read_run_delay`], valid as long as `self` lives.
-    #[must_use]
-    pub fn handle(&self) -> i32 {
-        self.file.as_raw_fd()
-    }
-}
-
-/// Reads a run delay by its handle. The hook calls this: it allocates nothing and takes no lock.
-pub fn read_run_delay(handle: i32) -> Option<u64> {
+/// The account is opened, read and closed each time. A descriptor that stayed open while a checked function runs would be
+/// closed by a function that closes all descriptors, and we would later close the file that got its number.
+/// It allocates nothing and takes no lock: the hooks call it. It changes `errno`.
+pub fn run_delay_ns() -> Option<u64> {
     let mut text = [0u8; 96];
-    // SAFETY: the buffer is valid for its length; a descriptor that is not open makes the call fail.
-    let length = unsafe { libc::pread(handle, text.as_mut_ptr().cast(), text.len(), 0) };
+    // SAFETY: the path is a C string, and the buffer is valid for its length. `read` and `close` get the descriptor that
+    // `open` has returned here, or a negative one, which they refuse.
+    let length = unsafe {
+        let descriptor = libc::open(c"/proc/thread-self/schedstat".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if descriptor < 0 {
+            return None;
+        }
+        let length = libc::read(descriptor, text.as_mut_ptr().cast(), text.len());
+        libc::close(descriptor);
+        length
+    };
     parse_run_delay(text.get(..usize::try_from(length).ok()?)?)
 }
 
 /// Returns the second number of a line `cpu_ns delay_ns n_slices`.
+///
+/// A thread that reads its own account has used processor time. Where the first number is 0 the kernel keeps no account
+/// and reports zeros, as some sandboxes do.
 fn parse_run_delay(text: &[u8]) -> Option<u64> {
-    let field = text.split(|byte| *byte == b' ').nth(1)?;
+    let mut fields = text.split(|byte| *byte == b' ').map(parse_number);
+    let (cpu_ns, delay_ns) = (fields.next()??, fields.next()??);
+    (cpu_ns > 0).then_some(delay_ns)
+}
+
+fn parse_number(field: &[u8]) -> Option<u64> {
     if field.is_empty() {
         return None;
     }
@@ -151,6 +141,14 @@ mod tests {
         assert_eq!(parse_run_delay(b"35175915"), None);
         assert_eq!(parse_run_delay(b"1 x 2"), None);
         assert_eq!(parse_run_delay(b"1  2"), None);
+        assert_eq!(parse_run_delay(b"0 0 0\n"), None);
+    }
+
+    #[test]
+    fn a_thread_has_an_account_of_its_own() {
+        let before_ns = run_delay_ns();
+
+        assert!(run_delay_ns() >= before_ns);
     }
 
     #[test]
@@ -158,7 +156,7 @@ mod tests {
         // SAFETY: see `preserve_errno`.
         unsafe { *libc::__errno_location() = libc::EAGAIN };
 
-        preserve_errno(|| assert!(File::open("/no/such/file").is_err()));
+        preserve_errno(|| assert!(std::fs::File::open("/no/such/file").is_err()));
 
         assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EAGAIN));
     }
