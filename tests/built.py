@@ -129,7 +129,7 @@ call_spans = st.builds(
     timeline=st.none() | timelines,
 )
 
-benches = st.builds(
+benchmarks = st.builds(
     Bench,
     **{
         name: st.text()
@@ -153,7 +153,7 @@ observations = st.builds(
     Observation,
     name=st.text(),
     claim=claims,
-    bench=benches,
+    bench=benchmarks,
     plan=st.builds(Plan, looks=st.lists(st.integers(1, 1000), min_size=1, max_size=4).map(tuple)),
     instrument=instruments,
     pilot=st.none() | call_spans,
@@ -206,7 +206,7 @@ verdicts = st.builds(
     notes=st.lists(reasons, max_size=2).map(tuple),
     diagnosis=st.text(),
     picture=st.text("HrwM?", max_size=48),
-    bench=benches,
+    bench=benchmarks,
     instrument=instruments,
     result=st.none(),
 )

@@ -16,7 +16,7 @@ const SMALL_CHUNK_BYTES: usize = 64 << 10;
 /// The length of a text from which several threads count it.
 ///
 /// Threshold: waking a helper and waiting for it costs what one thread needs for one to two megabytes; from four on it
-/// pays on a loaded machine too (`benches/counter`, table "where threads pay").
+/// pays on a loaded machine too (`benchmarks/counter`, table "where threads pay").
 pub const PARALLEL_FROM: usize = 4 << 20;
 
 /// How many words match? Counted by several threads where the text is long enough.
