@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from said import FILES, HAS_TYPED_TABLES, REFUSED, RIGHT_ONLY, SAID, TABLE, flags, meaning, overridden, several
 
 from pytest_gilcheck.check import Checker
-from pytest_gilcheck.declare import options
-from pytest_gilcheck.declare.marker import settings_of
+from pytest_gilcheck.declare.options import OPTIONS
+from pytest_gilcheck.pytest_plugin import options
+from pytest_gilcheck.pytest_plugin.marker import settings_of
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import UsageError
 
@@ -60,7 +61,7 @@ def from_files(configured, said):
     configs = {"-o": configured(*overridden(said)), **{name: configured(file=name, said=said) for name in FILES}}
     for name, config in configs.items():
         shown = FILES[name][3] if name in FILES else lambda one: one.text
-        for option in options.OPTIONS:
+        for option in OPTIONS:
             yield option, said[option.name], outcome(option, config), f"ini option {option.key}", shown
 
 
@@ -71,7 +72,7 @@ def from_python(item, said):
         (lambda changes: Checker().options(**changes)._settings, "options"),
         (lambda changes: marked(item, Settings(), changes), f"{item.nodeid}: @pytest.mark.gilcheck"),
     )
-    for option in options.OPTIONS:
+    for option in OPTIONS:
         value = said[option.name]
         if option.setting is None or value is None:
             continue
@@ -118,7 +119,7 @@ def test_the_nearer_wins(configured, command, addopts, override, inside, file):
     the command line, of which PYTEST_ADDOPTS is the beginning, and replaces what files say."""
     config = configured(*flags(command), *overridden(override), file=file, said=inside, addopts=list(flags(addopts)))
 
-    for option in options.OPTIONS:
+    for option in OPTIONS:
         name = option.name
         on_line = [each[name] for each in (command, addopts) if each[name] is not None]
         if option.is_flag:
@@ -153,7 +154,7 @@ def test_a_marker_wins_over_those_around_it_and_over_the_run(item, near, far, ru
             assert getattr(found, option.setting) == getattr(by_options, option.setting) == meant
 
 
-@pytest.mark.parametrize("option", options.OPTIONS, ids=lambda option: option.key)
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
 def test_an_empty_text_is_no_value(configured, option):
     """On the command line a variable that was never set: an error. In a file the key without a value: as if not there."""
     assert options.read_one(option, configured(f"-o{option.key}=")) == option.default
@@ -164,7 +165,7 @@ def test_an_empty_text_is_no_value(configured, option):
 
 
 @pytest.mark.skipif(not HAS_TYPED_TABLES, reason="this pytest has no typed tables that take numbers")
-@pytest.mark.parametrize("option", options.OPTIONS, ids=lambda option: option.key)
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
 def test_a_typed_table_refuses_other_types_and_shows_the_value(configured, option):
     """Where a text, a number or a list of texts is due, pytest says so itself; we name the option."""
     config = configured(tool_pytest=f"{option.key} = [1, 2]")
@@ -180,7 +181,7 @@ def test_help_tells_every_option(pytester, monkeypatch):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     told = "".join(pytester.runpytest("-p", "gilcheck", "--help").stdout.str().split())
 
-    for option in options.OPTIONS:
+    for option in OPTIONS:
         value = "|".join(option.choices or ()) or option.metavar
         value = "" if option.is_flag else f"=[{value}]" if option.bare else f"={value}"
         said = "".join(option.help.split())

@@ -6,7 +6,7 @@ from built import RACE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.bookkeeping import Running
+from pytest_gilcheck.pytest_plugin.state import Running
 from pytest_gilcheck.evidence import Agreement
 from pytest_gilcheck.report.document import Answers
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_gilcheck.report.session import Session
     from pytest_gilcheck.run.quiet import Quiet
     from pytest_gilcheck.unmeasured import UnmeasuredChecker
-    from pytest_gilcheck.xdist import Workers
+    from pytest_gilcheck.pytest_plugin.xdist import Workers
 
 
 @dataclass
@@ -217,7 +217,7 @@ class Books:
 
     def audience(self) -> contextlib.AbstractContextManager[Tell | None]:
         """Opens a line of pytest's terminal for what a long check does; see `declare.audience`."""
-        from pytest_gilcheck.report.status_line import status_line  # noqa: PLC0415
+        from pytest_gilcheck.pytest_plugin.status_line import status_line  # noqa: PLC0415
 
         return status_line(self.config)
 
@@ -244,7 +244,7 @@ class Books:
 
     def _rescue_path(self) -> Path:
         if self.is_worker:
-            from pytest_gilcheck.xdist import RESCUE_KEY  # noqa: PLC0415
+            from pytest_gilcheck.pytest_plugin.xdist import RESCUE_KEY  # noqa: PLC0415
 
             return Path(self.config.workerinput[RESCUE_KEY])  # type: ignore[attr-defined]  # set by xdist
         given = self.given["json"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from terminal import screen
 
 from pytest_gilcheck.evidence import Step
-from pytest_gilcheck.report.status_line import StatusLine
+from pytest_gilcheck.pytest_plugin.status_line import StatusLine
 
 
 def lined(written, width=80):
