@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.commands.status import INTERRUPTED, OK, USAGE, say
+from pytest_gilcheck.commands.exit_status import INTERRUPTED, OK, USAGE, say
 from pytest_gilcheck.evidence import UsageError
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ def measure(case: Case) -> dict[str, Any]:
     """What does the library say of the case? The fields of `Measurement` that a verdict knows."""
     from pytest_gilcheck import check
     from pytest_gilcheck.run import Call
-    from pytest_gilcheck.statement import Statement
+    from pytest_gilcheck.commands.statement import Statement
 
     statement = Statement(case.call, case.setup + _STAMP)
     checker = check.options(overlap=False, name=case.id)

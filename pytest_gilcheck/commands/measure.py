@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.commands.status import NOT_AS_EXPECTED, OK, USAGE, say, status_of
+from pytest_gilcheck.commands.exit_status import NOT_AS_EXPECTED, OK, USAGE, say, status_of
 from pytest_gilcheck.evidence import CheckFailed, Inconclusive, UsageError
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def _measure(options: argparse.Namespace) -> int:
     from pytest_gilcheck.check import Checker  # noqa: PLC0415  (the command starts fast for --help)
-    from pytest_gilcheck.commands.bar import bar  # noqa: PLC0415
+    from pytest_gilcheck.commands.progress_bar import bar  # noqa: PLC0415
     from pytest_gilcheck.declare.audience import AUDIENCE  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
     from pytest_gilcheck.report import document, text  # noqa: PLC0415
     from pytest_gilcheck.run import Call, Rescue  # noqa: PLC0415  (--help needs none of it)
-    from pytest_gilcheck.statement import Statement  # noqa: PLC0415
+    from pytest_gilcheck.commands.statement import Statement  # noqa: PLC0415
 
     given = {
         "name": options.name,

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_gilcheck.commands.bar import bar, is_in_the_way, read_through
-from pytest_gilcheck.commands.status import NOT_AS_EXPECTED, OK, say, status_of
+from pytest_gilcheck.commands.progress_bar import bar, is_in_the_way, read_through
+from pytest_gilcheck.commands.exit_status import NOT_AS_EXPECTED, OK, say, status_of
 from pytest_gilcheck.declare.audience import Tell
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import findings, terminal, text

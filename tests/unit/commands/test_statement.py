@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from pytest_gilcheck.evidence import UsageError
-from pytest_gilcheck.statement import Statement
+from pytest_gilcheck.commands.statement import Statement
 
 
 def run(statement):
