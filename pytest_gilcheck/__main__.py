@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _child(arguments: Sequence[str]) -> int:
-    from pytest_gilcheck.isolated import serve_child  # noqa: PLC0415  (as above)
+    from pytest_gilcheck.checker.isolated import serve_child  # noqa: PLC0415  (as above)
 
     given, made = arguments
     serve_child(Path(given), Path(made))

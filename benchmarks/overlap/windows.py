@@ -28,7 +28,7 @@ KINDS = ("call", "released control", "held control")
 
 def measure(case: Case) -> dict[str, Any]:
     """The adapter: the bounds of every round of the call and of both controls, as JSON in `detail`."""
-    from pytest_gilcheck.check import Checker
+    from pytest_gilcheck.checker.checker import Checker
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Observation
     from pytest_gilcheck.judge.ratios import held_alone

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from pytest_gilcheck import specimens
-from pytest_gilcheck.check import Checker
+from pytest_gilcheck.checker.checker import Checker
 from pytest_gilcheck.commands.exit_status import INCONCLUSIVE, NOT_AS_EXPECTED, OK
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import Bench, Reason

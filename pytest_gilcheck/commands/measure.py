@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from pytest_gilcheck.check import Checker  # noqa: PLC0415  (the command starts fast for --help)
+    from pytest_gilcheck.checker.checker import Checker  # noqa: PLC0415  (the command starts fast for --help)
     from pytest_gilcheck.commands.progress_bar import bar  # noqa: PLC0415
     from pytest_gilcheck.declare.audience import AUDIENCE  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415

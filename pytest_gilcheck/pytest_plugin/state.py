@@ -19,14 +19,14 @@ from pytest_gilcheck.declare import options
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_gilcheck.check import Checker
+    from pytest_gilcheck.checker.checker import Checker
     from pytest_gilcheck.declare.audience import Tell
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Agreement, Observation, Standing, Verdict
     from pytest_gilcheck.report.document import Answers, Check
     from pytest_gilcheck.report.session import Session
     from pytest_gilcheck.run.quiet import Quiet
-    from pytest_gilcheck.unmeasured import UnmeasuredChecker
+    from pytest_gilcheck.checker.unmeasured import UnmeasuredChecker
     from pytest_gilcheck.pytest_plugin.xdist import Workers
 
 
@@ -188,14 +188,14 @@ class Books:
             why = "in a test that --gilcheck-only or --gilcheck-skip leaves out"
             self.running.n_not_run = 1
         if why is not None:
-            from pytest_gilcheck.unmeasured import UnmeasuredChecker  # noqa: PLC0415
+            from pytest_gilcheck.checker.unmeasured import UnmeasuredChecker  # noqa: PLC0415
 
             return UnmeasuredChecker(why=why)
         return self.measuring_checker(self.settings)
 
     def measuring_checker(self, settings: Settings) -> Checker:
         """A checker whose checks are noted here."""
-        from pytest_gilcheck.agree.checker import FixtureChecker  # noqa: PLC0415
+        from pytest_gilcheck.checker.checker import Checker  # noqa: PLC0415
         from pytest_gilcheck.run import Rescue  # noqa: PLC0415  (as the one above: only where something is checked)
 
         journal, running = self.session.journal, self.running
@@ -206,7 +206,7 @@ class Books:
 
         stderr_fd = 2 if self._stderr is None else self._stderr
         rescue = Rescue(self._rescue_path(), so_far, stderr_fd=stderr_fd)
-        return FixtureChecker(
+        return Checker(
             settings,
             on_check=self._note,
             on_agreement=self._note_agreement,

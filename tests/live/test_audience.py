@@ -84,7 +84,7 @@ def test_where_nobody_listens_nothing_is_made(monkeypatch):
     def made(*_args, **_figures):
         raise AssertionError("a step was made for nobody")
 
-    monkeypatch.setattr("pytest_gilcheck.measure.Step", made)
+    monkeypatch.setattr("pytest_gilcheck.checker.measure.Step", made)
     monkeypatch.setattr("pytest_gilcheck.agree.agreement.Step", made)
 
     assert check.options(budget="20ms")(specimens.holds, 2_000_000).gil in ("held", "inconclusive")

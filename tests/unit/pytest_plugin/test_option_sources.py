@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from said import FILES, HAS_TYPED_TABLES, REFUSED, RIGHT_ONLY, SAID, TABLE, flags, meaning, overridden, several
 
-from pytest_gilcheck.check import Checker
+from pytest_gilcheck.checker.checker import Checker
 from pytest_gilcheck.declare.options import OPTIONS
 from pytest_gilcheck.pytest_plugin import options
 from pytest_gilcheck.pytest_plugin.marker import settings_of

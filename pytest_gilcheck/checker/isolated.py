@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.declare.audience import audience
 from pytest_gilcheck.evidence import Observation, Reason, Step, UsageError, step
-from pytest_gilcheck.measure import NOT_ALONE, Alone, measure, unguarded
+from pytest_gilcheck.checker.measure import NOT_ALONE, Alone, measure, unguarded
 from pytest_gilcheck.run import Rescue
 from pytest_gilcheck.run.child import STUCK_STATUS, in_child
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.declare.ambient import AMBIENT
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import (
     CallSpan,
@@ -33,18 +32,20 @@ from pytest_gilcheck.run import (
     refuse_what_returns_at_once,
 )
 
+from pytest_gilcheck.checker.isolated import measure_in_child
+from pytest_gilcheck.checker.measure import Alone, bench_notes, measure, unguarded
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-from pytest_gilcheck.isolated import measure_in_child
-from pytest_gilcheck.measure import Alone, bench_notes, measure, unguarded
+    from pytest_gilcheck.evidence import Agreement
 
 
 class Checker:
     """Measures calls: ``check(fn, *args)`` gives a `Verdict`; `options` sets how, `span` measures a block.
 
-    `on_check` is told of each check. `results_of` tells what came of comparing a function's answers before.
+    `on_check` is told of each check, `on_agreement` of each agreement, also where it differs, with the function, and whether
+    it is one example of several of the same test. `results_of` tells what came of comparing a function's answers before.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class Checker:
         rescue: Rescue | None = None,
         alone: Alone = unguarded,
         results_of: Callable[[object], str] | None = None,
+        on_agreement: Callable[[Callable[..., Any], Agreement, bool], None] | None = None,
     ) -> None:
         self._settings = settings or Settings()
         self._on_check = on_check
         self._rescue = rescue or Rescue()
         self._alone = alone
         self._results_of = results_of
+        self._on_agreement = on_agreement
 
     def options(self, **changes: Any) -> Checker:
         """How is it measured, and what must hold? A checker with these settings (see `Settings`).
@@ -101,6 +104,28 @@ class Checker:
         if self._on_check is not None:
             self._on_check(observation, verdict, self._settings)
         return verdict
+
+    def agrees(
+        self,
+        function: Callable[..., Any],
+        oracle: Callable[..., Any] | None = None,
+        inputs: Any = None,
+        **options: Any,
+    ) -> Agreement:
+        """Are the answers still right when threads compete? See `pytest_gilcheck.agrees`.
+
+        Of what ``gilcheck.options(...)`` and the run say, `name`, `threads` and `deadline` count here too.
+        """
+        from pytest_gilcheck.agree.agreement import compare_answers, require_agreement  # noqa: PLC0415  (hypothesis only where it is used)
+
+        __tracebackhide__ = True  # of a difference, pytest then shows the test's own line
+        settings = self._settings
+        said = {"name": settings.name, "threads": settings.threads, "deadline": settings.deadline / 1e9}
+        nearer = {option: value for option, value in options.items() if value is not None}
+        agreement = compare_answers(function, oracle, inputs, rescue=self._rescue, **{**said, **nearer})
+        if self._on_agreement is not None:
+            self._on_agreement(function, agreement, isinstance(inputs, tuple))
+        return require_agreement(agreement)
 
     def span(self, name: str) -> contextlib.AbstractContextManager[Span]:
         """Does this block release the GIL? The block runs once, in the calling thread; ``span.verdict`` afterwards.
@@ -169,28 +194,3 @@ class Span:
     def __getattr__(self, attribute: str) -> Any:
         """A verdict's attributes: ``span.released``."""
         return getattr(self.verdict, attribute)
-
-
-class _Anywhere(Checker):
-    """Stands for the checker of the test that runs now, where pytest runs one; for one of its own elsewhere."""
-
-    def _here(self) -> Checker:
-        maker = AMBIENT.get()
-        checker: Checker = Checker() if maker is None else maker()
-        return checker
-
-    def options(self, **changes: Any) -> Checker:
-        return self._here().options(**changes)
-
-    def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Verdict:
-        return self._here()(function, *args, **kwargs)
-
-    def of_call(self, call: Call) -> Verdict:
-        return self._here().of_call(call)
-
-    def span(self, name: str) -> contextlib.AbstractContextManager[Span]:
-        return self._here().span(name)
-
-
-#: Measures calls outside of pytest, and in `unittest.TestCase`.
-check: Checker = _Anywhere()

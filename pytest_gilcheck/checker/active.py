@@ -1,5 +1,8 @@
-"""Which checker stands behind the public `check` here? A pytest session puts its own there, so that checks made in a
-`unittest.TestCase` are reported and gated as all others."""
+"""The slot for the checker that stands behind the public `check` and `agrees`.
+
+A pytest session puts its own there, so that checks made in a `unittest.TestCase` are reported and gated as all others.
+Every pytest run imports this module, so it imports nothing of the package.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 Maker = Callable[[], Any]
 
 
-class Ambient:
+class _Active:
     """The process's present maker of checkers. Not one of a context: a test's threads have contexts of their own, and
     what they check would be reported to nobody; and a process runs one test at a time."""
 
@@ -30,4 +33,5 @@ class Ambient:
         self._maker = before
 
 
-AMBIENT = Ambient()
+#: The process's.
+ACTIVE = _Active()
