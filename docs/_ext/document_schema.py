@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_gilcheck.evidence import Estimate, Verdict
-from pytest_gilcheck.report.document import SCHEMA_VERSION, Answers, Check
+from pytest_gilcheck.store.json_report import SCHEMA_VERSION, Answers, Check
 
 HOME = Path(__file__).parents[1] / "reference" / "schema.json"
 PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}

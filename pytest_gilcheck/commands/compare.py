@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_gilcheck.commands.progress_bar import bar, is_in_the_way, read_through
 from pytest_gilcheck.declare.values import tolerance
 from pytest_gilcheck.gate.comparison import CANNOT_TELL, SAME_OR_BETTER, WORSE, compare, standings
-from pytest_gilcheck.report.stream import Stream
+from pytest_gilcheck.store.stream import Stream
 
 
 def main(arguments: Sequence[str]) -> int:

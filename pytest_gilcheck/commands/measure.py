@@ -15,7 +15,7 @@ from pytest_gilcheck.evidence import CheckFailed, Inconclusive, UsageError
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Observation, Verdict
-    from pytest_gilcheck.report.document import Check
+    from pytest_gilcheck.store.json_report import Check
 
 _EPILOG = """\
 exit status: 0 as expected (without --expect: any decided verdict), 1 not as expected or the call failed,
@@ -74,7 +74,8 @@ def _measure(options: argparse.Namespace) -> int:
     from pytest_gilcheck.commands.progress_bar import bar  # noqa: PLC0415
     from pytest_gilcheck.declare.audience import AUDIENCE  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
-    from pytest_gilcheck.report import document, text  # noqa: PLC0415
+    from pytest_gilcheck.report import text  # noqa: PLC0415
+    from pytest_gilcheck.store import json_report  # noqa: PLC0415
     from pytest_gilcheck.run import Call, Rescue  # noqa: PLC0415  (--help needs none of it)
     from pytest_gilcheck.commands.statement import Statement  # noqa: PLC0415
 
@@ -98,9 +99,9 @@ def _measure(options: argparse.Namespace) -> int:
     path = Path(options.json) if options.json and options.json != "-" else None
 
     def keep(observation: Observation, verdict: Verdict, _settings: Settings) -> None:
-        kept.append(document.Check(observation.name, verdict, observation))
+        kept.append(json_report.Check(observation.name, verdict, observation))
 
-    rescue = Rescue(path, lambda: [document.to_json(kept, interrupted="deadline").encode()])
+    rescue = Rescue(path, lambda: [json_report.to_json(kept, interrupted="deadline").encode()])
     checker = Checker(settings, on_check=keep, rescue=rescue)
     AUDIENCE.set(partial(bar, quiet=options.quiet))
     sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
@@ -123,16 +124,17 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _deliver(kept: list[Check], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:
-    from pytest_gilcheck.report import document, text  # noqa: PLC0415  (the command starts fast for --help)
+    from pytest_gilcheck.report import text  # noqa: PLC0415  (the command starts fast for --help)
+    from pytest_gilcheck.store import json_report  # noqa: PLC0415  (the command starts fast for --help)
 
     written = True
     if json_path:
-        made = document.to_json(kept)
+        made = json_report.to_json(kept)
         if json_path == "-":
             sys.stdout.write(made + "\n")
         else:
             try:
-                document.write(Path(json_path), made)
+                json_report.write(Path(json_path), made)
             except OSError as error:
                 say(f"--json {json_path}: {error}; the report follows instead")
                 written = False

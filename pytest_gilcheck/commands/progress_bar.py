@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_gilcheck.declare.audience import Tell
-    from pytest_gilcheck.report.document import Entry
-    from pytest_gilcheck.report.stream import Stream
+    from pytest_gilcheck.store.json_report import Entry
+    from pytest_gilcheck.store.stream import Stream
 
 
 @contextlib.contextmanager

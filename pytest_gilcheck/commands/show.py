@@ -15,9 +15,9 @@ from pytest_gilcheck.commands.exit_status import NOT_AS_EXPECTED, OK, say, statu
 from pytest_gilcheck.declare.audience import Tell
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import findings, terminal, text
-from pytest_gilcheck.report.document import Answers, Entry
+from pytest_gilcheck.store.json_report import Answers, Entry
 from pytest_gilcheck.report.markdown import markdown
-from pytest_gilcheck.report.stream import Stream
+from pytest_gilcheck.store.stream import Stream
 
 FORMATS = ("story", "table", "markdown", "github", "gitlab")
 

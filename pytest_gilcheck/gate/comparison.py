@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import WORDS
 from pytest_gilcheck.judge.drift import changes, is_beyond, standing, standing_of_answers
-from pytest_gilcheck.report.document import Answers
-from pytest_gilcheck.report.stream import keyed
+from pytest_gilcheck.store.json_report import Answers
+from pytest_gilcheck.store.stream import keyed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_gilcheck.evidence import Change, Standing, Tolerance
-    from pytest_gilcheck.report.document import Entry
+    from pytest_gilcheck.store.json_report import Entry
 
 #: Exit status of `gilcheck compare`, and what it stands for.
 SAME_OR_BETTER, WORSE, CANNOT_TELL = 0, 1, 3

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.gate.comparison import compare, standings
-from pytest_gilcheck.report import baseline, document, findings
+from pytest_gilcheck.report import findings
+from pytest_gilcheck.store import baselines
+from pytest_gilcheck.store import json_report
 from pytest_gilcheck.report.markdown import markdown
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def _markdown(session: Session, *, asked: bool) -> Iterator[str]:
 
 def _written(session: Session, option: str, path: Path, parts: Iterable[str]) -> None:
     try:
-        document.write(path, parts)
+        json_report.write(path, parts)
     except OSError as error:
         session.failures.append(f"{option}={path} was not written: {error}")
 
@@ -90,7 +92,7 @@ def _save(session: Session, name: str, storage: Path, interrupted: str | None) -
         session.failures.append(f"the baseline {name!r} was not saved: {why}")
         return
     try:
-        path = baseline.save(storage, name, _document(session, interrupted))
+        path = baselines.save(storage, name, _document(session, interrupted))
     except OSError as error:
         session.failures.append(f"the baseline {name!r} was not saved in {storage}: {error}")
     else:

@@ -79,11 +79,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if wanted is None:
         return
     from pytest_gilcheck.gate.comparison import standings  # noqa: PLC0415
-    from pytest_gilcheck.report import baseline  # noqa: PLC0415
-    from pytest_gilcheck.report.stream import Stream  # noqa: PLC0415
+    from pytest_gilcheck.store import baselines  # noqa: PLC0415
+    from pytest_gilcheck.store.stream import Stream  # noqa: PLC0415
 
     try:
-        path = baseline.find(config.rootpath / given["storage"], wanted, config.invocation_params.dir)
+        path = baselines.find(config.rootpath / given["storage"], wanted, config.invocation_params.dir)
         books.baseline = path.name, standings(Stream(path))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_gilcheck.declare.audience import Tell
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Agreement, Observation, Standing, Verdict
-    from pytest_gilcheck.report.document import Answers, Check
+    from pytest_gilcheck.store.json_report import Answers, Check
     from pytest_gilcheck.report.session import Session
     from pytest_gilcheck.run.quiet import Quiet
     from pytest_gilcheck.checker.unmeasured import UnmeasuredChecker
@@ -100,7 +100,7 @@ class Running:
         """Checks and agreements that no report has taken yet, as lines of the document: text, so that xdist can send it."""
         if not self.unreported and not self.agreements:
             return [], []
-        from pytest_gilcheck.report.document import line_of  # noqa: PLC0415  (only where something was checked)
+        from pytest_gilcheck.store.json_report import line_of  # noqa: PLC0415  (only where something was checked)
 
         return (
             [line_of(replace(check, failed=failed)) for check in self.unreported],
@@ -222,7 +222,7 @@ class Books:
         return status_line(self.config)
 
     def _note(self, observation: Observation, verdict: Verdict, settings: Settings) -> None:
-        from pytest_gilcheck.report.document import Check  # noqa: PLC0415
+        from pytest_gilcheck.store.json_report import Check  # noqa: PLC0415
         from pytest_gilcheck.report.findings import properties  # noqa: PLC0415
 
         item = self.running.item
@@ -236,7 +236,7 @@ class Books:
         self.config.hook.pytest_gilcheck_verdict(item=item, observation=observation, verdict=verdict)
 
     def _note_agreement(self, function: object, agreement: Agreement, adds_up: bool) -> None:  # noqa: FBT001  (a callback)
-        from pytest_gilcheck.report.document import Answers  # noqa: PLC0415
+        from pytest_gilcheck.store.json_report import Answers  # noqa: PLC0415
 
         item = self.running.item
         self.running.note_agreement(function, Answers(agreement, *_place(item)), adds_up=adds_up)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import UsageError
-from pytest_gilcheck.report import document
-from pytest_gilcheck.report.stream import Stream
+from pytest_gilcheck.store import json_report
+from pytest_gilcheck.store.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +46,8 @@ class Workers:
         session, n = self._session(), 0
         try:
             for entry in Stream(path):
-                line = document.line_of(replace(entry, failed=True))
-                if isinstance(entry, document.Answers):
+                line = json_report.line_of(replace(entry, failed=True))
+                if isinstance(entry, json_report.Answers):
                     session.journal.append_agreement(line)
                 else:
                     session.journal.append(line)

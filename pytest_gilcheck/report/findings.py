@@ -7,14 +7,14 @@ import json
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.report import answers
-from pytest_gilcheck.report.document import Answers
+from pytest_gilcheck.store.json_report import Answers
 from pytest_gilcheck.report.text import limit_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_gilcheck.evidence import Verdict
-    from pytest_gilcheck.report.document import Check, Entry
+    from pytest_gilcheck.store.json_report import Check, Entry
 
 
 def severity(entry: Entry) -> str | None:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.report import answers
-from pytest_gilcheck.report.document import Answers
+from pytest_gilcheck.store.json_report import Answers
 from pytest_gilcheck.report.text import limit_text, margin_text, share_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_gilcheck.gate.comparison import Comparison
-    from pytest_gilcheck.report.document import Check, Entry
+    from pytest_gilcheck.store.json_report import Check, Entry
 
 
 def markdown(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.report.journal import Journal
+from pytest_gilcheck.store.journal import Journal
 
 if TYPE_CHECKING:
     from pytest_gilcheck.gate.comparison import Comparison

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.report import answers
-from pytest_gilcheck.report.document import Answers
+from pytest_gilcheck.store.json_report import Answers
 from pytest_gilcheck.report.rows import GAP, Rows
 from pytest_gilcheck.report.text import ALL_FRAMES, count_text, drawn, margin_text, overlap_text, share_text, story
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_gilcheck.evidence import Agreement, Verdict
-    from pytest_gilcheck.report.document import Entry
+    from pytest_gilcheck.store.json_report import Entry
     from pytest_gilcheck.report.session import Session
 
 _PICTURE_WIDTH = 16

@@ -9,7 +9,8 @@ from built import RACE
 
 from pytest_gilcheck.evidence import Agreement
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report import answers, document, findings
+from pytest_gilcheck.report import answers, findings
+from pytest_gilcheck.store import json_report
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.report.terminal import tables
 from pytest_gilcheck.report.text import story
@@ -19,8 +20,8 @@ CAPTURES = sorted((HERE.parent / "captures").glob("*.json"))
 REFRESH = bool(os.environ.get("GILCHECK_REFRESH_GOLDEN"))
 #: Two agreements of tests, the second merged from another document.
 AGREEMENTS = [
-    document.Answers(RACE, "tests/test_counter.py::test_add", "tests/test_counter.py", 12, failed=True),
-    document.Answers(
+    json_report.Answers(RACE, "tests/test_counter.py::test_add", "tests/test_counter.py", 12, failed=True),
+    json_report.Answers(
         Agreement("word_count.search", "agree", n_examples=100, n_calls=12_400, n_threads=4),
         "tests/test_count.py::test_counts",
         "tests/test_count.py",
@@ -34,14 +35,14 @@ SCRUBS = ((re.compile(r"\b\d+\.\d+\.\d+(?:\.dev\d+)?\b"), "VERSION"), (re.compil
 
 def judged(path):
     """The capture, judged now."""
-    (check,) = document.read(path).checks
+    (check,) = json_report.read(path).checks
     return check.observation, judge(check.observation)
 
 
 def checked(path):
     """The capture as a row of a table."""
     observation, verdict = judged(path)
-    return document.Check(observation.name, verdict, observation)
+    return json_report.Check(observation.name, verdict, observation)
 
 
 def compare(name, lines):

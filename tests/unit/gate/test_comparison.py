@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pytest_gilcheck.gate.comparison import standings
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.judge.drift import standing
-from pytest_gilcheck.report.document import Answers, Check
+from pytest_gilcheck.store.json_report import Answers, Check
 
 
 @given(st.lists(st.sampled_from([1_000_000, 20_000_000]), min_size=1, max_size=5))

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pytest_gilcheck.evidence import Agreement, Verdict
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report.document import Answers, Check
+from pytest_gilcheck.store.json_report import Answers, Check
 from pytest_gilcheck.report.rows import Rows
 from pytest_gilcheck.report.terminal import tables
 

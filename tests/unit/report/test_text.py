@@ -24,7 +24,7 @@ from pytest_gilcheck.evidence import (
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import answers, findings
 from pytest_gilcheck.report.claims import require
-from pytest_gilcheck.report.document import Answers, Check, line_of
+from pytest_gilcheck.store.json_report import Answers, Check, line_of
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.report.session import Session
 from pytest_gilcheck.report.terminal import counts, tables

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import GilTimeline, HandOver, Reason, UsageError
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report import document
+from pytest_gilcheck.store import json_report
 
 
 @given(st.lists(st.tuples(observations, verdicts), max_size=2), st.lists(agreements, max_size=2), st.none() | st.text())
 def test_document_comes_back_as_it_was(checks, compared, interrupted):
     """Every field of every record; JSON in between."""
-    made = document.from_json(
-        document.to_json(
-            [document.Check(seen.name, verdict, seen) for seen, verdict in checks],
-            [document.Answers(agreement, test=agreement.name) for agreement in compared],
+    made = json_report.from_json(
+        json_report.to_json(
+            [json_report.Check(seen.name, verdict, seen) for seen, verdict in checks],
+            [json_report.Answers(agreement, test=agreement.name) for agreement in compared],
             interrupted=interrupted,
         )
     )
@@ -31,13 +31,13 @@ def test_document_comes_back_as_it_was(checks, compared, interrupted):
     assert [(check.observation, check.verdict) for check in made.checks] == checks
     assert [check.name for check in made.checks] == [seen.name for seen, _ in checks]
     assert made.tool.startswith("pytest-gilcheck ")
-    assert (made.interrupted, made.schema_version) == (interrupted, document.SCHEMA_VERSION)
+    assert (made.interrupted, made.schema_version) == (interrupted, json_report.SCHEMA_VERSION)
 
 
 @given(observations)
 def test_saved_observation_gets_the_same_verdict(made):
     """Judging is repeatable from the file alone."""
-    saved = document.from_json(document.to_json([checked(made)])).checks[0]
+    saved = json_report.from_json(json_report.to_json([checked(made)])).checks[0]
 
     assert judge(saved.observation) == saved.verdict == judge(made)
 
@@ -46,7 +46,7 @@ def test_fields_for_other_tools_stand_where_promised():
     """``checks[].name``, ``.verdict.gil``, ``.held_share``, ``.reasons``."""
     made = observation(call(20_000_000), notes=(Reason("tracer"),))
 
-    check = json.loads(document.to_json([checked(made)]))["checks"][0]
+    check = json.loads(json_report.to_json([checked(made)]))["checks"][0]
 
     assert check["name"] == "f"
     assert check["verdict"]["gil"] == "held"
@@ -61,7 +61,7 @@ def test_fields_for_other_tools_stand_where_promised():
 
 def test_agreements_stand_in_a_list_of_their_own():
     """``agreements[].agreement.results``, and the difference; the checks' fields stay where they were."""
-    made = json.loads(document.to_json([], [document.Answers(RACE, "a.py::test_add", "a.py", 7, failed=True)]))
+    made = json.loads(json_report.to_json([], [json_report.Answers(RACE, "a.py::test_add", "a.py", 7, failed=True)]))
 
     assert made["checks"] == []
     (entry,) = made["agreements"]
@@ -76,31 +76,31 @@ def test_a_document_of_the_first_version_has_no_agreements():
     old["schema_version"] = 1
     del old["agreements"], old["checks"][0]["observation"]["results"]
 
-    made = document.from_json(json.dumps(old))
+    made = json_report.from_json(json.dumps(old))
 
     assert (made.agreements, made.schema_version) == ((), 1)
-    assert made.checks == document.from_json(saved()).checks
+    assert made.checks == json_report.from_json(saved()).checks
 
 
 def test_long_timelines_are_cut_and_say_so():
     """Totals are exact without them."""
-    events = tuple(HandOver(at, "drop", 0) for at in range(document.MAX_SAVED_EVENTS + 7))
+    events = tuple(HandOver(at, "drop", 0) for at in range(json_report.MAX_SAVED_EVENTS + 7))
     made = observation(call(10, 10, timeline=GilTimeline(events, 2)))
 
-    timeline = document.from_json(document.to_json([checked(made)])).checks[0].observation.calls[0].timeline
+    timeline = json_report.from_json(json_report.to_json([checked(made)])).checks[0].observation.calls[0].timeline
 
-    assert (len(timeline.events), timeline.n_dropped) == (document.MAX_SAVED_EVENTS, 9)
+    assert (len(timeline.events), timeline.n_dropped) == (json_report.MAX_SAVED_EVENTS, 9)
 
 
 def checked(made):
     """A check of this observation."""
-    return document.Check(made.name, judge(made), made)
+    return json_report.Check(made.name, judge(made), made)
 
 
 def saved():
     """A document's text."""
     made = observation(call(20_000_000))
-    return document.to_json([checked(made)])
+    return json_report.to_json([checked(made)])
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def saved():
 def test_what_is_no_document_is_refused_by_name(text, says):
     """Truncated, foreign, newer, broken."""
     with pytest.raises(UsageError, match=says) as raised:
-        document.from_json(text, "x.json")
+        json_report.from_json(text, "x.json")
     assert str(raised.value).startswith("x.json ")
 
 
@@ -136,7 +136,7 @@ def test_damaged_documents_are_read_or_refused_never_crash(at, damage):
     broken = text[: at % len(text)] + damage.decode("latin-1") + text[at % len(text) + 3 :]
 
     try:
-        document.from_json(broken)
+        json_report.from_json(broken)
     except UsageError:
         pass
 
@@ -146,7 +146,7 @@ def test_unknown_fields_of_a_known_version_are_passed_over():
     more = json.loads(saved())
     more["more"] = more["checks"][0]["verdict"]["more"] = 1
 
-    assert document.from_json(json.dumps(more)).checks[0].verdict.gil == "held"
+    assert json_report.from_json(json.dumps(more)).checks[0].verdict.gil == "held"
 
 
 @pytest.mark.parametrize("name", ["\udcff", "ünïcode", "a\nb", "\0"])
@@ -154,9 +154,9 @@ def test_any_name_can_be_saved(tmp_path, name):
     """Shells hand on bytes that are no text."""
     made = observation(call(20_000_000), name=name)
 
-    document.write(tmp_path / "x.json", document.to_json([checked(made)]))
+    json_report.write(tmp_path / "x.json", json_report.to_json([checked(made)]))
 
-    assert document.read(tmp_path / "x.json").checks[0].name == name
+    assert json_report.read(tmp_path / "x.json").checks[0].name == name
 
 
 def test_file_is_made_with_its_folders_and_usual_permissions(tmp_path):
@@ -164,7 +164,7 @@ def test_file_is_made_with_its_folders_and_usual_permissions(tmp_path):
     path = tmp_path / "a" / "b" / "x.json"
     mask = os.umask(0o027)
     try:
-        document.write(path, saved())
+        json_report.write(path, saved())
     finally:
         os.umask(mask)
 
@@ -175,14 +175,14 @@ def test_file_is_made_with_its_folders_and_usual_permissions(tmp_path):
 def test_a_file_that_cannot_be_written_is_left_as_it_was(tmp_path, monkeypatch):
     """Whole or not at all, and nothing left over."""
     path = tmp_path / "x.json"
-    document.write(path, "old")
+    json_report.write(path, "old")
 
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(document.Path, "replace", full)
+    monkeypatch.setattr(json_report.Path, "replace", full)
     with pytest.raises(OSError, match="No space left"):
-        document.write(path, "new")
+        json_report.write(path, "new")
 
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.json"]
@@ -192,7 +192,7 @@ def test_a_file_that_cannot_be_written_is_left_as_it_was(tmp_path, monkeypatch):
 def test_a_place_without_room_is_an_error_of_the_system(path):
     """For the caller to tell."""
     with pytest.raises(OSError, match="No space|No such file"):
-        document.write(document.Path(path), saved())
+        json_report.write(json_report.Path(path), saved())
 
 
 def test_reading_what_is_not_there_or_no_text_is_refused(tmp_path):
@@ -200,4 +200,4 @@ def test_reading_what_is_not_there_or_no_text_is_refused(tmp_path):
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for name in ("none", "binary", "."):
         with pytest.raises(UsageError, match="cannot be read"):
-            document.read(tmp_path / name)
+            json_report.read(tmp_path / name)

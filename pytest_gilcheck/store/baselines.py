@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import UsageError
-from pytest_gilcheck.report import document
+from pytest_gilcheck.store import json_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,5 +75,5 @@ def save(storage: Path, name: str, parts: Iterable[str]) -> Path:
     folder = storage / kind_folder()
     numbers = [int(path.name.partition("_")[0]) for path in folder.glob("*.json") if _FILE.fullmatch(path.name)]
     path = folder / f"{max(numbers, default=0) + 1:04}_{name}.json"
-    document.write(path, parts)
+    json_report.write(path, parts)
     return path

@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import UsageError
-from pytest_gilcheck.report import document
-from pytest_gilcheck.report.document import Answers
+from pytest_gilcheck.store import json_report
+from pytest_gilcheck.store.json_report import Answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from pytest_gilcheck.report.document import Entry
+    from pytest_gilcheck.store.json_report import Entry
 
 
 class Stream:
@@ -43,20 +43,20 @@ class Stream:
 
     def _read(self, file: IO[str]) -> Iterator[Entry]:
         first = file.readline()
-        if not first.endswith(document.CHECKS_FOLLOW):  # written by another tool: whole, then
-            made = document.from_json(first + file.read(), str(self.path))
+        if not first.endswith(json_report.CHECKS_FOLLOW):  # written by another tool: whole, then
+            made = json_report.from_json(first + file.read(), str(self.path))
             self.interrupted, self.warnings = made.interrupted, made.warnings
             yield from made.checks
             yield from made.agreements
             return
-        document.parsed(f"{first}]}}", str(self.path))
+        json_report.parsed(f"{first}]}}", str(self.path))
         self.size = os.fstat(file.fileno()).st_size or None  # what we write is ASCII
         what, number = "check", 0
         for line in file:
-            if line == document.AGREEMENTS_FOLLOW:
+            if line == json_report.AGREEMENTS_FOLLOW:
                 what, number = "agreement", 0
             elif line.startswith("]"):
-                self._ended(document.parsed(f"{first}{line}", str(self.path)))
+                self._ended(json_report.parsed(f"{first}{line}", str(self.path)))
                 return
             elif line.strip():
                 number += 1
@@ -71,7 +71,7 @@ class Stream:
         except json.JSONDecodeError as error:
             message = f"{self.path} is no gilcheck document, or is cut off ({what} {number}, column {error.colno}: {error.msg})"
             raise UsageError(message) from None
-        read = document.check_of if what == "check" else document.answers_of
+        read = json_report.check_of if what == "check" else json_report.answers_of
         return read(made, f"{self.path} {what} {number}")
 
     def _ended(self, made: dict[str, Any]) -> None:
@@ -87,12 +87,12 @@ def merged(sources: Iterable[tuple[str, Path]], through: Callable[[Stream], Iter
     """
     separator = compared = ""
     warnings, interrupted = [], []
-    yield document.head()
+    yield json_report.head()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as waiting:
         for label, path in sources:
             stream = Stream(path)
             for entry in through(stream):
-                line = document.line_of(replace(entry, origin=entry.origin or label))
+                line = json_report.line_of(replace(entry, origin=entry.origin or label))
                 if isinstance(entry, Answers):
                     waiting.write(compared + line)
                     compared = ",\n"
@@ -101,10 +101,10 @@ def merged(sources: Iterable[tuple[str, Path]], through: Callable[[Stream], Iter
                 separator = ",\n"
             warnings += [f"{label}: {warning}" for warning in stream.warnings]
             interrupted += [f"{label}: {stream.interrupted}"] if stream.interrupted else []
-        yield f"\n{document.AGREEMENTS_FOLLOW}"
+        yield f"\n{json_report.AGREEMENTS_FOLLOW}"
         waiting.seek(0)
         yield from waiting
-    yield document.tail(interrupted="; ".join(interrupted) or None, warnings=warnings)
+    yield json_report.tail(interrupted="; ".join(interrupted) or None, warnings=warnings)
 
 
 def keyed(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:

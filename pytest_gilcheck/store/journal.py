@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.report import document
+from pytest_gilcheck.store import json_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_gilcheck.report.document import Entry
+    from pytest_gilcheck.store.json_report import Entry
 
 
 class _Part:
@@ -60,8 +60,8 @@ class Journal:
     memory than one."""
 
     def __init__(self) -> None:
-        self._checks = _Part(document.head())
-        self._agreements = _Part(f"\n{document.AGREEMENTS_FOLLOW}")
+        self._checks = _Part(json_report.head())
+        self._agreements = _Part(f"\n{json_report.AGREEMENTS_FOLLOW}")
 
     def __len__(self) -> int:
         return self._checks.n + self._agreements.n
@@ -83,9 +83,9 @@ class Journal:
 
     def __iter__(self) -> Iterator[Entry]:
         for number, line in enumerate(self._checks.lines(), 1):
-            yield document.check_of(json.loads(line), f"check {number} of this session")
+            yield json_report.check_of(json.loads(line), f"check {number} of this session")
         for number, line in enumerate(self._agreements.lines(), 1):
-            yield document.answers_of(json.loads(line), f"agreement {number} of this session")
+            yield json_report.answers_of(json.loads(line), f"agreement {number} of this session")
 
     def pieces(
         self,
@@ -98,7 +98,7 @@ class Journal:
         """What makes a document, with these further lines, one after another: texts, and files that are copied."""
         yield from self._checks.pieces(checks)
         yield from self._agreements.pieces(agreements)
-        yield document.tail(interrupted=interrupted, warnings=warnings)
+        yield json_report.tail(interrupted=interrupted, warnings=warnings)
 
     def parts(self, *, interrupted: str | None = None, warnings: Sequence[str] = ()) -> Iterator[str]:
         """The whole document, piece by piece."""

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report import document
-from pytest_gilcheck.report.document import Answers, Check, line_of
-from pytest_gilcheck.report.journal import Journal
-from pytest_gilcheck.report.stream import Stream, keyed, merged
+from pytest_gilcheck.store import json_report
+from pytest_gilcheck.store.json_report import Answers, Check, line_of
+from pytest_gilcheck.store.journal import Journal
+from pytest_gilcheck.store.stream import Stream, keyed, merged
 
 MADE = observation(call(20_000_000), name="f")
 CHECK = Check("f", judge(MADE), MADE, "a.py::test_f", "a.py", 3)
@@ -41,7 +41,7 @@ def write(path, checks=(), agreements=(), *, n=0, n_agreements=0):
         journal.append_agreement(line)
     for line in checks or [line_of(CHECK)] * n:
         journal.append(line)
-    document.write(path, journal.parts())
+    json_report.write(path, journal.parts())
     journal.close()
     return path
 
@@ -51,7 +51,7 @@ def test_a_journal_becomes_a_document_that_both_readers_read(tmp_path_factory, m
     path = write(tmp_path_factory.mktemp("d") / "x.json", [*map(line_of, made)], [*map(line_of, answers)])
 
     assert list(Stream(path)) == [*made, *answers]
-    whole = document.read(path)
+    whole = json_report.read(path)
     assert (list(whole.checks), list(whole.agreements)) == (made, answers)
 
 
@@ -73,11 +73,11 @@ def test_the_published_schema_is_that_of_the_records():
 
 @given(st.lists(checks, max_size=2), st.lists(compared, max_size=2), st.none() | st.text())
 def test_every_document_fits_the_schema(made, answers, interrupted):
-    jsonschema.validate(json.loads(document.to_json(made, answers, interrupted=interrupted)), schema())
+    jsonschema.validate(json.loads(json_report.to_json(made, answers, interrupted=interrupted)), schema())
 
 
 def test_the_schema_refuses_what_is_none():
-    wrong = json.loads(document.to_json([CHECK]))
+    wrong = json.loads(json_report.to_json([CHECK]))
     wrong["checks"][0]["verdict"]["gil"] = "perhaps"
 
     with pytest.raises(jsonschema.ValidationError, match="perhaps"):
@@ -85,7 +85,7 @@ def test_the_schema_refuses_what_is_none():
 
 
 def test_the_schema_refuses_an_agreement_that_is_none():
-    wrong = json.loads(document.to_json([], [ANSWERS]))
+    wrong = json.loads(json_report.to_json([], [ANSWERS]))
     wrong["agreements"][0]["agreement"]["results"] = "nearly"
 
     with pytest.raises(jsonschema.ValidationError, match="nearly"):
@@ -94,7 +94,7 @@ def test_the_schema_refuses_an_agreement_that_is_none():
 
 def test_a_document_laid_out_by_another_tool_is_read_too(tmp_path):
     path = tmp_path / "x.json"
-    path.write_text(json.dumps(json.loads(document.to_json([CHECK], [ANSWERS])), indent=4))
+    path.write_text(json.dumps(json.loads(json_report.to_json([CHECK], [ANSWERS])), indent=4))
 
     assert list(Stream(path)) == [CHECK, ANSWERS]
 
@@ -130,7 +130,7 @@ def test_merged_documents_keep_where_their_checks_came_from(tmp_path):
     one = write(tmp_path / "one.json", n=1, n_agreements=1)
     two = write(tmp_path / "two.json", n=2, n_agreements=1)
 
-    document.write(tmp_path / "all.json", merged([("one", one), ("two", two)]))
+    json_report.write(tmp_path / "all.json", merged([("one", one), ("two", two)]))
 
     found = list(Stream(tmp_path / "all.json"))
     assert [entry.origin for entry in found] == ["one", "two", "two", "one", "two"]
