@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_gilcheck.evidence import Standing
-    from pytest_gilcheck.report.session import Session
+    from pytest_gilcheck.gate.session import Session
 
 
 def compare_with(session: Session, name: str, before: dict[str, Standing], given: Mapping[str, Any]) -> None:

@@ -159,7 +159,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     books = item.config.stash[_BOOKS]
     result = yield
     if books.given[""] and books.running.checks:
-        from pytest_gilcheck.report.claims import require_all  # noqa: PLC0415
+        from pytest_gilcheck.gate.claims import require_all  # noqa: PLC0415
 
         require_all([(verdict, settings.claim) for verdict, settings in books.running.checks])
     return result

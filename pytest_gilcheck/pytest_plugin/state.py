@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Agreement, Observation, Standing, Verdict
     from pytest_gilcheck.store.json_report import Answers, Check
-    from pytest_gilcheck.report.session import Session
+    from pytest_gilcheck.gate.session import Session
     from pytest_gilcheck.run.quiet import Quiet
     from pytest_gilcheck.checker.unmeasured import UnmeasuredChecker
     from pytest_gilcheck.pytest_plugin.xdist import Workers
@@ -160,7 +160,7 @@ class Books:
     @cached_property
     def session(self) -> Session:
         """What this session has found out."""
-        from pytest_gilcheck.report.session import Session  # noqa: PLC0415  (as everything below: only when asked for)
+        from pytest_gilcheck.gate.session import Session  # noqa: PLC0415  (as everything below: only when asked for)
 
         return Session()
 

@@ -19,7 +19,7 @@ from pytest_gilcheck.store.stream import Stream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_gilcheck.report.session import Session
+    from pytest_gilcheck.gate.session import Session
 
 #: Under this key a worker is told where to leave what it knows if it must die.
 RESCUE_KEY = "gilcheck_rescue"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.evidence import Agreement, Verdict
     from pytest_gilcheck.store.json_report import Entry
-    from pytest_gilcheck.report.session import Session
+    from pytest_gilcheck.gate.session import Session
 
 _PICTURE_WIDTH = 16
 
