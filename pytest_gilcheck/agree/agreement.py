@@ -17,9 +17,11 @@ from pytest_gilcheck.agree import strategies
 from pytest_gilcheck.agree.same import as_predicate
 from pytest_gilcheck.agree.trial import PATIENT_ROUNDS, Trial
 from pytest_gilcheck.declare import values
-from pytest_gilcheck.declare.audience import Tell, audience
+from pytest_gilcheck.status.callback import StatusCallback, status_callback
 from pytest_gilcheck.declare.settings import DEADLINE_NS
-from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, Step, UsageError, step
+from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, UsageError
+from pytest_gilcheck.status import events
+from pytest_gilcheck.status.events import StatusEvent
 from pytest_gilcheck.report.answers import message
 from pytest_gilcheck.run import Crew, Rescue, refuse_what_returns_at_once
 
@@ -75,7 +77,7 @@ def compare_answers(
     name = name or getattr(function, "__qualname__", None) or repr(function)
     deadline_ns = DEADLINE_NS if deadline is None else values.positive_duration_ns(deadline, "agrees: deadline")
     limit = (rescue or Rescue()).deadline(deadline_ns / 1e9, name)
-    with audience() as tell, Crew(n_threads) as crew, crew.armed(limit), _eager_switching():
+    with status_callback() as tell, Crew(n_threads) as crew, crew.armed(limit), _eager_switching():
         trial = Trial(function, oracle, as_predicate(same), crew, limit)
         note = None
         if isinstance(inputs, tuple):
@@ -86,7 +88,7 @@ def compare_answers(
         if not found:
             return Agreement(name, "agree", trial.n_examples, trial.n_calls, n_threads)
         if tell is not None:
-            tell(Step(step.REPLAYS))
+            tell(StatusEvent(events.REPLAYS))
         smallest = replace(_smallest(trial, found), blob=note)
         return Agreement(name, "differ", trial.n_examples, trial.n_calls, n_threads, smallest)
 
@@ -111,7 +113,7 @@ def _explored(
     inputs: SearchStrategy[tuple[Any, ...]],
     n_examples: int,
     blob: bytes | None,
-    tell: Tell | None,
+    tell: StatusCallback | None,
 ) -> tuple[list[_Found], str | None]:
     """Every example that differed, with its arguments, and the blob that repeats the smallest drawing."""
     found: list[_Found] = []
@@ -119,7 +121,7 @@ def _explored(
     def example(args: tuple[Any, ...]) -> None:
         if tell is not None:
             n_done = trial.n_examples
-            tell(Step(step.SHRINKING) if found else Step(step.EXAMPLES, n_done=n_done, n_all=n_examples))
+            tell(StatusEvent(events.SHRINKING) if found else StatusEvent(events.EXAMPLES, n_done=n_done, n_all=n_examples))
         difference = trial.difference(args, rounds=PATIENT_ROUNDS if found else 1)
         if difference is not None:
             found.append((difference, args))

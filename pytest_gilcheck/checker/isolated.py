@@ -10,8 +10,10 @@ from functools import partial
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.declare.audience import audience
-from pytest_gilcheck.evidence import Observation, Reason, Step, UsageError, step
+from pytest_gilcheck.status.callback import status_callback
+from pytest_gilcheck.evidence import Observation, Reason, UsageError
+from pytest_gilcheck.status import events
+from pytest_gilcheck.status.events import StatusEvent
 from pytest_gilcheck.checker.measure import NOT_ALONE, Alone, measure, unguarded
 from pytest_gilcheck.run import Rescue
 from pytest_gilcheck.run.child import STUCK_STATUS, in_child
@@ -44,8 +46,8 @@ def measure_in_child(
             "function or in setup=, or measure it without isolate."
         )
         raise UsageError(message) from error
-    with audience() as tell, alone() if settings.overlap else unguarded() as is_alone:
-        told = None if tell is None else partial(tell, Step(step.CHILD))
+    with status_callback() as tell, alone() if settings.overlap else unguarded() as is_alone:
+        told = None if tell is None else partial(tell, StatusEvent(events.CHILD))
         answer = in_child(payload, deadline_seconds=settings.deadline / 1e9, what=name, meanwhile=told)
     observation, result, failure = pickle.loads(answer)  # noqa: S301  (made by our own child a moment ago)
     if failure is not None:

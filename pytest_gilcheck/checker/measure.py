@@ -8,19 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.declare.audience import Tell, audience
+from pytest_gilcheck.status.callback import StatusCallback, status_callback
 from pytest_gilcheck.declare.settings import Settings
-from pytest_gilcheck.evidence import (
-    CallSpan,
-    DeadlineExceeded,
-    Instrument,
-    Observation,
-    Outcome,
-    Plan,
-    Reason,
-    Step,
-    step,
-)
+from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Instrument, Observation, Outcome, Plan, Reason
+from pytest_gilcheck.status import events
+from pytest_gilcheck.status.events import StatusEvent
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.judge import ROUND_LOOKS, held_share, is_decided, is_enough, judge
 from pytest_gilcheck.observe import (
@@ -79,7 +71,7 @@ class _Measurement:
     """The stages of one check, while the ledger is open and the crew stands."""
 
     def __init__(
-        self, call: Call, settings: Settings, name: str, bench: Bench, rescue: Rescue, *, crew: Crew, tell: Tell | None
+        self, call: Call, settings: Settings, name: str, bench: Bench, rescue: Rescue, *, crew: Crew, tell: StatusCallback | None
     ) -> None:
         self._tell = tell
         self.call = call
@@ -94,12 +86,12 @@ class _Measurement:
     def doing(self, what: str, **figures: int) -> None:
         """Tells those who listen; to be called while no call is timed."""
         if self._tell is not None:
-            self._tell(Step(what, **figures))
+            self._tell(StatusEvent(what, **figures))
 
     def pilot(self) -> SoloRun:
         """The first call. Nobody knows yet how long it takes: if it takes long, that is told while it runs, once."""
-        self.doing(step.FIRST_CALL)
-        told = None if self._tell is None else lambda: self.doing(step.FIRST_CALL)
+        self.doing(events.FIRST_CALL)
+        told = None if self._tell is None else lambda: self.doing(events.FIRST_CALL)
         return self.crew.solo(self.solo.job(1), self.deadline, meanwhile=told)
 
     def singles(self, plan: Plan, pilot: CallSpan) -> tuple[list[CallSpan], Any]:
@@ -110,7 +102,7 @@ class _Measurement:
         fine = pilot.span_ns >= _SHORTEST_FINE_NS and pilot.n_voluntary + pilot.n_on_request <= _MOST_FINE_HANDOVERS
         for look in plan.looks:
             self.doing(
-                step.SINGLE_CALLS,
+                events.SINGLE_CALLS,
                 n_done=len(calls),
                 n_all=plan.looks[-1],
                 spent_ns=plan.solo_budget_ns - left_ns,
@@ -137,7 +129,7 @@ class _Measurement:
         return self._knocks(plan) if seen.n_on_request and learn_giveway_once() else seen
 
     def _knocks(self, plan: Plan) -> Knocks:
-        self.doing(step.BESIDE_WAITER)
+        self.doing(events.BESIDE_WAITER)
         asked: list[tuple[int, int, int]] = []
         with waiter(plan.knock_gap_ns, asked):
             run = self.crew.solo(self.solo.job(plan.n_knock_calls, budget_ns=plan.solo_budget_ns), self.deadline)
@@ -166,7 +158,7 @@ class _Measurement:
             end = time.perf_counter_ns() + plan.budget_ns
             while True:
                 spent_ns = time.perf_counter_ns() - (end - plan.budget_ns)
-                self.doing(step.COMPETING, spent_ns=spent_ns, budget_ns=plan.budget_ns)
+                self.doing(events.COMPETING, spent_ns=spent_ns, budget_ns=plan.budget_ns)
                 made.append(maker.next(self.deadline))
                 # A typical one must fit. The longest, on a busy machine, is several typical ones long, and would leave
                 # their time unused; the one that then lasts too long is the last.
@@ -178,7 +170,7 @@ class _Measurement:
 
     def progress(self, span_ns: int, *, is_exact: bool) -> Progress:
         """Calls beside the rival."""
-        self.doing(step.BESIDE_RIVAL)
+        self.doing(events.BESIDE_RIVAL)
         turns: list[tuple[int, int]] = []
         n_calls = max(1, _BESIDE_RIVAL_NS // max(1, span_ns))
         with rival(turns):
@@ -188,7 +180,7 @@ class _Measurement:
 
     def places(self) -> Places | None:
         """The diagnosing pass: one more call, and, where Python code runs underneath, another one under a trace."""
-        self.doing(step.LINES)
+        self.doing(events.LINES)
         function = self.call.function
         try:
             with stacks_of(self.crew.idents[0]) as kept:
@@ -227,7 +219,7 @@ def measure(
     """Everything that is seen of one call, and what its first measured call returned."""
     bench = survey(clock_quality())
     n_threads = crew_size(bench, settings.threads)
-    with audience() as tell, exact_ledger() as opened, Crew(n_threads) as crew:
+    with status_callback() as tell, exact_ledger() as opened, Crew(n_threads) as crew:
         measurement = _Measurement(call, settings, name, bench, rescue, crew=crew, tell=tell)
         pilot_run = measurement.pilot()
         (pilot,) = _spans(pilot_run, with_timeline=False)

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> int:
 def _measure(options: argparse.Namespace) -> int:
     from pytest_gilcheck.checker.checker import Checker  # noqa: PLC0415  (the command starts fast for --help)
     from pytest_gilcheck.commands.progress_bar import bar  # noqa: PLC0415
-    from pytest_gilcheck.declare.audience import AUDIENCE  # noqa: PLC0415
+    from pytest_gilcheck.status.callback import STATUS_DISPLAY  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
     from pytest_gilcheck.report import text  # noqa: PLC0415
     from pytest_gilcheck.store import json_report  # noqa: PLC0415
@@ -103,7 +103,7 @@ def _measure(options: argparse.Namespace) -> int:
 
     rescue = Rescue(path, lambda: [json_report.to_json(kept, interrupted="deadline").encode()])
     checker = Checker(settings, on_check=keep, rescue=rescue)
-    AUDIENCE.set(partial(bar, quiet=options.quiet))
+    STATUS_DISPLAY.set(partial(bar, quiet=options.quiet))
     sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
     try:
         checker.of_call(

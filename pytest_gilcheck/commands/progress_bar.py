@@ -8,19 +8,20 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence import Step, step
-from pytest_gilcheck.report.steps import Patience, is_dumb, step_text
+from pytest_gilcheck.status.events import StatusEvent
+from pytest_gilcheck.status import events
+from pytest_gilcheck.status.display import Throttle, is_dumb, event_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_gilcheck.declare.audience import Tell
+    from pytest_gilcheck.status.callback import StatusCallback
     from pytest_gilcheck.store.json_report import Entry
     from pytest_gilcheck.store.stream import Stream
 
 
 @contextlib.contextmanager
-def bar(*, quiet: bool = False) -> Iterator[Tell | None]:
+def bar(*, quiet: bool = False) -> Iterator[StatusCallback | None]:
     """Shows steps on stderr while the block runs; None where `quiet` was asked for or stderr is no terminal."""
     if quiet or is_dumb() or sys.stderr is None or not sys.stderr.isatty():
         yield None
@@ -35,7 +36,7 @@ def bar(*, quiet: bool = False) -> Iterator[Tell | None]:
         def show_cursor(self, show: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002  (rich's signature)
             return False
 
-    patience = Patience()
+    patience = Throttle()
     shown = Progress(
         TextColumn("gilcheck: {task.description}", markup=False),
         BarColumn(),
@@ -48,12 +49,12 @@ def bar(*, quiet: bool = False) -> Iterator[Tell | None]:
         redirect_stderr=False,
     )
 
-    def tell(reached: Step) -> None:
+    def tell(reached: StatusEvent) -> None:
         if patience.wants(reached):
             for past in shown.task_ids:
                 shown.remove_task(past)
             # An empty bar where nothing bounds the step: rich's own sign for that moves, and looks full when it stands still.
-            shown.add_task(step_text(reached), total=100, completed=int(100 * (reached.done_share or 0)))
+            shown.add_task(event_text(reached), total=100, completed=int(100 * (reached.done_share or 0)))
             shown.start()
             shown.refresh()
 
@@ -74,9 +75,9 @@ def is_in_the_way(*, of_lines_as_they_come: bool) -> bool:
         return True
 
 
-def read_through(stream: Stream, tell: Tell | None) -> Iterator[Entry]:
+def read_through(stream: Stream, tell: StatusCallback | None) -> Iterator[Entry]:
     """The checks of a document, telling how much of it is read."""
     for check in stream:
         yield check
         if tell is not None:
-            tell(Step(f"{step.READING} {stream.path.name}", n_done=stream.n_read, n_all=stream.size))
+            tell(StatusEvent(f"{events.READING} {stream.path.name}", n_done=stream.n_read, n_all=stream.size))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_gilcheck.commands.progress_bar import bar, is_in_the_way, read_through
 from pytest_gilcheck.commands.exit_status import NOT_AS_EXPECTED, OK, say, status_of
-from pytest_gilcheck.declare.audience import Tell
+from pytest_gilcheck.status.callback import StatusCallback
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import findings, terminal, text
 from pytest_gilcheck.store.json_report import Answers, Entry
@@ -25,7 +25,7 @@ FORMATS = ("story", "table", "markdown", "github", "gitlab")
 class _Judged:
     """A document's checks with the verdicts of today's judge, and its agreements; `status` is that of those read so far."""
 
-    def __init__(self, stream: Stream, tell: Tell | None) -> None:
+    def __init__(self, stream: Stream, tell: StatusCallback | None) -> None:
         self._stream = stream
         self._tell = tell
         self.status = OK

@@ -26,7 +26,6 @@ from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.rounds import Arm, Round
 from pytest_gilcheck.evidence.spans import CallSpan, GilTimeline, HandOver
 from pytest_gilcheck.evidence.standing import COMPARED, FIGURES, WORDS, Change, Standing, Tolerance
-from pytest_gilcheck.evidence.step import Step
 from pytest_gilcheck.evidence.verdict import HandOvers, Verdict
 
 __all__ = [
@@ -67,7 +66,6 @@ __all__ = [
     "RoundSize",
     "Site",
     "Standing",
-    "Step",
     "Tolerance",
     "UsageError",
     "Verdict",

@@ -16,7 +16,7 @@ from pytest_gilcheck.pytest_plugin.state import Books
 from pytest_gilcheck.declare.options import MARKER_LINE, refuse_contradictions
 from pytest_gilcheck.declare.selection import is_selected
 from pytest_gilcheck.checker.active import ACTIVE
-from pytest_gilcheck.declare.audience import AUDIENCE
+from pytest_gilcheck.status.callback import STATUS_DISPLAY
 from pytest_gilcheck.pytest_plugin import options
 from pytest_gilcheck.pytest_plugin.fixtures import MAKER
 from pytest_gilcheck.pytest_plugin.report_sections import Stories
@@ -115,13 +115,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     books = item.config.stash[_BOOKS]
     books.running.begin(item, is_left_out=item.stash.get(_LEFT_OUT, False))
-    token, shown = ACTIVE.set(books.checker), AUDIENCE.set(books.audience)
+    token, shown = ACTIVE.set(books.checker), STATUS_DISPLAY.set(books.status_callback)
     try:
         # Ordinary tests of all workers go on together, and not beside anybody's rounds on the wall clock.
         with books.quiet.together() if books.is_worker and _may_check(item) else contextlib.nullcontext():
             return (yield)
     finally:
-        AUDIENCE.reset(shown)
+        STATUS_DISPLAY.reset(shown)
         ACTIVE.reset(token)
         books.running.end()
 

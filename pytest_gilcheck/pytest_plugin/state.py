@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_gilcheck.checker.checker import Checker
-    from pytest_gilcheck.declare.audience import Tell
+    from pytest_gilcheck.status.callback import StatusCallback
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Agreement, Observation, Standing, Verdict
     from pytest_gilcheck.store.json_report import Answers, Check
@@ -215,8 +215,8 @@ class Books:
             alone=self.quiet.alone,
         )
 
-    def audience(self) -> contextlib.AbstractContextManager[Tell | None]:
-        """Opens a line of pytest's terminal for what a long check does; see `declare.audience`."""
+    def status_callback(self) -> contextlib.AbstractContextManager[StatusCallback | None]:
+        """Opens a line of pytest's terminal for what a long check does; see `declare.status_callback`."""
         from pytest_gilcheck.pytest_plugin.status_line import status_line  # noqa: PLC0415
 
         return status_line(self.config)

@@ -11,22 +11,22 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.report.steps import Patience, is_dumb, step_text
+from pytest_gilcheck.status.display import Throttle, is_dumb, event_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pytest
 
-    from pytest_gilcheck.declare.audience import Tell
-    from pytest_gilcheck.evidence import Step
+    from pytest_gilcheck.status.callback import StatusCallback
+    from pytest_gilcheck.status.events import StatusEvent
 
 #: In less room than this nothing is written: the line would wrap, and could not be taken back.
 _NARROWEST = 12
 
 
 @contextlib.contextmanager
-def status_line(config: pytest.Config) -> Iterator[Tell | None]:
+def status_line(config: pytest.Config) -> Iterator[StatusCallback | None]:
     """Shows steps in the terminal of this session while the block runs; None where it shows no progress."""
     reporter = _reporter(config)
     if reporter is None:
@@ -80,14 +80,14 @@ class StatusLine:
         self._writer = writer
         self._uncaptured = uncaptured
         self._counted = counted
-        self._patience = Patience(clock)
+        self._patience = Throttle(clock)
         self._is_shown = False
 
-    def tell(self, step: Step) -> None:
+    def tell(self, step: StatusEvent) -> None:
         """Shows the step, if it is time for one."""
         if not self._patience.wants(step):
             return
-        text = f" gilcheck: {step_text(step, counted=self._counted)}"
+        text = f" gilcheck: {event_text(step, counted=self._counted)}"
         room = self._writer.fullwidth - 1 - self._column
         if room >= _NARROWEST:
             self._is_shown = True  # before: an interrupt may come in the middle

@@ -15,29 +15,29 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_gilcheck.evidence import Step
+    from pytest_gilcheck.status.events import StatusEvent
 
 #: Takes each step as it is reached, in the thread that asked for the work.
-Tell = Callable[["Step"], None]
+StatusCallback = Callable[["StatusEvent"], None]
 
 #: Opened by a front end for one piece of work, and closed when it has ended, however: what was shown is gone then.
-Audience = Callable[[], "AbstractContextManager[Tell | None]"]
+StatusDisplay = Callable[[], "AbstractContextManager[StatusCallback | None]"]
 
-#: The audience of work that begins here. Of a context and not of a checker: a plain `check()` or `agrees()` in a test is
+#: The status_callback of work that begins here. Of a context and not of a checker: a plain `check()` or `agrees()` in a test is
 #: shown as the fixture is. Threads that a test starts have none, so that nobody writes while another does.
-AUDIENCE: ContextVar[Audience | None] = ContextVar("pytest_gilcheck.audience", default=None)
+STATUS_DISPLAY: ContextVar[StatusDisplay | None] = ContextVar("pytest_gilcheck.status_callback", default=None)
 
 
 @contextlib.contextmanager
-def audience() -> Iterator[Tell | None]:
+def status_callback() -> Iterator[StatusCallback | None]:
     """Whom does work that begins now tell what it does? None: nobody listens, and work within it has nobody either."""
-    opened = AUDIENCE.get()
+    opened = STATUS_DISPLAY.get()
     if opened is None:
         yield None
         return
-    token = AUDIENCE.set(None)
+    token = STATUS_DISPLAY.set(None)
     try:
         with opened() as tell:
             yield tell
     finally:
-        AUDIENCE.reset(token)
+        STATUS_DISPLAY.reset(token)

@@ -18,7 +18,7 @@ READING = "reading"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StatusEvent:
     """What is long work doing now, and how far is it?
 
     `n_done` of `n_all` (None: nobody knows how many), `spent_ns` of `budget_ns` (None: nothing bounds it): whichever is
