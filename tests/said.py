@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from pytest_gilcheck.declare.options import OPTIONS
-from pytest_gilcheck.pytest_plugin import options
 from pytest_gilcheck.evidence import FIGURES, WORDS, Tolerance
+from pytest_gilcheck.pytest_plugin import options
 
 TABLE = {option.name: option for option in OPTIONS}
 REFUSED = "refused"

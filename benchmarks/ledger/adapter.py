@@ -30,8 +30,8 @@ _STAMP = f"\nimport {__name__} as _ledger_bench_adapter; _ledger_bench_adapter.s
 def measure(case: Case) -> dict[str, Any]:
     """What does the library say of the case? The fields of `Measurement` that a verdict knows."""
     from pytest_gilcheck import check
-    from pytest_gilcheck.run import Call
     from pytest_gilcheck.commands.statement import Statement
+    from pytest_gilcheck.run import Call
 
     statement = Statement(case.call, case.setup + _STAMP)
     checker = check.options(overlap=False, name=case.id)

@@ -16,8 +16,8 @@ BUDGET = "GILCHECK_BENCH_BUDGET"
 
 def statement_call(case: Case) -> Call:
     """The case as the command would measure it."""
-    from pytest_gilcheck.run import Call
     from pytest_gilcheck.commands.statement import Statement
+    from pytest_gilcheck.run import Call
 
     statement = Statement(case.call, case.setup)
     return Call(eval, setup=statement.between, args_for=statement.args_for, name=case.id)

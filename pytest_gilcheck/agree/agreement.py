@@ -17,13 +17,13 @@ from pytest_gilcheck.agree import strategies
 from pytest_gilcheck.agree.same import as_predicate
 from pytest_gilcheck.agree.trial import PATIENT_ROUNDS, Trial
 from pytest_gilcheck.declare import values
-from pytest_gilcheck.status.callback import StatusCallback, status_callback
 from pytest_gilcheck.declare.settings import DEADLINE_NS
 from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, UsageError
-from pytest_gilcheck.status import events
-from pytest_gilcheck.status.events import StatusEvent
 from pytest_gilcheck.report.answers import message
 from pytest_gilcheck.run import Crew, Rescue, refuse_what_returns_at_once
+from pytest_gilcheck.status import events
+from pytest_gilcheck.status.callback import StatusCallback, status_callback
+from pytest_gilcheck.status.events import StatusEvent
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

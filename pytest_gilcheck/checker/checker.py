@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_gilcheck.checker.isolated import measure_in_child
+from pytest_gilcheck.checker.measure import Alone, bench_notes, measure, unguarded
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import (
     CallSpan,
@@ -31,9 +33,6 @@ from pytest_gilcheck.run import (
     Rescue,
     refuse_what_returns_at_once,
 )
-
-from pytest_gilcheck.checker.isolated import measure_in_child
-from pytest_gilcheck.checker.measure import Alone, bench_notes, measure, unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,13 +10,13 @@ from functools import partial
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.status.callback import status_callback
-from pytest_gilcheck.evidence import Observation, Reason, UsageError
-from pytest_gilcheck.status import events
-from pytest_gilcheck.status.events import StatusEvent
 from pytest_gilcheck.checker.measure import NOT_ALONE, Alone, measure, unguarded
+from pytest_gilcheck.evidence import Observation, Reason, UsageError
 from pytest_gilcheck.run import Rescue
 from pytest_gilcheck.run.child import STUCK_STATUS, in_child
+from pytest_gilcheck.status import events
+from pytest_gilcheck.status.callback import status_callback
+from pytest_gilcheck.status.events import StatusEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

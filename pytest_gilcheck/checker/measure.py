@@ -8,11 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.status.callback import StatusCallback, status_callback
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Instrument, Observation, Outcome, Plan, Reason
-from pytest_gilcheck.status import events
-from pytest_gilcheck.status.events import StatusEvent
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.judge import ROUND_LOOKS, held_share, is_decided, is_enough, judge
 from pytest_gilcheck.observe import (
@@ -40,6 +37,9 @@ from pytest_gilcheck.run import (
     one_at_a_time,
     rival,
 )
+from pytest_gilcheck.status import events
+from pytest_gilcheck.status.callback import StatusCallback, status_callback
+from pytest_gilcheck.status.events import StatusEvent
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Bench, Estimate, Knocks, Places, Progress, Round

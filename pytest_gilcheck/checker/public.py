@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     import contextlib
     from collections.abc import Callable
 
-    from hypothesis.strategies import SearchStrategy
-
     from pytest_gilcheck.checker.checker import Span
     from pytest_gilcheck.evidence import Agreement, Verdict
     from pytest_gilcheck.run import Call
@@ -49,7 +47,7 @@ check: Checker = _ActiveChecker()
 def agrees(
     function: Callable[..., Any],
     oracle: Callable[..., Any] | None = None,
-    inputs: SearchStrategy[tuple[Any, ...]] | tuple[Any, ...] | None = None,
+    inputs: Any = None,
     *,
     same: Callable[[Any, Any], Any] | None = None,
     threads: int | None = None,

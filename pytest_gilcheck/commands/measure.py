@@ -72,12 +72,12 @@ def main(arguments: Sequence[str]) -> int:
 def _measure(options: argparse.Namespace) -> int:
     from pytest_gilcheck.checker.checker import Checker  # noqa: PLC0415  (the command starts fast for --help)
     from pytest_gilcheck.commands.progress_bar import bar  # noqa: PLC0415
-    from pytest_gilcheck.status.callback import STATUS_DISPLAY  # noqa: PLC0415
+    from pytest_gilcheck.commands.statement import Statement  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
     from pytest_gilcheck.report import text  # noqa: PLC0415
-    from pytest_gilcheck.store import json_report  # noqa: PLC0415
     from pytest_gilcheck.run import Call, Rescue  # noqa: PLC0415  (--help needs none of it)
-    from pytest_gilcheck.commands.statement import Statement  # noqa: PLC0415
+    from pytest_gilcheck.status.callback import STATUS_DISPLAY  # noqa: PLC0415
+    from pytest_gilcheck.store import json_report  # noqa: PLC0415
 
     given = {
         "name": options.name,

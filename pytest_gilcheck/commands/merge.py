@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from pytest_gilcheck.commands.progress_bar import bar, is_in_the_way, read_through
 from pytest_gilcheck.commands.exit_status import OK, USAGE, say
+from pytest_gilcheck.commands.progress_bar import bar, is_in_the_way, read_through
 from pytest_gilcheck.store import json_report
 from pytest_gilcheck.store.stream import merged
 

@@ -8,9 +8,9 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.status.events import StatusEvent
 from pytest_gilcheck.status import events
-from pytest_gilcheck.status.display import Throttle, is_dumb, event_text
+from pytest_gilcheck.status.display import Throttle, event_text, is_dumb
+from pytest_gilcheck.status.events import StatusEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

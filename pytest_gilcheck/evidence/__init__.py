@@ -8,24 +8,24 @@ every share ends in ``_share`` and lies in 0..1, every count begins with ``n_``.
 from __future__ import annotations
 
 from pytest_gilcheck.evidence.agreement import Agreement, Difference, Disagreement, OracleFailed
-from pytest_gilcheck.evidence.bench import Bench, own_version
-from pytest_gilcheck.evidence.claim import Claim
+from pytest_gilcheck.evidence.baseline import COMPARED, FIGURES, WORDS, Change, Comparison, Standing, Tolerance
 from pytest_gilcheck.evidence.errors import CheckFailed, DeadlineExceeded, Inconclusive, NotApplicable, UsageError
 from pytest_gilcheck.evidence.estimate import Estimate
-from pytest_gilcheck.evidence.limit import Limit
+from pytest_gilcheck.evidence.machine import Bench, own_version
 from pytest_gilcheck.evidence.observation import (
     Instrument,
     Knocks,
     Observation,
     Outcome,
+    Plan,
     Progress,
+    RoundSize,
 )
 from pytest_gilcheck.evidence.places import BusiestPlace, HandOverPlace, HoldPlace, Place, Places, Site, Where
-from pytest_gilcheck.evidence.plan import Plan, RoundSize
 from pytest_gilcheck.evidence.reason import Reason
+from pytest_gilcheck.evidence.requirement import Claim, Limit
 from pytest_gilcheck.evidence.rounds import Arm, Round
 from pytest_gilcheck.evidence.spans import CallSpan, GilTimeline, HandOver
-from pytest_gilcheck.evidence.standing import COMPARED, FIGURES, WORDS, Change, Standing, Tolerance
 from pytest_gilcheck.evidence.verdict import HandOvers, Verdict
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "Change",
     "CheckFailed",
     "Claim",
+    "Comparison",
     "DeadlineExceeded",
     "Difference",
     "Disagreement",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.store.journal import Journal
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.gate.comparison import Comparison
+    from pytest_gilcheck.evidence import Comparison
 
 
 @dataclass

@@ -7,11 +7,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.gate.comparison import compare, standings
+from pytest_gilcheck.gate.comparison import compare, failures, standings
 from pytest_gilcheck.report import findings
-from pytest_gilcheck.store import baselines
-from pytest_gilcheck.store import json_report
 from pytest_gilcheck.report.markdown import markdown
+from pytest_gilcheck.store import baselines, json_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 def compare_with(session: Session, name: str, before: dict[str, Standing], given: Mapping[str, Any]) -> None:
     """Notes what changed since the baseline, and fails the gate where a tolerance is overrun."""
     session.comparison = compare(before, standings(session.journal), (name, "this run"))
-    beyond, unknown = session.comparison.failures(given["compare-fail"])
+    beyond, unknown = failures(session.comparison, given["compare-fail"])
     session.failures += beyond
     if given["inconclusive"] == "fail":
         session.failures += unknown

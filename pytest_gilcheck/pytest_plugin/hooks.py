@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_gilcheck.pytest_plugin.state import Books
+from pytest_gilcheck.checker.active import ACTIVE
 from pytest_gilcheck.declare.options import MARKER_LINE, refuse_contradictions
 from pytest_gilcheck.declare.selection import is_selected
-from pytest_gilcheck.checker.active import ACTIVE
-from pytest_gilcheck.status.callback import STATUS_DISPLAY
 from pytest_gilcheck.pytest_plugin import options
 from pytest_gilcheck.pytest_plugin.fixtures import MAKER
 from pytest_gilcheck.pytest_plugin.report_sections import Stories
+from pytest_gilcheck.pytest_plugin.state import Books
+from pytest_gilcheck.status.callback import STATUS_DISPLAY
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -253,7 +253,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if config.option.collectonly or not (asked or books.has_session):
         return
     from pytest_gilcheck.pytest_plugin import delivery  # noqa: PLC0415
-    from pytest_gilcheck.report.terminal import summarize  # noqa: PLC0415
+    from pytest_gilcheck.pytest_plugin.summary import summarize  # noqa: PLC0415
 
     session = books.session
     told = delivery.github_lines(session, config.rootpath, asked=asked) if delivery.for_github(books.given) else ()

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_gilcheck.checker.checker import Checker
-    from pytest_gilcheck.status.callback import StatusCallback
+    from pytest_gilcheck.checker.unmeasured import UnmeasuredChecker
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Agreement, Observation, Standing, Verdict
-    from pytest_gilcheck.store.json_report import Answers, Check
     from pytest_gilcheck.gate.session import Session
-    from pytest_gilcheck.run.quiet import Quiet
-    from pytest_gilcheck.checker.unmeasured import UnmeasuredChecker
     from pytest_gilcheck.pytest_plugin.xdist import Workers
+    from pytest_gilcheck.run.quiet import Quiet
+    from pytest_gilcheck.status.callback import StatusCallback
+    from pytest_gilcheck.store.json_report import Answers, Check
 
 
 @dataclass
@@ -222,8 +222,8 @@ class Books:
         return status_line(self.config)
 
     def _note(self, observation: Observation, verdict: Verdict, settings: Settings) -> None:
-        from pytest_gilcheck.store.json_report import Check  # noqa: PLC0415
         from pytest_gilcheck.report.findings import properties  # noqa: PLC0415
+        from pytest_gilcheck.store.json_report import Check  # noqa: PLC0415
 
         item = self.running.item
         self.running.checks.append((verdict, settings))

@@ -11,7 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.status.display import Throttle, is_dumb, event_text
+from pytest_gilcheck.status.display import Throttle, event_text, is_dumb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

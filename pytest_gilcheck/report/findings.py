@@ -7,8 +7,8 @@ import json
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.report import answers
-from pytest_gilcheck.store.json_report import Answers
 from pytest_gilcheck.report.text import limit_text
+from pytest_gilcheck.store.json_report import Answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.report import answers
-from pytest_gilcheck.store.json_report import Answers
+from pytest_gilcheck.report.comparison import comparison_lines
 from pytest_gilcheck.report.text import limit_text, margin_text, share_text
+from pytest_gilcheck.store.json_report import Answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_gilcheck.gate.comparison import Comparison
+    from pytest_gilcheck.evidence import Comparison
     from pytest_gilcheck.store.json_report import Check, Entry
 
 
@@ -32,7 +33,7 @@ def markdown(
         yield "### Compared with a baseline"
         yield ""
         yield "```text"
-        yield from comparison.lines()
+        yield from comparison_lines(comparison)
         yield "```"
 
 

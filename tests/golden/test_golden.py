@@ -10,10 +10,10 @@ from built import RACE
 from pytest_gilcheck.evidence import Agreement
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import answers, findings
-from pytest_gilcheck.store import json_report
 from pytest_gilcheck.report.markdown import markdown
-from pytest_gilcheck.report.terminal import tables
+from pytest_gilcheck.report.tables import tables
 from pytest_gilcheck.report.text import story
+from pytest_gilcheck.store import json_report
 
 HERE = Path(__file__).parent
 CAPTURES = sorted((HERE.parent / "captures").glob("*.json"))

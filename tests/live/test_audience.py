@@ -7,9 +7,9 @@ import pytest
 from hypothesis import strategies as st
 
 from pytest_gilcheck import agrees, check, specimens
+from pytest_gilcheck.status import events
 from pytest_gilcheck.status.callback import STATUS_DISPLAY
 from pytest_gilcheck.status.events import StatusEvent
-from pytest_gilcheck.status import events
 
 
 class Watcher:

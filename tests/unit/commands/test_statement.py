@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
-from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.commands.statement import Statement
+from pytest_gilcheck.evidence import UsageError
 
 
 def run(statement):

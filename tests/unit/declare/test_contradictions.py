@@ -4,8 +4,8 @@ import pytest
 from said import FILES, TABLE, Written, flags
 
 from pytest_gilcheck.declare.options import OPTIONS, refuse_contradictions
-from pytest_gilcheck.pytest_plugin import options
 from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.pytest_plugin import options
 
 CONTRADICTIONS = [
     ({"": True, "disable": True}, "--gilcheck and --gilcheck-disable contradict each other: give one of them"),

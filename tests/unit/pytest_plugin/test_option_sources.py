@@ -13,10 +13,10 @@ from said import FILES, HAS_TYPED_TABLES, REFUSED, RIGHT_ONLY, SAID, TABLE, flag
 
 from pytest_gilcheck.checker.checker import Checker
 from pytest_gilcheck.declare.options import OPTIONS
-from pytest_gilcheck.pytest_plugin import options
-from pytest_gilcheck.pytest_plugin.marker import settings_of
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.pytest_plugin import options
+from pytest_gilcheck.pytest_plugin.marker import settings_of
 
 
 def outcome(option, config):

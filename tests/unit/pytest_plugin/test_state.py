@@ -6,8 +6,8 @@ from built import RACE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.pytest_plugin.state import Running
 from pytest_gilcheck.evidence import Agreement
+from pytest_gilcheck.pytest_plugin.state import Running
 from pytest_gilcheck.store.json_report import Answers
 
 AGREE = Agreement("f", "agree", n_examples=1, n_calls=25, n_threads=4)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from terminal import screen
 
-from pytest_gilcheck.status.events import StatusEvent
 from pytest_gilcheck.pytest_plugin.status_line import StatusLine
+from pytest_gilcheck.status.events import StatusEvent
 
 
 def lined(written, width=80):

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from pytest_gilcheck.evidence import Agreement, Verdict
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.store.json_report import Answers, Check
 from pytest_gilcheck.report.rows import Rows
-from pytest_gilcheck.report.terminal import tables
+from pytest_gilcheck.report.tables import tables
+from pytest_gilcheck.store.json_report import Answers, Check
 
 HEADINGS = ("check", "GIL", "longest hold")
 #: Also folded, wide, of several lines, and such as a file or a terminal could stumble over.

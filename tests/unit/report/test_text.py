@@ -21,14 +21,14 @@ from pytest_gilcheck.evidence import (
     Progress,
     Reason,
 )
+from pytest_gilcheck.gate.claims import require
+from pytest_gilcheck.gate.session import Session
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import answers, findings
-from pytest_gilcheck.gate.claims import require
-from pytest_gilcheck.store.json_report import Answers, Check, line_of
 from pytest_gilcheck.report.markdown import markdown
-from pytest_gilcheck.gate.session import Session
-from pytest_gilcheck.report.terminal import counts, tables
+from pytest_gilcheck.report.tables import counts, tables
 from pytest_gilcheck.report.text import claim_text, count_text, drawn, share_text, story
+from pytest_gilcheck.store.json_report import Answers, Check, line_of
 
 HALF = call(
     10_000_000, 10_000_000, timeline=GilTimeline((HandOver(10_000_000, "drop", 0), HandOver(20_000_000, "take", 0)))

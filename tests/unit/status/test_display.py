@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.status.events import StatusEvent
 from pytest_gilcheck.status.display import SHOWN_EVERY_NS, Throttle, event_text
+from pytest_gilcheck.status.events import StatusEvent
 
 MAYBE = st.none() | st.integers(0, 1000)
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.store import json_report
-from pytest_gilcheck.store.json_report import Answers, Check, line_of
 from pytest_gilcheck.store.journal import Journal
+from pytest_gilcheck.store.json_report import Answers, Check, line_of
 from pytest_gilcheck.store.stream import Stream, keyed, merged
 
 MADE = observation(call(20_000_000), name="f")

@@ -1,4 +1,4 @@
-"""The session's table in pytest's terminal summary."""
+"""The checks and agreements of a run as tables, and counted in one line."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.report import answers
-from pytest_gilcheck.store.json_report import Answers
 from pytest_gilcheck.report.rows import GAP, Rows
-from pytest_gilcheck.report.text import ALL_FRAMES, count_text, drawn, margin_text, overlap_text, share_text, story
+from pytest_gilcheck.report.text import count_text, drawn, margin_text, overlap_text, share_text, story
+from pytest_gilcheck.store.json_report import Answers
 
 if TYPE_CHECKING:
-    import pytest
-
     from pytest_gilcheck.evidence import Agreement, Verdict
     from pytest_gilcheck.store.json_report import Entry
-    from pytest_gilcheck.gate.session import Session
 
 _PICTURE_WIDTH = 16
 
@@ -25,48 +22,6 @@ _NARROWEST = 60
 #: The column of names gets at least so much, and more only where names are longer.
 _SHORTEST_NAME = 8
 _LONGEST_NAME = 24
-
-
-def summarize(
-    reporter: pytest.TerminalReporter, session: Session, *, asked: bool, verbosity: int, annotations: Iterable[str] = ()
-) -> None:
-    """Writes the table, the comparison, what was not run, and why the gate fails.
-
-    ``-q`` leaves headings out, ``-qq`` puts one line in place of the table, ``-v`` adds each check's whole story, ``-vv`` every
-    frame that was seen.
-    """
-    if asked and len(session.journal):
-        _checks(reporter, session, verbosity)
-    if session.comparison is not None:
-        for line in session.comparison.lines():
-            reporter.write_line(line if line.startswith(" ") else f"gilcheck: {line}", bold=line.startswith("ANOTHER"))
-    if session.n_not_run:
-        n = session.n_not_run
-        why = "left out by --gilcheck-only or --gilcheck-skip" if asked else "run them with --gilcheck"
-        reporter.write_line(f"gilcheck: {n} check{'s' if n > 1 else ''} not run ({why})")
-    for notice in session.notices:
-        reporter.write_line(f"gilcheck: {notice}")
-    for warning in session.warnings:
-        reporter.write_line(f"gilcheck: {warning}", yellow=True)
-    for failure in session.gate(asked=asked):
-        reporter.write_line(f"gilcheck: {failure}", red=True)
-    for annotation in annotations:
-        reporter.write_line(annotation)
-
-
-def _checks(reporter: pytest.TerminalReporter, session: Session, verbosity: int) -> None:
-    tw = reporter._tw  # noqa: SLF001  (no public way to width and encoding)
-    if verbosity < -1:
-        reporter.write_line(counts(session.journal))
-        return
-    if verbosity >= 0:
-        reporter.section("gilcheck")
-    for line in tables(session.journal, width=tw.fullwidth, colour=tw.hasmarkup):
-        tw.line(line)
-    if verbosity > 0:
-        for entry in session.journal:
-            for line in story_of(entry, encoding=_encoding(reporter), all_frames=verbosity >= ALL_FRAMES):
-                reporter.write_line(line)
 
 
 def story_of(entry: Entry, *, encoding: str | None = "utf-8", all_frames: bool = False) -> Iterator[str]:
@@ -94,10 +49,6 @@ def _counted(found: Counter[str], what: str) -> str:
     n = sum(found.values())
     words = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in found.most_common())
     return f"{n} {what}{'' if n == 1 else 's'}: {words}"
-
-
-def _encoding(reporter: pytest.TerminalReporter) -> str | None:
-    return getattr(reporter._tw._file, "encoding", None)  # noqa: SLF001  (as above)
 
 
 def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[str]:

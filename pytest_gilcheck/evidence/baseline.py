@@ -71,3 +71,21 @@ class Tolerance:
         if self.figure in WORDS:
             return self.figure
         return f"{self.figure}:{self.amount * 100:g}%" if self.is_relative else f"{self.figure}:{self.amount:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What changed from `before` to `after` (how the two runs are called). Agreements count as checks.
+
+    `changes` leaves out what stayed the same, `n_same` counts it. `lost` checks are in the first run alone, `new` ones in
+    the second alone; `machines` says where the classes of machine differ.
+    """
+
+    before: str
+    after: str
+    changes: tuple[Change, ...] = ()
+    n_checks: int = 0
+    n_same: int = 0
+    lost: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    machines: tuple[str, ...] = ()
