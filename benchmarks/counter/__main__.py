@@ -72,11 +72,11 @@ def main() -> int:
     options = parser.parse_args()
     if options.told:
         saved = json.loads(options.told.read_text())
-        bench, rows = saved["bench"], [Row(**row) for row in saved["rows"]]
+        machine, rows = saved["bench"], [Row(**row) for row in saved["rows"]]
     else:
         QUIET.patience_s = options.patience
         rows = measured(options.only or list(PARTS), options.rounds, options.large_gib)
-        bench = {
+        machine = {
             "cpu": cpu(),
             "n_cpus": os.cpu_count(),
             "python": platform.python_version(),
@@ -84,12 +84,12 @@ def main() -> int:
             "n_disturbed": QUIET.n_disturbed,
             "n_rounds_all": QUIET.n_rounds,
         }
-    told = report.story(bench, rows)
+    told = report.report_lines(machine, rows)
     print(told)
     if options.tables:
         options.tables.write_text(told + "\n")
     if options.json:
-        options.json.write_text(json.dumps({"bench": bench, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+        options.json.write_text(json.dumps({"bench": machine, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
     if options.plot:
         report.plot(rows, options.plot)
     return int(any(row.met == "no" for row in rows))

@@ -19,14 +19,14 @@ CHUNK_BYTES = 512 << 10
 
 def spinning_for(seconds: float, n_chunks: int) -> int:
     """How many turns a chunk keep one core busy for so long?"""
-    n_turns = 1_000
+    n_background_runs = 1_000
     while True:
         begin = time.perf_counter()
-        _native.reference_spin(n_chunks, n_turns, False)  # noqa: FBT003  (native, by position)
+        _native.reference_spin(n_chunks, n_background_runs, False)  # noqa: FBT003  (native, by position)
         taken = time.perf_counter() - begin
         if taken > seconds / 2:
-            return int(n_turns * seconds / taken)
-        n_turns *= 2
+            return int(n_background_runs * seconds / taken)
+        n_background_runs *= 2
 
 
 def against_one(texts: dict[str, str], n_rounds: int) -> Iterable[Row]:
@@ -39,14 +39,14 @@ def against_one(texts: dict[str, str], n_rounds: int) -> Iterable[Row]:
         n_chunks = -(-len(text) // CHUNK_BYTES)
         for frequency, needle in NEEDLES[name].items():
             alone = in_turn([lambda t=text, n=needle: reference.count_sequential(t, n)], 3)[0]
-            n_turns = spinning_for(min(alone), n_chunks)
+            n_background_runs = spinning_for(min(alone), n_chunks)
             sides = [
                 lambda t=text, n=needle: reference.count(t, n),
                 lambda t=text, n=needle: reference.count_sequential(t, n),
                 lambda t=text: _native.reference_read(t, True),  # noqa: FBT003
                 lambda t=text: _native.reference_read(t, False),  # noqa: FBT003
-                lambda n=n_chunks, turns=n_turns: _native.reference_spin(n, turns, True),  # noqa: FBT003
-                lambda n=n_chunks, turns=n_turns: _native.reference_spin(n, turns, False),  # noqa: FBT003
+                lambda n=n_chunks, turns=n_background_runs: _native.reference_spin(n, turns, True),  # noqa: FBT003
+                lambda n=n_chunks, turns=n_background_runs: _native.reference_spin(n, turns, False),  # noqa: FBT003
             ]
             times = in_turn(sides, n_rounds)
             case = f"{name}, {frequency} `{needle}`"

@@ -13,12 +13,10 @@ MET = {"no": "**no**"}
 LEAST_SHOWN = 0.2
 
 
-def story(bench: dict[str, object], rows: list[Row]) -> str:
+def report_lines(machine: dict[str, object], rows: list[Row]) -> str:
     """The machine and the tables."""
-    where = (
-        f"{bench['cpu']}, {bench['n_cpus']} cores, Python {bench['python']}, {bench['n_rounds']} rounds for each figure"
-    )
-    quiet = f"{bench['n_disturbed']} of {bench['n_rounds_all']} rounds began while other processes ran, or unasked"
+    where = f"{machine['cpu']}, {machine['n_cpus']} cores, Python {machine['python']}, {machine['n_rounds']} rounds for each figure"
+    quiet = f"{machine['n_disturbed']} of {machine['n_rounds_all']} rounds began while other processes ran, or unasked"
     return f"{where}; {quiet}.\n\n{tables(rows)}"
 
 

@@ -49,7 +49,7 @@ class Row:
         return self.doubt or ("yes" if times >= 1 else self.limit or "no")
 
 
-class Quiet:
+class MachineLock:
     """Are the cores ours? Rounds begin when nothing else wants to run, and how many began without that is told."""
 
     def __init__(self, patience_s: float) -> None:
@@ -80,7 +80,7 @@ class Quiet:
         return 0, 0
 
 
-QUIET = Quiet(patience_s=0)
+QUIET = MachineLock(patience_s=0)
 
 
 def in_turn(sides: Sequence[Callable[[], object]], n_rounds: int) -> list[list[float]]:

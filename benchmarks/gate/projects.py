@@ -71,7 +71,7 @@ GATE = (
     "--gilcheck-compare=main",
     "--gilcheck-compare-fail=gil",
     "--gilcheck-compare-fail=overlap",
-    "--gilcheck-compare-fail=results",
+    "--gilcheck-compare-fail=agreement",
     "--gilcheck-compare-fail=held_share:0.05",
     "--gilcheck-compare-fail=speedup:25%",
 )
@@ -164,9 +164,9 @@ def words(path: Path) -> dict[tuple[str, str], tuple[str, str, str]]:
     found = {}
     for check in made["checks"]:
         verdict = check["verdict"]
-        found[check["test"], check["name"]] = verdict["gil"], verdict["results"], verdict["overlap"]
+        found[check["test"], check["name"]] = verdict["gil"], verdict["agreement"], verdict["overlap"]
     for entry in made["agreements"]:
-        found[entry["test"], f"agreement of {entry['agreement']['name']}"] = "-", entry["agreement"]["results"], "-"
+        found[entry["test"], f"agreement of {entry['agreement']['name']}"] = "-", entry["agreement"]["word"], "-"
     return found
 
 

@@ -39,7 +39,7 @@ def measure(case: Case) -> dict[str, Any]:
     verdict = Checker(settings, on_check=lambda observation, *_: kept.append(observation)).of_call(statement_call(case))
     bounds = [
         [
-            speedup_of(round_.serial, round_.crew, 2.0),
+            speedup_of(round_.serial, round_.competing, 2.0),
             speedup_of(round_.control, round_.released, 2.0),
             speedup_of(held_alone(round_), round_.held, 2.0),
         ]
@@ -85,7 +85,10 @@ def windows(budget: float, n_busy: int = 0, n_cases: int | None = None) -> None:
     os.environ[BUDGET] = str(budget)
     cases = select(read_cases(), python=platform.python_version())[:n_cases]
     run(
-        plan(cases, [LEDGER], [n_busy], 1, seed=0), found.append, adapter="benchmarks.overlap.windows", timeout_s=TIMEOUT_S
+        plan(cases, [LEDGER], [n_busy], 1, seed=0),
+        found.append,
+        adapter="benchmarks.overlap.windows",
+        timeout_s=TIMEOUT_S,
     )
     rounds = [json.loads(m.detail) for m in found if m.outcome == "ok" and (m.span_ns or 0) >= SHORTEST_NS]
     rounds = [made for made in rounds if len(made) >= FEWEST_ROUNDS]

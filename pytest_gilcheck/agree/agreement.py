@@ -19,8 +19,8 @@ from pytest_gilcheck.agree.trial import PATIENT_ROUNDS, Trial
 from pytest_gilcheck.declare import values
 from pytest_gilcheck.declare.settings import DEADLINE_NS
 from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, UsageError
-from pytest_gilcheck.report.answers import message
-from pytest_gilcheck.run import Crew, Rescue, refuse_what_returns_at_once
+from pytest_gilcheck.report.agreement import message
+from pytest_gilcheck.run import CompetingThreads, Rescue, refuse_what_returns_at_once
 from pytest_gilcheck.status import events
 from pytest_gilcheck.status.callback import StatusCallback, status_callback
 from pytest_gilcheck.status.events import StatusEvent
@@ -77,8 +77,13 @@ def compare_answers(
     name = name or getattr(function, "__qualname__", None) or repr(function)
     deadline_ns = DEADLINE_NS if deadline is None else values.positive_duration_ns(deadline, "agrees: deadline")
     limit = (rescue or Rescue()).deadline(deadline_ns / 1e9, name)
-    with status_callback() as tell, Crew(n_threads) as crew, crew.armed(limit), _eager_switching():
-        trial = Trial(function, oracle, as_predicate(same), crew, limit)
+    with (
+        status_callback() as tell,
+        CompetingThreads(n_threads) as competing,
+        competing.armed(limit),
+        _eager_switching(),
+    ):
+        trial = Trial(function, oracle, as_predicate(same), competing, limit)
         note = None
         if isinstance(inputs, tuple):
             difference = trial.difference(inputs)
@@ -121,7 +126,11 @@ def _explored(
     def example(args: tuple[Any, ...]) -> None:
         if tell is not None:
             n_done = trial.n_examples
-            tell(StatusEvent(events.SHRINKING) if found else StatusEvent(events.EXAMPLES, n_done=n_done, n_all=n_examples))
+            tell(
+                StatusEvent(events.SHRINKING)
+                if found
+                else StatusEvent(events.EXAMPLES, n_done=n_done, n_all=n_examples)
+            )
         difference = trial.difference(args, rounds=PATIENT_ROUNDS if found else 1)
         if difference is not None:
             found.append((difference, args))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.checker.isolated import measure_in_child
-from pytest_gilcheck.checker.measure import Alone, bench_notes, measure, unguarded
+from pytest_gilcheck.checker.measure import Alone, machine_notes, measure, unguarded
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import (
     CallSpan,
@@ -44,7 +44,7 @@ class Checker:
     """Measures calls: ``check(fn, *args)`` gives a `Verdict`; `options` sets how, `span` measures a block.
 
     `on_check` is told of each check, `on_agreement` of each agreement, also where it differs, with the function, and whether
-    it is one example of several of the same test. `results_of` tells what came of comparing a function's answers before.
+    it is one example of several of the same test. `agreement_of` tells what came of comparing a function's answers before.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class Checker:
         on_check: Callable[[Observation, Verdict, Settings], None] | None = None,
         rescue: Rescue | None = None,
         alone: Alone = unguarded,
-        results_of: Callable[[object], str] | None = None,
+        agreement_of: Callable[[object], str] | None = None,
         on_agreement: Callable[[Callable[..., Any], Agreement, bool], None] | None = None,
     ) -> None:
         self._settings = settings or Settings()
         self._on_check = on_check
         self._rescue = rescue or Rescue()
         self._alone = alone
-        self._results_of = results_of
+        self._agreement_of = agreement_of
         self._on_agreement = on_agreement
 
     def options(self, **changes: Any) -> Checker:
@@ -94,8 +94,8 @@ class Checker:
         name = settings.name or call.title
         observe = measure_in_child if settings.isolate else measure
         observation, result = observe(call, settings, name, self._rescue, self._alone)
-        if self._results_of is not None:
-            observation = replace(observation, results=self._results_of(call.function))
+        if self._agreement_of is not None:
+            observation = replace(observation, agreement=self._agreement_of(call.function))
         return self._judged(observation, result)
 
     def _judged(self, observation: Observation, result: Any) -> Verdict:
@@ -139,7 +139,7 @@ class Checker:
 
     @contextlib.contextmanager
     def _span(self, name: str) -> Iterator[Span]:
-        bench = survey(clock_quality())
+        machine = survey(clock_quality())
         span = Span(name)
         with exact_ledger() as instrument:
             block = Block() if instrument.grade == "exact" else None
@@ -153,8 +153,8 @@ class Checker:
             solo_budget_ns=0,
             budget_ns=0,
             n_threads=1,
-            knock_gap_ns=0,
-            n_knock_calls=0,
+            waiter_gap_ns=0,
+            n_waiter_calls=0,
             deadline_ns=0,
             overlap=False,
         )
@@ -164,13 +164,13 @@ class Checker:
         observation = Observation(
             name=self._settings.name or name,
             claim=self._settings.claim,
-            bench=bench,
+            machine=machine,
             plan=plan,
             instrument=instrument,
             pilot=None,
             calls=calls,
             outcomes=(Outcome("returned", 0, 1),),
-            notes=bench_notes(bench),
+            notes=machine_notes(machine),
         )
         span._verdict = self._judged(observation, None)  # noqa: SLF001  (its maker)
 

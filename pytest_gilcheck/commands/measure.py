@@ -143,7 +143,9 @@ def _deliver(kept: list[Check], json_path: str | None, *, quiet: bool, all_frame
             lines = (
                 [check.verdict.gil]
                 if quiet
-                else text.story(check.observation, check.verdict, encoding=sys.stdout.encoding, all_frames=all_frames)
+                else text.report_lines(
+                    check.observation, check.verdict, encoding=sys.stdout.encoding, all_frames=all_frames
+                )
             )
             for line in lines:
                 sys.stdout.write(line + "\n")

@@ -16,7 +16,7 @@ from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import findings, tables, text
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.status.callback import StatusCallback
-from pytest_gilcheck.store.json_report import Answers, Entry
+from pytest_gilcheck.store.json_report import AgreementEntry, Entry
 from pytest_gilcheck.store.stream import Stream
 
 FORMATS = ("story", "table", "markdown", "github", "gitlab")
@@ -32,8 +32,8 @@ class _Judged:
 
     def __iter__(self) -> Iterator[Entry]:
         for entry in read_through(self._stream, self._tell):
-            if isinstance(entry, Answers):
-                status = OK if entry.agreement.results == "agree" else NOT_AS_EXPECTED
+            if isinstance(entry, AgreementEntry):
+                status = OK if entry.agreement.word == "agree" else NOT_AS_EXPECTED
             else:
                 verdict = judge(entry.observation)
                 status = status_of(entry.observation, verdict)
@@ -86,7 +86,7 @@ def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iter
         yield from findings.gitlab(checks)
     elif form == "story":
         for entry in checks:
-            for line in tables.story_of(entry, encoding=sys.stdout.encoding, all_frames=all_frames):
+            for line in tables.lines_of_entry(entry, encoding=sys.stdout.encoding, all_frames=all_frames):
                 yield f"{line}\n"
     else:
         renderers: dict[str, Callable[[Iterable[Entry]], Iterator[str]]]

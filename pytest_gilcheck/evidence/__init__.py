@@ -8,25 +8,25 @@ every share ends in ``_share`` and lies in 0..1, every count begins with ``n_``.
 from __future__ import annotations
 
 from pytest_gilcheck.evidence.agreement import Agreement, Difference, Disagreement, OracleFailed
-from pytest_gilcheck.evidence.baseline import COMPARED, FIGURES, WORDS, Change, Comparison, Standing, Tolerance
+from pytest_gilcheck.evidence.baseline import COMPARED, FIGURES, WORDS, BaselineEntry, Change, Comparison, Tolerance
 from pytest_gilcheck.evidence.errors import CheckFailed, DeadlineExceeded, Inconclusive, NotApplicable, UsageError
 from pytest_gilcheck.evidence.estimate import Estimate
-from pytest_gilcheck.evidence.machine import Bench, own_version
+from pytest_gilcheck.evidence.machine import Machine, own_version
 from pytest_gilcheck.evidence.observation import (
+    GilWaits,
     Instrument,
-    Knocks,
     Observation,
     Outcome,
     Plan,
     Progress,
     RoundSize,
 )
-from pytest_gilcheck.evidence.places import BusiestPlace, HandOverPlace, HoldPlace, Place, Places, Site, Where
+from pytest_gilcheck.evidence.places import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, Where
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.requirement import Claim, Limit
 from pytest_gilcheck.evidence.rounds import Arm, Round
-from pytest_gilcheck.evidence.spans import CallSpan, GilTimeline, HandOver
-from pytest_gilcheck.evidence.verdict import HandOvers, Verdict
+from pytest_gilcheck.evidence.spans import CallSpan, GilEvent, GilTimeline
+from pytest_gilcheck.evidence.verdict import ReleaseCounts, Verdict
 
 __all__ = [
     "COMPARED",
@@ -34,7 +34,7 @@ __all__ = [
     "WORDS",
     "Agreement",
     "Arm",
-    "Bench",
+    "BaselineEntry",
     "BusiestPlace",
     "CallSpan",
     "Change",
@@ -45,15 +45,15 @@ __all__ = [
     "Difference",
     "Disagreement",
     "Estimate",
+    "GilEvent",
+    "GilEventPlace",
     "GilTimeline",
-    "HandOver",
-    "HandOverPlace",
-    "HandOvers",
+    "GilWaits",
     "HoldPlace",
     "Inconclusive",
     "Instrument",
-    "Knocks",
     "Limit",
+    "Machine",
     "NotApplicable",
     "Observation",
     "OracleFailed",
@@ -63,10 +63,10 @@ __all__ = [
     "Plan",
     "Progress",
     "Reason",
+    "ReleaseCounts",
     "Round",
     "RoundSize",
     "Site",
-    "Standing",
     "Tolerance",
     "UsageError",
     "Verdict",

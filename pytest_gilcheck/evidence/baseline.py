@@ -10,7 +10,7 @@ from pytest_gilcheck.evidence.estimate import Estimate
 WORDS: dict[str, tuple[str, ...]] = {
     "gil": ("released", "partial", "held"),
     "overlap": ("overlaps", "serialised"),
-    "results": ("agree", "differ"),
+    "agreement": ("agree", "differ"),
 }
 
 #: Figures without a dimension; True: more is better.
@@ -21,20 +21,20 @@ COMPARED = (*WORDS, *FIGURES)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BaselineEntry:
     """Where does a check stand? No times: they belong to one machine. `longest_hold_share` is the longest hold over
-    the whole call. `machine` tells the class of machine: figures of two classes compare with care. `difference` is the
+    the whole call. `machine_class` tells the class of machine: figures of two classes compare with care. `difference` is the
     wrong answer, in one line, of an agreement that differs."""
 
     key: str
     gil: str = "not_measured"
     overlap: str = "not_measured"
-    results: str = "not_checked"
+    agreement: str = "not_checked"
     held_share: Estimate = field(default_factory=Estimate)
     longest_hold_share: Estimate = field(default_factory=Estimate)
     speedup: Estimate = field(default_factory=Estimate)
     efficiency: Estimate = field(default_factory=Estimate)
-    machine: tuple[tuple[str, str], ...] = ()
+    machine_class: tuple[tuple[str, str], ...] = ()
     difference: str = ""
 
 

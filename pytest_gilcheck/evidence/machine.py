@@ -15,7 +15,7 @@ def own_version() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Machine:
     """Where was it measured? `n_cpus` are the processors that this process may use (affinity), `cpu_quota`
     the cores that its control group grants it (None: no limit), `load_1min` the system's load average when
     the check began. `gil` is ``enabled``, ``disabled`` or ``absent``. `clock_price_ns` is what one reading of
@@ -27,7 +27,7 @@ class Bench:
     implementation: str
     build: str
     platform: str
-    machine: str
+    architecture: str
     cpu: str
     n_cpus: int
     n_cpus_present: int

@@ -6,36 +6,36 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Change, Comparison
-from pytest_gilcheck.judge.drift import changes, is_beyond, standing, standing_of_answers
+from pytest_gilcheck.judge.drift import baseline_entry, baseline_entry_of_agreement, changes, is_beyond
 from pytest_gilcheck.report.comparison import change_text
-from pytest_gilcheck.store.json_report import Answers
+from pytest_gilcheck.store.json_report import AgreementEntry
 from pytest_gilcheck.store.stream import keyed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_gilcheck.evidence import Standing, Tolerance
+    from pytest_gilcheck.evidence import BaselineEntry, Tolerance
     from pytest_gilcheck.store.json_report import Entry
 
 #: Exit status of `gilcheck compare`, and what it stands for.
 SAME_OR_BETTER, WORSE, CANNOT_TELL = 0, 1, 3
 
 
-def standings(entries: Iterable[Entry]) -> dict[str, Standing]:
+def baseline_entries(entries: Iterable[Entry]) -> dict[str, BaselineEntry]:
     """What of these checks and agreements is compared: little, whatever the size of the document."""
     machines: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
     found = {}
     for key, entry in keyed(entries):
-        if isinstance(entry, Answers):
-            found[key] = standing_of_answers(key, entry.agreement)
+        if isinstance(entry, AgreementEntry):
+            found[key] = baseline_entry_of_agreement(key, entry.agreement)
         else:
-            made = standing(key, entry.observation, entry.verdict)
+            made = baseline_entry(key, entry.observation, entry.verdict)
             # One for all checks of a machine: each with its own were a third of what a comparison keeps.
-            found[key] = replace(made, machine=machines.setdefault(made.machine, made.machine))
+            found[key] = replace(made, machine_class=machines.setdefault(made.machine_class, made.machine_class))
     return found
 
 
-def compare(before: dict[str, Standing], after: dict[str, Standing], names: tuple[str, str]) -> Comparison:
+def compare(before: dict[str, BaselineEntry], after: dict[str, BaselineEntry], names: tuple[str, str]) -> Comparison:
     """What changed?"""
     changed: list[Change] = []
     new: list[str] = []
@@ -47,7 +47,7 @@ def compare(before: dict[str, Standing], after: dict[str, Standing], names: tupl
             new.append(key)
             continue
         n_checks += 1
-        for (what, was), (_, now) in zip(stood.machine, now_stands.machine, strict=True):
+        for (what, was), (_, now) in zip(stood.machine_class, now_stands.machine_class, strict=True):
             if was != now:
                 machines[f"{what} {was} -> {now}"] = None
         for change in changes(stood, now_stands):

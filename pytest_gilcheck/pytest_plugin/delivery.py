@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.gate.comparison import compare, failures, standings
+from pytest_gilcheck.gate.comparison import baseline_entries, compare, failures
 from pytest_gilcheck.report import findings
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.store import baselines, json_report
@@ -15,13 +15,13 @@ from pytest_gilcheck.store import baselines, json_report
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pytest_gilcheck.evidence import Standing
+    from pytest_gilcheck.evidence import BaselineEntry
     from pytest_gilcheck.gate.session import Session
 
 
-def compare_with(session: Session, name: str, before: dict[str, Standing], given: Mapping[str, Any]) -> None:
+def compare_with(session: Session, name: str, before: dict[str, BaselineEntry], given: Mapping[str, Any]) -> None:
     """Notes what changed since the baseline, and fails the gate where a tolerance is overrun."""
-    session.comparison = compare(before, standings(session.journal), (name, "this run"))
+    session.comparison = compare(before, baseline_entries(session.journal), (name, "this run"))
     beyond, unknown = failures(session.comparison, given["compare-fail"])
     session.failures += beyond
     if given["inconclusive"] == "fail":

@@ -17,8 +17,8 @@ from pytest_gilcheck.declare.options import MARKER_LINE, refuse_contradictions
 from pytest_gilcheck.declare.selection import is_selected
 from pytest_gilcheck.pytest_plugin import options
 from pytest_gilcheck.pytest_plugin.fixtures import MAKER
-from pytest_gilcheck.pytest_plugin.report_sections import Stories
-from pytest_gilcheck.pytest_plugin.state import Books
+from pytest_gilcheck.pytest_plugin.report_sections import ReportSections
+from pytest_gilcheck.pytest_plugin.state import SessionState
 from pytest_gilcheck.status.callback import STATUS_DISPLAY
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.declare.settings import Settings  # noqa: F401  (named in a text below)
 
-_BOOKS = pytest.StashKey[Books]()
+_STATE = pytest.StashKey[SessionState]()
 _SETTINGS = pytest.StashKey["Settings"]()
 _LEFT_OUT = pytest.StashKey[bool]()
 
@@ -48,55 +48,55 @@ def pytest_configure(config: pytest.Config) -> None:
         refuse_contradictions(given)
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
-    books = config.stash[_BOOKS] = Books(config, given)
-    config.stash[MAKER] = books.checker
+    state = config.stash[_STATE] = SessionState(config, given)
+    config.stash[MAKER] = state.checker
     config.pluginmanager.register(_Teller(), "gilcheck-teller")
     config.pluginmanager.register(_Sender(), "gilcheck-sender")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if _BOOKS in config.stash:
-        config.stash[_BOOKS].close()
+    if _STATE in config.stash:
+        config.stash[_STATE].close()
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist's, which starts the workers
 def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
-    books = config.stash[_BOOKS]
-    given = books.given
-    if not books.is_worker:
+    state = config.stash[_STATE]
+    given = state.given
+    if not state.is_worker:
         reporter = config.pluginmanager.getplugin("terminalreporter")
-        stories = Stories(are_shown=reporter is not None and reporter.hasopt("P"))
-        config.pluginmanager.register(_Collector(books, stories), "gilcheck-collector")
+        report_sections = ReportSections(are_shown=reporter is not None and reporter.hasopt("P"))
+        config.pluginmanager.register(_Collector(state, report_sections), "gilcheck-collector")
     if config.pluginmanager.hasplugin("dsession"):
         from pytest_gilcheck.pytest_plugin.xdist import Workers  # noqa: PLC0415
 
-        books.workers = Workers(lambda: books.session)
-        config.pluginmanager.register(books.workers, "gilcheck-workers")
-    if books.is_worker or config.option.collectonly:
+        state.workers = Workers(lambda: state.session)
+        config.pluginmanager.register(state.workers, "gilcheck-workers")
+    if state.is_worker or config.option.collectonly:
         return
     wanted = given["compare"] or ("last" if given["compare-fail"] else None)
     if wanted is None:
         return
-    from pytest_gilcheck.gate.comparison import standings  # noqa: PLC0415
+    from pytest_gilcheck.gate.comparison import baseline_entries  # noqa: PLC0415
     from pytest_gilcheck.store import baselines  # noqa: PLC0415
     from pytest_gilcheck.store.stream import Stream  # noqa: PLC0415
 
     try:
         path = baselines.find(config.rootpath / given["storage"], wanted, config.invocation_params.dir)
-        books.baseline = path.name, standings(Stream(path))
+        state.baseline = path.name, baseline_entries(Stream(path))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    books = config.stash[_BOOKS]
+    state = config.stash[_STATE]
     for item in items:
         is_marked = item.get_closest_marker("gilcheck") is not None
         uses_fixture = not {"gilcheck", "gilcheck_session"}.isdisjoint(getattr(item, "fixturenames", ()))
         if not is_marked and not uses_fixture:
             continue
-        item.stash[_LEFT_OUT] = not is_selected(item.nodeid, books.given)
+        item.stash[_LEFT_OUT] = not is_selected(item.nodeid, state.given)
         # pytest-run-parallel would run the body in threads of its own, under a tiny switch interval.
         if config.pluginmanager.hasplugin("run-parallel"):
             item.add_marker(pytest.mark.thread_unsafe(reason="measured by gilcheck"))
@@ -104,7 +104,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             from pytest_gilcheck.pytest_plugin.marker import settings_of  # noqa: PLC0415
 
             try:
-                settings = settings_of(item, books.settings)
+                settings = settings_of(item, state.settings)
             except ValueError as error:
                 raise pytest.UsageError(str(error)) from None
             assert settings is not None  # noqa: S101  (narrowing: the item is marked)
@@ -113,27 +113,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    books = item.config.stash[_BOOKS]
-    books.running.begin(item, is_left_out=item.stash.get(_LEFT_OUT, False))
-    token, shown = ACTIVE.set(books.checker), STATUS_DISPLAY.set(books.status_callback)
+    state = item.config.stash[_STATE]
+    state.test_state.begin(item, is_left_out=item.stash.get(_LEFT_OUT, False))
+    token, shown = ACTIVE.set(state.checker), STATUS_DISPLAY.set(state.status_callback)
     try:
         # Ordinary tests of all workers go on together, and not beside anybody's rounds on the wall clock.
-        with books.quiet.together() if books.is_worker and _may_check(item) else contextlib.nullcontext():
+        with state.quiet.together() if state.is_worker and _may_check(item) else contextlib.nullcontext():
             return (yield)
     finally:
         STATUS_DISPLAY.reset(shown)
         ACTIVE.reset(token)
-        books.running.end()
+        state.test_state.end()
 
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures, which may check, too
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    item.config.stash[_BOOKS].running.begin_attempt()
+    item.config.stash[_STATE].test_state.begin_attempt()
 
 
 def _may_check(item: pytest.Item) -> bool:
     """Does anybody measure in this session?"""
-    if item.config.stash[_BOOKS].given[""]:
+    if item.config.stash[_STATE].given[""]:
         return True
     return any(_LEFT_OUT in other.stash for other in item.session.items)
 
@@ -143,25 +143,25 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     settings = pyfuncitem.stash.get(_SETTINGS, None)
     if settings is None:
         return None
-    books = pyfuncitem.config.stash[_BOOKS]
-    if not books.given[""] or pyfuncitem.stash[_LEFT_OUT]:
-        books.running.n_not_run = 1
+    state = pyfuncitem.config.stash[_STATE]
+    if not state.given[""] or pyfuncitem.stash[_LEFT_OUT]:
+        state.test_state.n_not_run = 1
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}  # noqa: SLF001  (as pytest's own hook does)
     # Its claim is enforced below, as that of every check.
-    books.measuring_checker(settings)(pyfuncitem.obj, **arguments)
+    state.measuring_checker(settings)(pyfuncitem.obj, **arguments)
     return True
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     __tracebackhide__ = True
-    books = item.config.stash[_BOOKS]
+    state = item.config.stash[_STATE]
     result = yield
-    if books.given[""] and books.running.checks:
+    if state.given[""] and state.test_state.checks:
         from pytest_gilcheck.gate.claims import require_all  # noqa: PLC0415
 
-        require_all([(verdict, settings.claim) for verdict, settings in books.running.checks])
+        require_all([(verdict, settings.claim) for verdict, settings in state.test_state.checks])
     return result
 
 
@@ -175,9 +175,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if not isinstance(error, Inconclusive):
         return
     # A test that makes several checks asserts each after it was made: the last one's word counts.
-    books = item.config.stash[_BOOKS]
-    checks = books.running.checks
-    policy = (checks[-1][1].inconclusive if checks else None) or books.given["inconclusive"]
+    state = item.config.stash[_STATE]
+    checks = state.test_state.checks
+    policy = (checks[-1][1].inconclusive if checks else None) or state.given["inconclusive"]
     if policy == "warn":
         try:
             warnings.warn(pytest.PytestWarning(f"gilcheck: {item.nodeid}: {error}"), stacklevel=1)
@@ -195,10 +195,10 @@ class _Teller:
 
     @pytest.hookimpl(wrapper=True, trylast=True)  # within all others, which may read a report's sections
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        running = item.config.stash[_BOOKS].running
-        running.tell(verbosity=item.config.get_verbosity())
+        test_state = item.config.stash[_STATE].test_state
+        test_state.tell(verbosity=item.config.get_verbosity())
         report = yield
-        Stories.add(report, running.stories)
+        ReportSections.add(report, test_state.report_sections)
         return report
 
 
@@ -207,28 +207,28 @@ class _Sender:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        running = item.config.stash[_BOOKS].running
+        test_state = item.config.stash[_STATE].test_state
         report = yield
-        if running.unreported or running.agreements or running.n_not_run:
-            checks, agreements = running.take_lines(failed=report.failed)
-            sent = {"checks": checks, "agreements": agreements, "n_not_run": running.n_not_run}
+        if test_state.unreported or test_state.agreements or test_state.n_not_run:
+            checks, agreements = test_state.take_lines(failed=report.failed)
+            sent = {"checks": checks, "agreements": agreements, "n_not_run": test_state.n_not_run}
             report.gilcheck = sent  # type: ignore[attr-defined]  # reports carry what plugins give them
-            running.n_not_run = 0
+            test_state.n_not_run = 0
         return report
 
 
 class _Collector:
     """Takes checks and agreements out of the reports, its own process's and those of workers."""
 
-    def __init__(self, books: Books, stories: Stories) -> None:
-        self._books = books
-        self._stories = stories
+    def __init__(self, state: SessionState, report_sections: ReportSections) -> None:
+        self._state = state
+        self._report_sections = report_sections
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
         self._take(report)
         yield
-        self._stories.logged(report)
+        self._report_sections.logged(report)
 
     def _take(self, report: pytest.TestReport) -> None:
         sent = getattr(report, "gilcheck", None)
@@ -236,7 +236,7 @@ class _Collector:
             return
         # pytest keeps every report to its end: with their text, 50 kB a check.
         del report.gilcheck
-        session = self._books.session
+        session = self._state.session
         if str(report.outcome) == "rerun":  # pytest-rerunfailures' word
             n = len(sent["checks"]) + len(sent["agreements"])
             session.warnings.append(
@@ -248,33 +248,33 @@ class _Collector:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    books = config.stash[_BOOKS]
-    asked = books.given[""]
-    if config.option.collectonly or not (asked or books.has_session):
+    state = config.stash[_STATE]
+    asked = state.given[""]
+    if config.option.collectonly or not (asked or state.has_session):
         return
     from pytest_gilcheck.pytest_plugin import delivery  # noqa: PLC0415
     from pytest_gilcheck.pytest_plugin.summary import summarize  # noqa: PLC0415
 
-    session = books.session
-    told = delivery.github_lines(session, config.rootpath, asked=asked) if delivery.for_github(books.given) else ()
+    session = state.session
+    told = delivery.github_lines(session, config.rootpath, asked=asked) if delivery.for_github(state.given) else ()
     summarize(terminalreporter, session, asked=asked, verbosity=config.get_verbosity(), annotations=told)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
-    books = config.stash.get(_BOOKS, None)
-    if books is None or config.option.collectonly or books.is_worker:
+    state = config.stash.get(_STATE, None)
+    if state is None or config.option.collectonly or state.is_worker:
         return
-    given, asked = books.given, books.given[""]
-    if not (asked or given["save"] or given["autosave"] or books.baseline is not None or books.has_session):
+    given, asked = state.given, state.given[""]
+    if not (asked or given["save"] or given["autosave"] or state.baseline is not None or state.has_session):
         return
     from pytest_gilcheck.pytest_plugin import delivery  # noqa: PLC0415
 
-    found = books.session
-    found.journal.keep(*books.running.take_lines(failed=False))  # of a test that was broken off
-    if books.baseline is not None:
-        delivery.compare_with(found, *books.baseline, given)
+    found = state.session
+    found.journal.keep(*state.test_state.take_lines(failed=False))  # of a test that was broken off
+    if state.baseline is not None:
+        delivery.compare_with(found, *state.baseline, given)
     interrupted = (
         "stopped" if session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR) else None
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _HEADING = "Captured gilcheck call"
 
 
-class Stories:
+class ReportSections:
     """The stories in tests' reports: there for whoever makes, sends or writes a report, and gone with a test that passed.
 
     pytest keeps all reports until its end, and shows their sections then only where a test did not pass, or ``-rP`` asks
@@ -29,9 +29,9 @@ class Stories:
         self._logged: dict[tuple[object, str], list[pytest.TestReport]] = {}
 
     @staticmethod
-    def add(report: pytest.TestReport, stories: Iterable[str]) -> None:
+    def add(report: pytest.TestReport, report_sections: Iterable[str]) -> None:
         """Puts them into a report that is being made."""
-        report.sections += [(_HEADING, text) for text in stories]
+        report.sections += [(_HEADING, text) for text in report_sections]
 
     def logged(self, report: pytest.TestReport) -> None:
         """When everybody has been given this report, and perhaps kept it until the last one of its test."""

@@ -22,29 +22,29 @@ if TYPE_CHECKING:
     from pytest_gilcheck.checker.checker import Checker
     from pytest_gilcheck.checker.unmeasured import UnmeasuredChecker
     from pytest_gilcheck.declare.settings import Settings
-    from pytest_gilcheck.evidence import Agreement, Observation, Standing, Verdict
+    from pytest_gilcheck.evidence import Agreement, BaselineEntry, Observation, Verdict
     from pytest_gilcheck.gate.session import Session
     from pytest_gilcheck.pytest_plugin.xdist import Workers
-    from pytest_gilcheck.run.quiet import Quiet
+    from pytest_gilcheck.run.machine_lock import MachineLock
     from pytest_gilcheck.status.callback import StatusCallback
-    from pytest_gilcheck.store.json_report import Answers, Check
+    from pytest_gilcheck.store.json_report import AgreementEntry, Check
 
 
 @dataclass
-class Running:
+class TestState:
     """The test that runs now: checks and agreements that its next report takes along, and all checks for its outcome.
 
-    `compared` has each function whose answers were compared, and what came of it; `stories` what each report of the test
+    `compared` has each function whose answers were compared, and what came of it; `report_sections` what each report of the test
     tells at length. `is_left_out`: by ``--gilcheck-only`` or ``--gilcheck-skip``.
     """
 
     item: pytest.Item | None = None
     is_left_out: bool = False
     unreported: list[Check] = field(default_factory=list)
-    agreements: list[Answers] = field(default_factory=list)
+    agreements: list[AgreementEntry] = field(default_factory=list)
     checks: list[tuple[Verdict, Settings]] = field(default_factory=list)
     compared: dict[object, tuple[object, str]] = field(default_factory=dict)
-    stories: list[str] = field(default_factory=list)
+    report_sections: list[str] = field(default_factory=list)
     n_not_run: int = 0
 
     def begin(self, item: pytest.Item, *, is_left_out: bool) -> None:
@@ -54,22 +54,22 @@ class Running:
 
     def begin_attempt(self) -> None:
         """It begins, perhaps once more: what a failed attempt has found counts for nothing in the next one."""
-        self.checks, self.compared, self.stories = [], {}, []
+        self.checks, self.compared, self.report_sections = [], {}, []
 
     def end(self) -> None:
         """No test runs."""
         self.item, self.is_left_out = None, False
         self.begin_attempt()
 
-    def results_of(self, function: object) -> str:
+    def agreement_of(self, function: object) -> str:
         """What came of comparing this function's answers in this test? One difference outweighs all agreement."""
         return self.compared.get(_identity(function), (None, "not_checked"))[1]
 
-    def note_agreement(self, function: object, made: Answers, *, adds_up: bool) -> None:
+    def note_agreement(self, function: object, made: AgreementEntry, *, adds_up: bool) -> None:
         """Keeps an agreement. `adds_up`: one example of several, which a test under a ``@given`` of its own compares one by
         one: they become one entry."""
-        if self.results_of(function) != "differ":
-            self.compared[_identity(function)] = function, made.agreement.results
+        if self.agreement_of(function) != "differ":
+            self.compared[_identity(function)] = function, made.agreement.word
         last = self.agreements[-1] if self.agreements else None
         if adds_up and last is not None and (last.test, last.name) == (made.test, made.name):
             self.agreements[-1] = replace(last, agreement=_sum(last.agreement, made.agreement))
@@ -81,20 +81,20 @@ class Running:
         made. What was found outside of this test stays out of its story."""
         if self.item is None or not (self.unreported or self.agreements):
             return
-        from pytest_gilcheck.report import answers  # noqa: PLC0415  (only where something was checked or compared)
-        from pytest_gilcheck.report.text import ALL_FRAMES, story  # noqa: PLC0415  (as above)
+        from pytest_gilcheck.report import agreement as agreement_text  # noqa: PLC0415  (only where something was checked or compared)
+        from pytest_gilcheck.report.text import ALL_FRAMES, report_lines  # noqa: PLC0415  (as above)
 
         test = self.item.nodeid
         told = [
-            story(made.observation, made.verdict, all_frames=verbosity >= ALL_FRAMES)
+            report_lines(made.observation, made.verdict, all_frames=verbosity >= ALL_FRAMES)
             for made in self.unreported
             if made.test == test
         ]
         for made in self.agreements:
             if made.test == test:
-                told.append(answers.story(made.agreement))
-                self.item.user_properties += answers.properties(made.agreement)
-        self.stories += map("\n".join, told)
+                told.append(agreement_text.report_lines(made.agreement))
+                self.item.user_properties += agreement_text.properties(made.agreement)
+        self.report_sections += map("\n".join, told)
 
     def lines(self, *, failed: bool = False) -> tuple[list[str], list[str]]:
         """Checks and agreements that no report has taken yet, as lines of the document: text, so that xdist can send it."""
@@ -133,14 +133,14 @@ def _sum(one: Agreement, other: Agreement) -> Agreement:
     )
 
 
-class Books:
+class SessionState:
     """What is kept from pytest's configuration to its end, made when first asked for. `given`: the options as read."""
 
     def __init__(self, config: pytest.Config, given: dict[str, Any]) -> None:
         self.config = config
         self.given = given
-        self.running = Running()
-        self.baseline: tuple[str, dict[str, Standing]] | None = None
+        self.test_state = TestState()
+        self.baseline: tuple[str, dict[str, BaselineEntry]] | None = None
         self.workers: Workers | None = None
         # Capture is suspended now and never again: what is said when a call keeps the GIL for ever must reach people.
         self._stderr: int | None = None
@@ -173,20 +173,20 @@ class Books:
         return Settings().with_read({name: value for name, value in changes.items() if value is not None})
 
     @cached_property
-    def quiet(self) -> Quiet:
+    def quiet(self) -> MachineLock:
         """The lock between those who measure wall time and all others of this machine."""
-        from pytest_gilcheck.run.quiet import Quiet  # noqa: PLC0415
+        from pytest_gilcheck.run.machine_lock import MachineLock  # noqa: PLC0415
 
-        return Quiet()
+        return MachineLock()
 
     def checker(self) -> Checker | UnmeasuredChecker:
         """The checker of the test that runs now."""
         why = None
         if self.given["disable"]:
             why = "under --gilcheck-disable"
-        elif self.running.is_left_out:
+        elif self.test_state.is_left_out:
             why = "in a test that --gilcheck-only or --gilcheck-skip leaves out"
-            self.running.n_not_run = 1
+            self.test_state.n_not_run = 1
         if why is not None:
             from pytest_gilcheck.checker.unmeasured import UnmeasuredChecker  # noqa: PLC0415
 
@@ -198,10 +198,10 @@ class Books:
         from pytest_gilcheck.checker.checker import Checker  # noqa: PLC0415
         from pytest_gilcheck.run import Rescue  # noqa: PLC0415  (as the one above: only where something is checked)
 
-        journal, running = self.session.journal, self.running
+        journal, test_state = self.session.journal, self.test_state
 
         def so_far() -> list[bytes | Path]:
-            pieces = journal.pieces(*running.lines(), interrupted="deadline")
+            pieces = journal.pieces(*test_state.lines(), interrupted="deadline")
             return [piece if isinstance(piece, Path) else piece.encode() for piece in pieces]
 
         stderr_fd = 2 if self._stderr is None else self._stderr
@@ -210,7 +210,7 @@ class Books:
             settings,
             on_check=self._note,
             on_agreement=self._note_agreement,
-            results_of=running.results_of,
+            agreement_of=test_state.agreement_of,
             rescue=rescue,
             alone=self.quiet.alone,
         )
@@ -225,10 +225,10 @@ class Books:
         from pytest_gilcheck.report.findings import properties  # noqa: PLC0415
         from pytest_gilcheck.store.json_report import Check  # noqa: PLC0415
 
-        item = self.running.item
-        self.running.checks.append((verdict, settings))
+        item = self.test_state.item
+        self.test_state.checks.append((verdict, settings))
         test, file, line = _place(item)
-        self.running.unreported.append(
+        self.test_state.unreported.append(
             Check(verdict.name, replace(verdict, result=None), observation, test, file, line)
         )
         if item is not None:
@@ -236,10 +236,10 @@ class Books:
         self.config.hook.pytest_gilcheck_verdict(item=item, observation=observation, verdict=verdict)
 
     def _note_agreement(self, function: object, agreement: Agreement, adds_up: bool) -> None:  # noqa: FBT001  (a callback)
-        from pytest_gilcheck.store.json_report import Answers  # noqa: PLC0415
+        from pytest_gilcheck.store.json_report import AgreementEntry  # noqa: PLC0415
 
-        item = self.running.item
-        self.running.note_agreement(function, Answers(agreement, *_place(item)), adds_up=adds_up)
+        item = self.test_state.item
+        self.test_state.note_agreement(function, AgreementEntry(agreement, *_place(item)), adds_up=adds_up)
         self.config.hook.pytest_gilcheck_agreement(item=item, agreement=agreement)
 
     def _rescue_path(self) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.report.comparison import comparison_lines
-from pytest_gilcheck.report.tables import counts, story_of, tables
+from pytest_gilcheck.report.tables import counts, lines_of_entry, tables
 from pytest_gilcheck.report.text import ALL_FRAMES
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _checks(reporter: pytest.TerminalReporter, session: Session, verbosity: int)
         tw.line(line)
     if verbosity > 0:
         for entry in session.journal:
-            for line in story_of(entry, encoding=_encoding(reporter), all_frames=verbosity >= ALL_FRAMES):
+            for line in lines_of_entry(entry, encoding=_encoding(reporter), all_frames=verbosity >= ALL_FRAMES):
                 reporter.write_line(line)
 
 

@@ -47,7 +47,7 @@ class Workers:
         try:
             for entry in Stream(path):
                 line = json_report.line_of(replace(entry, failed=True))
-                if isinstance(entry, json_report.Answers):
+                if isinstance(entry, json_report.AgreementEntry):
                     session.journal.append_agreement(line)
                 else:
                     session.journal.append(line)

@@ -7,16 +7,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.figures import duration
-from pytest_gilcheck.report import answers
+from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report.rows import GAP, Rows
-from pytest_gilcheck.report.text import count_text, drawn, margin_text, overlap_text, share_text, story
-from pytest_gilcheck.store.json_report import Answers
+from pytest_gilcheck.report.text import count_text, drawn, margin_text, overlap_text, report_lines, share_text
+from pytest_gilcheck.store.json_report import AgreementEntry
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Agreement, Verdict
     from pytest_gilcheck.store.json_report import Entry
 
-_PICTURE_WIDTH = 16
+_TIMELINE_WIDTH = 16
 
 _NARROWEST = 60
 #: The column of names gets at least so much, and more only where names are longer.
@@ -24,11 +24,11 @@ _SHORTEST_NAME = 8
 _LONGEST_NAME = 24
 
 
-def story_of(entry: Entry, *, encoding: str | None = "utf-8", all_frames: bool = False) -> Iterator[str]:
+def lines_of_entry(entry: Entry, *, encoding: str | None = "utf-8", all_frames: bool = False) -> Iterator[str]:
     """What was found out, line by line, of a check or an agreement."""
-    if isinstance(entry, Answers):
-        return answers.story(entry.agreement)
-    return story(entry.observation, entry.verdict, encoding=encoding, all_frames=all_frames)
+    if isinstance(entry, AgreementEntry):
+        return agreement_text.report_lines(entry.agreement)
+    return report_lines(entry.observation, entry.verdict, encoding=encoding, all_frames=all_frames)
 
 
 def counts(entries: Iterable[Entry]) -> str:
@@ -36,8 +36,8 @@ def counts(entries: Iterable[Entry]) -> str:
     checks: Counter[str] = Counter()
     agreements: Counter[str] = Counter()
     for entry in entries:
-        if isinstance(entry, Answers):
-            agreements[answers.WORDS.get(entry.agreement.results, entry.agreement.results)] += 1
+        if isinstance(entry, AgreementEntry):
+            agreements[agreement_text.WORDS.get(entry.agreement.word, entry.agreement.word)] += 1
         else:
             checks[entry.verdict.gil] += 1
     told = [_counted(checks, "check")] if checks or not agreements else []
@@ -61,7 +61,7 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
         left_out = {_OVERLAP, _MARGIN}
         for entry in entries:
             name = f"{entry.origin}: {entry.name}" if entry.origin else entry.name
-            if isinstance(entry, Answers):
+            if isinstance(entry, AgreementEntry):
                 agreements.append(_cells_of_answers(name, entry.agreement), below=_below(entry.agreement))
             else:
                 checks.append(_cells_of_check(name, entry.verdict))
@@ -95,21 +95,21 @@ def _cells_of_check(name: str, verdict: Verdict) -> tuple[str, ...]:
         margin_text(verdict),
         _duration(verdict.longest_hold_ns),
         _duration(verdict.longest_wait_ns),
-        f"{count_text(verdict.handovers.n_voluntary)}x",
-        _narrow(verdict.picture),
+        f"{count_text(verdict.n_releases.by_function)}x",
+        _narrow(verdict.timeline),
     )
 
 
 def _cells_of_answers(name: str, agreement: Agreement) -> tuple[str, ...]:
     counted = (f"{n:,}" for n in (agreement.n_examples, agreement.n_calls, agreement.n_threads))
-    return (name, answers.WORDS.get(agreement.results, agreement.results), *counted)
+    return (name, agreement_text.WORDS.get(agreement.word, agreement.word), *counted)
 
 
 def _below(agreement: Agreement) -> tuple[str, ...]:
     """Of answers that differ: what is wrong, and where."""
     if agreement.difference is None:
         return ()
-    return answers.headline(agreement), f"  {agreement.difference.brief()}"
+    return agreement_text.headline(agreement), f"  {agreement.difference.brief()}"
 
 
 def _fitting(widths: Sequence[int], width: int, left_out: Collection[int]) -> list[int]:
@@ -132,8 +132,8 @@ def _duration(ns: int | None) -> str:
     return "-" if ns is None else duration(ns)
 
 
-def _narrow(picture: str) -> str:
+def _narrow(timeline: str) -> str:
     """The picture, each sign standing for a few: the state that all of them share, or mixed."""
-    step = max(1, len(picture) // _PICTURE_WIDTH)
-    parts = [picture[at : at + step] for at in range(0, len(picture), step)]
+    step = max(1, len(timeline) // _TIMELINE_WIDTH)
+    parts = [timeline[at : at + step] for at in range(0, len(timeline), step)]
     return drawn("".join(part[0] if len(set(part)) == 1 else "m" for part in parts))

@@ -83,9 +83,9 @@ class Journal:
 
     def __iter__(self) -> Iterator[Entry]:
         for number, line in enumerate(self._checks.lines(), 1):
-            yield json_report.check_of(json.loads(line), f"check {number} of this session")
+            yield json_report.check_entry_of(json.loads(line), f"check {number} of this session")
         for number, line in enumerate(self._agreements.lines(), 1):
-            yield json_report.answers_of(json.loads(line), f"agreement {number} of this session")
+            yield json_report.agreement_entry_of(json.loads(line), f"agreement {number} of this session")
 
     def pieces(
         self,

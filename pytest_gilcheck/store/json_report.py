@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pytest_gilcheck.evidence import Agreement, Estimate, Observation, UsageError, Verdict, own_version
+from pytest_gilcheck.store.migration import upgraded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
 #: Version of the document's form. Raised with every change that a reader could stumble over, or must not pass over.
-#: 1: the first one. 2: agreements, in a list of their own after the checks.
-SCHEMA_VERSION = 2
+#: 1: the first one. 2: agreements, in a list of their own after the checks. 3: today's words (see `store.migration`).
+SCHEMA_VERSION = 3
 
 #: Events kept of the timeline that is saved; a picture needs no more, and totals are exact without it.
 MAX_SAVED_EVENTS = 2_000
@@ -42,7 +43,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Answers:
+class AgreementEntry:
     """One agreement of a document: what came of comparing a function's answers. The test and its place as in `Check`."""
 
     agreement: Agreement
@@ -59,15 +60,15 @@ class Answers:
 
 
 #: What a document holds.
-Entry: TypeAlias = Check | Answers
+Entry: TypeAlias = Check | AgreementEntry
 
 
 @dataclass(frozen=True)
-class Document:
+class JsonReport:
     """Everything that a run checked. `interrupted` says why it ended early, if it did; `warnings` what else to know."""
 
     checks: tuple[Check, ...] = ()
-    agreements: tuple[Answers, ...] = ()
+    agreements: tuple[AgreementEntry, ...] = ()
     tool: str = ""
     interrupted: str | None = None
     warnings: tuple[str, ...] = ()
@@ -149,7 +150,7 @@ def line_of(entry: Entry) -> str:
         "origin": entry.origin,
     }
     made: dict[str, Any]
-    if isinstance(entry, Answers):
+    if isinstance(entry, AgreementEntry):
         made = {**place, "agreement": _converter().unstructure(entry.agreement)}
     else:
         verdict, observation = _converter().unstructure(entry.verdict), _saved(entry.observation)
@@ -157,14 +158,14 @@ def line_of(entry: Entry) -> str:
     return json.dumps(made, separators=(",", ":"))
 
 
-def check_of(made: object, where: str) -> Check:
+def check_entry_of(made: object, where: str, version: int = SCHEMA_VERSION) -> Check:
     """The check in a parsed line. Raises `UsageError`, naming `where`."""
-    return _structured(made, Check, where)
+    return _structured(upgraded(made, version), Check, where)
 
 
-def answers_of(made: object, where: str) -> Answers:
+def agreement_entry_of(made: object, where: str, version: int = SCHEMA_VERSION) -> AgreementEntry:
     """The agreement in a parsed line. Raises `UsageError`, naming `where`."""
-    return _structured(made, Answers, where)
+    return _structured(upgraded(made, version), AgreementEntry, where)
 
 
 _T = TypeVar("_T")
@@ -197,23 +198,29 @@ def tail(*, interrupted: str | None = None, warnings: Sequence[str] = ()) -> str
     return f"\n], {rest[1:]}\n"
 
 
-def to_json(checks: Iterable[Check], agreements: Iterable[Answers] = (), *, interrupted: str | None = None) -> str:
+def to_json(
+    checks: Iterable[Check], agreements: Iterable[AgreementEntry] = (), *, interrupted: str | None = None
+) -> str:
     """The document of these, as JSON text."""
     compared = ",\n".join(map(line_of, agreements))
     checked = ",\n".join(map(line_of, checks))
     return f"{head()}{checked}\n{AGREEMENTS_FOLLOW}{compared}{tail(interrupted=interrupted)}"
 
 
-def from_json(text: str, source: str = "the document") -> Document:
+def from_json(text: str, source: str = "the document") -> JsonReport:
     """The document in `text`. Raises `UsageError`, naming `source`, where it is none, cut off, or of a newer version."""
     made = parsed(text, source)
     if made["schema_version"] == 1:
         made["agreements"] = []
     checks, agreements = _list_in(made, "checks", source), _list_in(made, "agreements", source)
-    return Document(
-        checks=tuple(check_of(check, f"{source} check {number}") for number, check in enumerate(checks, 1)),
+    return JsonReport(
+        checks=tuple(
+            check_entry_of(check, f"{source} check {number}", made["schema_version"])
+            for number, check in enumerate(checks, 1)
+        ),
         agreements=tuple(
-            answers_of(entry, f"{source} agreement {number}") for number, entry in enumerate(agreements, 1)
+            agreement_entry_of(entry, f"{source} agreement {number}", made["schema_version"])
+            for number, entry in enumerate(agreements, 1)
         ),
         tool=str(made.get("tool", "")),
         interrupted=made.get("interrupted"),
@@ -255,7 +262,7 @@ def _first_cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def read(path: Path) -> Document:
+def read(path: Path) -> JsonReport:
     """The document saved at `path`. Raises `UsageError` where it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.store import json_report
-from pytest_gilcheck.store.json_report import Answers
+from pytest_gilcheck.store.json_report import AgreementEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,6 +32,7 @@ class Stream:
         self.size: int | None = None
         self.interrupted: str | None = None
         self.warnings: tuple[str, ...] = ()
+        self._version = json_report.SCHEMA_VERSION
 
     def __iter__(self) -> Iterator[Entry]:
         try:
@@ -49,7 +50,7 @@ class Stream:
             yield from made.checks
             yield from made.agreements
             return
-        json_report.parsed(f"{first}]}}", str(self.path))
+        self._version = json_report.parsed(f"{first}]}}", str(self.path))["schema_version"]
         self.size = os.fstat(file.fileno()).st_size or None  # what we write is ASCII
         what, number = "check", 0
         for line in file:
@@ -71,8 +72,8 @@ class Stream:
         except json.JSONDecodeError as error:
             message = f"{self.path} is no gilcheck document, or is cut off ({what} {number}, column {error.colno}: {error.msg})"
             raise UsageError(message) from None
-        read = json_report.check_of if what == "check" else json_report.answers_of
-        return read(made, f"{self.path} {what} {number}")
+        read = json_report.check_entry_of if what == "check" else json_report.agreement_entry_of
+        return read(made, f"{self.path} {what} {number}", self._version)
 
     def _ended(self, made: dict[str, Any]) -> None:
         self.interrupted = made.get("interrupted")
@@ -93,7 +94,7 @@ def merged(sources: Iterable[tuple[str, Path]], through: Callable[[Stream], Iter
             stream = Stream(path)
             for entry in through(stream):
                 line = json_report.line_of(replace(entry, origin=entry.origin or label))
-                if isinstance(entry, Answers):
+                if isinstance(entry, AgreementEntry):
                     waiting.write(compared + line)
                     compared = ",\n"
                     continue
@@ -114,7 +115,7 @@ def keyed(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
     for entry in entries:
         # A marked test is called as itself.
         is_body = entry.test is not None and entry.name == entry.test.rpartition("/")[2]
-        name = f"agreement of {entry.name}" if isinstance(entry, Answers) else ("" if is_body else entry.name)
+        name = f"agreement of {entry.name}" if isinstance(entry, AgreementEntry) else ("" if is_body else entry.name)
         key = " ".join(filter(None, (f"[{entry.origin}]" if entry.origin else "", entry.test or "", name)))
         seen[key] = seen.get(key, 0) + 1
         yield (key if seen[key] == 1 else f"{key} #{seen[key]}"), entry

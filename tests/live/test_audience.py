@@ -51,7 +51,7 @@ def test_every_stage_is_told_in_order_by_the_thread_that_asked(watcher):
         events.SINGLE_CALLS,
         events.BESIDE_WAITER,
         events.COMPETING,
-        events.BESIDE_RIVAL,
+        events.BESIDE_BACKGROUND,
         events.LINES,
     ]
     # One usable core, or a verdict that this machine cannot decide, leaves stages out; none comes early.
@@ -89,7 +89,7 @@ def test_where_nobody_listens_nothing_is_made(monkeypatch):
     monkeypatch.setattr("pytest_gilcheck.agree.agreement.StatusEvent", made)
 
     assert check.options(budget="20ms")(specimens.holds, 2_000_000).gil in ("held", "inconclusive")
-    assert agrees(len, len, ("abc",)).results == "agree"
+    assert agrees(len, len, ("abc",)).word == "agree"
 
 
 def test_a_check_within_a_call_is_not_shown_beside_it(watcher):

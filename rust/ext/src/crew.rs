@@ -8,23 +8,23 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-create_exception!(_native, GateBroken, PyException, "Another thread of the round failed, or the round was given up.");
+create_exception!(_native, BarrierBroken, PyException, "Another thread of the round failed, or the round was given up.");
 
 /// A barrier at which the threads of a round begin together; waiting at it lets go of the GIL.
 #[pyclass(frozen, module = "pytest_gilcheck._native")]
-struct Gate {
+struct Barrier {
     core: Core,
 }
 
 #[pymethods]
-impl Gate {
+impl Barrier {
     /// A gate that opens for `n_threads` at a time.
     #[new]
     fn new(n_threads: usize) -> Self {
         Self { core: Core::new(n_threads) }
     }
 
-    /// Waits for the others: when did it open, in `clock_ns`? Raises `GateBroken`.
+    /// Waits for the others: when did it open, in `clock_ns`? Raises `BarrierBroken`.
     fn wait(&self, py: Python<'_>) -> PyResult<u64> {
         py.detach(|| self.core.wait()).ok_or_else(broken)
     }
@@ -34,19 +34,19 @@ impl Gate {
         py.detach(|| self.core.wait().map(|_| self.core.start(index, n_threads))).ok_or_else(broken)
     }
 
-    /// Everybody who waits, or comes later, gets `GateBroken`.
-    fn break_down(&self) {
+    /// Everybody who waits, or comes later, gets `BarrierBroken`.
+    fn abort(&self) {
         self.core.break_down();
     }
 }
 
 fn broken() -> PyErr {
-    GateBroken::new_err("another thread of the round failed")
+    BarrierBroken::new_err("another thread of the round failed")
 }
 
 /// What one thread did between the opening of the gate and its last call's return.
 #[pyclass(frozen, get_all, module = "pytest_gilcheck._native")]
-struct Shift {
+struct ThreadRun {
     opened_ns: u64,
     end_ns: u64,
     n_calls: usize,
@@ -61,7 +61,7 @@ struct Shift {
     /// Of the GIL; None: no ledger was open, or its record contradicts itself.
     held_ns: Option<u64>,
     waiting_ns: Option<u64>,
-    n_voluntary: Option<u64>,
+    n_releases_by_function: Option<u64>,
     /// The meter's sums at the end: two or more outside the GIL, two or more not waiting for it.
     totals: Option<(u64, u64)>,
     /// What the call raised; it is the last one made.
@@ -79,9 +79,9 @@ const LONGEST_WITHOUT_A_BREAK_NS: u64 = 50_000;
 /// written in Python. Results are disposed of at once, as such a loop would: keeping them would need memory for all.
 #[pyfunction]
 #[allow(clippy::too_many_arguments)] // one caller, which has them all
-fn shift<'py>(
+fn run_phase<'py>(
     py: Python<'py>,
-    gate: &Bound<'py, Gate>,
+    barrier: &Bound<'py, Barrier>,
     function: &Bound<'py, PyAny>,
     arguments: &Bound<'py, PyList>,
     kwargs: Option<&Bound<'py, PyDict>>,
@@ -89,14 +89,14 @@ fn shift<'py>(
     between: &Bound<'py, PyAny>,
     index: usize,
     n_threads: usize,
-) -> PyResult<Shift> {
+) -> PyResult<ThreadRun> {
     let tuples: Vec<Bound<'py, PyTuple>> =
         arguments.iter().map(|tuple| Ok(tuple.cast_into::<PyTuple>()?)).collect::<PyResult<_>>()?;
     if tuples.is_empty() {
         return Err(PyValueError::new_err("no arguments: a call without any takes an empty tuple"));
     }
     let recorder = instrument().recorder();
-    let gate = gate.get();
+    let gate = barrier.get();
     let delay = RunDelay::of_this_thread();
     recorder.take_part(current_thread(), true);
     let started = py.detach(|| {
@@ -143,7 +143,7 @@ fn shift<'py>(
     // Who did not run when the others began was kept off the processor until it did.
     let late_ns = running_ns.saturating_sub(opened_ns);
     let delay_ns = delay_end_ns.zip(delay_before_ns).map(|(end, start)| end.saturating_sub(start) + late_ns);
-    Ok(Shift {
+    Ok(ThreadRun {
         opened_ns,
         end_ns,
         n_calls: n_done,
@@ -155,15 +155,15 @@ fn shift<'py>(
         held_ns: figures.as_ref().map(|figures| figures.held_ns),
         // From when it runs, whoever has not begun wants the GIL.
         waiting_ns: figures.as_ref().map(|figures| figures.waiting_ns + begun_ns.saturating_sub(running_ns)),
-        n_voluntary: figures.as_ref().map(|figures| figures.n_voluntary),
+        n_releases_by_function: figures.as_ref().map(|figures| figures.n_voluntary),
         totals: recorder.is_recording().then(|| recorder.meter().totals()),
         error,
     })
 }
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
-    m.add("GateBroken", m.py().get_type::<GateBroken>())?;
-    m.add_class::<Gate>()?;
-    m.add_class::<Shift>()?;
-    m.add_function(wrap_pyfunction!(shift, m)?)
+    m.add("BarrierBroken", m.py().get_type::<BarrierBroken>())?;
+    m.add_class::<Barrier>()?;
+    m.add_class::<ThreadRun>()?;
+    m.add_function(wrap_pyfunction!(run_phase, m)?)
 }

@@ -20,13 +20,13 @@ const MAX_KNOCKS: usize = 1 << 16;
 
 /// Asks for the GIL, gives it back at once, pauses, and asks again, until it is stopped.
 #[pyclass(module = "pytest_gilcheck._native")]
-struct Knocker {
+struct GilWaiter {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Vec<Knock>>>,
 }
 
 #[pymethods]
-impl Knocker {
+impl GilWaiter {
     /// Starts to ask, with `gap_ns` between giving back and asking again. Its thread has its Python state when this
     /// returns: a call that begins now is asked from its first moment on.
     #[new]
@@ -51,7 +51,7 @@ impl Knocker {
     }
 }
 
-impl Drop for Knocker {
+impl Drop for GilWaiter {
     fn drop(&mut self) {
         // Not joined: it may need the GIL that the dropping thread holds.
         self.stop.store(true, Relaxed);
@@ -81,9 +81,9 @@ fn knock(gap: Duration, stop: &AtomicBool, attached: &mpsc::Sender<()>) -> Vec<K
 /// Teaches the ledger to tell hand-overs on request from voluntary ones; True where it can. Takes a few switch
 /// intervals (`switch_interval_ns`), once a process; the ledger is open.
 #[pyfunction]
-fn learn_giveway(py: Python<'_>, switch_interval_ns: u64) -> PyResult<bool> {
+fn learn_drop_request(py: Python<'_>, switch_interval_ns: u64) -> PyResult<bool> {
     const N_HANDOVERS: u64 = 4;
-    let mut knocker = Knocker::new(py, switch_interval_ns / 50)?;
+    let mut knocker = GilWaiter::new(py, switch_interval_ns / 50)?;
     let code = pyo3::ffi::c_str!("for _ in range(20000): pass");
     let run_python = || {
         let end_ns = clock::now_ns() + 2 * N_HANDOVERS * switch_interval_ns;
@@ -103,6 +103,6 @@ fn learn_giveway(py: Python<'_>, switch_interval_ns: u64) -> PyResult<bool> {
 }
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
-    m.add_class::<Knocker>()?;
-    m.add_function(wrap_pyfunction!(learn_giveway, m)?)
+    m.add_class::<GilWaiter>()?;
+    m.add_function(wrap_pyfunction!(learn_drop_request, m)?)
 }

@@ -67,8 +67,8 @@ struct Span {
     held_delay_ns: Option<u64>,
     free_delay_ns: Option<u64>,
     longest_hold_ns: u64,
-    n_voluntary: u64,
-    n_on_request: u64,
+    n_releases_by_function: u64,
+    n_releases_by_interpreter: u64,
     n_dropped: u64,
     /// (nanoseconds since the start, kind, thread).
     events: Vec<(u64, &'static str, usize)>,
@@ -147,8 +147,8 @@ impl Begun {
             held_delay_ns: figures.held_delay_ns,
             free_delay_ns: figures.free_delay_ns,
             longest_hold_ns: figures.longest_hold_ns,
-            n_voluntary: figures.n_voluntary,
-            n_on_request: figures.n_on_request,
+            n_releases_by_function: figures.n_voluntary,
+            n_releases_by_interpreter: figures.n_on_request,
             n_dropped: figures.n_dropped,
             events: figures
                 .events
@@ -162,8 +162,8 @@ impl Begun {
 pub fn name_of(kind: Kind) -> &'static str {
     match kind {
         Kind::Take => "take",
-        Kind::Drop => "drop",
-        Kind::DropOnRequest => "drop_on_request",
+        Kind::Drop => "release",
+        Kind::DropOnRequest => "release_by_interpreter",
         Kind::Wait => "wait",
     }
 }

@@ -94,8 +94,8 @@ def test_busy_when_the_block_raises_then_every_process_is_dead():
     pids = []
 
     def breaks():
-        with busy(2) as running:
-            pids.extend(running)
+        with busy(2) as test_state:
+            pids.extend(test_state)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

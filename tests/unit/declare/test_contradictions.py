@@ -80,6 +80,4 @@ def test_of_a_contradiction_in_two_places_the_nearer_wins(configured, values, ne
 )
 def test_only_and_skip_that_may_leave_something_are_no_contradiction(only, skip):
     """What is left is known once tests are collected; if it is nothing, the gate fails."""
-    refuse_contradictions(
-        {option.name: option.default for option in OPTIONS} | {"only": only, "skip": skip}
-    )
+    refuse_contradictions({option.name: option.default for option in OPTIONS} | {"only": only, "skip": skip})

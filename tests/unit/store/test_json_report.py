@@ -9,7 +9,7 @@ from built import RACE, agreements, call, observation, observations, verdicts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.evidence import GilTimeline, HandOver, Reason, UsageError
+from pytest_gilcheck.evidence import GilEvent, GilTimeline, Reason, UsageError
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.store import json_report
 
@@ -20,7 +20,7 @@ def test_document_comes_back_as_it_was(checks, compared, interrupted):
     made = json_report.from_json(
         json_report.to_json(
             [json_report.Check(seen.name, verdict, seen) for seen, verdict in checks],
-            [json_report.Answers(agreement, test=agreement.name) for agreement in compared],
+            [json_report.AgreementEntry(agreement, test=agreement.name) for agreement in compared],
             interrupted=interrupted,
         )
     )
@@ -60,13 +60,15 @@ def test_fields_for_other_tools_stand_where_promised():
 
 
 def test_agreements_stand_in_a_list_of_their_own():
-    """``agreements[].agreement.results``, and the difference; the checks' fields stay where they were."""
-    made = json.loads(json_report.to_json([], [json_report.Answers(RACE, "a.py::test_add", "a.py", 7, failed=True)]))
+    """``agreements[].agreement.word``, and the difference; the checks' fields stay where they were."""
+    made = json.loads(
+        json_report.to_json([], [json_report.AgreementEntry(RACE, "a.py::test_add", "a.py", 7, failed=True)])
+    )
 
     assert made["checks"] == []
     (entry,) = made["agreements"]
     assert (entry["test"], entry["file"], entry["line"], entry["failed"]) == ("a.py::test_add", "a.py", 7, True)
-    assert (entry["agreement"]["name"], entry["agreement"]["results"]) == ("counter.add", "differ")
+    assert (entry["agreement"]["name"], entry["agreement"]["word"]) == ("counter.add", "differ")
     assert entry["agreement"]["difference"]["got"] == "742"
 
 
@@ -74,7 +76,7 @@ def test_a_document_of_the_first_version_has_no_agreements():
     """And is read all the same."""
     old = json.loads(saved())
     old["schema_version"] = 1
-    del old["agreements"], old["checks"][0]["observation"]["results"]
+    del old["agreements"], old["checks"][0]["observation"]["agreement"]
 
     made = json_report.from_json(json.dumps(old))
 
@@ -84,7 +86,7 @@ def test_a_document_of_the_first_version_has_no_agreements():
 
 def test_long_timelines_are_cut_and_say_so():
     """Totals are exact without them."""
-    events = tuple(HandOver(at, "drop", 0) for at in range(json_report.MAX_SAVED_EVENTS + 7))
+    events = tuple(GilEvent(at, "release", 0) for at in range(json_report.MAX_SAVED_EVENTS + 7))
     made = observation(call(10, 10, timeline=GilTimeline(events, 2)))
 
     timeline = json_report.from_json(json_report.to_json([checked(made)])).checks[0].observation.calls[0].timeline

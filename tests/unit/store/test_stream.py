@@ -18,12 +18,12 @@ from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.store import json_report
 from pytest_gilcheck.store.journal import Journal
-from pytest_gilcheck.store.json_report import Answers, Check, line_of
+from pytest_gilcheck.store.json_report import AgreementEntry, Check, line_of
 from pytest_gilcheck.store.stream import Stream, keyed, merged
 
 MADE = observation(call(20_000_000), name="f")
 CHECK = Check("f", judge(MADE), MADE, "a.py::test_f", "a.py", 3)
-ANSWERS = Answers(RACE, "a.py::test_f", "a.py", 3, failed=True)
+ANSWERS = AgreementEntry(RACE, "a.py::test_f", "a.py", 3, failed=True)
 checks = st.builds(
     lambda seen, verdict, test, failed: Check(seen.name, verdict, seen, test, failed=failed),
     observations,
@@ -31,7 +31,7 @@ checks = st.builds(
     st.none() | st.text(min_size=1),
     st.booleans(),
 )
-compared = st.builds(Answers, agreements, st.none() | st.text(min_size=1), failed=st.booleans())
+compared = st.builds(AgreementEntry, agreements, st.none() | st.text(min_size=1), failed=st.booleans())
 
 
 def write(path, checks=(), agreements=(), *, n=0, n_agreements=0):
@@ -86,7 +86,7 @@ def test_the_schema_refuses_what_is_none():
 
 def test_the_schema_refuses_an_agreement_that_is_none():
     wrong = json.loads(json_report.to_json([], [ANSWERS]))
-    wrong["agreements"][0]["agreement"]["results"] = "nearly"
+    wrong["agreements"][0]["agreement"]["word"] = "nearly"
 
     with pytest.raises(jsonschema.ValidationError, match="nearly"):
         jsonschema.validate(wrong, schema())

@@ -24,7 +24,7 @@ def headline(agreement: Agreement) -> str:
     """What was found, in one sentence without its end."""
     found = agreement.difference
     if found is None:
-        return f"{agreement.name}: answers {WORDS.get(agreement.results, agreement.results)}"
+        return f"{agreement.name}: answers {WORDS.get(agreement.word, agreement.word)}"
     told = _HEADLINES.get(found.kind, "{name}: answers differ")
     return told.format(name=agreement.name, n=agreement.n_threads, thread=found.thread)
 
@@ -49,7 +49,7 @@ def message(agreement: Agreement) -> str:
     return "\n".join([headline(agreement), *_details(agreement)])
 
 
-def story(agreement: Agreement) -> Iterator[str]:
+def report_lines(agreement: Agreement) -> Iterator[str]:
     """What was found out, line by line; the first line alone tells agreement or difference."""
     if agreement.difference is None:
         yield line(agreement)
@@ -73,7 +73,7 @@ def _details(agreement: Agreement) -> Iterator[str]:
 def properties(agreement: Agreement) -> Iterator[tuple[str, str]]:
     """Name and value of what a JUnit file says of an agreement."""
     prefix = f"gilcheck.{agreement.name}"
-    yield f"{prefix}.results", agreement.results
+    yield f"{prefix}.agreement", agreement.word
     for name in ("n_examples", "n_calls", "n_threads"):
         yield f"{prefix}.{name}", str(getattr(agreement, name))
     if agreement.difference is not None:

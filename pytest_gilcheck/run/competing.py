@@ -126,7 +126,7 @@ def _forget_this_thread() -> None:
         noted.pop(_get_ident(), None)
 
 
-class Crew:
+class CompetingThreads:
     """`n_threads` competing Python threads, kept for as long as the block runs.
 
     Threads whose job never ends are abandoned: they end with the process, or after their job.
@@ -231,9 +231,9 @@ class Crew:
         return outcome
 
 
-def together(n_threads: int) -> Callable[[int], object]:
+def start_barrier(n_threads: int) -> Callable[[int], object]:
     """A gate: each of `n_threads` threads that comes to it, saying its index, waits for the others; then all begin at once,
     each on a processor of its own if there are enough. (Left where they were woken, threads sit on one processor
     for milliseconds: three of ten runs then missed a race that is caught each time with it.)"""
-    gate = _native.Gate(n_threads)
+    gate = _native.Barrier(n_threads)
     return lambda index: gate.begin(index, n_threads)

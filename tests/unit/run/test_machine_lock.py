@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from pytest_gilcheck.run.quiet import Quiet
+from pytest_gilcheck.run.machine_lock import MachineLock
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such lock there")
 
 HOLDER = """
 import sys, pathlib
-from pytest_gilcheck.run.quiet import Quiet
+from pytest_gilcheck.run.machine_lock import Quiet
 quiet = Quiet(pathlib.Path(sys.argv[1]))
 with getattr(quiet, sys.argv[2])() as had:
     print(had, flush=True)
@@ -52,7 +52,7 @@ def other(tmp_path, monkeypatch):
 def test_only_ordinary_tests_go_on_beside_each_other(other, tmp_path, theirs, ours, had):
     other(theirs)
 
-    with getattr(Quiet(tmp_path / "lock"), ours)(wait_seconds=0.05) as got:
+    with getattr(MachineLock(tmp_path / "lock"), ours)(wait_seconds=0.05) as got:
         assert got is had
 
 
@@ -61,15 +61,15 @@ def test_a_process_that_dies_gives_the_lock_back(other, tmp_path):
     process.kill()
     process.wait()
 
-    with Quiet(tmp_path / "lock").alone(wait_seconds=10) as got:
+    with MachineLock(tmp_path / "lock").alone(wait_seconds=10) as got:
         assert got
 
 
 def test_two_that_both_want_to_be_alone_out_of_an_ordinary_test_do_not_wait_for_each_other(tmp_path, monkeypatch):
     """Each lets go of what it shares before it asks."""
     monkeypatch.delenv("PYTEST_GILCHECK_INSIDE", raising=False)
-    one = Quiet(tmp_path / "lock")
-    two = Quiet(tmp_path / "lock")
+    one = MachineLock(tmp_path / "lock")
+    two = MachineLock(tmp_path / "lock")
     with one.together(), two.together():
         with one.alone(wait_seconds=0.05) as got:
             assert not got  # the other is still in its ordinary test
@@ -81,14 +81,14 @@ def test_two_that_both_want_to_be_alone_out_of_an_ordinary_test_do_not_wait_for_
 def test_what_a_test_starts_takes_no_part(tmp_path, monkeypatch):
     """The test holds the lock for it, and waits for it."""
     monkeypatch.delenv("PYTEST_GILCHECK_INSIDE", raising=False)
-    with Quiet(tmp_path / "lock").together() as got:
+    with MachineLock(tmp_path / "lock").together() as got:
         assert got
         assert os.environ["PYTEST_GILCHECK_INSIDE"] == str(os.getpid())
-        with Quiet(tmp_path / "lock").alone(wait_seconds=60) as alone:
+        with MachineLock(tmp_path / "lock").alone(wait_seconds=60) as alone:
             assert not alone
     assert "PYTEST_GILCHECK_INSIDE" not in os.environ
 
 
 def test_a_folder_that_cannot_be_made_is_no_error(tmp_path):
-    with Quiet(tmp_path / "no" / "such").alone() as got:
+    with MachineLock(tmp_path / "no" / "such").alone() as got:
         assert not got

@@ -13,7 +13,7 @@ WIDTH = 48
 PURE_SHARE = 0.9
 
 
-def picture(call: CallSpan | None, width: int = WIDTH) -> str:
+def timeline_of(call: CallSpan | None, width: int = WIDTH) -> str:
     """When was the GIL held during the call? A letter a slice: ``H`` held, ``r`` released, ``w`` waiting, ``m`` mixed, ``?``
     where the record was cut. Held by threads that the callee brought counts as held. Empty without a record."""
     if call is None or call.timeline is None:
@@ -34,7 +34,7 @@ def _stretches(call: CallSpan, span_ns: int) -> list[tuple[int, int, str]]:
         stretches.append((since, event.at_ns, "H" if held_elsewhere else own))
         since = event.at_ns
         if event.thread == 0:
-            own = {"take": "H", "drop": "r"}.get(event.kind, "w")
+            own = {"take": "H", "release": "r"}.get(event.kind, "w")
         elif call.n_workers and event.kind != "wait":  # who begins to wait changes nothing of who holds
             held_elsewhere = event.kind == "take"
     last = "?" if call.timeline.n_dropped else ("H" if held_elsewhere else own)

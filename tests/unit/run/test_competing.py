@@ -10,9 +10,9 @@ import threading
 import pytest
 
 from pytest_gilcheck.evidence import DeadlineExceeded
-from pytest_gilcheck.run.crew import Crew, ThreadFailed, together
+from pytest_gilcheck.run.background import SWITCH_INTERVAL, _nobody_is_asked, background_thread
+from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed, together
 from pytest_gilcheck.run.deadline import Deadline, armed
-from pytest_gilcheck.run.rival import SWITCH_INTERVAL, _nobody_is_asked, rival
 
 LONG = Deadline(600.0)
 
@@ -31,10 +31,10 @@ def fail():
 
 def test_each_job_has_its_own_thread_and_outcome():
     """Failures are kept, not raised."""
-    with Crew(3) as crew:
-        first, second, third = crew.run([_thread.get_ident, fail, _thread.get_ident], LONG)
+    with CompetingThreads(3) as competing:
+        first, second, third = competing.run([_thread.get_ident, fail, _thread.get_ident], LONG)
 
-        assert {first, third} < set(crew.idents) and first != third
+        assert {first, third} < set(competing.idents) and first != third
         assert isinstance(second, ThreadFailed)
         assert (second.index, type(second.error)) == (1, KeyError)
 
@@ -43,18 +43,20 @@ def test_threads_that_a_job_made_known_to_threading_are_gone_with_the_crew():
     """`logging` does it with each line; leak checkers of tests count them."""
     before = set(threading.enumerate())
 
-    with Crew(2) as crew:
-        seen = crew.run([threading.current_thread] * 2, LONG)
-        crew.run([lambda: crew.own(0).update(kept=1), lambda: crew.own(1).update(kept=1)], LONG)  # is waited for
+    with CompetingThreads(2) as competing:
+        seen = competing.run([threading.current_thread] * 2, LONG)
+        competing.run(
+            [lambda: competing.own(0).update(kept=1), lambda: competing.own(1).update(kept=1)], LONG
+        )  # is waited for
 
-    assert {thread.ident for thread in seen} == set(crew.idents)
+    assert {thread.ident for thread in seen} == set(competing.idents)
     assert set(threading.enumerate()) == before
 
 
 def test_solo_raises_what_the_job_raises_with_its_traceback():
     """The line that raised is in it."""
-    with Crew(1) as crew, pytest.raises(KeyError, match="mine") as raised:
-        crew.solo(fail, LONG)
+    with CompetingThreads(1) as competing, pytest.raises(KeyError, match="mine") as raised:
+        competing.solo(fail, LONG)
     assert raised.traceback[-1].name == "fail"
 
 
@@ -65,32 +67,32 @@ def test_no_outcome_is_swallowed(error):
     def job():
         raise error
 
-    with Crew(1) as crew, pytest.raises(error):
-        crew.solo(job, LONG)
+    with CompetingThreads(1) as competing, pytest.raises(error):
+        competing.solo(job, LONG)
 
 
 def test_a_crew_can_be_used_again_and_again():
     """Its threads stay."""
-    with Crew(2) as crew:
-        assert {crew.solo(_thread.get_ident, LONG) for _ in range(50)} == {crew.idents[0]}
+    with CompetingThreads(2) as competing:
+        assert {competing.solo(_thread.get_ident, LONG) for _ in range(50)} == {competing.idents[0]}
 
 
 def test_a_job_past_its_deadline_is_abandoned_and_its_stacks_dumped(quiet, tmp_path):
     """And the crew is of no use any more."""
     gate = threading.Event()
-    with Crew(2) as crew:
+    with CompetingThreads(2) as competing:
         with pytest.raises(DeadlineExceeded, match=r"f did not return within 0\.05 s in thread 0.*isolate=True"):
-            crew.solo(gate.wait, quiet)
+            competing.solo(gate.wait, quiet)
         with pytest.raises(RuntimeError, match="one is lost"):
-            crew.solo(fail, LONG)
+            competing.solo(fail, LONG)
     gate.set()
     assert b"in wait" in (tmp_path / "stacks").read_bytes()
 
 
 def test_more_jobs_than_threads_are_refused():
     """Nothing is run."""
-    with Crew(1) as crew, pytest.raises(RuntimeError, match="2 jobs for 1 threads"):
-        crew.run([fail, fail], LONG)
+    with CompetingThreads(1) as competing, pytest.raises(RuntimeError, match="2 jobs for 1 threads"):
+        competing.run([fail, fail], LONG)
 
 
 def test_barrier_lets_nobody_through_before_the_last():
@@ -103,8 +105,8 @@ def test_barrier_lets_nobody_through_before_the_last():
         meet(index)
         return len(arrived)
 
-    with Crew(4) as crew:
-        assert crew.run([functools.partial(job, index) for index in range(4)], LONG) == [4] * 4
+    with CompetingThreads(4) as competing:
+        assert competing.run([functools.partial(job, index) for index in range(4)], LONG) == [4] * 4
 
 
 def test_switch_interval_is_put_back_whoever_ends_first():
@@ -125,7 +127,7 @@ def test_rival_puts_the_interval_back_where_the_block_raises():
     """Whatever happens beside it."""
     before = sys.getswitchinterval()
 
-    with pytest.raises(KeyError), rival([]):
+    with pytest.raises(KeyError), background_thread([]):
         fail()
 
     assert sys.getswitchinterval() == before
@@ -159,14 +161,14 @@ def test_threads_are_watched_as_those_of_threading_are(kind):
     before = getattr(threading, f"get{kind}")()
     getattr(threading, f"set{kind}")(watch)
     try:
-        with Crew(1) as crew:
-            assert crew.solo(called_here, LONG) is watch
+        with CompetingThreads(1) as competing:
+            assert competing.solo(called_here, LONG) is watch
     finally:
         getattr(threading, f"set{kind}")(before)
     assert "called_here" in seen
     if before is None:
-        with Crew(1) as crew:
-            assert crew.solo(called_here, LONG) is None
+        with CompetingThreads(1) as competing:
+            assert competing.solo(called_here, LONG) is None
 
 
 def test_a_long_job_is_told_of_once_while_it_runs():
@@ -177,8 +179,8 @@ def test_a_long_job_is_told_of_once_while_it_runs():
         told.append("long")
         goes_on.set()
 
-    with Crew(2) as crew:
-        assert crew.solo(goes_on.wait, LONG, meanwhile=meanwhile) is True
+    with CompetingThreads(2) as competing:
+        assert competing.solo(goes_on.wait, LONG, meanwhile=meanwhile) is True
 
     assert told == ["long"]
 
@@ -187,13 +189,13 @@ def test_a_job_that_has_ended_is_not_told_of():
     def meanwhile():
         raise AssertionError("told of a job that had ended")
 
-    with Crew(2) as crew:
-        assert crew.run([lambda: 1, lambda: 2], LONG, meanwhile=meanwhile) == [1, 2]
+    with CompetingThreads(2) as competing:
+        assert competing.run([lambda: 1, lambda: 2], LONG, meanwhile=meanwhile) == [1, 2]
 
 
 def test_an_interrupt_between_a_job_s_beginning_and_its_thread_s_waking_comes_through():
-    with pytest.raises(KeyboardInterrupt), Crew(1) as crew:
-        (worker,) = crew._workers
+    with pytest.raises(KeyboardInterrupt), CompetingThreads(1) as competing:
+        (worker,) = competing._workers
         asleep, worker._wake = worker._wake, _thread.allocate_lock()  # begun, and nobody has taken it
         raise KeyboardInterrupt
 

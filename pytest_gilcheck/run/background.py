@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck import _native
-from pytest_gilcheck.run.crew import Crew, real
+from pytest_gilcheck.run.competing import CompetingThreads, real
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,29 +44,29 @@ def _nobody_is_asked() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def rival(turns: list[tuple[int, int]], *, patience: float = 60.0) -> Iterator[None]:
+def background_thread(turns: list[tuple[int, int]], *, patience: float = 60.0) -> Iterator[None]:
     """Did a rival thread get on beside the block? Its turns, in `_native.clock_ns`, are added to `turns`.
 
     During a turn it holds the GIL all the time: the switch interval is made so long that it is never asked to give way.
     The interval is put back at the end.
     """
-    running = True
+    test_state = True
     clock_ns = _native.clock_ns
     nap = real(time, "sleep")  # gevent's runs its own loop instead, and keeps the GIL
 
     def run() -> None:
-        while running:
+        while test_state:
             start = now = clock_ns()
             while now - start < TURN_NS:
                 now = clock_ns()
             turns.append((start, now))
             nap(0)
 
-    with Crew(1) as crew, _nobody_is_asked():
-        worker = crew._workers[0]  # noqa: SLF001  (same folder: the rival is a crew of one that runs beside another)
+    with CompetingThreads(1) as competing, _nobody_is_asked():
+        worker = competing._workers[0]  # noqa: SLF001  (same folder: the rival is a crew of one that runs beside another)
         try:
             worker.begin(run)
             yield
         finally:
-            running = False
+            test_state = False
             worker.wait(patience)

@@ -29,7 +29,7 @@ _PAUSE_SECONDS = 0.005
 _INSIDE = "PYTEST_GILCHECK_INSIDE"
 
 
-class Quiet:
+class MachineLock:
     """The lock of this machine, as one process sees it. Not for several threads at a time.
 
     Two files. `door` is held alone, for a moment, by whoever comes in, and for as long as it takes by who wants to be
