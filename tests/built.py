@@ -26,7 +26,7 @@ from pytest_gilcheck.evidence import (
     Verdict,
 )
 
-BENCH = Machine(
+MACHINE = Machine(
     python="3.12.1",
     implementation="CPython",
     build="main",
@@ -67,8 +67,8 @@ def call(held_ns=0, free_ns=0, waiting_ns=0, *, start_ns=0, **more):
         "held_ns": held_ns,
         "waiting_ns": waiting_ns,
         "longest_hold_ns": held_ns,
-        "n_voluntary": 1 if free_ns else 0,
-        "n_on_request": 0,
+        "n_releases_by_function": 1 if free_ns else 0,
+        "n_releases_by_interpreter": 0,
         "cpu_ns": held_ns + free_ns,
         "thread": 1,
     }
@@ -80,7 +80,7 @@ def observation(*calls, **more):
     values = {
         "name": "f",
         "claim": Claim(),
-        "bench": BENCH,
+        "machine": MACHINE,
         "plan": PLAN,
         "instrument": EXACT,
         "pilot": calls[0] if calls else None,
@@ -126,7 +126,10 @@ call_spans = st.builds(
     CallSpan,
     **dict.fromkeys(("start_ns", "end_ns", "held_ns", "waiting_ns", "longest_hold_ns", "cpu_ns"), _ns),
     **dict.fromkeys(("instrument_ns", "workers_held_ns", "waiting_on_workers_ns", "process_cpu_ns"), _ns),
-    **{name: st.integers(0, 10**6) for name in ("n_voluntary", "n_on_request", "n_workers", "thread")},
+    **{
+        name: st.integers(0, 10**6)
+        for name in ("n_releases_by_function", "n_releases_by_interpreter", "n_workers", "thread")
+    },
     **dict.fromkeys(("delay_ns", "held_delay_ns", "free_delay_ns"), _maybe_ns),
     timeline=st.none() | timelines,
 )

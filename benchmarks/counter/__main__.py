@@ -72,7 +72,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.told:
         saved = json.loads(options.told.read_text())
-        machine, rows = saved["bench"], [Row(**row) for row in saved["rows"]]
+        machine, rows = saved["machine"], [Row(**row) for row in saved["rows"]]
     else:
         QUIET.patience_s = options.patience
         rows = measured(options.only or list(PARTS), options.rounds, options.large_gib)
@@ -89,7 +89,9 @@ def main() -> int:
     if options.tables:
         options.tables.write_text(told + "\n")
     if options.json:
-        options.json.write_text(json.dumps({"bench": machine, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+        options.json.write_text(
+            json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}, indent=1) + "\n"
+        )
     if options.plot:
         report.plot(rows, options.plot)
     return int(any(row.met == "no" for row in rows))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import BuiltinMethodType, MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_gilcheck.declare import options
 
@@ -37,6 +37,8 @@ class TestState:
     `compared` has each function whose answers were compared, and what came of it; `report_sections` what each report of the test
     tells at length. `is_left_out`: by ``--gilcheck-only`` or ``--gilcheck-skip``.
     """
+
+    __test__: ClassVar[bool] = False  # pytest takes a class of this name for a test wherever a test module imports it
 
     item: pytest.Item | None = None
     is_left_out: bool = False

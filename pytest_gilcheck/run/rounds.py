@@ -34,7 +34,7 @@ def one_at_a_time() -> Iterator[None]:
         yield
 
 
-_ARMS = ("serial", "crew", "control", "released", "held")
+_ARMS = ("serial", "competing", "control", "released", "held")
 _CONTROLS = ("control", "released", "held")
 _WARM = "warm-up"
 
@@ -119,8 +119,8 @@ class Rounds:
 
     def _phases(self, arm: str) -> list[_Phase]:
         n = len(self._competing)
-        n_calls = self._size.n_calls if arm in ("serial", "crew") else self._size.n_control_calls
-        if arm in ("crew", "released", "held"):
+        n_calls = self._size.n_calls if arm in ("serial", "competing") else self._size.n_control_calls
+        if arm in ("competing", "released", "held"):
             return [_Phase(arm, (n_calls,) * n)]
         return [_Phase(arm, tuple(n_calls if index == who else 0 for index in range(n))) for who in range(n)]
 
@@ -148,7 +148,7 @@ class Rounds:
 
     def _thread_run(self, index: int, turn: _Phase, gate: _native.Barrier) -> _native.ThreadRun:
         arm, n_calls = turn.arm, turn.n_calls[index]
-        if arm in ("serial", "crew", _WARM):
+        if arm in ("serial", "competing", _WARM):
             function, kwargs = self._call.function, dict(self._call.kwargs) or None
             arguments = self._arguments(index, n_calls)
         else:

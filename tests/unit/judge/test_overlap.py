@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from built import BENCH, observation
+from built import MACHINE, observation
 from built_rounds import MS, arm, one_round
 
 from pytest_gilcheck.evidence import Claim, Estimate, Round
@@ -16,7 +16,7 @@ from pytest_gilcheck.judge.shortfall import losses
 
 
 def test_claim_when_the_interval_straddles_it_then_it_is_undecided():
-    ratios = Ratios.of([one_round(2 * MS)] * 20, BENCH)
+    ratios = Ratios.of([one_round(2 * MS)] * 20, MACHINE)
 
     assert rates_met(Claim(min_speedup=1.5), ratios.speedup, ratios.efficiency) is True
     assert rates_met(Claim(min_speedup=2.5), ratios.speedup, ratios.efficiency) is False
@@ -55,7 +55,7 @@ def test_cause_when_the_callee_spins_on_then_it_is_told_although_no_control_coul
 
 
 @pytest.mark.parametrize(
-    ("crew_ns", "cpu_ns", "slugs"),
+    ("competing_ns", "cpu_ns", "slugs"),
     [
         (2_300_000, 4_550_000, ["memory-bandwidth"]),  # 0.87 of the control, and a tenth of the time is found again
         (2_300_000, 4_300_000, []),  # as much is lost, half of it to sleep: nothing stands out

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from built import BENCH, call
+from built import MACHINE, call
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,9 +12,9 @@ from pytest_gilcheck.plan import round_size, size
 
 def plan(span_ns, **more):
     """The plan for a pilot of this length."""
-    given_values = {"n_threads": None, "budget_ns": 1, "deadline_ns": 1, "overlap": True, "seed": 0, "bench": BENCH}
+    given_values = {"n_threads": None, "budget_ns": 1, "deadline_ns": 1, "overlap": True, "seed": 0, "machine": MACHINE}
     values = given_values | more
-    return size(call(span_ns), values.pop("bench"), **values)
+    return size(call(span_ns), values.pop("machine"), **values)
 
 
 @given(st.integers(0, 10**13))
@@ -50,7 +50,7 @@ def test_calls_of_ten_milliseconds_need_one(span_ns, first):
 )
 def test_threads_follow_the_cores_unless_told(n_cpus, asked, n_threads):
     """From two to four."""
-    assert plan(1, n_threads=asked, machine=replace(BENCH, n_cpus=n_cpus)).n_threads == n_threads
+    assert plan(1, n_threads=asked, machine=replace(MACHINE, n_cpus=n_cpus)).n_threads == n_threads
 
 
 def test_a_very_long_call_is_not_made_once_more_for_the_waiter():
@@ -62,7 +62,7 @@ def test_a_very_long_call_is_not_made_once_more_for_the_waiter():
 @given(st.integers(0, 10**12), st.integers(1, 64), st.integers(0, 10**12))
 def test_a_round_fits_into_its_budget_or_is_not_run(span_ns, n_threads, budget_ns):
     """Even where the calls overlap at best."""
-    made = round_size(span_ns, n_threads, BENCH, budget_ns)
+    made = round_size(span_ns, n_threads, MACHINE, budget_ns)
 
     assert made is None or (made.n_calls >= 1 and made.n_control_calls >= 1 and made.control_ns >= 1)
     assert made is None or made.n_calls * max(1, span_ns) * n_threads <= budget_ns

@@ -175,13 +175,13 @@ def test_counts_name_both_kinds():
 
 
 @pytest.mark.parametrize(("agreement", "is_told"), [("agree", True), ("differ", True), ("not_checked", False)])
-def test_a_verdict_copies_what_came_of_comparing_answers(results, is_told):
+def test_a_verdict_copies_what_came_of_comparing_answers(agreement, is_told):
     """The judge adds no opinion, the story a line."""
-    made = observation(call(20_000_000), agreement=results)
+    made = observation(call(20_000_000), agreement=agreement)
 
-    assert judge(made).agreement == results
-    assert any(line.startswith(f"  answers       {results}") for line in told(made)) is is_told
-    assert ("answers differ" in judge(made).diagnosis) is (results == "differ")
+    assert judge(made).agreement == agreement
+    assert any(line.startswith(f"  answers       {agreement}") for line in told(made)) is is_told
+    assert ("answers differ" in judge(made).diagnosis) is (agreement == "differ")
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])

@@ -79,4 +79,4 @@ def test_all_frames_say_no_line_that_is_not_known():
     made = "\n".join(all_frames(Places((event,))))
 
     assert "any.rs [/home/me/demo.so]" in made
-    assert "(drop, once)" in made
+    assert "(release, once)" in made

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_gilcheck.evidence import DeadlineExceeded
 from pytest_gilcheck.run.background import SWITCH_INTERVAL, _nobody_is_asked, background_thread
-from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed, together
+from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed, start_barrier
 from pytest_gilcheck.run.deadline import Deadline, armed
 
 LONG = Deadline(600.0)
@@ -98,7 +98,7 @@ def test_more_jobs_than_threads_are_refused():
 def test_barrier_lets_nobody_through_before_the_last():
     """Each thread meets all others."""
     arrived = []
-    meet = together(4)
+    meet = start_barrier(4)
 
     def job(index):
         arrived.append(index)

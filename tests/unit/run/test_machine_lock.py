@@ -12,8 +12,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such lock th
 
 HOLDER = """
 import sys, pathlib
-from pytest_gilcheck.run.machine_lock import Quiet
-quiet = Quiet(pathlib.Path(sys.argv[1]))
+from pytest_gilcheck.run.machine_lock import MachineLock
+quiet = MachineLock(pathlib.Path(sys.argv[1]))
 with getattr(quiet, sys.argv[2])() as had:
     print(had, flush=True)
     sys.stdin.read(1)

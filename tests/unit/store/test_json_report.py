@@ -113,7 +113,7 @@ def saved():
         ("[]", "has no schema_version"),
         ('{"checks": []}', "has no schema_version"),
         ('"text"', "has no schema_version"),
-        ('{"schema_version": 3}', "has schema_version 3; this gilcheck reads 1 to 2: update it"),
+        ('{"schema_version": 4}', "has schema_version 4; this gilcheck reads 1 to 3: update it"),
         ('{"schema_version": "1"}', "has schema_version '1'"),
         ('{"schema_version": true}', "has schema_version True"),
         ('{"schema_version": 0}', "has schema_version 0"),

@@ -120,9 +120,9 @@ def test_a_cut_document_is_refused_by_name(tmp_path, cut, n_agreements):
 
 def test_a_newer_document_is_refused_before_its_checks_are_read(tmp_path):
     path = write(tmp_path / "x.json", n=1)
-    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 99', 1))
+    path.write_text(path.read_text().replace('"schema_version": 3', '"schema_version": 99', 1))
 
-    with pytest.raises(UsageError, match="has schema_version 99; this gilcheck reads 1 to 2: update it"):
+    with pytest.raises(UsageError, match="has schema_version 99; this gilcheck reads 1 to 3: update it"):
         next(iter(Stream(path)))
 
 
