@@ -269,13 +269,13 @@ def quick(session: nox.Session) -> None:
 
 
 def run_bench(session: nox.Session, name: str, *steps: list[str], subjects: str | None = None) -> None:
-    """Run benches/<name>; what follows ``--`` goes to it in place of the usual steps. `subjects` names the benchmark
+    """Run benchmarks/<name>; what follows ``--`` goes to it in place of the usual steps. `subjects` names the benchmark
     whose requirements are measured, its own if not given.
 
     Installed in place: a benchmark starts workers of its own from the source tree, which then needs its binary.
     """
     session.install(*PYPROJECT["build-system"]["requires"], *group("bench"))
-    requirements = ROOT / "benches" / (subjects or name) / "requirements.txt"
+    requirements = ROOT / "benchmarks" / (subjects or name) / "requirements.txt"
     if requirements.exists():
         packages = [line.split("#")[0].strip() for line in requirements.read_text(encoding="utf-8").splitlines()]
         for batch in [["-r", str(requirements)]] if sys.version_info[:2] == CORPUS_PYTHON else filter(None, packages):
@@ -283,7 +283,7 @@ def run_bench(session: nox.Session, name: str, *steps: list[str], subjects: str 
             session.install(*([batch] if isinstance(batch, str) else batch), success_codes=[0, 1])
     session.run("maturin", "develop", "--release", *locked(), "--extras", "agree")
     for step in [session.posargs] if session.posargs else (steps or [[]]):
-        session.run("python", "-m", f"benches.{name}", *step)
+        session.run("python", "-m", f"benchmarks.{name}", *step)
 
 
 @nox.session

@@ -7,15 +7,12 @@ imports neither the native module nor hypothesis nor any report library.
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_gilcheck import reference, specimens
     from pytest_gilcheck.agree import strategies
-    from pytest_gilcheck.agree.agreement import agrees
-    from pytest_gilcheck.check import check
+    from pytest_gilcheck.checker.public import agrees, check
     from pytest_gilcheck.evidence import (
         CheckFailed,
         DeadlineExceeded,
@@ -54,8 +51,8 @@ _HOMES = {
     "NotApplicable": ("evidence", "NotApplicable"),
     "UsageError": ("evidence", "UsageError"),
     "Verdict": ("evidence", "Verdict"),
-    "agrees": ("agree.agreement", "agrees"),
-    "check": ("check", "check"),
+    "agrees": ("checker.public", "agrees"),
+    "check": ("checker.public", "check"),
     "reference": ("reference", ""),
     "specimens": ("specimens", ""),
     "strategies": ("agree.strategies", ""),
@@ -73,18 +70,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _Package(ModuleType):
-    """A package whose module `check` does not hide the public function of that name.
-
-    Importing a submodule sets it as an attribute of its package: after ``import pytest_gilcheck.check``, the public
-    ``pytest_gilcheck.check`` would be the module.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (isinstance(value, ModuleType) and _HOMES.get(name, ("", ""))[1]):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

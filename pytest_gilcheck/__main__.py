@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.commands.status import INTERRUPTED, OK, USAGE, say
+from pytest_gilcheck.commands.exit_status import INTERRUPTED, OK, USAGE, say
 from pytest_gilcheck.evidence import UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _child(arguments: Sequence[str]) -> int:
-    from pytest_gilcheck.isolated import serve_child  # noqa: PLC0415  (as above)
+    from pytest_gilcheck.checker.isolated import serve_child  # noqa: PLC0415  (as above)
 
     given, made = arguments
     serve_child(Path(given), Path(made))

@@ -1,284 +1,38 @@
-"""pytest's hooks, and nothing else: what they decide is decided in the stages, what is kept between them in the books.
-
-Imported by every pytest run where the plugin is installed, so that anything heavier than the option table is
-imported where a check is made.
-"""
+"""The entry point that pytest loads: hands over the hooks and fixtures of `pytest_gilcheck.pytest_plugin`."""
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from typing import TYPE_CHECKING
+from pytest_gilcheck.pytest_plugin.fixtures import gilcheck, gilcheck_session
+from pytest_gilcheck.pytest_plugin.hooks import (
+    pytest_addhooks,
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_pyfunc_call,
+    pytest_runtest_call,
+    pytest_runtest_makereport,
+    pytest_runtest_protocol,
+    pytest_runtest_setup,
+    pytest_sessionfinish,
+    pytest_sessionstart,
+    pytest_terminal_summary,
+    pytest_unconfigure,
+)
 
-import pytest
-
-from pytest_gilcheck.bookkeeping import Books
-from pytest_gilcheck.declare import options
-from pytest_gilcheck.declare.ambient import AMBIENT
-from pytest_gilcheck.declare.audience import AUDIENCE
-from pytest_gilcheck.declare.fixtures import MAKER, gilcheck, gilcheck_session
-from pytest_gilcheck.report.stories import Stories
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from pytest_gilcheck.declare.settings import Settings  # noqa: F401  (named in a text below)
-
-__all__ = ["gilcheck", "gilcheck_session"]
-
-_BOOKS = pytest.StashKey[Books]()
-_SETTINGS = pytest.StashKey["Settings"]()
-_LEFT_OUT = pytest.StashKey[bool]()
-
-
-def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    from pytest_gilcheck import hookspecs  # noqa: PLC0415  (as everything below: only when asked for)
-
-    pluginmanager.add_hookspecs(hookspecs)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    options.add_to(parser)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", options.MARKER_LINE)
-    try:
-        given = options.read_all(config)
-        options.refuse_contradictions(given)
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
-    books = config.stash[_BOOKS] = Books(config, given)
-    config.stash[MAKER] = books.checker
-    config.pluginmanager.register(_Teller(), "gilcheck-teller")
-    config.pluginmanager.register(_Sender(), "gilcheck-sender")
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if _BOOKS in config.stash:
-        config.stash[_BOOKS].close()
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist's, which starts the workers
-def pytest_sessionstart(session: pytest.Session) -> None:
-    config = session.config
-    books = config.stash[_BOOKS]
-    given = books.given
-    if not books.is_worker:
-        reporter = config.pluginmanager.getplugin("terminalreporter")
-        stories = Stories(are_shown=reporter is not None and reporter.hasopt("P"))
-        config.pluginmanager.register(_Collector(books, stories), "gilcheck-collector")
-    if config.pluginmanager.hasplugin("dsession"):
-        from pytest_gilcheck.xdist import Workers  # noqa: PLC0415
-
-        books.workers = Workers(lambda: books.session)
-        config.pluginmanager.register(books.workers, "gilcheck-workers")
-    if books.is_worker or config.option.collectonly:
-        return
-    wanted = given["compare"] or ("last" if given["compare-fail"] else None)
-    if wanted is None:
-        return
-    from pytest_gilcheck.gate.comparison import standings  # noqa: PLC0415
-    from pytest_gilcheck.report import baseline  # noqa: PLC0415
-    from pytest_gilcheck.report.stream import Stream  # noqa: PLC0415
-
-    try:
-        path = baseline.find(config.rootpath / given["storage"], wanted, config.invocation_params.dir)
-        books.baseline = path.name, standings(Stream(path))
-    except ValueError as error:
-        raise pytest.UsageError(str(error)) from None
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    books = config.stash[_BOOKS]
-    for item in items:
-        is_marked = item.get_closest_marker("gilcheck") is not None
-        uses_fixture = not {"gilcheck", "gilcheck_session"}.isdisjoint(getattr(item, "fixturenames", ()))
-        if not is_marked and not uses_fixture:
-            continue
-        item.stash[_LEFT_OUT] = not options.is_selected(item.nodeid, books.given)
-        # pytest-run-parallel would run the body in threads of its own, under a tiny switch interval.
-        if config.pluginmanager.hasplugin("run-parallel"):
-            item.add_marker(pytest.mark.thread_unsafe(reason="measured by gilcheck"))
-        if is_marked:
-            from pytest_gilcheck.declare.marker import settings_of  # noqa: PLC0415
-
-            try:
-                settings = settings_of(item, books.settings)
-            except ValueError as error:
-                raise pytest.UsageError(str(error)) from None
-            assert settings is not None  # noqa: S101  (narrowing: the item is marked)
-            item.stash[_SETTINGS] = settings
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    books = item.config.stash[_BOOKS]
-    books.running.begin(item, is_left_out=item.stash.get(_LEFT_OUT, False))
-    token, shown = AMBIENT.set(books.checker), AUDIENCE.set(books.audience)
-    try:
-        # Ordinary tests of all workers go on together, and not beside anybody's rounds on the wall clock.
-        with books.quiet.together() if books.is_worker and _may_check(item) else contextlib.nullcontext():
-            return (yield)
-    finally:
-        AUDIENCE.reset(shown)
-        AMBIENT.reset(token)
-        books.running.end()
-
-
-@pytest.hookimpl(tryfirst=True)  # before fixtures, which may check, too
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    item.config.stash[_BOOKS].running.begin_attempt()
-
-
-def _may_check(item: pytest.Item) -> bool:
-    """Does anybody measure in this session?"""
-    if item.config.stash[_BOOKS].given[""]:
-        return True
-    return any(_LEFT_OUT in other.stash for other in item.session.items)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
-    settings = pyfuncitem.stash.get(_SETTINGS, None)
-    if settings is None:
-        return None
-    books = pyfuncitem.config.stash[_BOOKS]
-    if not books.given[""] or pyfuncitem.stash[_LEFT_OUT]:
-        books.running.n_not_run = 1
-        return None
-    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}  # noqa: SLF001  (as pytest's own hook does)
-    # Its claim is enforced below, as that of every check.
-    books.measuring_checker(settings)(pyfuncitem.obj, **arguments)
-    return True
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    __tracebackhide__ = True
-    books = item.config.stash[_BOOKS]
-    result = yield
-    if books.given[""] and books.running.checks:
-        from pytest_gilcheck.report.claims import require_all  # noqa: PLC0415
-
-        require_all([(verdict, settings.claim) for verdict, settings in books.running.checks])
-    return result
-
-
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    # Here and not around the call: fixtures ask for verdicts too, and unittest keeps its exceptions until now.
-    if call.excinfo is None or not isinstance(call.excinfo.value, AssertionError):
-        return
-    from pytest_gilcheck.evidence import Inconclusive, NotApplicable  # noqa: PLC0415  (a test has failed: no hurry)
-
-    error = call.excinfo.value
-    if not isinstance(error, Inconclusive):
-        return
-    # A test that makes several checks asserts each after it was made: the last one's word counts.
-    books = item.config.stash[_BOOKS]
-    checks = books.running.checks
-    policy = (checks[-1][1].inconclusive if checks else None) or books.given["inconclusive"]
-    if policy == "warn":
-        try:
-            warnings.warn(pytest.PytestWarning(f"gilcheck: {item.nodeid}: {error}"), stacklevel=1)
-        except pytest.PytestWarning:  # the user's filters make an error of it: then it is one, of this test
-            call.excinfo = pytest.ExceptionInfo.from_current()
-            return
-    if policy == "skip" or isinstance(error, NotApplicable) or (policy == "warn" and call.when == "setup"):
-        call.excinfo = pytest.CallInfo.from_call(lambda: pytest.skip(f"gilcheck: {error}"), call.when).excinfo
-    elif policy == "warn":
-        call.excinfo = None
-
-
-class _Teller:
-    """Gives each report the story of what its test has found out so far."""
-
-    @pytest.hookimpl(wrapper=True, trylast=True)  # within all others, which may read a report's sections
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        running = item.config.stash[_BOOKS].running
-        running.tell(verbosity=item.config.get_verbosity())
-        report = yield
-        Stories.add(report, running.stories)
-        return report
-
-
-class _Sender:
-    """Gives each report the checks and agreements that were made since the last one."""
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        running = item.config.stash[_BOOKS].running
-        report = yield
-        if running.unreported or running.agreements or running.n_not_run:
-            checks, agreements = running.take_lines(failed=report.failed)
-            sent = {"checks": checks, "agreements": agreements, "n_not_run": running.n_not_run}
-            report.gilcheck = sent  # type: ignore[attr-defined]  # reports carry what plugins give them
-            running.n_not_run = 0
-        return report
-
-
-class _Collector:
-    """Takes checks and agreements out of the reports, its own process's and those of workers."""
-
-    def __init__(self, books: Books, stories: Stories) -> None:
-        self._books = books
-        self._stories = stories
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
-        self._take(report)
-        yield
-        self._stories.logged(report)
-
-    def _take(self, report: pytest.TestReport) -> None:
-        sent = getattr(report, "gilcheck", None)
-        if sent is None:
-            return
-        # pytest keeps every report to its end: with their text, 50 kB a check.
-        del report.gilcheck
-        session = self._books.session
-        if str(report.outcome) == "rerun":  # pytest-rerunfailures' word
-            n = len(sent["checks"]) + len(sent["agreements"])
-            session.warnings.append(
-                f"{report.nodeid} was run again: {n} checks of the failed attempt are not in this report"
-            )
-            return
-        session.n_not_run += sent["n_not_run"]
-        session.journal.keep(sent["checks"], sent["agreements"])
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    books = config.stash[_BOOKS]
-    asked = books.given[""]
-    if config.option.collectonly or not (asked or books.has_session):
-        return
-    from pytest_gilcheck.gate import delivery  # noqa: PLC0415
-    from pytest_gilcheck.report.terminal import summarize  # noqa: PLC0415
-
-    session = books.session
-    told = delivery.github_lines(session, config.rootpath, asked=asked) if delivery.for_github(books.given) else ()
-    summarize(terminalreporter, session, asked=asked, verbosity=config.get_verbosity(), annotations=told)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    config = session.config
-    books = config.stash.get(_BOOKS, None)
-    if books is None or config.option.collectonly or books.is_worker:
-        return
-    given, asked = books.given, books.given[""]
-    if not (asked or given["save"] or given["autosave"] or books.baseline is not None or books.has_session):
-        return
-    from pytest_gilcheck.gate import delivery  # noqa: PLC0415
-
-    found = books.session
-    found.journal.keep(*books.running.take_lines(failed=False))  # of a test that was broken off
-    if books.baseline is not None:
-        delivery.compare_with(found, *books.baseline, given)
-    interrupted = (
-        "stopped" if session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR) else None
-    )
-    delivery.deliver(found, given, config.rootpath, asked=asked, interrupted=interrupted)
-    passed = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-    if passed and found.gate(asked=asked):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+__all__ = [
+    "gilcheck",
+    "gilcheck_session",
+    "pytest_addhooks",
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_pyfunc_call",
+    "pytest_runtest_call",
+    "pytest_runtest_makereport",
+    "pytest_runtest_protocol",
+    "pytest_runtest_setup",
+    "pytest_sessionfinish",
+    "pytest_sessionstart",
+    "pytest_terminal_summary",
+    "pytest_unconfigure",
+]

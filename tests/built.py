@@ -8,30 +8,30 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import (
     Agreement,
-    Bench,
     CallSpan,
     Claim,
     Difference,
     Estimate,
+    GilEvent,
     GilTimeline,
-    HandOver,
-    HandOvers,
+    GilWaits,
     Instrument,
-    Knocks,
+    Machine,
     Observation,
     Outcome,
     Plan,
     Progress,
     Reason,
+    ReleaseCounts,
     Verdict,
 )
 
-BENCH = Bench(
+MACHINE = Machine(
     python="3.12.1",
     implementation="CPython",
     build="main",
     platform="Linux",
-    machine="x86_64",
+    architecture="x86_64",
     cpu="a processor",
     n_cpus=2,
     n_cpus_present=2,
@@ -49,8 +49,8 @@ PLAN = Plan(
     solo_budget_ns=1_000_000_000,
     budget_ns=250_000_000,
     n_threads=2,
-    knock_gap_ns=1_000_000,
-    n_knock_calls=1,
+    waiter_gap_ns=1_000_000,
+    n_waiter_calls=1,
     deadline_ns=60_000_000_000,
 )
 
@@ -67,8 +67,8 @@ def call(held_ns=0, free_ns=0, waiting_ns=0, *, start_ns=0, **more):
         "held_ns": held_ns,
         "waiting_ns": waiting_ns,
         "longest_hold_ns": held_ns,
-        "n_voluntary": 1 if free_ns else 0,
-        "n_on_request": 0,
+        "n_releases_by_function": 1 if free_ns else 0,
+        "n_releases_by_interpreter": 0,
         "cpu_ns": held_ns + free_ns,
         "thread": 1,
     }
@@ -80,7 +80,7 @@ def observation(*calls, **more):
     values = {
         "name": "f",
         "claim": Claim(),
-        "bench": BENCH,
+        "machine": MACHINE,
         "plan": PLAN,
         "instrument": EXACT,
         "pilot": calls[0] if calls else None,
@@ -116,7 +116,9 @@ st.register_type_strategy(int, st.integers(0, 10**9))
 st.register_type_strategy(float, st.floats(0, 1e9))
 
 reasons = st.builds(Reason, st.text(min_size=1), st.text())
-events = st.builds(HandOver, _ns, st.sampled_from(["take", "drop", "drop_on_request", "wait"]), st.integers(0, 3))
+events = st.builds(
+    GilEvent, _ns, st.sampled_from(["take", "release", "release_by_interpreter", "wait"]), st.integers(0, 3)
+)
 timelines = st.builds(GilTimeline, st.lists(events, max_size=6).map(tuple), st.integers(0, 5))
 _maybe_ns = st.none() | _ns
 
@@ -124,16 +126,19 @@ call_spans = st.builds(
     CallSpan,
     **dict.fromkeys(("start_ns", "end_ns", "held_ns", "waiting_ns", "longest_hold_ns", "cpu_ns"), _ns),
     **dict.fromkeys(("instrument_ns", "workers_held_ns", "waiting_on_workers_ns", "process_cpu_ns"), _ns),
-    **{name: st.integers(0, 10**6) for name in ("n_voluntary", "n_on_request", "n_workers", "thread")},
+    **{
+        name: st.integers(0, 10**6)
+        for name in ("n_releases_by_function", "n_releases_by_interpreter", "n_workers", "thread")
+    },
     **dict.fromkeys(("delay_ns", "held_delay_ns", "free_delay_ns"), _maybe_ns),
     timeline=st.none() | timelines,
 )
 
-benches = st.builds(
-    Bench,
+benchmarks = st.builds(
+    Machine,
     **{
         name: st.text()
-        for name in ("python", "implementation", "build", "platform", "machine", "cpu", "gil", "gilcheck")
+        for name in ("python", "implementation", "build", "platform", "architecture", "cpu", "gil", "gilcheck")
     },
     cpu_quota=st.none() | _figures,
     load_1min=st.none() | _figures,
@@ -153,16 +158,16 @@ observations = st.builds(
     Observation,
     name=st.text(),
     claim=claims,
-    bench=benches,
+    machine=benchmarks,
     plan=st.builds(Plan, looks=st.lists(st.integers(1, 1000), min_size=1, max_size=4).map(tuple)),
     instrument=instruments,
     pilot=st.none() | call_spans,
     calls=st.lists(call_spans, max_size=3).map(tuple),
     outcomes=st.lists(st.builds(Outcome), max_size=2).map(tuple),
-    knocks=st.none() | st.builds(Knocks),
+    gil_waits=st.none() | st.builds(GilWaits),
     progress=st.none() | st.builds(Progress),
     notes=st.lists(reasons, max_size=2).map(tuple),
-    results=st.sampled_from(["agree", "differ", "not_checked"]),
+    agreement=st.sampled_from(["agree", "differ", "not_checked"]),
 )
 
 differences = st.builds(
@@ -173,8 +178,8 @@ differences = st.builds(
     blob=st.none() | st.text(min_size=1),
 )
 
-agreements = st.builds(Agreement, name=st.text(), results=st.just("agree"), difference=st.none()) | st.builds(
-    Agreement, name=st.text(), results=st.just("differ"), difference=differences
+agreements = st.builds(Agreement, name=st.text(), word=st.just("agree"), difference=st.none()) | st.builds(
+    Agreement, name=st.text(), word=st.just("differ"), difference=differences
 )
 
 RACE = Agreement(
@@ -196,17 +201,17 @@ verdicts = st.builds(
     cpu_ns=_maybe_ns,
     longest_hold_ns=_maybe_ns,
     longest_wait_ns=_maybe_ns,
-    handovers=st.builds(HandOvers, _figures, _figures),
+    n_releases=st.builds(ReleaseCounts, _figures, _figures),
     overlap=st.just("not_measured"),
     speedup=_any_estimate("speed-up"),
     efficiency=_any_estimate("efficiency"),
-    results=st.sampled_from(["agree", "differ", "not_checked"]),
+    agreement=st.sampled_from(["agree", "differ", "not_checked"]),
     claim_met=st.none() | st.booleans(),
     reasons=st.lists(st.text(), max_size=2).map(tuple),
     notes=st.lists(reasons, max_size=2).map(tuple),
     diagnosis=st.text(),
-    picture=st.text("HrwM?", max_size=48),
-    bench=benches,
+    timeline=st.text("HrwM?", max_size=48),
+    machine=benchmarks,
     instrument=instruments,
     result=st.none(),
 )

@@ -18,20 +18,20 @@ def arm(wall_ns: int, *, n_threads: int = 1, cpu_ns: int | None = None, delay_ns
         cpu_ns,
         delay_ns,
         waiting_ns,
-        n_voluntary=0,
-        together_ns=0,
-        able_ns=wall_ns,
+        n_releases_by_function=0,
+        both_released_ns=0,
+        both_not_waiting_ns=wall_ns,
     )
 
 
-def one_round(crew_ns: int, *, released_ns: int = 2 * MS, held_ns: int = 4 * MS, delay_ns: int = 0) -> Round:
+def one_round(competing_ns: int, *, released_ns: int = 2 * MS, held_ns: int = 4 * MS, delay_ns: int = 0) -> Round:
     return Round(
         n_threads=2,
         n_calls=2,
         n_control_calls=2,
         control_ns=MS,
         serial=arm(4 * MS),
-        crew=arm(crew_ns, n_threads=2, cpu_ns=4 * MS, delay_ns=delay_ns),
+        competing=arm(competing_ns, n_threads=2, cpu_ns=4 * MS, delay_ns=delay_ns),
         control=arm(4 * MS),
         released=arm(released_ns, n_threads=2, cpu_ns=4 * MS),
         held=arm(held_ns, n_threads=2, cpu_ns=4 * MS),
@@ -44,7 +44,7 @@ def locked_round(off_ns: int, *, released: Arm, **serial: int | None) -> Round:
     return dataclasses.replace(
         one_round(wall_ns),
         serial=dataclasses.replace(arm(4 * MS), **serial),
-        crew=arm(wall_ns, n_threads=2, cpu_ns=4 * MS, delay_ns=off_ns),
+        competing=arm(wall_ns, n_threads=2, cpu_ns=4 * MS, delay_ns=off_ns),
         released=released,
     )
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from pytest_gilcheck.declare import options
+from pytest_gilcheck.declare.options import OPTIONS
 from pytest_gilcheck.evidence import FIGURES, WORDS, Tolerance
+from pytest_gilcheck.pytest_plugin import options
 
-TABLE = {option.name: option for option in options.OPTIONS}
+TABLE = {option.name: option for option in OPTIONS}
 REFUSED = "refused"
 
 
@@ -91,7 +92,7 @@ def written(option):
     return st.none() | (st.lists(one, min_size=1, max_size=3) if option.is_repeatable else one)
 
 
-SAID = st.fixed_dictionaries({option.name: written(option) for option in options.OPTIONS})
+SAID = st.fixed_dictionaries({option.name: written(option) for option in OPTIONS})
 RIGHT_ONLY = st.fixed_dictionaries(
     {
         option.name: st.none()
@@ -102,7 +103,7 @@ RIGHT_ONLY = st.fixed_dictionaries(
             if option.is_repeatable
             else RIGHT[option.reader]
         )
-        for option in options.OPTIONS
+        for option in OPTIONS
     }
 )
 

@@ -15,8 +15,8 @@ _TOKEN = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])|([\r\n\b])|([^\x1b\r\n\b]+)")
 #: runs in a shell's background, which has its programs ignore them.
 EAGER = """
 import signal
-import pytest_gilcheck.report.steps as steps
-steps.PATIENCE_NS = 0
+import pytest_gilcheck.status.display as steps
+steps.SHOWN_EVERY_NS = 0
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """
 

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from pytest_gilcheck.evidence import Estimate, Verdict
-from pytest_gilcheck.report.document import SCHEMA_VERSION, Answers, Check
+from pytest_gilcheck.store.json_report import SCHEMA_VERSION, AgreementEntry, Check
 
 HOME = Path(__file__).parents[1] / "reference" / "schema.json"
 PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
 WORDS = {
     ("Verdict", "gil"): ["released", "held", "partial", "not_applicable", "inconclusive"],
     ("Verdict", "overlap"): ["overlaps", "serialised", "inconclusive", "not_measured"],
-    ("Verdict", "results"): ["agree", "differ", "not_checked"],
-    ("Observation", "results"): ["agree", "differ", "not_checked"],
+    ("Verdict", "agreement"): ["agree", "differ", "not_checked"],
+    ("Observation", "agreement"): ["agree", "differ", "not_checked"],
     ("Instrument", "grade"): ["exact", "bounded", "none"],
-    ("Agreement", "results"): ["agree", "differ"],
+    ("Agreement", "word"): ["agree", "differ"],
     ("Difference", "kind"): ["alone", "shared", "distinct", "mutates"],
 }
 
@@ -89,7 +89,7 @@ def _either(choices: list[dict[str, Any]]) -> dict[str, Any]:
 def schema() -> dict[str, Any]:
     """The schema of a whole document."""
     made = _Schema()
-    check, answers = made.of(Check), made.of(Answers)
+    check, answers = made.of(Check), made.of(AgreementEntry)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gilcheck document",

@@ -17,12 +17,13 @@ from pytest_gilcheck.agree import strategies
 from pytest_gilcheck.agree.same import as_predicate
 from pytest_gilcheck.agree.trial import PATIENT_ROUNDS, Trial
 from pytest_gilcheck.declare import values
-from pytest_gilcheck.declare.ambient import AMBIENT
-from pytest_gilcheck.declare.audience import Tell, audience
 from pytest_gilcheck.declare.settings import DEADLINE_NS
-from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, Step, UsageError, step
-from pytest_gilcheck.report.answers import message
-from pytest_gilcheck.run import Crew, Rescue, refuse_what_returns_at_once
+from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, UsageError
+from pytest_gilcheck.report.agreement import message
+from pytest_gilcheck.run import CompetingThreads, Rescue, refuse_what_returns_at_once
+from pytest_gilcheck.status import events
+from pytest_gilcheck.status.callback import StatusCallback, status_callback
+from pytest_gilcheck.status.events import StatusEvent
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -41,48 +42,7 @@ DEFAULT_THREADS = 4
 EAGER_SWITCH_INTERVAL = 1e-4
 
 
-def agrees(
-    function: Callable[..., Any],
-    oracle: Callable[..., Any] | None = None,
-    inputs: SearchStrategy[tuple[Any, ...]] | tuple[Any, ...] | None = None,
-    *,
-    same: Callable[[Any, Any], Any] | None = None,
-    threads: int | None = None,
-    examples: int = 100,
-    deadline: float | str | None = None,
-    blob: bytes | None = None,
-) -> Agreement:
-    """Are the answers still right when threads compete? In a test that pytest runs, the report tells it as well.
-
-    Each example is computed by `function` alone, by `oracle` (None: not compared), and by `threads` (4) competing threads, all
-    on this one input and then on distinct ones. `inputs` is a hypothesis strategy of tuples of positional
-    arguments, of which `examples` are drawn (default: a text and a word to look for in it), or one such tuple, for
-    use under a ``@given`` of your own. `same` compares two results (default: `agree.same.equal`); it may
-    raise `AssertionError` instead of answering, as ``numpy.testing.assert_allclose`` does.
-
-    Raises `Disagreement` with the smallest example found, the thread, both answers, and how often it came in
-    replays; `UsageError` for arguments that do not fit; `OracleFailed` where the oracle raises; `DeadlineExceeded` where
-    a round of calls does not come back. Drawing follows hypothesis' own profile (repeatable in CI); `blob` repeats the
-    one drawing that a failure printed.
-
-    Not seen: an answer that is wrong only under a competition that did not arise in these rounds.
-    """
-    __tracebackhide__ = True
-    options: dict[str, Any] = {
-        "same": same,
-        "threads": threads,
-        "examples": examples,
-        "deadline": deadline,
-        "blob": blob,
-    }
-    maker = AMBIENT.get()
-    if maker is not None:
-        agreement: Agreement = maker().agrees(function, oracle, inputs, **options)
-        return agreement
-    return required(compared(function, oracle, inputs, **options))
-
-
-def required(agreement: Agreement) -> Agreement:
+def require_agreement(agreement: Agreement) -> Agreement:
     """The agreement; raises `Disagreement` where it is none."""
     __tracebackhide__ = True  # pytest then shows the test's own line
     if agreement.difference is not None:
@@ -90,7 +50,7 @@ def required(agreement: Agreement) -> Agreement:
     return agreement
 
 
-def compared(
+def compare_answers(
     function: Callable[..., Any],
     oracle: Callable[..., Any] | None = None,
     inputs: SearchStrategy[tuple[Any, ...]] | tuple[Any, ...] | None = None,
@@ -103,7 +63,7 @@ def compared(
     blob: bytes | None = None,
     rescue: Rescue | None = None,
 ) -> Agreement:
-    """What comes of comparing the answers, as in `agrees`? A difference is no exception here, but part of the record.
+    """What comes of comparing the answers, as in `pytest_gilcheck.agrees`? A difference is no exception here, but part of the record.
 
     `name`: how reports call it, else the function's name. `rescue`: what is saved where a call never comes back.
     """
@@ -117,8 +77,13 @@ def compared(
     name = name or getattr(function, "__qualname__", None) or repr(function)
     deadline_ns = DEADLINE_NS if deadline is None else values.positive_duration_ns(deadline, "agrees: deadline")
     limit = (rescue or Rescue()).deadline(deadline_ns / 1e9, name)
-    with audience() as tell, Crew(n_threads) as crew, crew.armed(limit), _eager_switching():
-        trial = Trial(function, oracle, as_predicate(same), crew, limit)
+    with (
+        status_callback() as tell,
+        CompetingThreads(n_threads) as competing,
+        competing.armed(limit),
+        _eager_switching(),
+    ):
+        trial = Trial(function, oracle, as_predicate(same), competing, limit)
         note = None
         if isinstance(inputs, tuple):
             difference = trial.difference(inputs)
@@ -128,7 +93,7 @@ def compared(
         if not found:
             return Agreement(name, "agree", trial.n_examples, trial.n_calls, n_threads)
         if tell is not None:
-            tell(Step(step.REPLAYS))
+            tell(StatusEvent(events.REPLAYS))
         smallest = replace(_smallest(trial, found), blob=note)
         return Agreement(name, "differ", trial.n_examples, trial.n_calls, n_threads, smallest)
 
@@ -153,7 +118,7 @@ def _explored(
     inputs: SearchStrategy[tuple[Any, ...]],
     n_examples: int,
     blob: bytes | None,
-    tell: Tell | None,
+    tell: StatusCallback | None,
 ) -> tuple[list[_Found], str | None]:
     """Every example that differed, with its arguments, and the blob that repeats the smallest drawing."""
     found: list[_Found] = []
@@ -161,7 +126,11 @@ def _explored(
     def example(args: tuple[Any, ...]) -> None:
         if tell is not None:
             n_done = trial.n_examples
-            tell(Step(step.SHRINKING) if found else Step(step.EXAMPLES, n_done=n_done, n_all=n_examples))
+            tell(
+                StatusEvent(events.SHRINKING)
+                if found
+                else StatusEvent(events.EXAMPLES, n_done=n_done, n_all=n_examples)
+            )
         difference = trial.difference(args, rounds=PATIENT_ROUNDS if found else 1)
         if difference is not None:
             found.append((difference, args))

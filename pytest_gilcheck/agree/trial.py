@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import Difference, OracleFailed, UsageError
-from pytest_gilcheck.run import ThreadFailed, together
+from pytest_gilcheck.run import ThreadFailed, start_barrier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_gilcheck.run import Crew, Deadline
+    from pytest_gilcheck.run import CompetingThreads, Deadline
 
 #: Calls of each thread in one round: the first may still be starting up while another has ended.
 CALLS_A_ROUND = 3
@@ -73,13 +73,13 @@ class Trial:
         function: Callable[..., Any],
         oracle: Callable[..., Any] | None,
         same: Callable[[Any, Any], bool],
-        crew: Crew,
+        competing: CompetingThreads,
         deadline: Deadline,
     ) -> None:
         self._function = function
         self._oracle = oracle
         self._same = same
-        self._crew = crew
+        self._competing = competing
         self._deadline = deadline
         self._earlier: list[tuple[tuple[Any, ...], Answer]] = []
         self._signatures = [
@@ -108,10 +108,10 @@ class Trial:
         wanted = self._oracles(args, alone)
         if wanted is not None and not self._agree(alone, wanted):
             return Difference("alone", shown(args), str(wanted), str(alone))
-        phases = [("shared", [(args, alone)] * len(self._crew))]
+        phases = [("shared", [(args, alone)] * len(self._competing))]
         if self._earlier:
-            given = [(args, alone), *self._earlier[-(len(self._crew) - 1) :]]
-            phases.append(("distinct", [given[i % len(given)] for i in range(len(self._crew))]))
+            given = [(args, alone), *self._earlier[-(len(self._competing) - 1) :]]
+            phases.append(("distinct", [given[i % len(given)] for i in range(len(self._competing))]))
         n_calls = CALLS_A_ROUND
         if alone_ns >= SHORTEST_MET_NS and self.n_examples % LONG_ROUND_EVERY == 1:
             n_calls = max(n_calls, LONG_ROUND_NS // alone_ns)
@@ -119,7 +119,7 @@ class Trial:
             found = self._compete(phases, n_calls)
             if found is not None:
                 return found
-        self._earlier = [*self._earlier[-len(self._crew) :], (args, alone)]
+        self._earlier = [*self._earlier[-len(self._competing) :], (args, alone)]
         return None
 
     def _refuse_wrong_shape(self, args: object) -> None:
@@ -155,12 +155,12 @@ class Trial:
 
     def _compete(self, phases: Sequence[_Phase], n_calls: int) -> Difference | None:
         """One round: the threads begin at once, and call with their arguments of each phase; the first wrong answer."""
-        n_threads = len(self._crew)
-        meet = together(n_threads)
+        n_threads = len(self._competing)
+        meet = start_barrier(n_threads)
         jobs = [
             self._job(thread, [given[thread][0] for _, given in phases], n_calls, meet) for thread in range(n_threads)
         ]
-        outcomes = self._crew.run(jobs, self._deadline)
+        outcomes = self._competing.run(jobs, self._deadline)
         self.n_calls += n_calls * n_threads * len(phases)
         for thread, outcome in enumerate(outcomes):
             if isinstance(outcome, ThreadFailed):

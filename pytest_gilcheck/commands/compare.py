@@ -7,10 +7,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_gilcheck.commands.bar import bar, is_in_the_way, read_through
+from pytest_gilcheck.commands.progress_bar import bar, is_in_the_way, read_through
 from pytest_gilcheck.declare.values import tolerance
-from pytest_gilcheck.gate.comparison import CANNOT_TELL, SAME_OR_BETTER, WORSE, compare, standings
-from pytest_gilcheck.report.stream import Stream
+from pytest_gilcheck.gate.comparison import (
+    CANNOT_TELL,
+    SAME_OR_BETTER,
+    WORSE,
+    baseline_entries,
+    compare,
+    failures,
+    status_of,
+)
+from pytest_gilcheck.report.comparison import comparison_lines
+from pytest_gilcheck.store.stream import Stream
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,13 +41,13 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     tolerances = [tolerance(text, "--fail") for text in options.fail]
     with bar(quiet=is_in_the_way(of_lines_as_they_come=False)) as tell:
-        before, after = (standings(read_through(Stream(path), tell)) for path in (options.before, options.after))
+        before, after = (baseline_entries(read_through(Stream(path), tell)) for path in (options.before, options.after))
         made = compare(before, after, (str(options.before), str(options.after)))
-    for line in made.lines():
+    for line in comparison_lines(made):
         sys.stdout.write(f"{line}\n")
     if not tolerances:
-        return made.status
-    beyond, unknown = made.failures(tolerances)
+        return status_of(made)
+    beyond, unknown = failures(made, tolerances)
     for line in (*beyond, *unknown):
         sys.stdout.write(f"FAILS {line}\n")
     if not made.n_checks:

@@ -7,16 +7,16 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from pytest_gilcheck import specimens
-from pytest_gilcheck.check import Checker
-from pytest_gilcheck.commands.status import INCONCLUSIVE, NOT_AS_EXPECTED, OK
+from pytest_gilcheck.checker.checker import Checker
+from pytest_gilcheck.commands.exit_status import INCONCLUSIVE, NOT_AS_EXPECTED, OK
 from pytest_gilcheck.declare.settings import Settings
-from pytest_gilcheck.evidence import Bench, Reason
+from pytest_gilcheck.evidence import Machine, Reason
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.evidence.reason import SLUGS
 from pytest_gilcheck.judge.rules import SHORTEST_CALL_IN_CLOCK_PRICES
 from pytest_gilcheck.observe import clock_quality, exact_ledger
 from pytest_gilcheck.plan import survey
-from pytest_gilcheck.run.quiet import Quiet
+from pytest_gilcheck.run.machine_lock import MachineLock
 
 YES, NO, HINT = "yes", "NO", "but"
 
@@ -32,17 +32,17 @@ def main(arguments: Sequence[str]) -> int:
         epilog="exit status: 0 everything can be measured, 1 the self-check went wrong, 3 something cannot be measured",
     )
     parser.parse_args(arguments)
-    bench = survey(clock_quality())
+    machine = survey(clock_quality())
     with exact_ledger() as instrument:
         grade, unavailable = instrument.grade, instrument.unavailable
     found = [
-        *about_ledger(grade, unavailable, bench),
-        *about_wall_clock(bench),
+        *about_ledger(grade, unavailable, machine),
+        *about_wall_clock(machine),
         *about_lock(),
-        *about_neighbours(bench),
+        *about_neighbours(machine),
     ]
     wrong = list(self_check()) if grade == "exact" else []
-    for line in about_machine(bench):
+    for line in about_machine(machine):
         sys.stdout.write(f"{line}\n")
     for answer, text in found:
         sys.stdout.write(f"  {answer:4}{text}\n")
@@ -55,18 +55,18 @@ def main(arguments: Sequence[str]) -> int:
     return INCONCLUSIVE if any(answer == NO for answer, _ in found) else OK
 
 
-def about_machine(bench: Bench) -> Iterator[str]:
+def about_machine(machine: Machine) -> Iterator[str]:
     """Where are we?"""
-    yield f"{bench.implementation} {bench.python} ({bench.build}), GIL {bench.gil}, gilcheck {bench.gilcheck}"
-    yield f"{bench.platform}, {bench.cpu}"
-    quota = "" if bench.cpu_quota is None else f", granted {bench.cpu_quota:g} by the control group"
-    load = "" if bench.load_1min is None else f", load {bench.load_1min:.2g}"
-    yield f"processors: {bench.n_cpus} of {bench.n_cpus_present} may be used{quota}{load}"
-    shortest_ns = SHORTEST_CALL_IN_CLOCK_PRICES * bench.clock_price_ns
-    yield f"clock: a reading costs {bench.clock_price_ns} ns, its step is {bench.clock_resolution_ns} ns; calls from {duration(shortest_ns)} on mean something"
+    yield f"{machine.implementation} {machine.python} ({machine.build}), GIL {machine.gil}, gilcheck {machine.gilcheck}"
+    yield f"{machine.platform}, {machine.cpu}"
+    quota = "" if machine.cpu_quota is None else f", granted {machine.cpu_quota:g} by the control group"
+    load = "" if machine.load_1min is None else f", load {machine.load_1min:.2g}"
+    yield f"processors: {machine.n_cpus} of {machine.n_cpus_present} may be used{quota}{load}"
+    shortest_ns = SHORTEST_CALL_IN_CLOCK_PRICES * machine.clock_price_ns
+    yield f"clock: a reading costs {machine.clock_price_ns} ns, its step is {machine.clock_resolution_ns} ns; calls from {duration(shortest_ns)} on mean something"
 
 
-def about_ledger(grade: str, unavailable: Reason | None, bench: Bench) -> Iterator[tuple[str, str]]:
+def about_ledger(grade: str, unavailable: Reason | None, machine: Machine) -> Iterator[tuple[str, str]]:
     """Is every hand-over seen?"""
     if grade == "exact":
         yield YES, "GIL verdicts: every hand-over is recorded (grade: exact)"
@@ -74,24 +74,24 @@ def about_ledger(grade: str, unavailable: Reason | None, bench: Bench) -> Iterat
         slug = unavailable.slug if unavailable else "not-measured"
         detail = unavailable.detail if unavailable and unavailable.detail else SLUGS.get(slug, "")
         yield NO, f"GIL verdicts: {slug}: {detail} (grade: {grade})"
-    if bench.gil != "enabled":
+    if machine.gil != "enabled":
         yield HINT, "no-gil: nothing can be released here; overlap and agreement still count"
 
 
-def about_wall_clock(bench: Bench) -> Iterator[tuple[str, str]]:
+def about_wall_clock(machine: Machine) -> Iterator[tuple[str, str]]:
     """Can calls overlap at all?"""
-    cores = bench.n_cpus if bench.cpu_quota is None else min(bench.n_cpus, bench.cpu_quota)
+    cores = machine.n_cpus if machine.cpu_quota is None else min(machine.n_cpus, machine.cpu_quota)
     if cores < 2:  # noqa: PLR2004  (overlap is of two)
         yield NO, f"overlap in wall time: one-cpu: {cores:g} processors for this process"
         return
     yield YES, f"overlap in wall time: {cores:g} processors"
-    if bench.load_1min is not None and bench.load_1min > cores / 2:
-        yield HINT, f"the load is {bench.load_1min:.2g}: overlap may come out inconclusive"
+    if machine.load_1min is not None and machine.load_1min > cores / 2:
+        yield HINT, f"the load is {machine.load_1min:.2g}: overlap may come out inconclusive"
 
 
 def about_lock() -> Iterator[tuple[str, str]]:
     """Do workers make room for each other?"""
-    quiet = Quiet()
+    quiet = MachineLock()
     with quiet.alone(wait_seconds=0.2) as is_alone:
         pass
     quiet.close()
@@ -104,9 +104,9 @@ def about_lock() -> Iterator[tuple[str, str]]:
         )
 
 
-def about_neighbours(bench: Bench) -> Iterator[tuple[str, str]]:
+def about_neighbours(machine: Machine) -> Iterator[tuple[str, str]]:
     """Who else is in this process?"""
-    for slug in bench.neighbours:
+    for slug in machine.neighbours:
         yield HINT, f"{slug}: {SLUGS[slug]}"
 
 

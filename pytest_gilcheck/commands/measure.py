@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.commands.status import NOT_AS_EXPECTED, OK, USAGE, say, status_of
+from pytest_gilcheck.commands.exit_status import NOT_AS_EXPECTED, OK, USAGE, say, status_of
 from pytest_gilcheck.evidence import CheckFailed, Inconclusive, UsageError
 
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Observation, Verdict
-    from pytest_gilcheck.report.document import Check
+    from pytest_gilcheck.store.json_report import Check
 
 _EPILOG = """\
 exit status: 0 as expected (without --expect: any decided verdict), 1 not as expected or the call failed,
@@ -70,13 +70,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from pytest_gilcheck.check import Checker  # noqa: PLC0415  (the command starts fast for --help)
-    from pytest_gilcheck.commands.bar import bar  # noqa: PLC0415
-    from pytest_gilcheck.declare.audience import AUDIENCE  # noqa: PLC0415
+    from pytest_gilcheck.checker.checker import Checker  # noqa: PLC0415  (the command starts fast for --help)
+    from pytest_gilcheck.commands.progress_bar import bar  # noqa: PLC0415
+    from pytest_gilcheck.commands.statement import Statement  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
-    from pytest_gilcheck.report import document, text  # noqa: PLC0415
+    from pytest_gilcheck.report import text  # noqa: PLC0415
     from pytest_gilcheck.run import Call, Rescue  # noqa: PLC0415  (--help needs none of it)
-    from pytest_gilcheck.statement import Statement  # noqa: PLC0415
+    from pytest_gilcheck.status.callback import STATUS_DISPLAY  # noqa: PLC0415
+    from pytest_gilcheck.store import json_report  # noqa: PLC0415
 
     given = {
         "name": options.name,
@@ -98,11 +99,11 @@ def _measure(options: argparse.Namespace) -> int:
     path = Path(options.json) if options.json and options.json != "-" else None
 
     def keep(observation: Observation, verdict: Verdict, _settings: Settings) -> None:
-        kept.append(document.Check(observation.name, verdict, observation))
+        kept.append(json_report.Check(observation.name, verdict, observation))
 
-    rescue = Rescue(path, lambda: [document.to_json(kept, interrupted="deadline").encode()])
+    rescue = Rescue(path, lambda: [json_report.to_json(kept, interrupted="deadline").encode()])
     checker = Checker(settings, on_check=keep, rescue=rescue)
-    AUDIENCE.set(partial(bar, quiet=options.quiet))
+    STATUS_DISPLAY.set(partial(bar, quiet=options.quiet))
     sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
     try:
         checker.of_call(
@@ -123,16 +124,17 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _deliver(kept: list[Check], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:
-    from pytest_gilcheck.report import document, text  # noqa: PLC0415  (the command starts fast for --help)
+    from pytest_gilcheck.report import text  # noqa: PLC0415  (the command starts fast for --help)
+    from pytest_gilcheck.store import json_report  # noqa: PLC0415  (the command starts fast for --help)
 
     written = True
     if json_path:
-        made = document.to_json(kept)
+        made = json_report.to_json(kept)
         if json_path == "-":
             sys.stdout.write(made + "\n")
         else:
             try:
-                document.write(Path(json_path), made)
+                json_report.write(Path(json_path), made)
             except OSError as error:
                 say(f"--json {json_path}: {error}; the report follows instead")
                 written = False
@@ -141,7 +143,9 @@ def _deliver(kept: list[Check], json_path: str | None, *, quiet: bool, all_frame
             lines = (
                 [check.verdict.gil]
                 if quiet
-                else text.story(check.observation, check.verdict, encoding=sys.stdout.encoding, all_frames=all_frames)
+                else text.report_lines(
+                    check.observation, check.verdict, encoding=sys.stdout.encoding, all_frames=all_frames
+                )
             )
             for line in lines:
                 sys.stdout.write(line + "\n")

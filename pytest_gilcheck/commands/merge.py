@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from pytest_gilcheck.commands.bar import bar, is_in_the_way, read_through
-from pytest_gilcheck.commands.status import OK, USAGE, say
-from pytest_gilcheck.report import document
-from pytest_gilcheck.report.stream import merged
+from pytest_gilcheck.commands.exit_status import OK, USAGE, say
+from pytest_gilcheck.commands.progress_bar import bar, is_in_the_way, read_through
+from pytest_gilcheck.store import json_report
+from pytest_gilcheck.store.stream import merged
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
             if options.output is None:
                 sys.stdout.writelines(parts)
             else:
-                document.write(options.output, parts)
+                json_report.write(options.output, parts)
     except OSError as error:
         if options.output is None:
             raise

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_gilcheck.commands.bar import bar, is_in_the_way, read_through
-from pytest_gilcheck.commands.status import NOT_AS_EXPECTED, OK, say, status_of
-from pytest_gilcheck.declare.audience import Tell
+from pytest_gilcheck.commands.exit_status import NOT_AS_EXPECTED, OK, say, status_of
+from pytest_gilcheck.commands.progress_bar import bar, is_in_the_way, read_through
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report import findings, terminal, text
-from pytest_gilcheck.report.document import Answers, Entry
+from pytest_gilcheck.report import findings, tables, text
 from pytest_gilcheck.report.markdown import markdown
-from pytest_gilcheck.report.stream import Stream
+from pytest_gilcheck.status.callback import StatusCallback
+from pytest_gilcheck.store.json_report import AgreementEntry, Entry
+from pytest_gilcheck.store.stream import Stream
 
 FORMATS = ("story", "table", "markdown", "github", "gitlab")
 
@@ -25,15 +25,15 @@ FORMATS = ("story", "table", "markdown", "github", "gitlab")
 class _Judged:
     """A document's checks with the verdicts of today's judge, and its agreements; `status` is that of those read so far."""
 
-    def __init__(self, stream: Stream, tell: Tell | None) -> None:
+    def __init__(self, stream: Stream, tell: StatusCallback | None) -> None:
         self._stream = stream
         self._tell = tell
         self.status = OK
 
     def __iter__(self) -> Iterator[Entry]:
         for entry in read_through(self._stream, self._tell):
-            if isinstance(entry, Answers):
-                status = OK if entry.agreement.results == "agree" else NOT_AS_EXPECTED
+            if isinstance(entry, AgreementEntry):
+                status = OK if entry.agreement.word == "agree" else NOT_AS_EXPECTED
             else:
                 verdict = judge(entry.observation)
                 status = status_of(entry.observation, verdict)
@@ -81,12 +81,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iterator[str]:
     if quiet:
-        yield f"{terminal.counts(checks)}\n"
+        yield f"{tables.counts(checks)}\n"
     elif form == "gitlab":
         yield from findings.gitlab(checks)
     elif form == "story":
         for entry in checks:
-            for line in terminal.story_of(entry, encoding=sys.stdout.encoding, all_frames=all_frames):
+            for line in tables.lines_of_entry(entry, encoding=sys.stdout.encoding, all_frames=all_frames):
                 yield f"{line}\n"
     else:
         renderers: dict[str, Callable[[Iterable[Entry]], Iterator[str]]]
@@ -96,4 +96,4 @@ def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iter
 
 def _table(checks: Iterable[Entry]) -> Iterator[str]:
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    yield from terminal.tables(checks, width=shutil.get_terminal_size().columns, colour=colour)
+    yield from tables.tables(checks, width=shutil.get_terminal_size().columns, colour=colour)

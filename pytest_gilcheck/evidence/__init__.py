@@ -8,26 +8,25 @@ every share ends in ``_share`` and lies in 0..1, every count begins with ``n_``.
 from __future__ import annotations
 
 from pytest_gilcheck.evidence.agreement import Agreement, Difference, Disagreement, OracleFailed
-from pytest_gilcheck.evidence.bench import Bench, own_version
-from pytest_gilcheck.evidence.claim import Claim
+from pytest_gilcheck.evidence.baseline import COMPARED, FIGURES, WORDS, BaselineEntry, Change, Comparison, Tolerance
 from pytest_gilcheck.evidence.errors import CheckFailed, DeadlineExceeded, Inconclusive, NotApplicable, UsageError
 from pytest_gilcheck.evidence.estimate import Estimate
-from pytest_gilcheck.evidence.limit import Limit
+from pytest_gilcheck.evidence.machine import Machine, own_version
 from pytest_gilcheck.evidence.observation import (
+    GilWaits,
     Instrument,
-    Knocks,
     Observation,
     Outcome,
+    Plan,
     Progress,
+    RoundSize,
 )
-from pytest_gilcheck.evidence.places import BusiestPlace, HandOverPlace, HoldPlace, Place, Places, Site, Where
-from pytest_gilcheck.evidence.plan import Plan, RoundSize
+from pytest_gilcheck.evidence.places import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, Where
 from pytest_gilcheck.evidence.reason import Reason
+from pytest_gilcheck.evidence.requirement import Claim, Limit
 from pytest_gilcheck.evidence.rounds import Arm, Round
-from pytest_gilcheck.evidence.spans import CallSpan, GilTimeline, HandOver
-from pytest_gilcheck.evidence.standing import COMPARED, FIGURES, WORDS, Change, Standing, Tolerance
-from pytest_gilcheck.evidence.step import Step
-from pytest_gilcheck.evidence.verdict import HandOvers, Verdict
+from pytest_gilcheck.evidence.spans import CallSpan, GilEvent, GilTimeline
+from pytest_gilcheck.evidence.verdict import ReleaseCounts, Verdict
 
 __all__ = [
     "COMPARED",
@@ -35,25 +34,26 @@ __all__ = [
     "WORDS",
     "Agreement",
     "Arm",
-    "Bench",
+    "BaselineEntry",
     "BusiestPlace",
     "CallSpan",
     "Change",
     "CheckFailed",
     "Claim",
+    "Comparison",
     "DeadlineExceeded",
     "Difference",
     "Disagreement",
     "Estimate",
+    "GilEvent",
+    "GilEventPlace",
     "GilTimeline",
-    "HandOver",
-    "HandOverPlace",
-    "HandOvers",
+    "GilWaits",
     "HoldPlace",
     "Inconclusive",
     "Instrument",
-    "Knocks",
     "Limit",
+    "Machine",
     "NotApplicable",
     "Observation",
     "OracleFailed",
@@ -63,11 +63,10 @@ __all__ = [
     "Plan",
     "Progress",
     "Reason",
+    "ReleaseCounts",
     "Round",
     "RoundSize",
     "Site",
-    "Standing",
-    "Step",
     "Tolerance",
     "UsageError",
     "Verdict",

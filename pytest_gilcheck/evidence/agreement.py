@@ -43,12 +43,12 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How much was compared, and what came of it? `results` is ``agree`` or ``differ``; `n_examples` inputs, `n_calls`
+    """How much was compared, and what came of it? `word` is ``agree`` or ``differ``; `n_examples` inputs, `n_calls`
     calls of the function, alone and in `n_threads` competing threads; what was tried again to make a difference
     small, and to say how often it comes, counts as well."""
 
     name: str
-    results: str
+    word: str
     n_examples: int
     n_calls: int
     n_threads: int

@@ -19,7 +19,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class HandOverPlace:
+class GilEventPlace:
     """Where did `n` hand-overs of the same `kind` happen? `native` and `python` are the stacks within the call, the
     innermost frame first; `python` is empty where no Python code ran underneath or its lines were not recorded."""
 
@@ -33,7 +33,7 @@ class HandOverPlace:
 class HoldPlace:
     """Between which places was the GIL held? `n` holds between the same ones, `longest_ns` the longest of them.
 
-    Indices into `Places.handovers`: `let_go` is the hand-over before the hold, `taken` the one that began it (both None:
+    Indices into `Places.events`: `let_go` is the hand-over before the hold, `taken` the one that began it (both None:
     it began with the call), `dropped` the one that ended it (None: the return).
     """
 
@@ -63,7 +63,7 @@ class Places:
     GIL's code and this tool's, `root` the working directory. `n_dropped` hand-overs did not fit.
     """
 
-    handovers: tuple[HandOverPlace, ...] = ()
+    events: tuple[GilEventPlace, ...] = ()
     holds: tuple[HoldPlace, ...] = ()
     function: Place | None = None
     busiest: BusiestPlace | None = None

@@ -12,9 +12,9 @@ class Arm:
     `wall_ns` is from the opening of the gate to the last return; where threads took turns, the sum of their turns.
     `thread_ns` is from the opening to each thread's own last return. `cpu_ns` is processor time of these threads,
     `process_cpu_ns` of all threads of the process. `delay_ns` is time ready to run and not running, `waiting_ns` time
-    waiting for the GIL, `held_cpu_ns` processor time that was surely used while holding it, `n_voluntary` how often the
-    callee let it go (None: not told). During `together_ns` of the wall time two threads or more were outside the GIL
-    within their calls at once, during `able_ns` two or more were not waiting for it (None: no exact ledger, or an arm of
+    waiting for the GIL, `held_cpu_ns` processor time that was surely used while holding it, `n_releases_by_function` how often the
+    callee let it go (None: not told). During `both_released_ns` of the wall time two threads or more were outside the GIL
+    within their calls at once, during `both_not_waiting_ns` two or more were not waiting for it (None: no exact ledger, or an arm of
     one thread).
     """
 
@@ -25,9 +25,9 @@ class Arm:
     delay_ns: int | None = None
     waiting_ns: int | None = None
     held_cpu_ns: int | None = None
-    n_voluntary: int | None = None
-    together_ns: int | None = None
-    able_ns: int | None = None
+    n_releases_by_function: int | None = None
+    both_released_ns: int | None = None
+    both_not_waiting_ns: int | None = None
 
     @property
     def asleep_ns(self) -> int:
@@ -38,7 +38,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """How long did the same calls take, each way? `serial` one after the other, `crew` in competing threads; `control`,
+    """How long did the same calls take, each way? `serial` one after the other, `competing` in competing threads; `control`,
     `released` and `held` are specimens of known behaviour: one after the other, competing and letting go, competing
     and keeping the GIL. Each thread made `n_calls` calls (`n_control_calls` of the controls); the arms ran in random
     order."""
@@ -48,7 +48,7 @@ class Round:
     n_control_calls: int
     control_ns: int
     serial: Arm
-    crew: Arm
+    competing: Arm
     control: Arm
     released: Arm
     held: Arm
@@ -56,4 +56,4 @@ class Round:
     @property
     def wall_ns(self) -> int:
         """How long did all of it take, without what lies between its arms?"""
-        return sum(arm.wall_ns for arm in (self.serial, self.crew, self.control, self.released, self.held))
+        return sum(arm.wall_ns for arm in (self.serial, self.competing, self.control, self.released, self.held))

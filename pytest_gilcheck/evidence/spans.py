@@ -9,8 +9,8 @@ MAX_EVENTS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class HandOver:
-    """What happened to the GIL at this moment? `kind` is ``take``, ``drop`` (voluntary), ``drop_on_request`` or
+class GilEvent:
+    """What happened to the GIL at this moment? `kind` is ``take``, ``release`` (voluntary), ``release_by_interpreter`` or
     ``wait`` (the thread begins to wait for it). `at_ns` is counted from the start of the span; `thread` is
     the index of the thread within the timeline (0 is the call's own)."""
 
@@ -24,7 +24,7 @@ class GilTimeline:
     """Who held the GIL when, within one span? The call's own thread holds it at 0. `n_dropped` events did not
     fit into the bounded log (totals stay exact without them) and are missing at the end."""
 
-    events: tuple[HandOver, ...] = ()
+    events: tuple[GilEvent, ...] = ()
     n_dropped: int = 0
 
 
@@ -46,8 +46,8 @@ class CallSpan:
     held_ns: int
     waiting_ns: int
     longest_hold_ns: int
-    n_voluntary: int
-    n_on_request: int
+    n_releases_by_function: int
+    n_releases_by_interpreter: int
     cpu_ns: int
     thread: int = 0
     delay_ns: int | None = None

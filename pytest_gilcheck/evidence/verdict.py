@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_gilcheck.evidence.bench import Bench
 from pytest_gilcheck.evidence.errors import Inconclusive, NotApplicable
 from pytest_gilcheck.evidence.estimate import Estimate
-from pytest_gilcheck.evidence.limit import Limit
+from pytest_gilcheck.evidence.machine import Machine
 from pytest_gilcheck.evidence.observation import Instrument
 from pytest_gilcheck.evidence.places import Where
 from pytest_gilcheck.evidence.reason import Reason
+from pytest_gilcheck.evidence.requirement import Limit
 
 
 @dataclass(frozen=True, slots=True)
-class HandOvers:
-    """How often did a call hand the GIL over, per call (median)? Because the callee let go (`n_voluntary`), or
-    because the interpreter gave way to a waiting thread (`n_on_request`, seen beside the native waiter)."""
+class ReleaseCounts:
+    """How often did a call hand the GIL over, per call (median)? Because the callee let go (`by_function`), or
+    because the interpreter gave way to a waiting thread (`by_interpreter`, seen beside the native waiter)."""
 
-    n_voluntary: float = 0
-    n_on_request: float = 0
+    by_function: float = 0
+    by_interpreter: float = 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -28,13 +28,13 @@ class Verdict:
     """Does it release the GIL, do calls overlap, are the answers right?
 
     `gil` is ``released``, ``held``, ``partial``, ``not_applicable`` or ``inconclusive``; `overlap` is
-    ``overlaps``, ``serialised``, ``inconclusive`` or ``not_measured``; `results` is ``agree``, ``differ`` or
+    ``overlaps``, ``serialised``, ``inconclusive`` or ``not_measured``; `agreement` is ``agree``, ``differ`` or
     ``not_checked``. `claim_met` is None where nothing was claimed or the evidence does not decide the claim; `limits` are its parts, each with its margin.
     `reasons` are the slugs of why the verdict is not plainer, `notes` the same with this case's values.
-    `cores_used` is processor time over wall time of competing calls, `together_share` the part of that wall time during
+    `cores_used` is processor time over wall time of competing calls, `both_released_share` the part of that wall time during
     which two or more of them were outside the GIL at once (exact), `most_speedup` what the held share leaves possible.
     `where` names the lines between which the longest hold lies, for a call that holds or holds in part.
-    `picture` draws one call over time, a letter a slice: ``H`` held, ``r`` released, ``m`` both, ``w`` waiting. `result` is what the first measured call
+    `timeline` draws one call over time, a letter a slice: ``H`` held, ``r`` released, ``m`` both, ``w`` waiting. `result` is what the first measured call
     returned; it is no part of equality, of the JSON form and of what is shown. Undecided values raise `Inconclusive`.
     """
 
@@ -46,20 +46,20 @@ class Verdict:
     cpu_ns: int | None
     longest_hold_ns: int | None
     longest_wait_ns: int | None
-    handovers: HandOvers
+    n_releases: ReleaseCounts
     overlap: str
     speedup: Estimate
     efficiency: Estimate
-    results: str
+    agreement: str
     claim_met: bool | None
     reasons: tuple[str, ...]
     notes: tuple[Reason, ...]
     diagnosis: str
-    picture: str
-    bench: Bench
+    timeline: str
+    machine: Machine
     instrument: Instrument
     cores_used: float | None = None
-    together_share: float | None = None
+    both_released_share: float | None = None
     most_speedup: float | None = None
     where: Where | None = None
     limits: tuple[Limit, ...] = ()
@@ -70,8 +70,8 @@ class Verdict:
         told = [f"{self.gil} ({self.held_share})"]
         if self.overlap != "not_measured":
             told.append(f"{self.overlap} ({self.speedup})")
-        if self.results != "not_checked":
-            told.append(f"answers {self.results}")
+        if self.agreement != "not_checked":
+            told.append(f"answers {self.agreement}")
         return f"<Verdict on {self.name}: {', '.join(told)}>"
 
     @property

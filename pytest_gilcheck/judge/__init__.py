@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_gilcheck.judge.holding import held_share, is_decided
-from pytest_gilcheck.judge.overlap import is_enough
+from pytest_gilcheck.judge.holding import decides_holding, held_share
+from pytest_gilcheck.judge.overlap import decides_overlap
 from pytest_gilcheck.judge.rules import ROUND_LOOKS
 from pytest_gilcheck.judge.verdict import judge
 
-__all__ = ["ROUND_LOOKS", "held_share", "is_decided", "is_enough", "judge"]
+__all__ = ["ROUND_LOOKS", "decides_holding", "decides_overlap", "held_share", "judge"]

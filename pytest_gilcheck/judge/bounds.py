@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Bounds = tuple[float, float, float]
 
 
-def speedup_of(serial: Arm, crew: Arm, at_once: float) -> Bounds:
+def speedup_of(serial: Arm, competing: Arm, at_once: float) -> Bounds:
     """How many times as fast were the competing threads in one round? Least, as found, most.
 
     One thread that nobody waits for would have taken what it took, less the time in which it was ready and not running,
@@ -31,11 +31,14 @@ def speedup_of(serial: Arm, crew: Arm, at_once: float) -> Bounds:
     serial_ns = max(1, serial.wall_ns - (serial.delay_ns or 0))
     # A callee with threads of its own uses as many cores in competing threads as it does alone, at least.
     at_once = max(at_once, serial.process_cpu_ns / max(1, serial.wall_ns))
-    spread_ns = min(crew.wall_ns, max(crew.cpu_ns, crew.process_cpu_ns) / at_once)
-    with_gil_ns = min(crew.wall_ns, crew.held_cpu_ns or 0)
-    shortest_crew_ns = max(1.0, crew.wall_ns - (crew.delay_ns or 0), spread_ns, with_gil_ns)
-    low, high = max(1, serial_ns - (serial.waiting_ns or 0)) / max(1, crew.wall_ns), serial_ns / shortest_crew_ns
-    return low, min(serial.wall_ns / max(1, crew.wall_ns), high), high
+    spread_ns = min(competing.wall_ns, max(competing.cpu_ns, competing.process_cpu_ns) / at_once)
+    with_gil_ns = min(competing.wall_ns, competing.held_cpu_ns or 0)
+    shortest_competing_ns = max(1.0, competing.wall_ns - (competing.delay_ns or 0), spread_ns, with_gil_ns)
+    low, high = (
+        max(1, serial_ns - (serial.waiting_ns or 0)) / max(1, competing.wall_ns),
+        serial_ns / shortest_competing_ns,
+    )
+    return low, min(serial.wall_ns / max(1, competing.wall_ns), high), high
 
 
 def efficiency_of(call: Bounds, control: Bounds) -> Bounds:

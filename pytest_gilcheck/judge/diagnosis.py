@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def diagnose(observation: Observation, gil: str, share: Estimate) -> str:
     """What does it mean for the author, and what can be done?"""
     sentence = _of_holding(observation, gil, share)
-    if observation.results == "differ":
+    if observation.agreement == "differ":
         sentence += " Its answers differ when threads compete: that comes first."
     return sentence
 
@@ -30,9 +30,13 @@ def _of_holding(observation: Observation, gil: str, share: Estimate) -> str:
     held, free = percent(share.value), percent(1 - share.value)
     span_ns = median([call.span_ns for call in observation.calls])
     longest_ns = median([call.longest_hold_ns for call in observation.calls])
-    n_letting_go = median([call.n_voluntary for call in observation.calls])
-    knocks = observation.knocks
-    gives_way = bool(knocks and knocks.n_on_request and knocks.longest_wait_ns <= rules.GIVES_WAY_WAIT_SHARE * span_ns)
+    n_letting_go = median([call.n_releases_by_function for call in observation.calls])
+    gil_waits = observation.gil_waits
+    gives_way = bool(
+        gil_waits
+        and gil_waits.n_releases_by_interpreter
+        and gil_waits.longest_wait_ns <= rules.GIVES_WAY_WAIT_SHARE * span_ns
+    )
     if gil == "released":
         sentence = f"Releases the GIL for {free} of the call: other threads run meanwhile."
     elif gil == "partial":
@@ -49,8 +53,8 @@ def _of_holding(observation: Observation, gil: str, share: Estimate) -> str:
     often = n_letting_go >= rules.CHATTER_PER_CALL and n_letting_go / max(1e-9, span_ns / 1e6) > rules.CHATTER_PER_MS
     if gil != "held" and often:
         sentence += f" It lets go {_times(n_letting_go)} a call: under contention each time costs a wait."
-    if knocks and knocks.longest_wait_ns >= rules.FELT_HOLD_NS:
-        sentence += f" Another thread waited up to {duration(knocks.longest_wait_ns)} for it."
+    if gil_waits and gil_waits.longest_wait_ns >= rules.FELT_HOLD_NS:
+        sentence += f" Another thread waited up to {duration(gil_waits.longest_wait_ns)} for it."
     return sentence
 
 

@@ -4,52 +4,52 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence import FIGURES, WORDS, Change, Standing
+from pytest_gilcheck.evidence import FIGURES, WORDS, BaselineEntry, Change
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.longest import longest_hold_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_gilcheck.evidence import Agreement, Bench, Estimate, Observation, Tolerance, Verdict
+    from pytest_gilcheck.evidence import Agreement, Estimate, Machine, Observation, Tolerance, Verdict
 
 INCONCLUSIVE = "inconclusive"
 
 
-def standing(key: str, observation: Observation, verdict: Verdict) -> Standing:
+def baseline_entry(key: str, observation: Observation, verdict: Verdict) -> BaselineEntry:
     """Where does this check stand?"""
-    return Standing(
+    return BaselineEntry(
         key=key,
         gil=verdict.gil,
         overlap=verdict.overlap,
-        results=verdict.results,
+        agreement=verdict.agreement,
         held_share=verdict.held_share,
         longest_hold_share=longest_hold_share(observation.calls if observation.instrument.grade == "exact" else ()),
         speedup=verdict.speedup,
         efficiency=verdict.efficiency,
-        machine=machine_class(verdict.bench),
+        machine_class=machine_class(verdict.machine),
     )
 
 
-def standing_of_answers(key: str, agreement: Agreement) -> Standing:
+def baseline_entry_of_agreement(key: str, agreement: Agreement) -> BaselineEntry:
     """Where does this agreement stand? On any machine alike: an answer is right or wrong."""
     found = agreement.difference
-    return Standing(key=key, results=agreement.results, difference="" if found is None else found.brief())
+    return BaselineEntry(key=key, agreement=agreement.word, difference="" if found is None else found.brief())
 
 
-def machine_class(bench: Bench) -> tuple[tuple[str, str], ...]:
+def machine_class(machine: Machine) -> tuple[tuple[str, str], ...]:
     """Which machines compare without a word of warning? Those that agree in all of this."""
     return (
-        ("python", f"{bench.implementation} {'.'.join(bench.python.split('.')[:2])}"),
-        ("gil", bench.gil),
-        ("machine", bench.machine),
-        ("cpu", bench.cpu),
-        ("n_cpus", str(bench.n_cpus)),
-        ("cpu_quota", "none" if bench.cpu_quota is None else f"{bench.cpu_quota:g}"),
+        ("python", f"{machine.implementation} {'.'.join(machine.python.split('.')[:2])}"),
+        ("gil", machine.gil),
+        ("machine", machine.architecture),
+        ("cpu", machine.cpu),
+        ("n_cpus", str(machine.n_cpus)),
+        ("cpu_quota", "none" if machine.cpu_quota is None else f"{machine.cpu_quota:g}"),
     )
 
 
-def changes(before: Standing, after: Standing) -> Iterator[Change]:
+def changes(before: BaselineEntry, after: BaselineEntry) -> Iterator[Change]:
     """Every word and figure that at least one of the two runs tells."""
     for figure, more_is_better in FIGURES.items():
         old, new = getattr(before, figure), getattr(after, figure)
@@ -76,7 +76,7 @@ def _of_figure(key: str, figure: str, old: Estimate, new: Estimate, *, more_is_b
     return Change(key, figure, kind, _told(old), _told(new), least, most, base)
 
 
-def _of_word(before: Standing, after: Standing, word: str) -> Change:
+def _of_word(before: BaselineEntry, after: BaselineEntry, word: str) -> Change:
     old, new, order = getattr(before, word), getattr(after, word), WORDS[word]
     if old not in order or new not in order:
         if old == new:
@@ -91,7 +91,7 @@ def _of_word(before: Standing, after: Standing, word: str) -> Change:
         share = _of_figure(after.key, "held_share", before.held_share, after.held_share, more_is_better=False)
         if share.kind == "same":  # on both sides of a border, and no farther apart than two runs of one build
             return Change(after.key, word, "same", old, new, why="its held share did not change: it lies at a border")
-    return Change(after.key, word, kind, old, new, why=after.difference if word == "results" else "")
+    return Change(after.key, word, kind, old, new, why=after.difference if word == "agreement" else "")
 
 
 def is_beyond(change: Change, tolerance: Tolerance) -> bool | None:

@@ -42,7 +42,9 @@ def share_of(call: CallSpan, clock_price_ns: int) -> CallShare:
         return CallShare(0.5, 0.0, 1.0, is_disturbed=True, is_quiet=False)
     held_ns = min(held_ns, total_ns)
     resolution = (
-        min(1.0, 2 * clock_price_ns / total_ns) if call.n_voluntary + call.n_on_request + call.n_workers else 0.0
+        min(1.0, 2 * clock_price_ns / total_ns)
+        if call.n_releases_by_function + call.n_releases_by_interpreter + call.n_workers
+        else 0.0
     )
     free_ns = total_ns - held_ns
     if free_ns <= 0:  # wherever it was kept off the processor, it was so with the GIL in hand
@@ -115,7 +117,7 @@ def _stretched(share: float, factor: float) -> float:
 
 
 def _never_let_go(calls: Sequence[CallSpan]) -> bool:
-    return all(call.n_voluntary + call.n_on_request + call.n_workers == 0 for call in calls)
+    return all(call.n_releases_by_function + call.n_releases_by_interpreter + call.n_workers == 0 for call in calls)
 
 
 def word(share: Estimate) -> str | None:
@@ -131,7 +133,7 @@ def word(share: Estimate) -> str | None:
     return None
 
 
-def is_decided(calls: Sequence[CallSpan], pilot: CallSpan, clock_price_ns: int, claim: Claim) -> bool:
+def decides_holding(calls: Sequence[CallSpan], pilot: CallSpan, clock_price_ns: int, claim: Claim) -> bool:
     """Do these calls decide the word, and what is claimed of the share, so that no more are needed?
 
     One call alone does not where it may still be a cold one (the call before it was much longer, or of another

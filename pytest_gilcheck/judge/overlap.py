@@ -15,7 +15,7 @@ from pytest_gilcheck.judge.shortfall import own_pool, shortfall
 from pytest_gilcheck.judge.uncertainty import median
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import Arm, Bench, Claim, Observation, Round
+    from pytest_gilcheck.evidence import Arm, Claim, Machine, Observation, Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class WallClock:
     reasons: tuple[Reason, ...] = ()
     sentence: str = ""
     cores_used: float | None = None
-    together_share: float | None = None
+    both_released_share: float | None = None
 
 
-def is_enough(rounds: Sequence[Round], claim: Claim, bench: Bench, held_share: Estimate) -> bool:
+def decides_overlap(rounds: Sequence[Round], claim: Claim, machine: Machine, held_share: Estimate) -> bool:
     """Do these rounds decide the word, the claim, and the efficiency to a tenth? Asked at the fixed looks only."""
-    ratios = Ratios.of(rounds, bench).bounded(held_share)
+    ratios = Ratios.of(rounds, machine).bounded(held_share)
     if ratios.word is None:
         return False
     efficiency = ratios.efficiency
@@ -69,11 +69,11 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
     rounds = observation.rounds
     if not rounds:
         return _without_rounds(observation)
-    ratios = Ratios.of(rounds, observation.bench).bounded(held_share)
+    ratios = Ratios.of(rounds, observation.machine).bounded(held_share)
     word = ratios.word
     speedup = ratios.speedup if word is not None else _open_above(ratios, rounds[0].n_threads)
-    cores_used = median([r.crew.cpu_ns / max(1, r.crew.wall_ns) for r in rounds])
-    together = _share(rounds, lambda arm: arm.together_ns)
+    cores_used = median([r.competing.cpu_ns / max(1, r.competing.wall_ns) for r in rounds])
+    together = _share(rounds, lambda arm: arm.both_released_ns)
     doubt = _doubt(rounds, ratios) if word is None else _conflict(ratios)
     cause = None
     if word is None or doubt is None:  # where witnesses contradict each other, nothing is explained
@@ -123,7 +123,7 @@ def _open_above(ratios: Ratios, n_threads: int) -> Estimate:
 
 
 def _share(rounds: Sequence[Round], of: Callable[[Arm], int | None]) -> float | None:
-    told = [(of(r.crew), r.crew.wall_ns) for r in rounds]
+    told = [(of(r.competing), r.competing.wall_ns) for r in rounds]
     known = [ns for ns, _ in told if ns is not None]
     if len(known) < len(told):
         return None
@@ -180,7 +180,7 @@ def _doubt(rounds: Sequence[Round], ratios: Ratios) -> Reason:
 def _conflict(ratios: Ratios) -> Reason | None:
     """Can both be true: the speed-up, and what the ledger counted in the same rounds?"""
     rounds = ratios.told_by
-    able = _share(rounds, lambda arm: arm.able_ns)
+    able = _share(rounds, lambda arm: arm.both_not_waiting_ns)
     if able is None or ratios.speedup.low is None:
         return None
     ceiling = 1 + able * (rounds[0].n_threads - 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence import Place, Site, Where
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import HandOverPlace, Places
+    from pytest_gilcheck.evidence import GilEventPlace, Places
 
 #: Sources of binding layers and of language run times, wherever a package manager put them, or a compiler's remapping.
 _GLUE_FILE = re.compile(
@@ -41,12 +41,12 @@ def _is_glue(place: Place) -> bool:
     )
 
 
-def own_frames(handover: HandOverPlace, places: Places) -> int:
+def own_frames(event: GilEventPlace, places: Places) -> int:
     """How many innermost frames are the recorder's?"""
-    return next((i for i, place in enumerate(handover.native) if places.own is None or place.library != places.own), 0)
+    return next((i for i, place in enumerate(event.native) if places.own is None or place.library != places.own), 0)
 
 
-def site(handover: HandOverPlace, places: Places) -> Site:
+def site(event: GilEventPlace, places: Places) -> Site:
     """Which line did it, in the author's source?
 
     The interpreter, binding glue and the recorder's frames are folded away. A native frame further in than any Python
@@ -55,11 +55,11 @@ def site(handover: HandOverPlace, places: Places) -> Site:
     via: Place | None = None
     author: Place | None = None
     python_is_further_in = False
-    for place in handover.native[own_frames(handover, places) :]:
+    for place in event.native[own_frames(event, places) :]:
         if place.library == places.interpreter and place.library is not None:
             if _PYTHON_FRAME in (place.function or ""):
                 python_is_further_in = True
-                if handover.python:
+                if event.python:
                     break
             elif (
                 via is None and not python_is_further_in and not _MACHINERY.match(place.function or "_Py_HandlePending")
@@ -68,14 +68,14 @@ def site(handover: HandOverPlace, places: Places) -> Site:
         elif not _is_glue(place):
             author = place
             break
-    called_from = handover.python[0] if handover.python else None
+    called_from = event.python[0] if event.python else None
     if author is not None and (not python_is_further_in or called_from is None):
         return Site(author, via, called_from)
     if called_from is not None:
         return Site(called_from, via)
     if python_is_further_in:
         return Site(_somewhere_in(places.function))
-    return Site(via or _callee(handover, places))
+    return Site(via or _callee(event, places))
 
 
 def _somewhere_in(callee: Place | None) -> Place:
@@ -83,11 +83,9 @@ def _somewhere_in(callee: Place | None) -> Place:
     return Place(function="Python code") if callee is None else replace(callee, line=None)
 
 
-def _callee(handover: HandOverPlace, places: Places) -> Place | None:
+def _callee(event: GilEventPlace, places: Places) -> Place | None:
     """What was called, or at least its library, where everything was folded away."""
-    libraries = [
-        place.library for place in handover.native if place.library not in (None, places.interpreter, places.own)
-    ]
+    libraries = [place.library for place in event.native if place.library not in (None, places.interpreter, places.own)]
     if not libraries:
         return None
     return _without_glue(places.function) or Place(library=libraries[-1])
@@ -105,7 +103,7 @@ def where(places: Places | None) -> Where | None:
     longest = max(places.holds, key=lambda hold: hold.longest_ns)
 
     def at(index: int | None) -> Site | None:
-        return None if index is None else site(places.handovers[index], places)
+        return None if index is None else site(places.events[index], places)
 
     let_go, taken = longest.let_go, longest.taken
     if taken is None:
@@ -115,7 +113,7 @@ def where(places: Places | None) -> Where | None:
     else:
         taken_back = taken
     busiest = places.busiest
-    releases = {site(handover, places) for handover in places.handovers if handover.kind == "drop"}
+    releases = {site(event, places) for event in places.events if event.kind == "release"}
     return Where(
         longest_hold_ns=longest.longest_ns,
         let_go=at(let_go),

@@ -12,7 +12,7 @@ from pytest_gilcheck.judge.bounds import Bounds, are_enough, efficiency_of, inte
 from pytest_gilcheck.judge.uncertainty import median
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import Bench, Round
+    from pytest_gilcheck.evidence import Machine, Round
 
 
 def held_alone(round_: Round) -> Arm:
@@ -28,10 +28,10 @@ def are_accounted(rounds: Sequence[Round]) -> bool:
     Not for threads of the callee's own, nor for a call that alone sleeps: it waits for somebody whose account is not ours.
     Both are so of the call, that is in most rounds; in a single one a clock is read late.
     """
-    arms = [arm for r in rounds for arm in (r.serial, r.crew)]
+    arms = [arm for r in rounds for arm in (r.serial, r.competing)]
     if any(arm.delay_ns is None for arm in arms):
         return False
-    others = [max(_others_share(arm, r.n_threads) for arm in (r.serial, r.crew)) for r in rounds]
+    others = [max(_others_share(arm, r.n_threads) for arm in (r.serial, r.competing)) for r in rounds]
     return max(median(others), median([_asleep_share(r.serial) for r in rounds])) <= rules.UNACCOUNTED_SHARE
 
 
@@ -44,7 +44,7 @@ def was_left_alone(rounds: Sequence[Round]) -> bool:
 
 
 def _grows(rounds: Sequence[Round]) -> bool:
-    return median([r.crew.cpu_ns / max(1, r.serial.cpu_ns) for r in rounds]) > 1 + rules.UNACCOUNTED_SHARE
+    return median([r.competing.cpu_ns / max(1, r.serial.cpu_ns) for r in rounds]) > 1 + rules.UNACCOUNTED_SHARE
 
 
 def _others_share(arm: Arm, n_threads: int) -> float:
@@ -102,11 +102,11 @@ class Ratios:
     is_bound: bool = False
 
     @staticmethod
-    def of(rounds: Sequence[Round], bench: Bench) -> Ratios:
+    def of(rounds: Sequence[Round], machine: Machine) -> Ratios:
         """Efficiency is paired within each round, so that what disturbs a whole round cancels."""
-        at_once = [max(1.0, min(r.n_threads, bench.usable_cores)) for r in rounds]
+        at_once = [max(1.0, min(r.n_threads, machine.usable_cores)) for r in rounds]
         paired = list(zip(rounds, at_once, strict=True))
-        speedups = [speedup_of(r.serial, r.crew, most) for r, most in paired]
+        speedups = [speedup_of(r.serial, r.competing, most) for r, most in paired]
         released = [speedup_of(r.control, r.released, most) for r, most in paired]
         held = [speedup_of(held_alone(r), r.held, most) for r, most in paired]
         quiet = [r for r, bounds in zip(rounds, speedups, strict=True) if is_quiet(bounds)]
@@ -124,7 +124,7 @@ class Ratios:
             was_left_alone(rounds),
             _grows(rounds),
             median([_asleep_share(r.released) for r in rounds]) <= rules.UNACCOUNTED_SHARE,
-            bench.has_gil,
+            machine.has_gil,
         )
 
     def bounded(self, held_share: Estimate) -> Ratios:

@@ -88,7 +88,7 @@ ENOUGH_ROUNDS = 9
 
 #: Threshold: of fewer rounds, so many or more are widened by this factor on both sides. What moves a round, apart from time
 #: off the processor, which is bounded by itself, is clock frequency, caches, that calls differ, and the host. Looked at by
-#: cutting long runs of real calls into pieces of so many rounds (``python -m benches.overlap windows``): on a day on which
+#: cutting long runs of real calls into pieces of so many rounds (``python -m benchmarks.overlap windows``): on a day on which
 #: the host gave now one core and now two, one piece of 100 said, by its wall time and with these factors, another word than
 #: its whole run. There the released control did so six times as often: it, and not the factor, guards against that.
 FEW_ROUNDS_FACTORS = ((6, 1.05), (3, 1.15), (2, 1.25), (1, 2.0))

@@ -22,16 +22,16 @@ def losses(rounds: Sequence[Round]) -> dict[str, float]:
     `asleep`: neither running, nor ready to, nor waiting for the GIL, beyond what they were alone. `delay`: ready, and
     not running. `uneven`: until the last thread was done.
     """
-    total_ns = max(1, sum(r.n_threads * r.crew.wall_ns for r in rounds))
-    crew_ns = sum(r.crew.thread_ns for r in rounds)
-    waiting_ns = sum(r.crew.waiting_ns or 0 for r in rounds)
+    total_ns = max(1, sum(r.n_threads * r.competing.wall_ns for r in rounds))
+    competing_ns = sum(r.competing.thread_ns for r in rounds)
+    waiting_ns = sum(r.competing.waiting_ns or 0 for r in rounds)
     found = {
-        "growth": sum(r.crew.cpu_ns - r.serial.cpu_ns for r in rounds),
-        "own_growth": sum(r.crew.cpu_ns * (1 - _kept_share(r)) - r.serial.cpu_ns for r in rounds),
+        "growth": sum(r.competing.cpu_ns - r.serial.cpu_ns for r in rounds),
+        "own_growth": sum(r.competing.cpu_ns * (1 - _kept_share(r)) - r.serial.cpu_ns for r in rounds),
         "waiting": waiting_ns,
-        "asleep": sum(max(0, r.crew.asleep_ns) - max(0, r.serial.asleep_ns) for r in rounds),
-        "delay": sum((r.crew.delay_ns or 0) - (r.serial.delay_ns or 0) for r in rounds),
-        "uneven": total_ns - crew_ns,
+        "asleep": sum(max(0, r.competing.asleep_ns) - max(0, r.serial.asleep_ns) for r in rounds),
+        "delay": sum((r.competing.delay_ns or 0) - (r.serial.delay_ns or 0) for r in rounds),
+        "uneven": total_ns - competing_ns,
     }
     return {name: min(1.0, max(0, ns) / total_ns) for name, ns in found.items()}
 
@@ -46,7 +46,7 @@ def _most_waiting(rounds: Sequence[Round], held_share: Estimate) -> float:
     if held_share.high is None:
         return 1.0
     others = sum((r.n_threads - 1) * held_share.high * r.serial.wall_ns for r in rounds)
-    return min(1.0, others / max(1, sum(r.n_threads * r.crew.wall_ns for r in rounds)))
+    return min(1.0, others / max(1, sum(r.n_threads * r.competing.wall_ns for r in rounds)))
 
 
 def most_speedup(held_share: Estimate, n_threads: int) -> float | None:
@@ -80,7 +80,7 @@ def shortfall(observation: Observation, quiet: Sequence[Round], gil: str, held_s
     # Nobody waits longer for the GIL than others hold it; what is more was kept waiting by a holder off the processor.
     found["waiting"] = min(found["waiting"], _most_waiting(rounds, held_share))
     uneven, growth = found.pop("uneven"), found.pop("growth")
-    if not quiet and n_threads <= observation.bench.usable_cores:
+    if not quiet and n_threads <= observation.machine.usable_cores:
         found["delay"] = uneven = 0.0
     name, share = max(found.items(), key=lambda loss: loss[1])
     if share < rules.NAMED_LOSS_SHARE <= uneven:
@@ -95,7 +95,9 @@ def shortfall(observation: Observation, quiet: Sequence[Round], gil: str, held_s
             f"The GIL is held, so that one thread runs at a time: of all threads' time {percent(found['waiting'])} were waits for it.",
         )
     if _chatters(rounds) and name in ("waiting", "own_growth", "delay"):
-        times = sum(r.crew.n_voluntary or 0 for r in rounds) / max(1, sum(r.n_threads * r.n_calls for r in rounds))
+        times = sum(r.competing.n_releases_by_function or 0 for r in rounds) / max(
+            1, sum(r.n_threads * r.n_calls for r in rounds)
+        )
         detail = f"Each call lets the GIL go {times:,.0f} times, and hand-overs cost more than what runs between them: do more between them."
         return Reason("chatter", detail)
     if share < rules.NAMED_LOSS_SHARE:
@@ -134,7 +136,7 @@ _TOLD = {
 
 
 def _chatters(rounds: Sequence[Round]) -> bool:
-    n = sum(r.serial.n_voluntary or 0 for r in rounds)
+    n = sum(r.serial.n_releases_by_function or 0 for r in rounds)
     calls = sum(r.n_threads * r.n_calls for r in rounds)
     serial_ms = sum(r.serial.wall_ns for r in rounds) / 1e6
     return n >= rules.CHATTER_PER_CALL * calls and n > rules.CHATTER_PER_MS * serial_ms

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence import Estimate, HandOvers, Reason, Verdict
+from pytest_gilcheck.evidence import Estimate, Reason, ReleaseCounts, Verdict
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.claim import claim_met, limits_of
 from pytest_gilcheck.judge.diagnosis import diagnose
 from pytest_gilcheck.judge.holding import held_share, is_disturbed, word
 from pytest_gilcheck.judge.longest import longest_hold
 from pytest_gilcheck.judge.overlap import wall_clock
-from pytest_gilcheck.judge.picture import picture
 from pytest_gilcheck.judge.places import where
 from pytest_gilcheck.judge.shortfall import most_speedup
+from pytest_gilcheck.judge.timeline import timeline_of
 from pytest_gilcheck.judge.uncertainty import median
 
 if TYPE_CHECKING:
@@ -37,25 +37,25 @@ def judge(observation: Observation) -> Verdict:
         span_ns=_typical(calls, "span_ns"),
         cpu_ns=_typical(calls, "cpu_ns"),
         longest_hold_ns=_typical(calls, "longest_hold_ns") if exact else None,
-        longest_wait_ns=observation.knocks.longest_wait_ns
-        if observation.knocks and observation.knocks.n_calls
+        longest_wait_ns=observation.gil_waits.longest_wait_ns
+        if observation.gil_waits and observation.gil_waits.n_calls
         else None,
-        handovers=_handovers(observation),
+        n_releases=_release_counts(observation),
         overlap=wall.word,
         speedup=wall.speedup,
         efficiency=wall.efficiency,
-        results=observation.results,
+        agreement=observation.agreement,
         claim_met=claim_met(limits),
         limits=limits,
         reasons=tuple(dict.fromkeys(reason.slug for reason in reasons)),
         notes=tuple(reasons),
         diagnosis=" ".join(filter(None, (diagnose(observation, gil, share), wall.sentence))),
-        picture=picture(_drawn(calls)),
-        bench=observation.bench,
+        timeline=timeline_of(_drawn(calls)),
+        machine=observation.machine,
         instrument=observation.instrument,
         where=where(observation.places),
         cores_used=wall.cores_used,
-        together_share=wall.together_share,
+        both_released_share=wall.both_released_share,
         most_speedup=most_speedup(share, observation.plan.n_threads) if observation.rounds else None,
     )
 
@@ -68,11 +68,13 @@ def _drawn(calls: tuple[CallSpan, ...]) -> CallSpan | None:
     return next((call for call in calls if call.timeline is not None), None)
 
 
-def _handovers(observation: Observation) -> HandOvers:
-    calls, knocks = observation.calls, observation.knocks
-    return HandOvers(
-        n_voluntary=median([call.n_voluntary for call in calls]) if calls else 0,
-        n_on_request=knocks.n_on_request / knocks.n_calls if knocks and knocks.n_calls else 0,
+def _release_counts(observation: Observation) -> ReleaseCounts:
+    calls, gil_waits = observation.calls, observation.gil_waits
+    return ReleaseCounts(
+        by_function=median([call.n_releases_by_function for call in calls]) if calls else 0,
+        by_interpreter=gil_waits.n_releases_by_interpreter / gil_waits.n_calls
+        if gil_waits and gil_waits.n_calls
+        else 0,
     )
 
 
@@ -86,7 +88,7 @@ def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
             return "not_applicable", Estimate(quantity="held share", why_not=unavailable.detail), notes
         return _from_progress(observation, notes)
     share = held_share(
-        observation.calls, observation.bench.clock_price_ns, as_it_ran=observation.plan.solo_budget_ns == 0
+        observation.calls, observation.machine.clock_price_ns, as_it_ran=observation.plan.solo_budget_ns == 0
     )
     found = word(share)
     doubt = _doubt(observation, share)
@@ -108,11 +110,11 @@ def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
 
 def _doubt(observation: Observation, share: Estimate) -> Reason | None:
     """Why is the ledger's share no verdict? None: it is one."""
-    calls, price_ns = observation.calls, observation.bench.clock_price_ns
+    calls, price_ns = observation.calls, observation.machine.clock_price_ns
     span_ns = _typical(calls, "span_ns")
     if span_ns is None:
         return Reason("not-measured", "no call came back")
-    resolution_ns = observation.bench.clock_resolution_ns
+    resolution_ns = observation.machine.clock_resolution_ns
     if span_ns < rules.SHORTEST_CALL_IN_CLOCK_PRICES * resolution_ns and resolution_ns > price_ns:
         return Reason(
             "clock-coarse", f"the call took {span_ns} ns, and this machine's clock steps by {resolution_ns} ns"
@@ -139,12 +141,12 @@ def _conflict(observation: Observation) -> Reason | None:
     progress = observation.progress
     if progress is None or not progress.span_ns or progress.held_ns is None:
         return None
-    held_share, rival_share = progress.held_ns / progress.span_ns, progress.rival_ns / progress.span_ns
-    if held_share + rival_share <= 1 + rules.PROGRESS_SLACK:
+    held_share, background_share = progress.held_ns / progress.span_ns, progress.background_ns / progress.span_ns
+    if held_share + background_share <= 1 + rules.PROGRESS_SLACK:
         return None
     return Reason(
         "witnesses-conflict",
-        f"ledger against progress: the GIL was held for {held_share:.3f} of the call, yet a rival ran for {rival_share:.3f} of it",
+        f"ledger against progress: the GIL was held for {held_share:.3f} of the call, yet a rival ran for {background_share:.3f} of it",
     )
 
 
@@ -161,7 +163,7 @@ def _from_progress(observation: Observation, notes: list[Reason]) -> tuple[str, 
     # A rival's turn outlasts a short release and makes the call wait. What is left of these calls may all be holding, but
     # of a call that is as short as it was alone.
     alone_ns = progress.n_calls * observation.pilot.span_ns if observation.pilot else progress.span_ns
-    left_ns = max(0, progress.span_ns - progress.rival_ns)
+    left_ns = max(0, progress.span_ns - progress.background_ns)
     high = min(1.0, left_ns / max(1, min(progress.span_ns, alone_ns)))
     share = Estimate(high / 2, 0.0, high, quantity="held share")
     if word(share) == "released":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_gilcheck.observe.fold import call_span, knocks_beside, progress_beside
-from pytest_gilcheck.observe.ledger import Block, clock_quality, exact_ledger, learn_giveway, waiter
+from pytest_gilcheck.observe.fold import call_span, progress_beside, waits_beside_calls
+from pytest_gilcheck.observe.ledger import Block, clock_quality, exact_ledger, learn_drop_request, waiter
 from pytest_gilcheck.observe.lines import PythonLines, is_native
 from pytest_gilcheck.observe.places import places, python_stacks, stacks_of
 
@@ -14,11 +14,11 @@ __all__ = [
     "clock_quality",
     "exact_ledger",
     "is_native",
-    "knocks_beside",
-    "learn_giveway",
+    "learn_drop_request",
     "places",
     "progress_beside",
     "python_stacks",
     "stacks_of",
     "waiter",
+    "waits_beside_calls",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence import CallSpan, GilTimeline, HandOver, Knocks, Progress
+from pytest_gilcheck.evidence import CallSpan, GilEvent, GilTimeline, GilWaits, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -22,7 +22,7 @@ def _holds(events: Iterable[tuple[int, str, int]], threads: Collection[int], end
             continue
         if kind == "take":
             since = at_ns
-        elif kind in ("drop", "drop_on_request") and since is not None:
+        elif kind in ("release", "release_by_interpreter") and since is not None:
             holds.append((since, at_ns))
             since = None
     if since is not None:
@@ -37,7 +37,7 @@ def _waits(events: Iterable[tuple[int, str, int]], thread: int) -> list[tuple[in
     for at_ns, kind, who in events:
         if who != thread:
             continue
-        if kind in ("wait", "drop_on_request") and since is None:
+        if kind in ("wait", "release_by_interpreter") and since is None:
             since = at_ns
         elif kind == "take":
             if since is not None:
@@ -73,15 +73,15 @@ def call_span(raw: Span, known_threads: Collection[int], *, with_timeline: bool 
     held_by_workers = _holds(events, workers, span_ns) if workers else []
     timeline = None
     if with_timeline:
-        timeline = GilTimeline(tuple(HandOver(at, kind, order[thread]) for at, kind, thread in events), raw.n_dropped)
+        timeline = GilTimeline(tuple(GilEvent(at, kind, order[thread]) for at, kind, thread in events), raw.n_dropped)
     return CallSpan(
         start_ns=raw.start_ns,
         end_ns=raw.end_ns,
         held_ns=raw.held_ns,
         waiting_ns=raw.waiting_ns,
         longest_hold_ns=max([raw.longest_hold_ns, *(end - start for start, end in held_by_workers)]),
-        n_voluntary=raw.n_voluntary,
-        n_on_request=raw.n_on_request,
+        n_releases_by_function=raw.n_releases_by_function,
+        n_releases_by_interpreter=raw.n_releases_by_interpreter,
         cpu_ns=raw.cpu_ns,
         thread=raw.thread,
         delay_ns=raw.delay_ns,
@@ -96,25 +96,25 @@ def call_span(raw: Span, known_threads: Collection[int], *, with_timeline: bool 
     )
 
 
-def knocks_beside(calls: Sequence[CallSpan], knocks: Sequence[tuple[int, int, int]]) -> Knocks:
+def waits_beside_calls(calls: Sequence[CallSpan], gil_waits: Sequence[tuple[int, int, int]]) -> GilWaits:
     """How long did the calls, one after the other, keep the native waiter waiting? Waits are cut to the calls' spans."""
-    longest_wait_ns = n_knocks = 0
+    longest_wait_ns = n_waits = 0
     ends = [call.end_ns for call in calls]
-    for asked_ns, got_ns, delay_ns in knocks:
+    for asked_ns, got_ns, delay_ns in gil_waits:
         # A thousand short calls and hundreds of knocks: comparing each with each took nine tenths of a whole check.
         for index in range(bisect_right(ends, asked_ns), len(calls)):
             call = calls[index]
             if call.start_ns >= got_ns:
                 break
             waited_ns = min(got_ns, call.end_ns) - max(asked_ns, call.start_ns)
-            n_knocks += waited_ns > 0
+            n_waits += waited_ns > 0
             longest_wait_ns = max(longest_wait_ns, waited_ns - delay_ns)
-    return Knocks(
+    return GilWaits(
         n_calls=len(calls),
-        n_knocks=n_knocks,
+        n_waits=n_waits,
         longest_wait_ns=longest_wait_ns,
-        n_voluntary=sum(call.n_voluntary for call in calls),
-        n_on_request=sum(call.n_on_request for call in calls),
+        n_releases_by_function=sum(call.n_releases_by_function for call in calls),
+        n_releases_by_interpreter=sum(call.n_releases_by_interpreter for call in calls),
     )
 
 
@@ -122,11 +122,11 @@ def progress_beside(calls: Sequence[CallSpan], turns: Sequence[tuple[int, int]],
     """For how long did the rival run within the calls' spans? `turns` are the rival's, in order; `is_exact`: the ledger
     was open and tells for how long they held."""
     spans = [(call.start_ns, call.end_ns) for call in calls]
-    n_turns = sum(1 for start, end in turns if any(start < last and first < end for first, last in spans))
+    n_background_runs = sum(1 for start, end in turns if any(start < last and first < end for first, last in spans))
     return Progress(
         n_calls=len(calls),
-        n_turns=n_turns,
-        rival_ns=common_ns(spans, turns),
+        n_background_runs=n_background_runs,
+        background_ns=common_ns(spans, turns),
         span_ns=sum(end - start for start, end in spans),
         held_ns=sum(call.held_ns for call in calls) if is_exact else None,
     )

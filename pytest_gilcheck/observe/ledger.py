@@ -69,20 +69,20 @@ def exact_ledger() -> Iterator[Instrument]:
 _LONGEST_INTERVAL_US = 50_000
 
 
-def learn_giveway() -> bool:
+def learn_drop_request() -> bool:
     """Are hand-overs on request told from voluntary ones? Learned once a process, in about 70 ms."""
     interval_us = _switch_interval_us()
-    return 0 < interval_us <= _LONGEST_INTERVAL_US and _native.learn_giveway(interval_us * 1000)
+    return 0 < interval_us <= _LONGEST_INTERVAL_US and _native.learn_drop_request(interval_us * 1000)
 
 
 @contextlib.contextmanager
-def waiter(gap_ns: int, knocks: list[tuple[int, int, int]]) -> Iterator[None]:
-    """Asks for the GIL beside the block, every `gap_ns`; what it saw is added to `knocks`."""
-    knocker = _native.Knocker(gap_ns)
+def waiter(gap_ns: int, gil_waits: list[tuple[int, int, int]]) -> Iterator[None]:
+    """Asks for the GIL beside the block, every `gap_ns`; what it saw is added to `gil_waits`."""
+    gil_waiter = _native.GilWaiter(gap_ns)
     try:
         yield
     finally:
-        knocks.extend(knocker.stop())
+        gil_waits.extend(gil_waiter.stop())
 
 
 class Block:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_gilcheck import _native
-from pytest_gilcheck.evidence import HandOverPlace, HoldPlace, Place, Places
+from pytest_gilcheck.evidence import GilEventPlace, HoldPlace, Place, Places
 from pytest_gilcheck.observe.lines import place_of
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from pytest_gilcheck.observe.lines import PythonLines
 
 #: (monotonic nanoseconds, kind, nanoseconds spent on keeping it, frames from the innermost on)
-RawHandOver: TypeAlias = "tuple[int, str, int, Sequence[tuple[str | None, int | None, str | None, str | None]]]"
+RawGilEvent: TypeAlias = "tuple[int, str, int, Sequence[tuple[str | None, int | None, str | None, str | None]]]"
 
 
 class Kept:
     """What one pass kept: its hand-overs, and how many did not fit. Empty until the pass has ended."""
 
     def __init__(self) -> None:
-        self.events: Sequence[RawHandOver] = ()
+        self.events: Sequence[RawGilEvent] = ()
         self.n_dropped = 0
 
     @property
@@ -47,26 +47,26 @@ def stacks_of(thread: int) -> Iterator[Kept]:
         kept.events, kept.n_dropped = _native.kept_stacks()
 
 
-def python_stacks(traced: Kept, lines: PythonLines, events: Sequence[RawHandOver]) -> list[tuple[Place, ...]]:
+def python_stacks(traced: Kept, lines: PythonLines, events: Sequence[RawGilEvent]) -> list[tuple[Place, ...]]:
     """The Python stack at each of `events`, from another, traced call: none where the two went different ways.
 
     Only of hand-overs that the call made of its own accord: where the interpreter gives way to somebody else is another
     line each time.
     """
     made: list[tuple[Place, ...]] = [()] * len(events)
-    ours, theirs = _voluntary(events), _voluntary(traced.events)
+    ours, theirs = _by_function(events), _by_function(traced.events)
     if [events[index][1] for index in ours] == [traced.events[index][1] for index in theirs]:
         for index, other in zip(ours, theirs, strict=True):
             made[index] = lines.at(traced.events[other][0])
     return made
 
 
-def _voluntary(events: Sequence[RawHandOver]) -> list[int]:
+def _by_function(events: Sequence[RawGilEvent]) -> list[int]:
     """Which of these are drops of the call's own accord, and the takes after them?"""
-    found, is_voluntary = [], True
+    found, is_by_function = [], True
     for index, (_, kind, *_) in enumerate(events):
-        is_voluntary = is_voluntary if kind == "take" else kind == "drop"
-        if is_voluntary:
+        is_by_function = is_by_function if kind == "take" else kind == "release"
+        if is_by_function:
             found.append(index)
     return found
 
@@ -81,9 +81,9 @@ def places(
 ) -> Places:
     """The record of a pass over a call of `function` whose span, (start, end) in nanoseconds, is `span`."""
     own, interpreter = _native.libraries()
-    handovers, holds = folded(kept.events, *span, python)
+    event_places, holds = folded(kept.events, *span, python)
     return Places(
-        handovers=handovers,
+        events=event_places,
         holds=holds,
         # A statement of the command is run by `eval`: that says nothing of where its code is.
         function=None if function in (eval, exec) else place_of(function),
@@ -96,8 +96,8 @@ def places(
 
 
 def folded(
-    events: Iterable[RawHandOver], start_ns: int, end_ns: int, python: Sequence[tuple[Place, ...]] = ()
-) -> tuple[tuple[HandOverPlace, ...], tuple[HoldPlace, ...]]:
+    events: Iterable[RawGilEvent], start_ns: int, end_ns: int, python: Sequence[tuple[Place, ...]] = ()
+) -> tuple[tuple[GilEventPlace, ...], tuple[HoldPlace, ...]]:
     """Hand-overs and holds, each of the same places counted once. Pure.
 
     Time spent on keeping a stack belongs to no hold. Holds behind a hand-over that did not fit are the last one's:
@@ -135,6 +135,6 @@ def folded(
     if is_holding:
         hold(None, end_ns)
     return (
-        tuple(HandOverPlace(kind, native, lines, n) for (kind, native, lines), n in zip(made, counts, strict=True)),
+        tuple(GilEventPlace(kind, native, lines, n) for (kind, native, lines), n in zip(made, counts, strict=True)),
         tuple(HoldPlace(*between, n, longest_ns) for between, (n, longest_ns) in holds.items()),
     )

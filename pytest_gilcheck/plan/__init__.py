@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_gilcheck.plan.size import crew_size, round_size, size
+from pytest_gilcheck.plan.size import n_competing_threads, round_size, size
 from pytest_gilcheck.plan.survey import survey
 
-__all__ = ["crew_size", "round_size", "size", "survey"]
+__all__ = ["n_competing_threads", "round_size", "size", "survey"]

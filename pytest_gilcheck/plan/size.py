@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_gilcheck.evidence import Bench, CallSpan, Plan, RoundSize
+from pytest_gilcheck.evidence import CallSpan, Machine, Plan, RoundSize
 
 #: Single calls after which the judge is asked, for calls of at least so many nanoseconds. One call of 10 ms is
 #: thousands of times longer than a hand-over and decides; the shorter the call, the more a cold cache or an
@@ -29,18 +29,18 @@ LONGEST_ROUND_NS = 5_000_000
 LONGEST_CONTROL_NS = 2_000_000
 
 #: The native waiter asks so often during one call; more often would disturb it.
-KNOCKS_A_CALL = 20
+WAITS_A_CALL = 20
 SHORTEST_GAP_NS = 20_000
 LONGEST_GAP_NS = 1_000_000
 #: Beside the waiter short calls run for about this long, long ones once.
-KNOCK_NS = 20_000_000
+WAITER_NS = 20_000_000
 #: A call longer than this is not made once more only to see whom it keeps waiting.
-LONGEST_KNOCKED_NS = 5_000_000_000
+LONGEST_BESIDE_WAITER_NS = 5_000_000_000
 
 
 def size(
     pilot: CallSpan,
-    bench: Bench,
+    machine: Machine,
     *,
     n_threads: int | None,
     budget_ns: int,
@@ -52,26 +52,26 @@ def size(
     compilation, lazy imports)."""
     span_ns = max(1, pilot.span_ns)
     looks = next(looks for shortest_ns, looks in LOOKS if span_ns >= shortest_ns)
-    n_knock_calls = min(1000, max(1, KNOCK_NS // span_ns)) if span_ns <= LONGEST_KNOCKED_NS else 0
+    n_waiter_calls = min(1000, max(1, WAITER_NS // span_ns)) if span_ns <= LONGEST_BESIDE_WAITER_NS else 0
     return Plan(
         looks=looks,
         solo_budget_ns=max(SOLO_BUDGET_NS, _LONG_CALL_FACTOR * span_ns),
         budget_ns=budget_ns,
-        n_threads=crew_size(bench, n_threads),
-        knock_gap_ns=min(LONGEST_GAP_NS, max(SHORTEST_GAP_NS, span_ns // KNOCKS_A_CALL)),
-        n_knock_calls=n_knock_calls,
+        n_threads=n_competing_threads(machine, n_threads),
+        waiter_gap_ns=min(LONGEST_GAP_NS, max(SHORTEST_GAP_NS, span_ns // WAITS_A_CALL)),
+        n_waiter_calls=n_waiter_calls,
         deadline_ns=deadline_ns,
         overlap=overlap,
         seed=seed,
     )
 
 
-def crew_size(bench: Bench, n_threads: int | None) -> int:
+def n_competing_threads(machine: Machine, n_threads: int | None) -> int:
     """How many threads compete? As many as asked for, or the usable cores, from 2 to 4."""
-    return n_threads or max(2, min(4, int(bench.usable_cores)))
+    return n_threads or max(2, min(4, int(machine.usable_cores)))
 
 
-def round_size(span_ns: int, n_threads: int, bench: Bench, budget_ns: int) -> RoundSize | None:
+def round_size(span_ns: int, n_threads: int, machine: Machine, budget_ns: int) -> RoundSize | None:
     """How large is a wall-clock round? None: not even one fits the budget.
 
     Each thread works for a twenty-fourth of what the budget leaves it, within bounds; a longer call is made once. In
@@ -79,7 +79,7 @@ def round_size(span_ns: int, n_threads: int, bench: Bench, budget_ns: int) -> Ro
     keep each other out, n for the held control, and n over the cores for the released one.
     """
     span_ns = max(1, span_ns)
-    at_once = max(1.0, min(n_threads, bench.usable_cores))
+    at_once = max(1.0, min(n_threads, machine.usable_cores))
     subject, controls = 2 * n_threads, 2 * n_threads + n_threads / at_once
     work_ns = min(LONGEST_ROUND_NS, max(SHORTEST_ROUND_NS, budget_ns / (N_ROUNDS * (subject + controls))))
     n_calls = max(1, round(work_ns / span_ns))

@@ -9,7 +9,7 @@ import sysconfig
 import threading
 from pathlib import Path
 
-from pytest_gilcheck.evidence import Bench, own_version
+from pytest_gilcheck.evidence import Machine, own_version
 
 
 def n_cpus() -> int:
@@ -104,19 +104,19 @@ def _hooks_native_functions() -> bool:
     return str(tracks).startswith("memray.") or "libscalene" in os.environ.get("LD_PRELOAD", "")
 
 
-def survey(clock_quality: tuple[int, int]) -> Bench:
+def survey(clock_quality: tuple[int, int]) -> Machine:
     """Where is it measured? `clock_quality` is what the instrument found of its clock: price and resolution, in ns."""
     price_ns, resolution_ns = clock_quality
     try:
         load = os.getloadavg()[0]
     except (AttributeError, OSError):
         load = None
-    return Bench(
+    return Machine(
         python=platform.python_version(),
         implementation=platform.python_implementation(),
         build=" ".join(platform.python_build()),
         platform=platform.platform(),
-        machine=platform.machine(),
+        architecture=platform.machine(),
         cpu=_cpu_name(),
         n_cpus=n_cpus(),
         n_cpus_present=os.cpu_count() or 1,

@@ -6,22 +6,22 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.report import answers
-from pytest_gilcheck.report.document import Answers
+from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report.text import limit_text
+from pytest_gilcheck.store.json_report import AgreementEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_gilcheck.evidence import Verdict
-    from pytest_gilcheck.report.document import Check, Entry
+    from pytest_gilcheck.store.json_report import Check, Entry
 
 
 def severity(entry: Entry) -> str | None:
     """``error``: its test failed, or its claim is not met. ``warning``: it is not decided, or answers differ in a test
     that passed all the same. None: nothing to find."""
-    if isinstance(entry, Answers):
-        return None if entry.agreement.results == "agree" else ("error" if entry.failed else "warning")
+    if isinstance(entry, AgreementEntry):
+        return None if entry.agreement.word == "agree" else ("error" if entry.failed else "warning")
     return _severity_of_check(entry)
 
 
@@ -35,7 +35,7 @@ def _severity_of_check(check: Check) -> str | None:
 
 def message(entry: Entry) -> str:
     """What was found, in one line."""
-    return f"{answers.line(entry.agreement)}." if isinstance(entry, Answers) else _message_of_check(entry)
+    return f"{agreement_text.line(entry.agreement)}." if isinstance(entry, AgreementEntry) else _message_of_check(entry)
 
 
 def _message_of_check(check: Check) -> str:
@@ -82,7 +82,7 @@ def gitlab(entries: Iterable[Entry]) -> Iterator[str]:
         level = severity(entry)
         if level is None:
             continue
-        kind = ("agreement",) if isinstance(entry, Answers) else ()
+        kind = ("agreement",) if isinstance(entry, AgreementEntry) else ()
         identity = "\0".join(map(str, (entry.origin, entry.test, entry.name, level, *kind)))
         finding = {
             "description": message(entry),

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.figures import duration
-from pytest_gilcheck.report import answers
-from pytest_gilcheck.report.document import Answers
+from pytest_gilcheck.report import agreement as agreement_text
+from pytest_gilcheck.report.comparison import comparison_lines
 from pytest_gilcheck.report.text import limit_text, margin_text, share_text
+from pytest_gilcheck.store.json_report import AgreementEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_gilcheck.gate.comparison import Comparison
-    from pytest_gilcheck.report.document import Check, Entry
+    from pytest_gilcheck.evidence import Comparison
+    from pytest_gilcheck.store.json_report import Check, Entry
 
 
 def markdown(
@@ -32,7 +33,7 @@ def markdown(
         yield "### Compared with a baseline"
         yield ""
         yield "```text"
-        yield from comparison.lines()
+        yield from comparison_lines(comparison)
         yield "```"
 
 
@@ -45,12 +46,12 @@ def _entries(entries: Iterable[Entry]) -> Iterator[str]:
     heading: tuple[str, str] | None = None
     told: list[str] = []
     for entry in entries:
-        wanted = _OF_AGREEMENTS if isinstance(entry, Answers) else _OF_CHECKS
+        wanted = _OF_AGREEMENTS if isinstance(entry, AgreementEntry) else _OF_CHECKS
         if heading is not wanted:
             yield from _told(told)
             yield from ((*wanted,) if heading is None else ("", *wanted))
             heading, told = wanted, []
-        row, more = _of_answers(entry) if isinstance(entry, Answers) else _of_check(entry)
+        row, more = _of_answers(entry) if isinstance(entry, AgreementEntry) else _of_check(entry)
         yield f"| {' | '.join(escaped(cell) for cell in row)} |"
         told += more
     if heading is None:
@@ -82,13 +83,13 @@ def _of_check(check: Check) -> tuple[tuple[str, ...], list[str]]:
     return row, told
 
 
-def _of_answers(entry: Answers) -> tuple[tuple[str, ...], list[str]]:
+def _of_answers(entry: AgreementEntry) -> tuple[tuple[str, ...], list[str]]:
     """The same of an agreement."""
     agreement = entry.agreement
-    word = answers.WORDS.get(agreement.results, agreement.results)
+    word = agreement_text.WORDS.get(agreement.word, agreement.word)
     counts = (agreement.n_examples, agreement.n_calls, agreement.n_threads)
     row = (_name(entry), word, *(f"{n:,}" for n in counts))
-    return row, [] if agreement.difference is None else [f"- {escaped(answers.line(agreement))}"]
+    return row, [] if agreement.difference is None else [f"- {escaped(agreement_text.line(agreement))}"]
 
 
 def _claim(check: Check) -> str:

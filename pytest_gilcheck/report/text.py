@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 #: So many ``-v``, of pytest or of the command, show every frame.
 ALL_FRAMES = 2
 
-#: Letters of `Verdict.picture` -> what is drawn.
+#: Letters of `Verdict.timeline` -> what is drawn.
 GLYPHS = {"H": "█", "r": "·", "m": "▒", "w": "w", "?": "?"}
 ASCII_GLYPHS = {"H": "#", "r": ".", "m": "+", "w": "w", "?": "?"}
 
 
-def drawn(picture: str, encoding: str | None = "utf-8") -> str:
+def drawn(timeline: str, encoding: str | None = "utf-8") -> str:
     """The picture with shades where the terminal has them, with ASCII signs where it does not."""
-    shades = "".join(GLYPHS.get(letter, letter) for letter in picture)
+    shades = "".join(GLYPHS.get(letter, letter) for letter in timeline)
     try:
         shades.encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
-        return "".join(ASCII_GLYPHS.get(letter, letter) for letter in picture)
+        return "".join(ASCII_GLYPHS.get(letter, letter) for letter in timeline)
     return shades
 
 
@@ -53,22 +53,22 @@ def count_text(n: float) -> str:
     return f"{n:,.0f}" if n == int(n) else f"{n:,.1f}"
 
 
-def story(
+def report_lines(
     observation: Observation, verdict: Verdict, *, encoding: str | None = "utf-8", all_frames: bool = False
 ) -> Iterator[str]:
     """What was found out, line by line; the first line alone is the verdict. `all_frames` adds every stack that was seen."""
     yield f"{verdict.name}: {verdict.gil}"
     yield f"  {verdict.diagnosis}"
-    if verdict.picture:
-        yield f"  |{drawn(verdict.picture, encoding)}|  one call, {_ns(verdict.span_ns)}: held {drawn('H', encoding)} released {drawn('r', encoding)}"
+    if verdict.timeline:
+        yield f"  |{drawn(verdict.timeline, encoding)}|  one call, {_ns(verdict.span_ns)}: held {drawn('H', encoding)} released {drawn('r', encoding)}"
     if verdict.held_share.measured:
         n = "1 call" if verdict.n_calls == 1 else f"{verdict.n_calls} calls"
         yield f"  held          {share_text(verdict.held_share)} of the call ({n}, instrument: {verdict.instrument.name}, {verdict.instrument.grade})"
     if verdict.longest_hold_ns is not None:
-        handovers = verdict.handovers
+        n_releases = verdict.n_releases
         yield (
-            f"  longest hold  {_ns(verdict.longest_hold_ns)}; hand-overs a call: {count_text(handovers.n_voluntary)} voluntary, "
-            f"{count_text(handovers.n_on_request)} on request (beside a waiter)"
+            f"  longest hold  {_ns(verdict.longest_hold_ns)}; hand-overs a call: {count_text(n_releases.by_function)} voluntary, "
+            f"{count_text(n_releases.by_interpreter)} on request (beside a waiter)"
         )
     if verdict.longest_wait_ns is not None:
         yield f"  longest wait  {_ns(verdict.longest_wait_ns)} that it caused another thread"
@@ -99,21 +99,21 @@ def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
     yield f"  {verdict.speedup} of {n_threads} threads over one ({rounds}); {verdict.efficiency} of what a released control reached"
     together = (
         ""
-        if verdict.together_share is None
-        else f"; two or more outside the GIL at once for {percent(verdict.together_share)} of the time"
+        if verdict.both_released_share is None
+        else f"; two or more outside the GIL at once for {percent(verdict.both_released_share)} of the time"
     )
     yield f"  cores used    {verdict.cores_used:.2f}{together}"
 
 
 def _answers(verdict: Verdict) -> Iterator[str]:
-    if verdict.results != "not_checked":
-        yield f"  answers       {verdict.results} under competing threads (compared before, in the same test)"
+    if verdict.agreement != "not_checked":
+        yield f"  answers       {verdict.agreement} under competing threads (compared before, in the same test)"
 
 
 def _information(observation: Observation) -> Iterator[str]:
     progress = observation.progress
     if progress is not None and progress.span_ns:
-        yield f"  for information: a rival Python thread ran for {percent(min(1.0, progress.rival_ns / progress.span_ns))} of the call"
+        yield f"  for information: a rival Python thread ran for {percent(min(1.0, progress.background_ns / progress.span_ns))} of the call"
 
 
 def claim_text(claim: Claim) -> str:

@@ -92,11 +92,11 @@ def _times(n: int) -> str:
 
 def all_frames(places: Places) -> Iterator[str]:
     """Every stack that the diagnosing pass saw, unfolded, the innermost frame first, with whole paths."""
-    for number, handover in enumerate(places.handovers):
-        yield f"  hand-over {number} ({handover.kind}, {_times(handover.n)})"
-        for place in handover.python:
+    for number, event in enumerate(places.events):
+        yield f"  hand-over {number} ({event.kind}, {_times(event.n)})"
+        for place in event.python:
             yield f"    python  {place.function} {place.file}:{place.line}"
-        for place in handover.native:
+        for place in event.native:
             line = "" if place.line is None else f":{place.line}"
             source = f" {place.file}{line}" if place.file else ""
             yield f"    native  {place.function or '?'}{source} [{place.library or '?'}]"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_gilcheck import _native, specimens
 from pytest_gilcheck.evidence import Arm, Round, UsageError
 from pytest_gilcheck.run.call import noted
-from pytest_gilcheck.run.crew import Crew, ThreadFailed
+from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import RoundSize
@@ -34,7 +34,7 @@ def one_at_a_time() -> Iterator[None]:
         yield
 
 
-_ARMS = ("serial", "crew", "control", "released", "held")
+_ARMS = ("serial", "competing", "control", "released", "held")
 _CONTROLS = ("control", "released", "held")
 _WARM = "warm-up"
 
@@ -63,7 +63,7 @@ def _between() -> None:
 
 
 @dataclass(frozen=True)
-class _Turn:
+class _Phase:
     """Who makes how many calls, from one opening of the gate to the next: a number for each thread."""
 
     arm: str
@@ -80,8 +80,8 @@ class Rounds:
     calls: each has its own arguments, processor and memory. (One thread took 27 ms for what another one did in 17, and
     all calls made in the first seemed to gain more from two threads than they did.)"""
 
-    def __init__(self, crew: Crew, call: Call, size: RoundSize, seed: int) -> None:
-        self._crew = crew
+    def __init__(self, competing: CompetingThreads, call: Call, size: RoundSize, seed: int) -> None:
+        self._competing = competing
         self._call = call
         self._size = size
         self._random = random.Random(seed)  # noqa: S311  (an order, not a secret)
@@ -93,58 +93,62 @@ class Rounds:
 
     def next(self, deadline: Deadline) -> Round:
         """One more round. Raises what the call raises, saying in which thread and with which input."""
-        n = len(self._crew)
-        turns = [turn for arm in self._random.sample(_ARMS, len(_ARMS)) for turn in self._turns(arm)]
+        n = len(self._competing)
+        turns = [turn for arm in self._random.sample(_ARMS, len(_ARMS)) for turn in self._phases(arm)]
         if not self._is_warm:
             # Buffers made for a thread, thread-local caches: a first call is another than the later ones.
-            turns.insert(0, _Turn(_WARM, (1,) * n))
+            turns.insert(0, _Phase(_WARM, (1,) * n))
             self._is_warm = True
-        gate = _native.Gate(n)
+        gate = _native.Barrier(n)
         try:
-            outcomes = self._crew.run([self._job(index, turns, gate) for index in range(n)], deadline)
+            outcomes = self._competing.run([self._job(index, turns, gate) for index in range(n)], deadline)
         finally:
-            gate.break_down()  # after a deadline or Ctrl-C nobody is left waiting at it
-        shifts = _all_returned(outcomes)
+            gate.abort()  # after a deadline or Ctrl-C nobody is left waiting at it
+        thread_runs = _all_returned(outcomes)
         arms: dict[str, Arm] = {}
         for position, turn in enumerate(turns):
-            made = [thread[position] for thread in shifts]
-            arms[turn.arm] = _sum(arms.get(turn.arm), self._arm([shift for shift in made if shift is not None]))
+            made = [thread[position] for thread in thread_runs]
+            arms[turn.arm] = _sum(
+                arms.get(turn.arm), self._arm([thread_run for thread_run in made if thread_run is not None])
+            )
         arms.pop(_WARM, None)
         size = self._size
         alone = arms["serial"]
         self._has_own_threads = self._has_own_threads or alone.process_cpu_ns > _HAS_THREADS_CORES * alone.wall_ns
         return Round(n, size.n_calls, size.n_control_calls, size.control_ns, **arms)
 
-    def _turns(self, arm: str) -> list[_Turn]:
-        n = len(self._crew)
-        n_calls = self._size.n_calls if arm in ("serial", "crew") else self._size.n_control_calls
-        if arm in ("crew", "released", "held"):
-            return [_Turn(arm, (n_calls,) * n)]
-        return [_Turn(arm, tuple(n_calls if index == who else 0 for index in range(n))) for who in range(n)]
+    def _phases(self, arm: str) -> list[_Phase]:
+        n = len(self._competing)
+        n_calls = self._size.n_calls if arm in ("serial", "competing") else self._size.n_control_calls
+        if arm in ("competing", "released", "held"):
+            return [_Phase(arm, (n_calls,) * n)]
+        return [_Phase(arm, tuple(n_calls if index == who else 0 for index in range(n))) for who in range(n)]
 
-    def _job(self, index: int, turns: Sequence[_Turn], gate: _native.Gate) -> Callable[[], list[_native.Shift | None]]:
-        def run() -> list[_native.Shift | None]:
-            shifts: list[_native.Shift | None] = []
+    def _job(
+        self, index: int, turns: Sequence[_Phase], gate: _native.Barrier
+    ) -> Callable[[], list[_native.ThreadRun | None]]:
+        def run() -> list[_native.ThreadRun | None]:
+            thread_runs: list[_native.ThreadRun | None] = []
             try:
                 for turn in turns:
                     n_calls = turn.n_calls[index]
                     if self._has_own_threads and not index and turn.arm in _CONTROLS:
                         _settle()  # the others wait at the gate
                     if n_calls:
-                        shifts.append(self._shift(index, turn, gate))
+                        thread_runs.append(self._thread_run(index, turn, gate))
                     else:
                         gate.wait()
-                        shifts.append(None)
+                        thread_runs.append(None)
             except BaseException:
-                gate.break_down()
+                gate.abort()
                 raise
-            return shifts
+            return thread_runs
 
         return run
 
-    def _shift(self, index: int, turn: _Turn, gate: _native.Gate) -> _native.Shift:
+    def _thread_run(self, index: int, turn: _Phase, gate: _native.Barrier) -> _native.ThreadRun:
         arm, n_calls = turn.arm, turn.n_calls[index]
-        if arm in ("serial", "crew", _WARM):
+        if arm in ("serial", "competing", _WARM):
             function, kwargs = self._call.function, dict(self._call.kwargs) or None
             arguments = self._arguments(index, n_calls)
         else:
@@ -152,53 +156,57 @@ class Rounds:
             # time: what it takes to keep others out for so long is known.
             function = specimens.holds if arm == "held" else specimens.computes
             arguments, kwargs = [(self._size.control_ns,)], None
-        shift = _native.shift(gate, function, arguments, kwargs, n_calls, _between, index, turn.n_working)
-        if shift.error is not None:
-            args = arguments[(shift.n_calls - 1) % len(arguments)]
+        thread_run = _native.run_phase(gate, function, arguments, kwargs, n_calls, _between, index, turn.n_working)
+        if thread_run.error is not None:
+            args = arguments[(thread_run.n_calls - 1) % len(arguments)]
             raise noted(
-                shift.error,
-                f"in thread {index} of {len(self._crew)} ({arm} arm), call {shift.n_calls}: {self._call.shown(args)}",
+                thread_run.error,
+                f"in thread {index} of {len(self._competing)} ({arm} arm), call {thread_run.n_calls}: {self._call.shown(args)}",
             )
-        return shift
+        return thread_run
 
     def _arguments(self, index: int, n_calls: int) -> list[tuple[Any, ...]]:
-        own = self._call.args_in_thread(index, self._crew.own(index))
+        own = self._call.args_in_thread(index, self._competing.own(index))
         if self._call.setup is None:
             return [own]
         return [self._call.args_of_next(own) for _ in range(n_calls)]
 
-    def _arm(self, shifts: Sequence[_native.Shift]) -> Arm:
-        totals = [shift.totals for shift in shifts if shift.totals is not None]
-        before, competing = self._totals, len(shifts) > 1
+    def _arm(self, thread_runs: Sequence[_native.ThreadRun]) -> Arm:
+        totals = [thread_run.totals for thread_run in thread_runs if thread_run.totals is not None]
+        before, competing = self._totals, len(thread_runs) > 1
         if totals:
             self._totals = max(totals)
-        exact = competing and len(totals) == len(shifts)
-        opened_ns, last_ns = shifts[0].opened_ns, max(shift.end_ns for shift in shifts)
+        exact = competing and len(totals) == len(thread_runs)
+        opened_ns, last_ns = thread_runs[0].opened_ns, max(thread_run.end_ns for thread_run in thread_runs)
         return Arm(
             wall_ns=last_ns - opened_ns,
-            thread_ns=sum(shift.end_ns - opened_ns for shift in shifts),
-            cpu_ns=sum(shift.cpu_ns for shift in shifts),
-            process_cpu_ns=max(shift.process_cpu_ns for shift in shifts),
-            delay_ns=_total([_delay(shift, last_ns) for shift in shifts]),
-            waiting_ns=_total([shift.waiting_ns for shift in shifts]),
-            held_cpu_ns=_total([_held_cpu(shift) for shift in shifts]),
-            n_voluntary=_total([shift.n_voluntary for shift in shifts]),
-            together_ns=max(0, self._totals[0] - before[0]) if exact else None,
-            able_ns=max(0, self._totals[1] - before[1]) if exact else None,
+            thread_ns=sum(thread_run.end_ns - opened_ns for thread_run in thread_runs),
+            cpu_ns=sum(thread_run.cpu_ns for thread_run in thread_runs),
+            process_cpu_ns=max(thread_run.process_cpu_ns for thread_run in thread_runs),
+            delay_ns=_total([_delay(thread_run, last_ns) for thread_run in thread_runs]),
+            waiting_ns=_total([thread_run.waiting_ns for thread_run in thread_runs]),
+            held_cpu_ns=_total([_held_cpu(thread_run) for thread_run in thread_runs]),
+            n_releases_by_function=_total([thread_run.n_releases_by_function for thread_run in thread_runs]),
+            both_released_ns=max(0, self._totals[0] - before[0]) if exact else None,
+            both_not_waiting_ns=max(0, self._totals[1] - before[1]) if exact else None,
         )
 
 
-def _delay(shift: _native.Shift, last_ns: int) -> int | None:
+def _delay(thread_run: _native.ThreadRun, last_ns: int) -> int | None:
     """A thread preempted at its end may keep those waiting that still work: until the last of them is done."""
-    return None if shift.delay_ns is None else shift.delay_ns + min(shift.after_ns, last_ns - shift.end_ns)
+    return (
+        None
+        if thread_run.delay_ns is None
+        else thread_run.delay_ns + min(thread_run.after_ns, last_ns - thread_run.end_ns)
+    )
 
 
-def _held_cpu(shift: _native.Shift) -> int | None:
+def _held_cpu(thread_run: _native.ThreadRun) -> int | None:
     """All of its processor time but what fits into the time in which it neither held nor waited."""
-    if shift.held_ns is None or shift.waiting_ns is None:
+    if thread_run.held_ns is None or thread_run.waiting_ns is None:
         return None
-    free_ns = shift.end_ns - shift.opened_ns - shift.late_ns - shift.held_ns - shift.waiting_ns
-    return max(0, min(shift.held_ns, shift.cpu_ns - max(0, free_ns)))
+    free_ns = thread_run.end_ns - thread_run.opened_ns - thread_run.late_ns - thread_run.held_ns - thread_run.waiting_ns
+    return max(0, min(thread_run.held_ns, thread_run.cpu_ns - max(0, free_ns)))
 
 
 def _total(figures: Sequence[int | None]) -> int | None:
@@ -217,13 +225,13 @@ def _sum(first: Arm | None, second: Arm) -> Arm:
         delay_ns=_total([first.delay_ns, second.delay_ns]),
         waiting_ns=_total([first.waiting_ns, second.waiting_ns]),
         held_cpu_ns=_total([first.held_cpu_ns, second.held_cpu_ns]),
-        n_voluntary=_total([first.n_voluntary, second.n_voluntary]),
+        n_releases_by_function=_total([first.n_releases_by_function, second.n_releases_by_function]),
     )
 
 
-def _all_returned(outcomes: Sequence[Any]) -> list[list[_native.Shift | None]]:
+def _all_returned(outcomes: Sequence[Any]) -> list[list[_native.ThreadRun | None]]:
     failed = [outcome for outcome in outcomes if isinstance(outcome, ThreadFailed)]
-    told = [outcome for outcome in failed if not isinstance(outcome.error, _native.GateBroken)]
+    told = [outcome for outcome in failed if not isinstance(outcome.error, _native.BarrierBroken)]
     if not told:
         if failed:
             raise failed[0].error

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_gilcheck.run.call import Call
-    from pytest_gilcheck.run.crew import Crew
+    from pytest_gilcheck.run.competing import CompetingThreads
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class SoloRun:
 class Solo:
     """Makes single calls in the crew's first thread, with that thread's own arguments."""
 
-    def __init__(self, call: Call, crew: Crew) -> None:
+    def __init__(self, call: Call, competing: CompetingThreads) -> None:
         self._call = call
-        self._crew = crew
+        self._competing = competing
 
     def job(self, n_calls: int, *, fine: bool = False, budget_ns: int | None = None) -> Callable[[], SoloRun]:
         """A job that makes `n_calls` calls one after the other, or fewer once `budget_ns` is spent (at least one).
@@ -42,7 +42,7 @@ class Solo:
 
         def run() -> SoloRun:
             call = self._call
-            own_args = call.args_in_thread(0, self._crew.own(0))
+            own_args = call.args_in_thread(0, self._competing.own(0))
             kwargs = dict(call.kwargs) or None
             known = frozenset(sys._current_frames())  # noqa: SLF001  (documented, if specialised)
             end_ns = None if budget_ns is None else _native.clock_ns() + budget_ns

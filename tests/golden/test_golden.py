@@ -9,18 +9,20 @@ from built import RACE
 
 from pytest_gilcheck.evidence import Agreement
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report import answers, document, findings
+from pytest_gilcheck.report import agreement as agreement_text
+from pytest_gilcheck.report import findings
 from pytest_gilcheck.report.markdown import markdown
-from pytest_gilcheck.report.terminal import tables
-from pytest_gilcheck.report.text import story
+from pytest_gilcheck.report.tables import tables
+from pytest_gilcheck.report.text import report_lines
+from pytest_gilcheck.store import json_report
 
 HERE = Path(__file__).parent
 CAPTURES = sorted((HERE.parent / "captures").glob("*.json"))
 REFRESH = bool(os.environ.get("GILCHECK_REFRESH_GOLDEN"))
 #: Two agreements of tests, the second merged from another document.
 AGREEMENTS = [
-    document.Answers(RACE, "tests/test_counter.py::test_add", "tests/test_counter.py", 12, failed=True),
-    document.Answers(
+    json_report.AgreementEntry(RACE, "tests/test_counter.py::test_add", "tests/test_counter.py", 12, failed=True),
+    json_report.AgreementEntry(
         Agreement("word_count.search", "agree", n_examples=100, n_calls=12_400, n_threads=4),
         "tests/test_count.py::test_counts",
         "tests/test_count.py",
@@ -34,14 +36,14 @@ SCRUBS = ((re.compile(r"\b\d+\.\d+\.\d+(?:\.dev\d+)?\b"), "VERSION"), (re.compil
 
 def judged(path):
     """The capture, judged now."""
-    (check,) = document.read(path).checks
+    (check,) = json_report.read(path).checks
     return check.observation, judge(check.observation)
 
 
 def checked(path):
     """The capture as a row of a table."""
     observation, verdict = judged(path)
-    return document.Check(observation.name, verdict, observation)
+    return json_report.Check(observation.name, verdict, observation)
 
 
 def compare(name, lines):
@@ -62,7 +64,7 @@ def compare(name, lines):
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
 def test_story_is_as_it_was(path):
     """Every line of it."""
-    compare(f"{path.stem}.story", story(*judged(path)))
+    compare(f"{path.stem}.story", report_lines(*judged(path)))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -72,14 +74,16 @@ def test_table_is_as_it_was(width):
 
 
 REPORTS = {
-    "story": lambda: (line for entry in AGREEMENTS for line in answers.story(entry.agreement)),
+    "story": lambda: (line for entry in AGREEMENTS for line in agreement_text.report_lines(entry.agreement)),
     "table": lambda: tables(AGREEMENTS, width=80, colour=False),
     "with_checks": lambda: tables([*map(checked, CAPTURES[:2]), *AGREEMENTS], width=80, colour=False),
     "markdown": lambda: markdown([*map(checked, CAPTURES[:2]), *AGREEMENTS]),
-    "junit": lambda: (f"{name}={value}" for entry in AGREEMENTS for name, value in answers.properties(entry.agreement)),
+    "junit": lambda: (
+        f"{name}={value}" for entry in AGREEMENTS for name, value in agreement_text.properties(entry.agreement)
+    ),
     "github": lambda: findings.github(AGREEMENTS, prefix="sub/"),
     "gitlab": lambda: "".join(findings.gitlab(AGREEMENTS)).splitlines(),
-    "failure": lambda: [answers.message(RACE)],
+    "failure": lambda: [agreement_text.message(RACE)],
 }
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import strategies as st
 
 from pytest_gilcheck import agrees, check, specimens
-from pytest_gilcheck.declare.audience import AUDIENCE
-from pytest_gilcheck.evidence import Step, step
+from pytest_gilcheck.status import events
+from pytest_gilcheck.status.callback import STATUS_DISPLAY
+from pytest_gilcheck.status.events import StatusEvent
 
 
 class Watcher:
@@ -36,9 +37,9 @@ class Watcher:
 @pytest.fixture
 def watcher():
     watcher = Watcher()
-    token = AUDIENCE.set(watcher.opened)
+    token = STATUS_DISPLAY.set(watcher.opened)
     yield watcher
-    AUDIENCE.reset(token)
+    STATUS_DISPLAY.reset(token)
     assert watcher.n_opened == watcher.n_closed
 
 
@@ -46,12 +47,12 @@ def test_every_stage_is_told_in_order_by_the_thread_that_asked(watcher):
     check.options(threads=2, budget="20ms")(specimens.holds, 2_000_000)
 
     expected = [
-        step.FIRST_CALL,
-        step.SINGLE_CALLS,
-        step.BESIDE_WAITER,
-        step.COMPETING,
-        step.BESIDE_RIVAL,
-        step.LINES,
+        events.FIRST_CALL,
+        events.SINGLE_CALLS,
+        events.BESIDE_WAITER,
+        events.COMPETING,
+        events.BESIDE_BACKGROUND,
+        events.LINES,
     ]
     # One usable core, or a verdict that this machine cannot decide, leaves stages out; none comes early.
     assert [what for what in expected if what in watcher.seen()] == watcher.seen()
@@ -84,11 +85,11 @@ def test_where_nobody_listens_nothing_is_made(monkeypatch):
     def made(*_args, **_figures):
         raise AssertionError("a step was made for nobody")
 
-    monkeypatch.setattr("pytest_gilcheck.measure.Step", made)
-    monkeypatch.setattr("pytest_gilcheck.agree.agreement.Step", made)
+    monkeypatch.setattr("pytest_gilcheck.checker.measure.StatusEvent", made)
+    monkeypatch.setattr("pytest_gilcheck.agree.agreement.StatusEvent", made)
 
     assert check.options(budget="20ms")(specimens.holds, 2_000_000).gil in ("held", "inconclusive")
-    assert agrees(len, len, ("abc",)).results == "agree"
+    assert agrees(len, len, ("abc",)).word == "agree"
 
 
 def test_a_check_within_a_call_is_not_shown_beside_it(watcher):
@@ -111,5 +112,5 @@ def test_it_is_closed_where_the_call_raises(watcher):
 def test_examples_are_counted(watcher):
     agrees(len, len, st.integers(0, 99).map(lambda n: ("x" * n,)), examples=9)
 
-    assert watcher.steps == [Step(step.EXAMPLES, n, 9) for n in range(len(watcher.steps))]
+    assert watcher.steps == [StatusEvent(events.EXAMPLES, n, 9) for n in range(len(watcher.steps))]
     assert 0 < len(watcher.steps) <= 9

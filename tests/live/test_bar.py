@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from terminal import EAGER, in_terminal, screen
 
-from pytest_gilcheck.report.document import write
-from pytest_gilcheck.report.stream import merged
+from pytest_gilcheck.store.json_report import write
+from pytest_gilcheck.store.stream import merged
 
 MAIN = EAGER + "import sys; from pytest_gilcheck.__main__ import main; sys.exit(main())"
 CAPTURES = sorted(Path(__file__).parents[1].joinpath("captures").glob("*.json"))[:2]

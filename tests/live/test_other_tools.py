@@ -121,7 +121,7 @@ assert words()[at] == without[at], "out again"
 @pytest.mark.parametrize(
     "story", [pytest.param(THERE_FIRST, id="there-first"), pytest.param(CAME_ON_TOP, id="came-on-top")]
 )
-def test_a_tool_in_a_slot_is_chained_to_and_left_alone(python, other, story, which):
+def test_a_tool_in_a_slot_is_chained_to_and_left_alone(python, other, report_lines, which):
     """In each of the two slots."""
-    done = python(f"{SCRIPT}\nat = sorted(slots)[{which}]\n{story}", str(other), env=BOUND)
+    done = python(f"{SCRIPT}\nat = sorted(slots)[{which}]\n{report_lines}", str(other), env=BOUND)
     assert done.returncode == 0, done.stderr

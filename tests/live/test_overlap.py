@@ -98,7 +98,7 @@ def test_diagnosis_when_one_generator_is_shared_then_an_inner_lock_or_nothing_is
 def test_ledger_when_calls_hold_then_never_two_are_outside_the_gil_at_once():
     verdict = check(specimens.holds, MS)
 
-    assert verdict.together_share is None or verdict.together_share == 0
+    assert verdict.both_released_share is None or verdict.both_released_share == 0
 
 
 def test_args_for_when_it_fails_for_one_index_then_the_index_is_named():

@@ -58,7 +58,7 @@ def test_a_sandbox_that_refuses_all_reading_of_memory_leaves_the_weaker_witness(
             PRELUDE
             + FILTER
             + """
-import pytest_gilcheck.check
+import pytest_gilcheck.checker.checker
 refuse(READV, PREAD)
 for function, words in ((specimens.holds, ("inconclusive",)), (specimens.releases, ("released", "inconclusive"))):
     verdict = check(function, 20 * MS)

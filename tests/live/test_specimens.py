@@ -64,23 +64,23 @@ def test_processor_time_and_longest_hold_follow_the_construction():
 
     assert verdict.cpu_ns >= 29 * MS
     assert verdict.longest_hold_ns >= 19 * MS
-    assert verdict.handovers.n_voluntary == 1
+    assert verdict.n_releases.by_function == 1
 
 
 def test_hand_overs_are_counted_one_by_one():
     """Each of a chatterer's."""
-    assert check.options(overlap=False)(specimens.chatters, 321, 0).handovers.n_voluntary == 321
+    assert check.options(overlap=False)(specimens.chatters, 321, 0).n_releases.by_function == 321
 
 
 def test_giving_way_on_request_is_told_from_letting_go():
     """Python code gives way, native code lets go or does neither."""
-    yields = check.options(overlap=False)(specimens.yields, 60 * MS).handovers
-    chatters = check.options(overlap=False)(specimens.chatters, 1000, 20_000).handovers
-    holds = check.options(overlap=False)(specimens.holds, 60 * MS).handovers
+    yields = check.options(overlap=False)(specimens.yields, 60 * MS).n_releases
+    chatters = check.options(overlap=False)(specimens.chatters, 1000, 20_000).n_releases
+    holds = check.options(overlap=False)(specimens.holds, 60 * MS).n_releases
 
-    assert yields.n_voluntary == 0 and yields.n_on_request >= 1
-    assert chatters.n_on_request == 0
-    assert (holds.n_voluntary, holds.n_on_request) == (0, 0)
+    assert yields.n_releases_by_function == 0 and yields.n_releases_by_interpreter >= 1
+    assert chatters.n_releases_by_interpreter == 0
+    assert (holds.n_releases_by_function, holds.n_releases_by_interpreter) == (0, 0)
 
 
 def test_the_longest_wait_follows_what_the_call_does_to_others():
@@ -184,7 +184,7 @@ def test_events_that_do_not_fit_are_counted():
         _, span = _native.call(specimens.chatters, (80_000, 0), None, False, 10**6)
         assert len(span.events) + span.n_dropped >= 160_000
         assert span.n_dropped > 0
-        assert span.n_voluntary == 80_000
+        assert span.n_releases_by_function == 80_000
 
 
 @pytest.mark.parametrize("depth", [8, 9])

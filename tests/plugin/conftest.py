@@ -27,9 +27,9 @@ from pytest_gilcheck.evidence import Verdict
 def blind(monkeypatch):
     # Nothing that is seen decides: as on a machine whose instruments are all unavailable.
     import dataclasses
-    import pytest_gilcheck.check as module
+    import pytest_gilcheck.checker.checker as module
     import sys
-    module = sys.modules["pytest_gilcheck.check"]
+    module = sys.modules["pytest_gilcheck.checker.checker"]
     judge = module.judge
     monkeypatch.setattr(module, "judge", lambda seen: judge(dataclasses.replace(seen, calls=())))
 """

@@ -49,7 +49,7 @@ def test_an_agreement_is_shown_kept_and_enough_for_a_gate(project, pytester):
     assert made["checks"] == []
     (entry,) = made["agreements"]
     assert entry["agreement"]["name"] == "right"
-    assert entry["agreement"]["results"] == "agree"
+    assert entry["agreement"]["word"] == "agree"
     assert entry["agreement"]["n_examples"] >= 1
     assert (entry["test"], entry["file"], entry["failed"]) == ("test_a.py::test_it", "test_a.py", False)
     line = (pytester.path / "test_a.py").read_text().splitlines()[entry["line"] - 1]
@@ -85,7 +85,7 @@ def test_a_difference_fails_its_test_and_every_report_tells_it(project, pytester
     (finding,) = document(pytester, "q.json")
     assert finding["severity"] == "major"
     assert finding["description"].startswith("wrong alone contradicts the oracle")
-    assert '<property name="gilcheck.wrong.results" value="differ" />' in (pytester.path / "j.xml").read_text()
+    assert '<property name="gilcheck.wrong.agreement" value="differ" />' in (pytester.path / "j.xml").read_text()
     assert "| wrong | DIFFER |" in (pytester.path / "summary.md").read_text()
 
 
@@ -106,7 +106,7 @@ def test_it(gilcheck):
 def test_answers_that_became_wrong_are_worse_than_the_baseline(project):
     """In word and limit, with the wrong answer."""
     assert project(AGREES, "--gilcheck", "--gilcheck-save=main").ret == 0
-    gate = ("--gilcheck", "--gilcheck-compare=main", "--gilcheck-compare-fail=results")
+    gate = ("--gilcheck", "--gilcheck-compare=main", "--gilcheck-compare-fail=agreement")
     assert project(AGREES, *gate).ret == 0
 
     result = project(REGRESSED, *gate)
@@ -115,7 +115,7 @@ def test_answers_that_became_wrong_are_worse_than_the_baseline(project):
     result.stdout.fnmatch_lines(
         [
             "gilcheck: this run compared with 0001_main.json: 1 check in both; 1 worse,*",
-            "gilcheck: WORSE: test_a.py::test_it agreement of right: results agree -> differ *expected 1, got 0; came again in 20 of 20*(limit: results)",
+            "gilcheck: WORSE: test_a.py::test_it agreement of right: agreement agree -> differ *expected 1, got 0; came again in 20 of 20*(limit: agreement)",
         ]
     )
 
@@ -144,36 +144,36 @@ class Counter:
 
 def test_agree(gilcheck):
     quick = gilcheck.options(overlap=False)
-    assert quick(right, 1).results == "not_checked"
+    assert quick(right, 1).agreement == "not_checked"
     gilcheck.agrees(right, oracle, INTS, examples=5)
-    assert quick(right, 1).results == "agree"
-    assert quick(oracle, 1).results == "not_checked"
-    assert check.options(overlap=False)(right, 1).results == "agree"
+    assert quick(right, 1).agreement == "agree"
+    assert quick(oracle, 1).agreement == "not_checked"
+    assert check.options(overlap=False)(right, 1).agreement == "agree"
     with quick.span("block") as span:
         right(1)
-    assert span.verdict.results == "not_checked"
+    assert span.verdict.agreement == "not_checked"
 
 def test_differ(gilcheck):
     with pytest.raises(Disagreement):
         gilcheck.agrees(races, oracle, INTS)
     verdict = gilcheck.options(overlap=False)(races, 1)
-    assert verdict.results == "differ"
+    assert verdict.agreement == "differ"
     assert "answers differ" in verdict.diagnosis
 
 def test_another(gilcheck):
     counter = Counter()
-    assert gilcheck.options(overlap=False)(right, 1).results == "not_checked"
+    assert gilcheck.options(overlap=False)(right, 1).agreement == "not_checked"
     gilcheck.agrees(counter.add, oracle, INTS, examples=5)
-    assert gilcheck.options(overlap=False)(counter.add, 1).results == "agree"
-    assert gilcheck.options(overlap=False)(Counter().add, 1).results == "not_checked"
+    assert gilcheck.options(overlap=False)(counter.add, 1).agreement == "agree"
+    assert gilcheck.options(overlap=False)(Counter().add, 1).agreement == "not_checked"
 """,
         "--gilcheck-json=o.json",
     )
 
     result.assert_outcomes(passed=3)
-    told = [(check["name"], check["verdict"]["results"]) for check in document(pytester)["checks"]]
+    told = [(check["name"], check["verdict"]["agreement"]) for check in document(pytester)["checks"]]
     assert told[1] == ("right", "agree")
-    assert document(pytester)["checks"][1]["observation"]["results"] == "agree"
+    assert document(pytester)["checks"][1]["observation"]["agreement"] == "agree"
 
 
 def test_the_public_function_is_noted_in_any_test(project, pytester):
@@ -182,12 +182,12 @@ def test_the_public_function_is_noted_in_any_test(project, pytester):
 class CountTest(unittest.TestCase):
     def test_counts(self):
         agrees(right, oracle, INTS, examples=5)
-        assert check.options(overlap=False)(right, 1).results == "agree"
+        assert check.options(overlap=False)(right, 1).agreement == "agree"
 """
     assert project(body, "--gilcheck", "--gilcheck-json=o.json").ret == 0
 
     (entry,) = document(pytester)["agreements"]
-    assert (entry["test"], entry["agreement"]["results"]) == ("test_a.py::CountTest::test_counts", "agree")
+    assert (entry["test"], entry["agreement"]["word"]) == ("test_a.py::CountTest::test_counts", "agree")
 
 
 def test_examples_of_ones_own_given_become_one_entry(project, pytester):
@@ -206,7 +206,7 @@ def test_wrong(n):
 
     own, wrong = document(pytester)["agreements"]
     assert (own["test"], own["agreement"]["n_examples"]) == ("test_a.py::test_own", 8)
-    assert wrong["agreement"]["results"] == "differ"
+    assert wrong["agreement"]["word"] == "differ"
     assert wrong["agreement"]["difference"]["inputs"] == "(100,)"
 
 
@@ -241,7 +241,7 @@ def test_nothing_is_compared_where_nothing_is_checked(project, option, why):
 def test_the_hook_hears_of_agreements_too(project, pytester):
     pytester.makeconftest("""
 def pytest_gilcheck_agreement(item, agreement):
-    print("HEARD", item.name, agreement.name, agreement.results)
+    print("HEARD", item.name, agreement.name, agreement.word)
 """)
     result = project(DIFFERS, "-s")
 
@@ -309,7 +309,7 @@ def test_wrong(gilcheck):
     result = project(body, "--gilcheck", "--gilcheck-json=o.json", "-n2", subprocess=True)
 
     result.assert_outcomes(passed=4, failed=1)
-    found = {entry["test"]: entry["agreement"]["results"] for entry in document(pytester)["agreements"]}
+    found = {entry["test"]: entry["agreement"]["word"] for entry in document(pytester)["agreements"]}
     assert len(found) == 5
     assert found["test_a.py::test_wrong"] == "differ"
 
@@ -341,11 +341,11 @@ def test_the_command_shows_compares_and_merges_them(project, pytester):
     shown.stdout.fnmatch_lines(["right: answers DIFFER (*", "  right gives another answer*", "  input:    (0,)"])
     assert gilcheck("show", "-q", "good.json").stdout.str().strip() == "gilcheck: 1 agreement: 1 agree"
     assert gilcheck("show", "good.json").ret == 0
-    compared = gilcheck("compare", "good.json", "bad.json", "--fail", "results")
+    compared = gilcheck("compare", "good.json", "bad.json", "--fail", "agreement")
     assert compared.ret == 1
-    compared.stdout.fnmatch_lines(["FAILS WORSE: *agreement of right: results agree -> differ*(limit: results)"])
+    compared.stdout.fnmatch_lines(["FAILS WORSE: *agreement of right: agreement agree -> differ*(limit: agreement)"])
     assert gilcheck("merge", "good.json", "bad.json", "-o", "all.json").ret == 0
-    found = [(entry["origin"], entry["agreement"]["results"]) for entry in document(pytester, "all.json")["agreements"]]
+    found = [(entry["origin"], entry["agreement"]["word"]) for entry in document(pytester, "all.json")["agreements"]]
     assert found == [("good", "agree"), ("bad", "differ")]
     table = gilcheck("show", "-f", "table", "all.json").stdout
     table.fnmatch_lines(["agreement of*", "good: right*agree*", "bad: right*DIFFER*"])

@@ -299,8 +299,8 @@ def test_it(gilcheck):
 """
     out = project(body, "--gilcheck", *arguments, subprocess=True).stdout.str()
 
-    n_stories = sum(line.endswith("releases_then_holds: partial") for line in out.splitlines())
-    assert n_stories == 2
+    n_report_sections = sum(line.endswith("releases_then_holds: partial") for line in out.splitlines())
+    assert n_report_sections == 2
     every = "-vv" in arguments
-    assert out.count("hand-over 0 (drop, once)") == (n_stories if every else 0)
+    assert out.count("hand-over 0 (release, once)") == (n_report_sections if every else 0)
     assert ("unlock_and_keep_stack" in out) is every

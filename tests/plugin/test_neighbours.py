@@ -147,7 +147,7 @@ def test_answers(gilcheck):
     if len(tries) == 3:
         del tries[1:]
     gilcheck.agrees(right, lambda n: n, (7,))
-    assert gilcheck.options(overlap=False)(right, 1).results == "agree"
+    assert gilcheck.options(overlap=False)(right, 1).agreement == "agree"
 """
     result, _ = together(body, "--reruns=2", beside=["rerunfailures"])
 

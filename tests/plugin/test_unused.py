@@ -8,7 +8,7 @@ import pytest
 
 HEAVY = (
     "pytest_gilcheck._native",
-    "pytest_gilcheck.check",
+    "pytest_gilcheck.checker.checker",
     "pytest_gilcheck.run",
     "pytest_gilcheck.judge",
     "hypothesis",

@@ -19,7 +19,7 @@ ONE_INT = st.integers(0, 10_000).map(lambda n: (n,))
 def test_a_correct_function_agrees_and_the_record_says_how_much_was_compared() -> None:
     agreement = agrees(lambda n: n + 1, lambda n: 1 + n, ONE_INT, threads=3, examples=10)
 
-    assert agreement.results == "agree"
+    assert agreement.word == "agree"
     assert agreement.n_examples >= 1
     assert agreement.n_threads == 3
     assert agreement.n_calls > agreement.n_examples
@@ -59,7 +59,7 @@ def test_function_and_oracle_may_refuse_the_same_input() -> None:
         message = f"refused {n}"
         raise ValueError(message)
 
-    assert agrees(refuse, refuse, ONE_INT, examples=5).results == "agree"
+    assert agrees(refuse, refuse, ONE_INT, examples=5).word == "agree"
 
 
 def test_a_function_that_raises_where_the_oracle_answers_differs() -> None:
@@ -95,7 +95,7 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> N
 @hypothesis.settings(max_examples=5, deadline=None)
 @given(st.integers())
 def test_it_works_under_a_given_of_the_users_own(n: int) -> None:
-    assert agrees(lambda value: value * 2, lambda value: value + value, inputs=(n,), threads=2).results == "agree"
+    assert agrees(lambda value: value * 2, lambda value: value + value, inputs=(n,), threads=2).word == "agree"
 
 
 def test_a_blob_repeats_the_drawing_that_a_failure_printed() -> None:

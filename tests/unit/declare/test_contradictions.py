@@ -3,8 +3,9 @@
 import pytest
 from said import FILES, TABLE, Written, flags
 
-from pytest_gilcheck.declare import options
+from pytest_gilcheck.declare.options import OPTIONS, refuse_contradictions
 from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.pytest_plugin import options
 
 CONTRADICTIONS = [
     ({"": True, "disable": True}, "--gilcheck and --gilcheck-disable contradict each other: give one of them"),
@@ -47,7 +48,7 @@ def test_what_contradicts_in_one_place_is_refused_with_its_values(configured, va
     config = configured(*flags(said)) if file is None else configured(file=file, said=said)
 
     with pytest.raises(UsageError) as raised:
-        options.refuse_contradictions(options.read_all(config))
+        refuse_contradictions(options.read_all(config))
     assert str(raised.value).startswith(says)
 
 
@@ -61,7 +62,7 @@ def test_of_a_contradiction_in_two_places_the_nearer_wins(configured, values, ne
     config = configured(*flags(said | {names[1 - near]: None}), file="pytest.ini", said=inside)
 
     read = options.read_all(config)
-    options.refuse_contradictions(read)
+    refuse_contradictions(read)
 
     assert read[names[near]]
     assert read[names[1 - near]] == TABLE[names[1 - near]].default
@@ -79,6 +80,4 @@ def test_of_a_contradiction_in_two_places_the_nearer_wins(configured, values, ne
 )
 def test_only_and_skip_that_may_leave_something_are_no_contradiction(only, skip):
     """What is left is known once tests are collected; if it is nothing, the gate fails."""
-    options.refuse_contradictions(
-        {option.name: option.default for option in options.OPTIONS} | {"only": only, "skip": skip}
-    )
+    refuse_contradictions({option.name: option.default for option in OPTIONS} | {"only": only, "skip": skip})

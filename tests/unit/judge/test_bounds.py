@@ -15,19 +15,21 @@ walls = st.integers(10_000, 10**10)
 
 @given(walls, walls, st.integers(0, 10**10), st.integers(0, 10**10))
 def test_speedup_when_threads_were_delayed_then_its_bounds_contain_what_was_found(
-    serial, crew, serial_delay, crew_delay
+    serial, competing, serial_delay, competing_delay
 ):
     low, found, high = speedup_of(
-        arm(serial, delay_ns=serial_delay), arm(crew, n_threads=2, cpu_ns=crew // 2, delay_ns=crew_delay), 2
+        arm(serial, delay_ns=serial_delay),
+        arm(competing, n_threads=2, cpu_ns=competing // 2, delay_ns=competing_delay),
+        2,
     )
 
     assert 0 <= low <= found <= high
 
 
 @given(walls, walls, st.integers(0, 10**8), st.integers(0, 10**8))
-def test_speedup_when_delay_grows_then_its_upper_bound_does_not_shrink(serial, crew, delay, more):
+def test_speedup_when_delay_grows_then_its_upper_bound_does_not_shrink(serial, competing, delay, more):
     def high(delay_ns: int) -> float:
-        return speedup_of(arm(serial), arm(crew, n_threads=2, cpu_ns=crew // 3, delay_ns=delay_ns), 2)[2]
+        return speedup_of(arm(serial), arm(competing, n_threads=2, cpu_ns=competing // 3, delay_ns=delay_ns), 2)[2]
 
     assert high(delay + more) >= high(delay)
 

@@ -7,15 +7,15 @@ from built import RACE, call, estimates, observation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.evidence import FIGURES, WORDS, Estimate, Standing, Tolerance
+from pytest_gilcheck.evidence import FIGURES, WORDS, BaselineEntry, Estimate, Tolerance
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.judge.drift import changes, is_beyond, standing, standing_of_answers
+from pytest_gilcheck.judge.drift import baseline_entry, baseline_entry_of_agreement, changes, is_beyond
 from pytest_gilcheck.judge.longest import longest_hold, longest_hold_share
 
 MS = 1_000_000
 figures = st.just(Estimate()) | estimates(st.floats(0, 8, allow_nan=False))
-standings = st.builds(
-    Standing,
+baseline_entries = st.builds(
+    BaselineEntry,
     key=st.just("f"),
     **{word: st.sampled_from([*order, "inconclusive"]) for word, order in WORDS.items()},
     **dict.fromkeys(FIGURES, figures),
@@ -27,22 +27,22 @@ def kinds(before, after):
     return {change.figure: change.kind for change in changes(before, after)}
 
 
-@given(standings)
+@given(baseline_entries)
 def test_nothing_changes_against_itself(one):
     assert set(kinds(one, one).values()) <= {"same", "unknown"}
 
 
-@given(standings, standings)
+@given(baseline_entries, baseline_entries)
 def test_worse_one_way_is_better_the_other_for_words_and_shares(before, after):
     """A word of the GIL counts only with its share; factors are measured against what they were."""
     forth, back = kinds(before, after), kinds(after, before)
     mirror = {"worse": "better", "better": "worse", "same": "same", "unknown": "unknown"}
 
-    for figure in ("overlap", "results", "gil", "held_share", "longest_hold_share"):
+    for figure in ("overlap", "agreement", "gil", "held_share", "longest_hold_share"):
         assert forth.get(figure) == mirror.get(back.get(figure))
 
 
-@given(standings, standings)
+@given(baseline_entries, baseline_entries)
 def test_a_change_counts_only_where_intervals_are_apart(before, after):
     for change in changes(before, after):
         if change.figure in FIGURES and change.kind in {"worse", "better"}:
@@ -50,7 +50,7 @@ def test_a_change_counts_only_where_intervals_are_apart(before, after):
             assert old.high < new.low or new.high < old.low
 
 
-@given(standings, standings, tolerances, st.floats(0, 2))
+@given(baseline_entries, baseline_entries, tolerances, st.floats(0, 2))
 def test_more_tolerance_never_fails_more(before, after, tolerance, more):
     wider = replace(tolerance, amount=tolerance.amount + more)
     for change in changes(before, after):
@@ -61,7 +61,7 @@ def test_more_tolerance_never_fails_more(before, after, tolerance, more):
 def test_a_lost_release_is_worse_in_word_and_share_and_the_other_way_is_better():
     released = observation(*[call(1_000, 20 * MS)] * 7)
     held = observation(*[call(20 * MS)] * 7)
-    before, after = (standing("f", seen, judge(seen)) for seen in (released, held))
+    before, after = (baseline_entry("f", seen, judge(seen)) for seen in (released, held))
 
     assert kinds(before, after) == {"gil": "worse", "held_share": "worse", "longest_hold_share": "worse"}
     assert set(kinds(after, before).values()) == {"better"}
@@ -69,28 +69,28 @@ def test_a_lost_release_is_worse_in_word_and_share_and_the_other_way_is_better()
 
 def test_wrong_answers_are_worse_on_any_machine_and_say_which():
     """An agreement has no figure and no machine."""
-    before = standing_of_answers("f", replace(RACE, results="agree", difference=None))
-    after = standing_of_answers("f", RACE)
+    before = baseline_entry_of_agreement("f", replace(RACE, word="agree", difference=None))
+    after = baseline_entry_of_agreement("f", RACE)
 
     (change,) = changes(before, after)
-    assert (change.figure, change.kind) == ("results", "worse")
+    assert (change.figure, change.kind) == ("agreement", "worse")
     assert change.why == "on (689,): expected 689, got 742; came again in 20 of 20 replays"
-    assert is_beyond(change, Tolerance("results"))
-    assert kinds(after, before) == {"results": "better"}
-    assert kinds(after, after) == {"results": "same"}
+    assert is_beyond(change, Tolerance("agreement"))
+    assert kinds(after, before) == {"agreement": "better"}
+    assert kinds(after, after) == {"agreement": "same"}
 
 
 def test_a_word_at_its_border_is_no_change():
     """0.049 and 0.051 are two words and one behaviour."""
-    before = Standing("f", gil="released", held_share=Estimate(0.045, 0.04, 0.05))
-    after = Standing("f", gil="partial", held_share=Estimate(0.055, 0.051, 0.06))
+    before = BaselineEntry("f", gil="released", held_share=Estimate(0.045, 0.04, 0.05))
+    after = BaselineEntry("f", gil="partial", held_share=Estimate(0.055, 0.051, 0.06))
 
     assert kinds(before, after) == {"gil": "same", "held_share": "same"}
 
 
 def test_what_one_run_does_not_tell_is_unknown_and_says_which():
-    before = Standing("f", gil="released", held_share=Estimate(0, 0, 0))
-    after = Standing("f", gil="inconclusive")
+    before = BaselineEntry("f", gil="released", held_share=Estimate(0, 0, 0))
+    after = BaselineEntry("f", gil="inconclusive")
 
     assert {(change.figure, change.kind, change.why) for change in changes(before, after)} == {
         ("gil", "unknown", "inconclusive now"),
@@ -100,8 +100,8 @@ def test_what_one_run_does_not_tell_is_unknown_and_says_which():
 
 @pytest.mark.parametrize(("amount", "beyond"), [(0.39, True), (0.41, False)])
 def test_a_tolerance_is_overrun_by_the_nearer_ends(amount, beyond):
-    before = Standing("f", held_share=Estimate(0.1, 0.0, 0.1))
-    after = Standing("f", held_share=Estimate(0.6, 0.5, 0.6))
+    before = BaselineEntry("f", held_share=Estimate(0.1, 0.0, 0.1))
+    after = BaselineEntry("f", held_share=Estimate(0.6, 0.5, 0.6))
     (change,) = changes(before, after)
 
     assert is_beyond(change, Tolerance("held_share", amount)) is beyond
@@ -119,7 +119,7 @@ def test_time_off_the_processor_widens_the_longest_hold_downwards():
 
 def test_word_that_is_undecided_both_times_cannot_be_told():
     """An added lock, looked at beside busy processes both times, once passed a gate that asked for overlap."""
-    undecided = Standing(key="f", gil="released", overlap="inconclusive")
+    undecided = BaselineEntry(key="f", gil="released", overlap="inconclusive")
 
     (told,) = [change for change in changes(undecided, undecided) if change.figure == "overlap"]
 
@@ -128,6 +128,6 @@ def test_word_that_is_undecided_both_times_cannot_be_told():
 
 def test_word_that_nobody_measured_is_not_told_at_all():
     """An agreement has no word on the GIL."""
-    agreement = Standing(key="agreement of f", results="agree")
+    agreement = BaselineEntry(key="agreement of f", agreement="agree")
 
-    assert [change.figure for change in changes(agreement, agreement)] == ["results"]
+    assert [change.figure for change in changes(agreement, agreement)] == ["agreement"]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import Claim, Estimate
-from pytest_gilcheck.judge import held_share, is_decided, rules
+from pytest_gilcheck.judge import decides_holding, held_share, rules
 from pytest_gilcheck.judge.holding import share_of, word
 
 PRICE_NS = 25
@@ -22,7 +22,9 @@ def built(held_ns, free_ns, held_delay_ns, free_delay_ns, waiting_ns, told):
     if told == "nothing":
         delays = {}
     cpu_ns = held_ns + free_ns
-    return call(held_ns + held_delay_ns, free_ns + free_delay_ns, waiting_ns, n_voluntary=1, cpu_ns=cpu_ns, **delays)
+    return call(
+        held_ns + held_delay_ns, free_ns + free_delay_ns, waiting_ns, n_releases_by_function=1, cpu_ns=cpu_ns, **delays
+    )
 
 
 calls = st.builds(built, work_ns, work_ns, ns, ns, ns, st.sampled_from(["apart", "summed", "nothing"]))
@@ -104,7 +106,7 @@ def test_estimate_of_any_calls_is_ordered(made):
 def test_more_holding_in_every_call_never_lowers_the_share(parts, more_ns):
     """Monotone in the held time, at the same length of the call."""
     less = [call(held_ns, free_ns + more_ns) for held_ns, free_ns in parts]
-    more = [call(held_ns + more_ns, free_ns, n_voluntary=1) for held_ns, free_ns in parts]
+    more = [call(held_ns + more_ns, free_ns, n_releases_by_function=1) for held_ns, free_ns in parts]
 
     low, high = held_share(less, PRICE_NS), held_share(more, PRICE_NS)
 
@@ -122,7 +124,15 @@ def test_waiting_for_others_does_not_dilute(held_ns, free_ns, waiting_ns):
 
 def test_what_the_callees_own_threads_hold_counts_as_held():
     """A call that lets go so that its own threads may hold lets nobody else run."""
-    made = call(0, 0, 1_000_000, workers_held_ns=1_000_000, waiting_on_workers_ns=1_000_000, n_workers=1, n_voluntary=1)
+    made = call(
+        0,
+        0,
+        1_000_000,
+        workers_held_ns=1_000_000,
+        waiting_on_workers_ns=1_000_000,
+        n_workers=1,
+        n_releases_by_function=1,
+    )
 
     assert share_of(made, PRICE_NS).value == 1.0
 
@@ -158,7 +168,12 @@ def test_processor_time_of_the_instrument_is_no_part_of_the_call():
     for held, held_delay, free, free_delay, cpu, delay, instrument in seen:
         delays = {"held_delay_ns": held_delay * 1000, "free_delay_ns": free_delay * 1000, "delay_ns": delay * 1000}
         made = call(
-            held * 1000, free * 1000, n_voluntary=35_651, cpu_ns=cpu * 1000, instrument_ns=instrument * 1000, **delays
+            held * 1000,
+            free * 1000,
+            n_releases_by_function=35_651,
+            cpu_ns=cpu * 1000,
+            instrument_ns=instrument * 1000,
+            **delays,
         )
         share = share_of(made, PRICE_NS)
 
@@ -167,8 +182,8 @@ def test_processor_time_of_the_instrument_is_no_part_of_the_call():
 
 def test_the_only_calm_call_of_many_is_stretched_as_one_that_was_made_alone():
     """What one call alone may be off is not less for others that tell nothing."""
-    calm = call(130_000, 870_000, n_voluntary=1)
-    disturbed = call(10**6, 2 * 10**6, n_voluntary=1, cpu_ns=10**5, delay_ns=29 * 10**5)
+    calm = call(130_000, 870_000, n_releases_by_function=1)
+    disturbed = call(10**6, 2 * 10**6, n_releases_by_function=1, cpu_ns=10**5, delay_ns=29 * 10**5)
 
     alone, among = held_share([calm], PRICE_NS), held_share([disturbed, calm, disturbed], PRICE_NS)
 
@@ -218,22 +233,22 @@ def test_one_cold_call_decides_nothing():
     """A pilot that took much longer, or had another share, says that the next call may still be warming up."""
     one = [call(100, 20_000_000)]
 
-    assert is_decided(one, one[0], PRICE_NS, Claim())
-    assert not is_decided(one, call(100, int(20_000_000 * rules.COLD_CALL_FACTOR) + 1000), PRICE_NS, Claim())
-    assert not is_decided(one, call(10_000_000, 10_000_000), PRICE_NS, Claim())
+    assert decides_holding(one, one[0], PRICE_NS, Claim())
+    assert not decides_holding(one, call(100, int(20_000_000 * rules.COLD_CALL_FACTOR) + 1000), PRICE_NS, Claim())
+    assert not decides_holding(one, call(10_000_000, 10_000_000), PRICE_NS, Claim())
 
 
 def test_one_call_with_own_threads_decides_nothing():
     """Nobody tells for how long *they* were descheduled."""
     one = [call(100, 20_000_000, n_workers=1, workers_held_ns=10)]
 
-    assert not is_decided(one, one[0], PRICE_NS, Claim())
+    assert not decides_holding(one, one[0], PRICE_NS, Claim())
 
 
 def test_an_undecided_claim_asks_for_more_calls():
     """The word may be plain while what is claimed of the share is not."""
     made = [call(held, 1_000_000 - held) for held in range(20_000, 30_000, 1_000)]
 
-    assert is_decided(made, made[0], PRICE_NS, Claim())
-    assert not is_decided(made, made[0], PRICE_NS, Claim(max_held_share=0.025))
-    assert is_decided(made, made[0], PRICE_NS, Claim(max_held_share=0.04))
+    assert decides_holding(made, made[0], PRICE_NS, Claim())
+    assert not decides_holding(made, made[0], PRICE_NS, Claim(max_held_share=0.025))
+    assert decides_holding(made, made[0], PRICE_NS, Claim(max_held_share=0.04))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from built import BENCH, observation
+from built import MACHINE, observation
 from built_rounds import MS, arm, one_round
 
 from pytest_gilcheck.evidence import Claim, Estimate, Round
@@ -16,7 +16,7 @@ from pytest_gilcheck.judge.shortfall import losses
 
 
 def test_claim_when_the_interval_straddles_it_then_it_is_undecided():
-    ratios = Ratios.of([one_round(2 * MS)] * 20, BENCH)
+    ratios = Ratios.of([one_round(2 * MS)] * 20, MACHINE)
 
     assert rates_met(Claim(min_speedup=1.5), ratios.speedup, ratios.efficiency) is True
     assert rates_met(Claim(min_speedup=2.5), ratios.speedup, ratios.efficiency) is False
@@ -55,7 +55,7 @@ def test_cause_when_the_callee_spins_on_then_it_is_told_although_no_control_coul
 
 
 @pytest.mark.parametrize(
-    ("crew_ns", "cpu_ns", "slugs"),
+    ("competing_ns", "cpu_ns", "slugs"),
     [
         (2_300_000, 4_550_000, ["memory-bandwidth"]),  # 0.87 of the control, and a tenth of the time is found again
         (2_300_000, 4_300_000, []),  # as much is lost, half of it to sleep: nothing stands out
@@ -63,9 +63,9 @@ def test_cause_when_the_callee_spins_on_then_it_is_told_although_no_control_coul
         (2_300_000, 4 * MS, ["inner-lock"]),
     ],
 )
-def test_cause_when_a_tenth_is_lost_then_it_is_told_if_there_is_one(crew_ns, cpu_ns, slugs):
-    crew = arm(crew_ns, n_threads=2, cpu_ns=cpu_ns)
-    rounds = [dataclasses.replace(one_round(crew_ns), crew=crew)] * 20
+def test_cause_when_a_tenth_is_lost_then_it_is_told_if_there_is_one(competing_ns, cpu_ns, slugs):
+    competing = arm(competing_ns, n_threads=2, cpu_ns=cpu_ns)
+    rounds = [dataclasses.replace(one_round(competing_ns), competing=competing)] * 20
 
     found = wall_clock(observation(rounds=tuple(rounds)), "released", Estimate(0, 0, 0, quantity="held share"))
 
@@ -74,8 +74,8 @@ def test_cause_when_a_tenth_is_lost_then_it_is_told_if_there_is_one(crew_ns, cpu
 
 def test_cause_when_memory_is_shared_on_top_of_a_core_then_it_is_told():
     """What the control needs more, too, explains most of the growth, but not that the call falls behind it."""
-    crew = arm(2_700_000, n_threads=2)
-    rounds = [dataclasses.replace(one_round(2_700_000), crew=crew, released=arm(2_400_000, n_threads=2))] * 20
+    competing = arm(2_700_000, n_threads=2)
+    rounds = [dataclasses.replace(one_round(2_700_000), competing=competing, released=arm(2_400_000, n_threads=2))] * 20
 
     found = wall_clock(observation(rounds=tuple(rounds)), "released", Estimate(0, 0, 0, quantity="held share"))
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.evidence import BusiestPlace, HandOverPlace, HoldPlace, Place, Places, Site
+from pytest_gilcheck.evidence import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site
 from pytest_gilcheck.judge.places import site, where
 
 LIBPYTHON, OWN, LIB = "/usr/lib/libpython3.12.so", "/site/pytest_gilcheck/_native.so", "/home/me/demo.so"
@@ -42,16 +42,16 @@ CALL_GLUE = Place("/x/index.crates.io-1/pyo3-0.30.1/src/types/any.rs", 1, "call<
 LINE = Place("/home/me/test_x.py", 12, "test_x")
 
 
-def handover(*native, python=(), kind="drop"):
-    return HandOverPlace(kind, native, python)
+def event_place(*native, python=(), kind="release"):
+    return GilEventPlace(kind, native, python)
 
 
-def seen(*handovers, holds=()):
-    return Places(handovers, tuple(holds), interpreter=LIBPYTHON, own=OWN)
+def seen(*events, holds=()):
+    return Places(events, tuple(holds), interpreter=LIBPYTHON, own=OWN)
 
 
 def found(*native, python=()):
-    return site(handover(*native, python=python), seen())
+    return site(event_place(*native, python=python), seen())
 
 
 def test_the_author_is_found_under_hook_and_interpreter():
@@ -108,7 +108,7 @@ CALLEE = Place("/home/me/x.py", 12, "x.parses")
 
 def test_a_hand_over_of_python_code_whose_line_is_not_known_is_somewhere_in_what_was_called():
     """Its line would be that of the ``def``, and what called it is nobody's business."""
-    handed_over = handover(HOOK, DROP_GIL, EVAL, VECTORCALL, CALL_GLUE, kind="drop_on_request")
+    handed_over = event_place(HOOK, DROP_GIL, EVAL, VECTORCALL, CALL_GLUE, kind="release_by_interpreter")
 
     assert site(handed_over, Places(function=CALLEE, interpreter=LIBPYTHON, own=OWN)) == Site(
         Place("/home/me/x.py", None, "x.parses")
@@ -118,7 +118,7 @@ def test_a_hand_over_of_python_code_whose_line_is_not_known_is_somewhere_in_what
 
 @pytest.mark.parametrize("glue", GLUE, ids=lambda place: place.function)
 def test_where_glue_is_all_there_is_the_function_called_is_named_or_its_library(glue):
-    handed_over = handover(HOOK, SAVE, glue, VECTORCALL, CALL_GLUE)
+    handed_over = event_place(HOOK, SAVE, glue, VECTORCALL, CALL_GLUE)
     callee = Place(None, None, "demo.work", LIB)
 
     assert site(handed_over, Places(function=callee, interpreter=LIBPYTHON, own=OWN)) == Site(callee)
@@ -141,9 +141,9 @@ def test_a_function_is_not_found_in_the_glue_that_wraps_it():
 
 
 def test_the_longest_hold_after_a_re_take():
-    take = handover(HOOK, SAVE, AUTHOR, kind="take")
+    take = event_place(HOOK, SAVE, AUTHOR, kind="take")
     made = where(
-        seen(handover(HOOK, SAVE, AUTHOR), take, holds=[HoldPlace(None, None, 0, 1, 5), HoldPlace(0, 1, None, 1, 9)])
+        seen(event_place(HOOK, SAVE, AUTHOR), take, holds=[HoldPlace(None, None, 0, 1, 5), HoldPlace(0, 1, None, 1, 9)])
     )
 
     assert made is not None
@@ -152,9 +152,11 @@ def test_the_longest_hold_after_a_re_take():
 
 
 def test_the_longest_hold_from_the_start_of_the_call():
-    take = handover(HOOK, SAVE, AUTHOR, kind="take")
+    take = event_place(HOOK, SAVE, AUTHOR, kind="take")
     made = where(
-        seen(handover(HOOK, SAVE, AUTHOR), take, holds=[HoldPlace(None, None, 0, 1, 50), HoldPlace(0, 1, None, 1, 9)])
+        seen(
+            event_place(HOOK, SAVE, AUTHOR), take, holds=[HoldPlace(None, None, 0, 1, 50), HoldPlace(0, 1, None, 1, 9)]
+        )
     )
 
     assert made is not None

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pytest_gilcheck.evidence import (
     Claim,
     Estimate,
+    GilEvent,
     GilTimeline,
-    HandOver,
+    GilWaits,
     Inconclusive,
     Instrument,
-    Knocks,
     NotApplicable,
     Progress,
     Reason,
@@ -23,7 +23,7 @@ from pytest_gilcheck.judge import judge
 from pytest_gilcheck.judge.claim import claim_met, limits_of
 from pytest_gilcheck.judge.diagnosis import duration, percent
 from pytest_gilcheck.judge.overlap import WallClock
-from pytest_gilcheck.judge.picture import WIDTH, picture
+from pytest_gilcheck.judge.timeline import WIDTH, timeline_of
 
 MS = 1_000_000
 RELEASED = [call(1_000, 20 * MS)] * 7
@@ -33,7 +33,9 @@ PARTIAL = [call(10 * MS, 10 * MS)] * 7
 
 def rival(share, span_ns=20 * MS, held_ns=None):
     """A rival that ran for so much of the call, which held for so long meanwhile."""
-    return Progress(n_calls=1, n_turns=10, rival_ns=round(share * span_ns), span_ns=span_ns, held_ns=held_ns)
+    return Progress(
+        n_calls=1, n_background_runs=10, background_ns=round(share * span_ns), span_ns=span_ns, held_ns=held_ns
+    )
 
 
 @pytest.mark.parametrize(("calls", "word"), [(RELEASED, "released"), (HELD, "held"), (PARTIAL, "partial")])
@@ -202,12 +204,12 @@ def test_notes_of_the_observation_stay_and_are_counted_once():
 
 def test_figures_are_those_of_the_typical_call():
     """The median of each."""
-    made = [call(held, 20 * MS, n_voluntary=n, cpu_ns=n) for n, held in ((1, 10), (2, 20), (9, 90))]
+    made = [call(held, 20 * MS, n_releases_by_function=n, cpu_ns=n) for n, held in ((1, 10), (2, 20), (9, 90))]
 
-    verdict = judge(observation(*made, knocks=Knocks(4, 40, 123, 0, 8)))
+    verdict = judge(observation(*made, gil_waits=GilWaits(4, 40, 123, 0, 8)))
 
     assert (verdict.longest_hold_ns, verdict.cpu_ns, verdict.longest_wait_ns) == (20, 2, 123)
-    assert (verdict.handovers.n_voluntary, verdict.handovers.n_on_request) == (2, 2)
+    assert (verdict.n_releases.by_function, verdict.n_releases.by_interpreter) == (2, 2)
 
 
 def test_overlap_that_was_not_measured_is_neither_true_nor_false():
@@ -226,11 +228,11 @@ def test_overlap_that_was_not_measured_is_neither_true_nor_false():
         (observation(*RELEASED), "Releases the GIL for 99.9%"),
         (observation(*PARTIAL), "keeps it for 50.0%, at most 10 ms at a time"),
         (observation(*HELD), "never lets it go"),
-        (observation(*HELD, knocks=Knocks(1, 9, 6 * MS, 0, 3)), "gives way only when the interpreter asks"),
-        (observation(*HELD, knocks=Knocks(1, 9, 19 * MS, 0, 1)), "never lets it go"),
-        (observation(*HELD, knocks=Knocks(1, 9, 19 * MS, 0, 0)), "Another thread waited up to 19 ms"),
-        (observation(*[call(20 * MS, 1_000, n_voluntary=1)] * 7), "Lets the GIL go once, yet holds it"),
-        (observation(*[call(5 * MS, 5 * MS, n_voluntary=5_000)] * 7), "lets go 5,000 times a call"),
+        (observation(*HELD, gil_waits=GilWaits(1, 9, 6 * MS, 0, 3)), "gives way only when the interpreter asks"),
+        (observation(*HELD, gil_waits=GilWaits(1, 9, 19 * MS, 0, 1)), "never lets it go"),
+        (observation(*HELD, gil_waits=GilWaits(1, 9, 19 * MS, 0, 0)), "Another thread waited up to 19 ms"),
+        (observation(*[call(20 * MS, 1_000, n_releases_by_function=1)] * 7), "Lets the GIL go once, yet holds it"),
+        (observation(*[call(5 * MS, 5 * MS, n_releases_by_function=5_000)] * 7), "lets go 5,000 times a call"),
         (observation(instrument=BLIND, progress=rival(0.99)), "Rival threads ran"),
         (observation(), "does not decide"),
         (observation(instrument=Instrument("none", "none", Reason("no-gil"))), "without a GIL"),
@@ -268,48 +270,57 @@ def test_durations_have_three_figures_and_a_unit(ns, text):
 
 def timeline(*events, n_dropped=0):
     """Of (at, kind, thread)."""
-    return GilTimeline(tuple(HandOver(*event) for event in events), n_dropped)
+    return GilTimeline(tuple(GilEvent(*event) for event in events), n_dropped)
 
 
 def test_picture_draws_a_slice_for_each_part():
     """Held, then released, then waiting, then held."""
-    made = call(50, 30, 20, timeline=timeline((25, "drop", 0), (55, "wait", 0), (75, "take", 0)))
+    made = call(50, 30, 20, timeline=timeline((25, "release", 0), (55, "wait", 0), (75, "take", 0)))
 
-    assert picture(made, 4) == "HrmH"
-    assert picture(made, 20) == "H" * 5 + "r" * 6 + "w" * 4 + "H" * 5
+    assert timeline_of(made, 4) == "HrmH"
+    assert timeline_of(made, 20) == "H" * 5 + "r" * 6 + "w" * 4 + "H" * 5
 
 
 def test_picture_of_a_cut_record_ends_in_question_marks():
     """What is not known is not drawn."""
-    made = call(50, 50, timeline=timeline((50, "drop", 0), n_dropped=3))
+    made = call(50, 50, timeline=timeline((50, "release", 0), n_dropped=3))
 
-    assert picture(made, 4) == "HH??"
+    assert timeline_of(made, 4) == "HH??"
 
 
 def test_picture_shows_what_own_threads_hold_as_held():
     """As the share counts it."""
-    events = ((0, "drop", 0), (50, "take", 1), (100, "drop", 1))
+    events = ((0, "release", 0), (50, "take", 1), (100, "release", 1))
 
-    assert picture(call(0, 100, n_workers=1, timeline=timeline(*events)), 2) == "rH"
-    assert picture(call(0, 100, n_workers=0, timeline=timeline(*events)), 2) == "rr"
+    assert timeline_of(call(0, 100, n_workers=1, timeline=timeline(*events)), 2) == "rH"
+    assert timeline_of(call(0, 100, n_workers=0, timeline=timeline(*events)), 2) == "rr"
 
 
 def test_picture_goes_on_with_a_hold_that_another_thread_waits_for():
     """Two threads of the callee's own, one after the other."""
-    events = ((0, "drop", 0), (0, "take", 1), (10, "wait", 2), (50, "drop", 1), (50, "take", 2), (100, "drop", 2))
+    events = (
+        (0, "release", 0),
+        (0, "take", 1),
+        (10, "wait", 2),
+        (50, "release", 1),
+        (50, "take", 2),
+        (100, "release", 2),
+    )
 
-    assert picture(call(0, 100, n_workers=2, timeline=timeline(*events)), 4) == "HHHH"
+    assert timeline_of(call(0, 100, n_workers=2, timeline=timeline(*events)), 4) == "HHHH"
 
 
 def test_no_record_no_picture():
     """Nothing is drawn of nothing."""
-    assert picture(None) == picture(call(10)) == picture(call(timeline=timeline())) == ""
+    assert timeline_of(None) == timeline_of(call(10)) == timeline_of(call(timeline=timeline())) == ""
 
 
 @given(
     st.lists(
         st.tuples(
-            st.integers(0, 1000), st.sampled_from(["take", "drop", "wait", "drop_on_request"]), st.integers(0, 2)
+            st.integers(0, 1000),
+            st.sampled_from(["take", "release", "wait", "release_by_interpreter"]),
+            st.integers(0, 2),
         ),
         max_size=30,
     )
@@ -318,8 +329,8 @@ def test_picture_of_any_record_has_its_width(events):
     """One line, whatever happened."""
     made = call(600, 400, n_workers=1, timeline=timeline(*sorted(events)))
 
-    assert len(picture(made)) == WIDTH
-    assert set(picture(made)) <= set("HrwmM?")
+    assert len(timeline_of(made)) == WIDTH
+    assert set(timeline_of(made)) <= set("HrwmM?")
 
 
 NO_ROUNDS = WallClock("not_measured", Estimate(quantity="speed-up"), Estimate(quantity="efficiency"))

@@ -6,7 +6,7 @@ from built import call
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.observe.fold import call_span, common_ns, knocks_beside, progress_beside
+from pytest_gilcheck.observe.fold import call_span, common_ns, progress_beside, waits_beside_calls
 
 OWN, KNOWN, END_NS = 1, 2, 60
 
@@ -28,8 +28,8 @@ class Raw:
     held_delay_ns: int | None = None
     free_delay_ns: int | None = None
     longest_hold_ns: int = 0
-    n_voluntary: int = 0
-    n_on_request: int = 0
+    n_releases_by_function: int = 0
+    n_releases_by_interpreter: int = 0
     n_dropped: int = 0
 
 
@@ -42,7 +42,7 @@ def histories(draw):
         if holder is None:
             acts += [("take", one) for one in sorted(free)]
         else:
-            acts += [("drop", holder), ("drop_on_request", holder)]
+            acts += [("release", holder), ("release_by_interpreter", holder)]
         kind, who = draw(st.sampled_from(acts))
         events.append((at_ns, kind, who))
         if kind == "take":
@@ -54,11 +54,11 @@ def histories(draw):
         else:
             holder = None
             free.add(who)
-            if kind == "drop_on_request":
+            if kind == "release_by_interpreter":
                 waiting.add(who)
     # A call returns with the GIL held by its own thread.
     if holder != OWN:
-        events += [] if holder is None else [(END_NS, "drop", holder)]
+        events += [] if holder is None else [(END_NS, "release", holder)]
         events.append((END_NS, "take", OWN))
     return events
 
@@ -66,7 +66,7 @@ def histories(draw):
 def naive(events, workers):
     """Nanosecond by nanosecond: (held by workers, longest hold of one, own waiting while a worker held)."""
     held = waited = longest = 0
-    running = dict.fromkeys(workers, 0)
+    test_state = dict.fromkeys(workers, 0)
     for now_ns in range(END_NS):
         holder, own_waits = OWN, False
         for at_ns, kind, who in events:
@@ -74,16 +74,16 @@ def naive(events, workers):
                 break
             if kind == "take":
                 holder = who
-            elif kind.startswith("drop"):
+            elif kind.startswith("release"):
                 holder = None
             if who == OWN:
-                own_waits = kind in ("wait", "drop_on_request")
+                own_waits = kind in ("wait", "release_by_interpreter")
             if who in workers and kind != "wait" and at_ns == now_ns:
-                running[who] = 0
+                test_state[who] = 0
         if holder in workers:
             held += 1
-            running[holder] += 1
-            longest = max(longest, running[holder])
+            test_state[holder] += 1
+            longest = max(longest, test_state[holder])
             waited += own_waits
     return held, longest, waited
 
@@ -112,7 +112,7 @@ def test_timeline_keeps_every_event_and_renames_threads(events):
 
 def test_call_without_timeline_keeps_its_totals():
     """One picture is enough."""
-    events = [(0, "drop", OWN), (10, "take", 3), (30, "drop", 3)]
+    events = [(0, "release", OWN), (10, "take", 3), (30, "release", 3)]
 
     span = call_span(Raw(events), {OWN}, with_timeline=False)
 
@@ -138,29 +138,31 @@ def test_waits_are_cut_to_the_calls_and_lose_their_own_delay():
     """What lay outside of a call, or was time off the processor, was not caused by it."""
     calls = [call(100, start_ns=0), call(100, start_ns=200)]
 
-    seen = knocks_beside(calls, [(50, 260, 0), (150, 190, 0), (210, 290, 30), (10, 40, 35)])
+    seen = waits_beside_calls(calls, [(50, 260, 0), (150, 190, 0), (210, 290, 30), (10, 40, 35)])
 
     assert seen.n_calls == 2
     assert seen.longest_wait_ns == 60
-    assert knocks_beside([], []).longest_wait_ns == 0
+    assert waits_beside_calls([], []).longest_wait_ns == 0
 
 
 @given(intervals, st.lists(st.tuples(st.integers(0, 100), st.integers(0, 30), st.integers(0, 10)), max_size=8))
 def test_knocks_equal_their_naive_twin(spans, asked):
     """Each with each."""
     calls = [call(end - start, start_ns=start) for start, end in spans]
-    knocks = [(begin, begin + took, delay) for begin, took, delay in asked]
-    waits = [(min(got, one.end_ns) - max(begin, one.start_ns), delay) for begin, got, delay in knocks for one in calls]
+    gil_waits = [(begin, begin + took, delay) for begin, took, delay in asked]
+    waits = [
+        (min(got, one.end_ns) - max(begin, one.start_ns), delay) for begin, got, delay in gil_waits for one in calls
+    ]
 
-    seen = knocks_beside(calls, knocks)
+    seen = waits_beside_calls(calls, gil_waits)
 
-    assert seen.n_knocks == sum(waited > 0 for waited, _ in waits)
+    assert seen.n_waits == sum(waited > 0 for waited, _ in waits)
     assert seen.longest_wait_ns == max([0, *(waited - delay for waited, delay in waits if waited > 0)])
 
 
 def test_longest_wait_is_never_negative():
     """A thread off the processor for longer than it waited."""
-    assert knocks_beside([call(100)], [(10, 20, 50)]).longest_wait_ns == 0
+    assert waits_beside_calls([call(100)], [(10, 20, 50)]).longest_wait_ns == 0
 
 
 def test_rivals_turns_count_within_spans_only():
@@ -169,7 +171,7 @@ def test_rivals_turns_count_within_spans_only():
 
     seen = progress_beside(calls, [(50, 250), (120, 180), (290, 400)])
 
-    assert (seen.n_turns, seen.rival_ns, seen.span_ns, seen.held_ns) == (2, 50 + 50 + 10, 200, None)
+    assert (seen.n_background_runs, seen.background_ns, seen.span_ns, seen.held_ns) == (2, 50 + 50 + 10, 200, None)
 
 
 def test_where_the_ledger_is_open_progress_tells_for_how_long_the_same_calls_held():

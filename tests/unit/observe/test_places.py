@@ -11,11 +11,11 @@ B = ("b.c", 2, "b", "/lib/b.so")
 
 
 def test_holds_lie_between_the_start_hand_overs_and_the_return():
-    events = [(10, "drop", 5, [A]), (20, "take", 3, [B])]
+    events = [(10, "release", 5, [A]), (20, "take", 3, [B])]
 
-    handovers, holds = folded(events, 0, 100)
+    event_places, holds = folded(events, 0, 100)
 
-    assert [(h.kind, h.native, h.n) for h in handovers] == [("drop", (Place(*A),), 1), ("take", (Place(*B),), 1)]
+    assert [(h.kind, h.native, h.n) for h in event_places] == [("release", (Place(*A),), 1), ("take", (Place(*B),), 1)]
     assert holds == (HoldPlace(None, None, 0, 1, 10), HoldPlace(0, 1, None, 1, 77))
 
 
@@ -26,29 +26,29 @@ def test_a_call_without_hand_overs_is_one_hold():
 def test_the_same_places_are_counted_once():
     events = []
     for at in range(0, 1000, 100):
-        events += [(at + 10, "drop", 0, [A]), (at + 20, "take", 0, [A])]
+        events += [(at + 10, "release", 0, [A]), (at + 20, "take", 0, [A])]
 
-    handovers, holds = folded(events, 0, 1000)
+    event_places, holds = folded(events, 0, 1000)
 
-    assert [(h.kind, h.n) for h in handovers] == [("drop", 10), ("take", 10)]
+    assert [(h.kind, h.n) for h in event_places] == [("release", 10), ("take", 10)]
     assert HoldPlace(0, 1, 0, 9, 90) in holds
 
 
 def test_different_python_lines_are_different_places():
     first, second = (Place("x.py", 1, "f"),), (Place("x.py", 2, "f"),)
-    events = [(10, "drop", 0, [A]), (20, "take", 0, [A]), (30, "drop", 0, [A]), (40, "take", 0, [A])]
+    events = [(10, "release", 0, [A]), (20, "take", 0, [A]), (30, "release", 0, [A]), (40, "take", 0, [A])]
 
-    handovers, _ = folded(events, 0, 50, [first, first, second, second])
+    event_places, _ = folded(events, 0, 50, [first, first, second, second])
 
-    assert [h.python for h in handovers] == [first, first, second, second]
+    assert [h.python for h in event_places] == [first, first, second, second]
 
 
 def test_what_lies_outside_of_the_span_is_no_hand_over_of_the_call():
-    events = [(5, "take", 0, [B]), (20, "drop", 0, [A]), (30, "take", 0, [A]), (101, "drop", 0, [B])]
+    events = [(5, "take", 0, [B]), (20, "release", 0, [A]), (30, "take", 0, [A]), (101, "release", 0, [B])]
 
-    handovers, holds = folded(events, 10, 100)
+    event_places, holds = folded(events, 10, 100)
 
-    assert [(h.kind, h.native) for h in handovers] == [("drop", (Place(*A),)), ("take", (Place(*A),))]
+    assert [(h.kind, h.native) for h in event_places] == [("release", (Place(*A),)), ("take", (Place(*A),))]
     assert holds == (HoldPlace(None, None, 0, 1, 10), HoldPlace(0, 1, None, 1, 70))
 
 
@@ -59,7 +59,7 @@ def histories(draw):
     now, events = 0, []
     for number, (gap, instrument_ns, frame) in enumerate(steps):
         now += gap
-        events.append((now, "take" if number % 2 else "drop", instrument_ns, [frame]))
+        events.append((now, "take" if number % 2 else "release", instrument_ns, [frame]))
         now += instrument_ns
     return events, now + draw(st.integers(1, 1000))
 
@@ -68,9 +68,9 @@ def histories(draw):
 def test_every_hand_over_and_every_hold_is_counted_once(history):
     events, end_ns = history
 
-    handovers, holds = folded(events, 0, end_ns)
+    event_places, holds = folded(events, 0, end_ns)
 
-    assert sum(h.n for h in handovers) == len(events)
+    assert sum(h.n for h in event_places) == len(events)
     assert sum(hold.n for hold in holds) == len(events) // 2 + (0 if len(events) % 2 else 1) + len(events) % 2
     assert all(0 < hold.longest_ns <= end_ns for hold in holds)
 
@@ -87,9 +87,9 @@ class Lines:
 
 
 def test_python_lines_go_over_by_number_where_both_calls_went_the_same_way():
-    first = kept("drop", "take")
+    first = kept("release", "take")
 
-    assert python_stacks(kept("drop", "take"), Lines(), first.events) == [
+    assert python_stacks(kept("release", "take"), Lines(), first.events) == [
         (Place("x.py", 0, "f"),),
         (Place("x.py", 1, "f"),),
     ]
@@ -97,11 +97,11 @@ def test_python_lines_go_over_by_number_where_both_calls_went_the_same_way():
 
 def test_what_somebody_else_asked_for_does_not_cost_the_lines_of_what_the_call_did():
     """The interpreter gives way whenever it is asked to, in each call at another line."""
-    first = kept("drop_on_request", "take", "drop", "take")
-    again = kept("drop", "take", "drop_on_request", "take", "drop_on_request", "take")
+    first = kept("release_by_interpreter", "take", "release", "take")
+    again = kept("release", "take", "release_by_interpreter", "take", "release_by_interpreter", "take")
 
     assert python_stacks(again, Lines(), first.events) == [(), (), (Place("x.py", 0, "f"),), (Place("x.py", 1, "f"),)]
 
 
 def test_python_lines_are_left_out_where_the_calls_differ():
-    assert python_stacks(kept("drop", "take", "drop"), Lines(), kept("drop", "take").events) == [(), ()]
+    assert python_stacks(kept("release", "take", "release"), Lines(), kept("release", "take").events) == [(), ()]

@@ -103,12 +103,12 @@ def test_memray_is_named_while_it_tracks(tmp_path):
 
 def test_survey_of_this_machine_is_whole():
     """Every figure within its range."""
-    bench = survey((24, 20))
+    machine = survey((24, 20))
 
-    assert 1 <= bench.n_cpus <= bench.n_cpus_present
-    assert (bench.clock_price_ns, bench.clock_resolution_ns) == (24, 20)
-    assert bench.gil == "enabled"
-    assert bench.switch_interval_ns == round(sys.getswitchinterval() * 1e9)
+    assert 1 <= machine.n_cpus <= machine.n_cpus_present
+    assert (machine.clock_price_ns, machine.clock_resolution_ns) == (24, 20)
+    assert machine.gil == "enabled"
+    assert machine.switch_interval_ns == round(sys.getswitchinterval() * 1e9)
 
 
 def test_the_version_of_what_is_not_installed_is_unknown(monkeypatch):

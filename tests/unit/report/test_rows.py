@@ -13,9 +13,9 @@ from rich.text import Text
 
 from pytest_gilcheck.evidence import Agreement, Verdict
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report.document import Answers, Check
 from pytest_gilcheck.report.rows import Rows
-from pytest_gilcheck.report.terminal import tables
+from pytest_gilcheck.report.tables import tables
+from pytest_gilcheck.store.json_report import AgreementEntry, Check
 
 HEADINGS = ("check", "GIL", "longest hold")
 #: Also folded, wide, of several lines, and such as a file or a terminal could stumble over.
@@ -72,7 +72,7 @@ def test_while_a_table_is_made_there_is_one_entry_at_a_time(kind, n_lines):
         before = n_alive()
         for _ in range(20):
             seen = observation(call(20_000_000))
-            yield Check("f", judge(seen), seen) if kind == "checks" else Answers(replace(RACE, n_calls=7))
+            yield Check("f", judge(seen), seen) if kind == "checks" else AgreementEntry(replace(RACE, n_calls=7))
         found.append(n_alive() - before)
 
     lines = list(tables(one_by_one(), width=80, colour=False))

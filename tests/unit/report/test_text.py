@@ -12,38 +12,39 @@ from pytest_gilcheck.evidence import (
     CheckFailed,
     Claim,
     Estimate,
+    GilEvent,
     GilTimeline,
-    HandOver,
+    GilWaits,
     Inconclusive,
     Instrument,
-    Knocks,
     NotApplicable,
     Progress,
     Reason,
 )
+from pytest_gilcheck.gate.claims import require
+from pytest_gilcheck.gate.session import Session
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report import answers, findings
-from pytest_gilcheck.report.claims import require
-from pytest_gilcheck.report.document import Answers, Check, line_of
+from pytest_gilcheck.report import agreement as agreement_text
+from pytest_gilcheck.report import findings
 from pytest_gilcheck.report.markdown import markdown
-from pytest_gilcheck.report.session import Session
-from pytest_gilcheck.report.terminal import counts, tables
-from pytest_gilcheck.report.text import claim_text, count_text, drawn, share_text, story
+from pytest_gilcheck.report.tables import counts, tables
+from pytest_gilcheck.report.text import claim_text, count_text, drawn, report_lines, share_text
+from pytest_gilcheck.store.json_report import AgreementEntry, Check, line_of
 
 HALF = call(
-    10_000_000, 10_000_000, timeline=GilTimeline((HandOver(10_000_000, "drop", 0), HandOver(20_000_000, "take", 0)))
+    10_000_000, 10_000_000, timeline=GilTimeline((GilEvent(10_000_000, "release", 0), GilEvent(20_000_000, "take", 0)))
 )
 
 
 def told(made, **more):
     """The story's lines."""
-    return list(story(made, judge(made), **more))
+    return list(report_lines(made, judge(made), **more))
 
 
 @given(observations, verdicts)
 def test_any_records_have_a_story_whose_first_line_is_the_verdict(made, verdict):
     """Whatever was saved can be shown."""
-    lines = list(story(made, verdict))
+    lines = list(report_lines(made, verdict))
 
     assert lines[0] == f"{verdict.name}: {verdict.gil}"
 
@@ -52,7 +53,7 @@ def test_story_shows_every_figure_there_is():
     """And what is only information, as such."""
     made = observation(
         *[HALF] * 7,
-        knocks=Knocks(1, 9, 9_500_000, 0, 2),
+        gil_waits=GilWaits(1, 9, 9_500_000, 0, 2),
         progress=Progress(1, 40, 9_000_000, 20_000_000),
         claim=Claim(gil="released", releases=0.9),
         notes=(Reason("tracer", "a debugger"), Reason("profiler")),
@@ -130,15 +131,15 @@ def test_every_part_of_a_claim_is_worded():
 def test_table_of_any_checks_and_agreements_is_made(checks, compared, width, colour):
     """Names of any length, in any width."""
     rows = [Check(seen.name, verdict, seen) for seen, verdict in checks]
-    rows += [Answers(agreement) for agreement in compared]
+    rows += [AgreementEntry(agreement) for agreement in compared]
 
     assert len(list(tables(rows, width=width, colour=colour))) > len(rows)
 
 
-@given(st.lists(agreements.map(Answers), max_size=3))
+@given(st.lists(agreements.map(AgreementEntry), max_size=3))
 def test_every_report_takes_any_agreement(entries):
     """Whatever a function is called or its answers look like, a line stays a line."""
-    n_differ = sum(entry.agreement.results == "differ" for entry in entries)
+    n_differ = sum(entry.agreement.word == "differ" for entry in entries)
 
     assert len(list(findings.github(entries))) == n_differ
     assert all("\n" not in line for line in findings.github(entries))
@@ -146,8 +147,10 @@ def test_every_report_takes_any_agreement(entries):
     rows = [line for line in markdown(entries) if line.startswith("| ")]
     assert len(rows) == len(entries) + 1
     for entry in entries:
-        assert next(answers.story(entry.agreement)).startswith(entry.name.split("\n")[0])
-        assert dict(answers.properties(entry.agreement))[f"gilcheck.{entry.name}.results"] == entry.agreement.results
+        assert next(agreement_text.report_lines(entry.agreement)).startswith(entry.name.split("\n")[0])
+        assert (
+            dict(agreement_text.properties(entry.agreement))[f"gilcheck.{entry.name}.agreement"] == entry.agreement.word
+        )
 
 
 def test_a_long_difference_is_cut_where_a_line_must_do():
@@ -155,34 +158,37 @@ def test_a_long_difference_is_cut_where_a_line_must_do():
     difference = replace(RACE.difference, inputs=f"({'x' * 5_000},)")
 
     assert len(difference.brief()) < 300
-    assert difference.inputs in answers.message(replace(RACE, difference=difference))
+    assert difference.inputs in agreement_text.message(replace(RACE, difference=difference))
 
 
 def test_counts_name_both_kinds():
     """``-qq`` and ``show -q``."""
     made = observation(call(20_000_000))
-    check, agree = Check("f", judge(made), made), Answers(replace(RACE, results="agree", difference=None))
+    check, agree = Check("f", judge(made), made), AgreementEntry(replace(RACE, word="agree", difference=None))
 
     assert counts([check]) == "gilcheck: 1 check: 1 held"
-    assert counts([check, agree, agree, Answers(RACE)]) == "gilcheck: 1 check: 1 held; 3 agreements: 2 agree, 1 DIFFER"
+    assert (
+        counts([check, agree, agree, AgreementEntry(RACE)])
+        == "gilcheck: 1 check: 1 held; 3 agreements: 2 agree, 1 DIFFER"
+    )
     assert counts([agree]) == "gilcheck: 1 agreement: 1 agree"
 
 
-@pytest.mark.parametrize(("results", "is_told"), [("agree", True), ("differ", True), ("not_checked", False)])
-def test_a_verdict_copies_what_came_of_comparing_answers(results, is_told):
+@pytest.mark.parametrize(("agreement", "is_told"), [("agree", True), ("differ", True), ("not_checked", False)])
+def test_a_verdict_copies_what_came_of_comparing_answers(agreement, is_told):
     """The judge adds no opinion, the story a line."""
-    made = observation(call(20_000_000), results=results)
+    made = observation(call(20_000_000), agreement=agreement)
 
-    assert judge(made).results == results
-    assert any(line.startswith(f"  answers       {results}") for line in told(made)) is is_told
-    assert ("answers differ" in judge(made).diagnosis) is (results == "differ")
+    assert judge(made).agreement == agreement
+    assert any(line.startswith(f"  answers       {agreement}") for line in told(made)) is is_told
+    assert ("answers differ" in judge(made).diagnosis) is (agreement == "differ")
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
 @pytest.mark.parametrize("name", ["f", "test_" + "long" * 30, "test[" + "ü" * 90 + "]"])
 def test_table_keeps_to_the_width_and_loses_nothing(width, name):
     """Names are folded, figures are not cut."""
-    made = observation(*[HALF] * 7, name=name, knocks=Knocks(1, 9, 123_000_000, 0, 2))
+    made = observation(*[HALF] * 7, name=name, gil_waits=GilWaits(1, 9, 123_000_000, 0, 2))
 
     lines = list(tables([Check(made.name, judge(made), made)], width=width, colour=False))
 
@@ -245,7 +251,7 @@ def test_gate_fails_where_nothing_was_checked():
 def test_an_agreement_counts_as_a_check_that_ran():
     """A suite that only compares answers has checked something."""
     session = Session()
-    session.journal.append_agreement(line_of(Answers(RACE)))
+    session.journal.append_agreement(line_of(AgreementEntry(RACE)))
 
     assert session.gate(asked=True) == []
     session.close()

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pytest_gilcheck.evidence import BusiestPlace, HandOverPlace, HoldPlace, Place, Places, Site, Where
+from pytest_gilcheck.evidence import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, Where
 from pytest_gilcheck.report.where import all_frames, lines, place_text, short_path
 
 AT = Site(Place("/home/me/src/lib.rs", 31, "demo::partial", "/home/me/demo.so"))
@@ -58,7 +58,7 @@ def test_paths_are_short_and_know_their_end():
 
 def test_all_frames_leave_nothing_out():
     places = Places(
-        (HandOverPlace("drop", (AT.place, Place()), (Place("x.py", 4, "f"),), 7),),
+        (GilEventPlace("release", (AT.place, Place()), (Place("x.py", 4, "f"),), 7),),
         (HoldPlace(None, None, 0, 7, 9),),
         n_dropped=2,
     )
@@ -74,9 +74,9 @@ def test_nothing_is_said_without_a_pass():
 
 
 def test_all_frames_say_no_line_that_is_not_known():
-    handover = HandOverPlace("drop", (Place("/home/me/any.rs", None, "call", "/home/me/demo.so"),))
+    event = GilEventPlace("release", (Place("/home/me/any.rs", None, "call", "/home/me/demo.so"),))
 
-    made = "\n".join(all_frames(Places((handover,))))
+    made = "\n".join(all_frames(Places((event,))))
 
     assert "any.rs [/home/me/demo.so]" in made
-    assert "(drop, once)" in made
+    assert "(release, once)" in made

@@ -11,7 +11,7 @@ from pytest_gilcheck.run.rounds import _delay, _held_cpu
 MS = 1_000_000
 
 
-def shift(**changes):
+def thread_run(**changes):
     figures = {"opened_ns": 0, "end_ns": 4 * MS, "late_ns": 0, "cpu_ns": 4 * MS, "delay_ns": 0, "after_ns": 0}
     return SimpleNamespace(**{**figures, "held_ns": 4 * MS, "waiting_ns": 0, **changes})
 
@@ -33,7 +33,7 @@ def shift(**changes):
     ],
 )
 def test_held_cpu_is_what_cannot_have_been_used_without_the_gil(changes, held_cpu_ns):
-    assert _held_cpu(shift(**changes)) == held_cpu_ns
+    assert _held_cpu(thread_run(**changes)) == held_cpu_ns
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_held_cpu_is_what_cannot_have_been_used_without_the_gil(changes, held_cp
     ],
 )
 def test_delay_after_the_end_counts_while_others_still_work(changes, last_ns, delay_ns):
-    assert _delay(shift(**changes), last_ns) == delay_ns
+    assert _delay(thread_run(**changes), last_ns) == delay_ns

@@ -87,7 +87,7 @@ def test_what_returns_at_once_is_refused_with_the_remedy(function, kind):
         refuse_what_returns_at_once(function)
 
 
-@pytest.mark.parametrize("function", EAGER, ids=repr)
+@pytest.mark.parametrize("function", EAGER, ids=lambda function: type(function).__name__)
 def test_whatever_else_can_be_called_may_be_checked(function):
     """Functions, methods, classes, partials, callable objects."""
     refuse_what_returns_at_once(function)

@@ -1,0 +1,86 @@
+"""What is the second core worth to the counter, and what to anybody? And from which length on?"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+from benchmarks.counter.rows import Row, gigabytes, in_turn, quartiles, row
+from benchmarks.counter.texts import NEEDLES, zen
+from pytest_gilcheck import _native, reference
+
+TIMES_ONE_CORE = 1.8
+# As the counter cuts a text of this length.
+CHUNK_BYTES = 512 << 10
+
+
+def spinning_for(seconds: float, n_chunks: int) -> int:
+    """How many turns a chunk keep one core busy for so long?"""
+    n_background_runs = 1_000
+    while True:
+        begin = time.perf_counter()
+        _native.reference_spin(n_chunks, n_background_runs, False)  # noqa: FBT003  (native, by position)
+        taken = time.perf_counter() - begin
+        if taken > seconds / 2:
+            return int(n_background_runs * seconds / taken)
+        n_background_runs *= 2
+
+
+def against_one(texts: dict[str, str], n_rounds: int) -> Iterable[Row]:
+    """All cores against one, and in the same rounds two works that are handed to the same threads in the same way.
+
+    *Reading* the same text and doing nothing with it: nobody counts faster than that. *Spinning* for as long and
+    touching no memory: what it lacks is the price of the threads, and of cores that are slower together.
+    """
+    for name, text in texts.items():
+        n_chunks = -(-len(text) // CHUNK_BYTES)
+        for frequency, needle in NEEDLES[name].items():
+            alone = in_turn([lambda t=text, n=needle: reference.count_sequential(t, n)], 3)[0]
+            n_background_runs = spinning_for(min(alone), n_chunks)
+            sides = [
+                lambda t=text, n=needle: reference.count(t, n),
+                lambda t=text, n=needle: reference.count_sequential(t, n),
+                lambda t=text: _native.reference_read(t, True),  # noqa: FBT003
+                lambda t=text: _native.reference_read(t, False),  # noqa: FBT003
+                lambda n=n_chunks, turns=n_background_runs: _native.reference_spin(n, turns, True),  # noqa: FBT003
+                lambda n=n_chunks, turns=n_background_runs: _native.reference_spin(n, turns, False),  # noqa: FBT003
+            ]
+            times = in_turn(sides, n_rounds)
+            case = f"{name}, {frequency} `{needle}`"
+            found = row(f"count, {os.cpu_count()} cores against 1", case, times, TIMES_ONE_CORE)
+            _, most, _ = quartiles(times[2], times[1])
+            share = statistics.median(a / b for a, b in zip(times[2], times[0], strict=True))
+            counts, reads = ([gigabytes(len(text), side) for side in pair] for pair in (times[1::-1], times[3:1:-1]))
+            _, spins, _ = quartiles(times[4], times[5])
+            columns = {
+                "counting, GB/s": f"{counts[0]:.1f}, {counts[1]:.1f}",
+                "reading, GB/s": f"{reads[0]:.1f}, {reads[1]:.1f}",
+                "of reading": f"{share:.0%}",
+                "reading against counting on 1": f"{most:.2f}",
+                "spinning": f"{spins:.2f}",
+            }
+            yield replace(
+                found,
+                columns=columns,
+                # Not even who only reads is so many times as fast on all cores as one core counts.
+                limit="memory" if most < TIMES_ONE_CORE else "",
+                doubt="undecided: the cores were not ours" if spins < TIMES_ONE_CORE else "",
+            )
+
+
+def where_threads_pay(n_rounds: int) -> Iterable[Row]:
+    """From which length are several threads faster? The counter's threshold stands on this table."""
+    text = zen() * 20_000
+    for exponent in range(18, 25):
+        part = text[: 1 << exponent]
+        times = in_turn(
+            [
+                lambda p=part: [_native.reference_count_parallel(p, "better") for _ in range(20)],
+                lambda p=part: [reference.count_sequential(p, "better") for _ in range(20)],
+            ],
+            n_rounds,
+        )
+        yield row("where threads pay: all cores against 1, 20 calls", f"{len(part) >> 10} KiB", times)

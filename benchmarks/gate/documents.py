@@ -1,0 +1,72 @@
+"""Large documents: seconds and peak memory of each verb, as they grow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.gate.projects import UNCHANGED, pytest_run
+
+#: The system's own peak of this process image. (What getrusage tells is the parent's where that was larger: it outlives exec.)
+_MEASURED = (
+    "import re, sys; from pathlib import Path; from pytest_gilcheck.__main__ import main; s = main(sys.argv[1:]); "
+    "print(re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1], file=sys.stderr); sys.exit(s)"
+)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one verb took."""
+
+    seconds: float
+    peak_mb: int
+
+
+def grown(one: Path, n: int, to: Path) -> None:
+    """A document with each check and each agreement of `one` `n` times, each time of another test."""
+    with to.open("w") as file:
+        for line in one.read_text().splitlines(keepends=True):
+            if not line.startswith('{"name"') and not line.startswith('{"test"'):
+                file.write(line)
+                continue
+            entry = line.rstrip().removesuffix(",")
+            for index in range(n):
+                file.write((",\n" if index else "") + entry.replace("::test_", f"::test_{index}_"))
+            file.write("\n")
+
+
+def verbs(document: Path) -> dict[str, list[str]]:
+    """The commands that read a document, under their names."""
+    file = str(document)
+    return {
+        "show -q": ["show", "-q", file],
+        "show -f markdown": ["show", "-f", "markdown", file],
+        "compare": ["compare", file, file],
+        "merge": ["merge", file, "-o", f"{file}.merged"],
+    }
+
+
+def costs(small: int, large: int) -> dict[str, tuple[Cost, Cost]]:
+    """Each verb on a small document and on a large one, in turn."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        run = pytest_run(folder, UNCHANGED.suite, "--gilcheck-json=one.json")
+        if run.returncode != 0:
+            raise SystemExit(run.stdout)
+        for n in (small, large):
+            grown(folder / "one.json", n, folder / f"{n}.json")
+        few, many = verbs(folder / f"{small}.json"), verbs(folder / f"{large}.json")
+        return {verb: (_cost(few[verb]), _cost(many[verb])) for verb in few}
+
+
+def _cost(arguments: list[str]) -> Cost:
+    begin = time.perf_counter()
+    run = subprocess.run([sys.executable, "-c", _MEASURED, *arguments], capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - begin
+    if run.returncode not in (0, 3):  # inconclusive checks are none of a document's business
+        raise SystemExit(run.stderr)
+    return Cost(seconds, int(run.stderr.strip().splitlines()[-1]) // 1024)

@@ -1,0 +1,93 @@
+"""The bars of the wall-clock verdict: ``python -m benchmarks.overlap words --load 2``; see ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter
+
+from benchmarks.overlap.cost import cost
+from benchmarks.overlap.known import MS, Case, pool_cases, real_cases, specimen_cases
+from benchmarks.overlap.windows import windows
+from benchmarks.overlap.words import words
+from pytest_gilcheck import Verdict, check, specimens
+
+CAUSES = frozenset(
+    {
+        "chatter", "held-tail", "inner-lock", "memory-bandwidth", "own-thread-pool", "serialised-by-gil",
+        "shortfall-unexplained", "too-few-cores", "uneven-threads",
+    }
+)  # fmt: skip
+
+
+def _run(case: Case, seed: int, **options: object) -> Verdict:
+    return check.options(name=case.name, seed=seed, **{**case.options, **options})(case.function, *case.args)
+
+
+def null(n_checks: int) -> None:
+    """A second released control: does its efficiency contain 1, and how wide is the interval?"""
+    n_hit, widths = 0, []
+    for index in range(n_checks):
+        efficiency = check.options(seed=index, budget=1.0, min_efficiency=0.999)(specimens.computes, MS).efficiency
+        if efficiency.low is None or efficiency.high is None:
+            continue
+        n_hit += efficiency.low <= 1 <= efficiency.high
+        widths.append((efficiency.high - efficiency.low) / 2)
+    widths.sort()
+    print(
+        f"{n_checks} checks: {n_hit} intervals contain 1; half-width median {widths[len(widths) // 2]:.3f}, largest {widths[-1]:.3f}"
+    )
+
+
+def causes(n_checks: int) -> None:
+    """Is the cause of a shortfall named right?"""
+    n_right = 0
+    cases = [*specimen_cases(), *real_cases(), *pool_cases()]
+    for case in cases:
+        named: Counter[str] = Counter()
+        for index in range(n_checks):
+            verdict = _run(case, index)
+            said = sorted(CAUSES & set(verdict.reasons))
+            named[", ".join(said) or f"none ({verdict.overlap})"] += 1
+            n_right += said == ([case.cause] if case.cause else [])
+        print(f"{case.name:24} expected {case.cause or 'none':18} found {dict(named)}", flush=True)
+    print(f"causes: {n_right} of {n_checks * len(cases)} right")
+
+
+def one_cpu() -> None:
+    """On one processor (as under ``taskset -c 0``): overlap undecided with its slug, the GIL verdict unchanged."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    for function, expected in ((specimens.releases, "released"), (specimens.holds, "held")):
+        verdict = check(function, MS)
+        fine = verdict.gil == expected and verdict.overlap == "inconclusive" and "one-cpu" in verdict.reasons
+        print(f"{expected}: {verdict.gil}, overlap {verdict.overlap}, {verdict.reasons}: {'fine' if fine else 'WRONG'}")
+
+
+def main() -> None:
+    """Runs one bar."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.overlap", description=__doc__)
+    parser.add_argument("bar", choices=("words", "windows", "null", "causes", "cost", "one-cpu"))
+    parser.add_argument("--load", type=int, default=0, help="busy processes beside it (words, windows)")
+    parser.add_argument(
+        "--budget", type=float, default=1.0, help="seconds of wall-clock rounds a check (words; windows: twice that)"
+    )
+    parser.add_argument("--quick", action="store_true", help="a tenth of the checks")
+    parser.add_argument("--plot", help="where the plot of the cost goes (needs matplotlib)")
+    options = parser.parse_args()
+    n = 10 if options.quick else 1
+    if options.bar == "words":
+        words(200 // n, options.load, options.budget)
+    elif options.bar == "windows":
+        windows(2 * options.budget, options.load, 20 if options.quick else None)
+    elif options.bar == "null":
+        null(100 // n)
+    elif options.bar == "causes":
+        causes(10 // min(n, 5))
+    elif options.bar == "cost":
+        cost(10_000 // n, options.plot)
+    else:
+        one_cpu()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Do calls of two threads overlap? Asked without the library: plain threads, the plain clock, an idle machine, time.
+
+Where nothing but the machine can tell (is this call's memory traffic too much for two?), this is the truth that the
+library's word is held against: rounds so long that no wake-up matters, eleven of them, the median.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.ledger.cases import Case
+
+N_THREADS = 2
+N_ROUNDS = 11
+ROUND_NS = 25_000_000
+
+
+def measure(case: Case) -> dict[str, Any]:
+    """The fields of `Measurement`: `figure` is the speed-up, `span_ns` one call."""
+    names: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
+    exec(compile(case.setup, f"<setup of {case.id}>", "exec"), names)  # noqa: S102  (the cases are this project's own)
+    call: Callable[[], object] = eval(f"lambda: ({case.call})", names)  # noqa: S307  (as above)
+    begin = time.perf_counter_ns()
+    call()
+    spans = [_elapsed_ns(call, 1) for _ in range(3)]
+    span_ns = max(1, min(spans))
+    n_calls = max(1, ROUND_NS // span_ns)
+    ratios = []
+    for index in range(N_ROUNDS):
+        arms = [lambda: _in_threads_ns(call, 1, N_THREADS * n_calls), lambda: _in_threads_ns(call, N_THREADS, n_calls)]
+        # Each goes first as often as the other, so that a drift of the machine falls on both.
+        first, second = (0, 1) if index % 2 else (1, 0)
+        found = {first: arms[first]()}
+        found[second] = arms[second]()
+        ratios.append(found[0] / found[1])
+    seconds = (time.perf_counter_ns() - begin) / 1e9
+    return {"gil": "", "figure": statistics.median(ratios), "span_ns": span_ns, "seconds": seconds}
+
+
+def _elapsed_ns(call: Callable[[], object], n_calls: int) -> int:
+    begin = time.perf_counter_ns()
+    for _ in range(n_calls):
+        call()
+    return time.perf_counter_ns() - begin
+
+
+def _in_threads_ns(call: Callable[[], object], n_threads: int, n_calls: int) -> int:
+    """The serial arm runs in a new thread, too: the main one's memory is managed in another way, and costs otherwise."""
+    barrier = threading.Barrier(n_threads + 1)
+
+    def work() -> None:
+        barrier.wait()
+        for _ in range(n_calls):
+            call()
+
+    threads = [threading.Thread(target=work) for _ in range(n_threads)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    begin = time.perf_counter_ns()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter_ns() - begin

@@ -1,0 +1,72 @@
+"""Checks and agreements of several processes in one report: what pytest-xdist's controller does for its workers.
+
+A worker sends its checks home with each test's report. One that dies in a check has left the checks of that test in
+a file, whose place the controller chose.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.store import json_report
+from pytest_gilcheck.store.stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_gilcheck.gate.session import Session
+
+#: Under this key a worker is told where to leave what it knows if it must die.
+RESCUE_KEY = "gilcheck_rescue"
+
+
+class Workers:
+    """xdist's hooks in the controller."""
+
+    def __init__(self, session: Callable[[], Session]) -> None:
+        self._session = session
+        self._folder: Path | None = None
+
+    def pytest_configure_node(self, node: Any) -> None:
+        """Before a worker starts."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="gilcheck-"))
+        node.workerinput[RESCUE_KEY] = str(self._rescue(node))
+
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """When a worker has ended; `error` tells of one that died."""
+        path = self._rescue(node) if self._folder else None
+        if path is None or not path.exists():
+            return
+        session, n = self._session(), 0
+        try:
+            for entry in Stream(path):
+                line = json_report.line_of(replace(entry, failed=True))
+                if isinstance(entry, json_report.AgreementEntry):
+                    session.journal.append_agreement(line)
+                else:
+                    session.journal.append(line)
+                n += 1
+        except UsageError as unreadable:
+            session.warnings.append(f"what worker {node.gateway.id} saved before it died is lost: {unreadable}")
+        saved = f"{n} check{'' if n == 1 else 's'} that its last test had made before it"
+        said = f" ({error})" if error else ""
+        session.warnings.append(
+            f"worker {node.gateway.id} died in a check that kept the GIL past its deadline{said}; {saved} are in this report"
+        )
+        path.unlink()
+
+    def close(self) -> None:
+        """Takes the files away."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def _rescue(self, node: Any) -> Path:
+        assert self._folder is not None  # noqa: S101  (narrowing: made before the first worker)
+        return self._folder / f"{node.gateway.id}.json"

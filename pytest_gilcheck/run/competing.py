@@ -1,0 +1,239 @@
+"""Competing threads that keep every outcome, and a deadline that works while one of them keeps the GIL."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import contextvars
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pytest_gilcheck import _native
+from pytest_gilcheck.evidence import DeadlineExceeded
+from pytest_gilcheck.run.deadline import Deadline, armed
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+T = TypeVar("T")
+
+#: What threads keep for themselves may take so long to be disposed of; then nobody waits for it any more.
+_DISPOSAL_SECONDS = 10.0
+
+#: When a job is called long.
+_SOON_SECONDS = 0.5
+
+
+def real(module: ModuleType, name: str) -> Any:
+    """This function of a module as the interpreter has it. gevent replaces it, also before we are imported: what it puts
+    there never competes for the GIL, and a gate that waits for two of its threads waits for ever."""
+    monkey = sys.modules.get("gevent.monkey")
+    return getattr(module, name) if monkey is None else monkey.get_original(module.__name__, name)
+
+
+_start_thread = real(_thread, "start_new_thread")
+_allocate_lock = real(_thread, "allocate_lock")
+_get_ident = real(_thread, "get_ident")
+
+
+class ThreadFailed(Exception):  # noqa: N818  (a record of what happened, kept beside results)
+    """Which thread raised, and what? The exception keeps that thread's traceback."""
+
+    def __init__(self, index: int, error: BaseException) -> None:
+        super().__init__(f"thread {index}: {type(error).__name__}: {error}")
+        self.index = index
+        self.error = error
+
+
+class _Worker:
+    """One thread that runs what it is handed, in a copy of the context of whoever made it."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.ident = 0
+        self.own: dict[str, Any] = {}
+        self._job: Callable[[], Any] | None = None
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._wake = _allocate_lock()
+        self._wake.acquire()
+        self._done = _allocate_lock()
+        self._done.acquire()
+        self._gone = _allocate_lock()
+        self._gone.acquire()
+        context = contextvars.copy_context()
+        _start_thread(lambda: context.run(self._run), ())
+        self._done.acquire()  # it has begun, and its ident is known
+
+    def _run(self) -> None:
+        self.ident = _get_ident()
+        # As `threading` does for its own threads: coverage measurement and debuggers want to see what runs only here.
+        if (trace := threading.gettrace()) is not None:
+            sys.settrace(trace)
+        if (profile := threading.getprofile()) is not None:
+            sys.setprofile(profile)
+        self._done.release()
+        while True:
+            self._wake.acquire()
+            job = self._job
+            if job is None:
+                self.own.clear()
+                _forget_this_thread()
+                self._gone.release()
+                return
+            try:
+                self._result = job()
+            except BaseException as error:  # noqa: BLE001  (kept and raised again in the thread that asked)
+                self._error = error
+            self._job = job = None
+            self._done.release()
+
+    def begin(self, job: Callable[[], Any]) -> None:
+        self._job, self._result, self._error = job, None, None
+        self._wake.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Has it ended within `seconds`? A signal's handler runs meanwhile, and may raise here."""
+        return bool(self._done.acquire(timeout=seconds))
+
+    def wait_until_gone(self, seconds: float) -> bool:
+        """Has it disposed of its own things within `seconds`, after its `end`?"""
+        return bool(self._gone.acquire(timeout=seconds))
+
+    def outcome(self) -> Any:
+        result, error = self._result, self._error
+        self._result = self._error = None
+        if error is not None:
+            raise ThreadFailed(self.index, error)
+        return result
+
+    def end(self) -> None:
+        self._job = None
+        # An interrupt may come when a job has begun and its thread has not woken yet: it wakes to find none.
+        if self._wake.locked():
+            self._wake.release()
+
+
+def _forget_this_thread() -> None:
+    """Takes out what `threading` noted of this thread when the function asked for it (`current_thread`, each line of
+    `logging`): it was not started there, so it would stay in `threading.enumerate` for good."""
+    noted = threading._active  # type: ignore[attr-defined]  # noqa: SLF001  (before 3.13 nobody else takes it out)
+    if isinstance(noted.get(_get_ident()), threading._DummyThread):  # noqa: SLF001  (as above)
+        noted.pop(_get_ident(), None)
+
+
+class CompetingThreads:
+    """`n_threads` competing Python threads, kept for as long as the block runs.
+
+    Threads whose job never ends are abandoned: they end with the process, or after their job.
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self._workers = [_Worker(index) for index in range(n_threads)]
+        self._lost = False
+        self._put_off: Callable[[], None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        for worker in self._workers:
+            worker.end()
+        for worker in self._workers:
+            if worker.own and not self._lost:
+                worker.wait_until_gone(_DISPOSAL_SECONDS)
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def own(self, index: int) -> dict[str, Any]:
+        """What does thread `index` keep for itself, by name? To be used in that thread, which also disposes of it when the
+        crew ends: objects that are bound to a thread refuse others even that."""
+        return self._workers[index].own
+
+    @property
+    def idents(self) -> tuple[int, ...]:
+        """Which threads are these, as `threading.get_ident` numbers them?"""
+        return tuple(worker.ident for worker in self._workers)
+
+    @contextlib.contextmanager
+    def armed(self, deadline: Deadline) -> Iterator[None]:
+        """Keeps one watchdog for all runs within the block: arming one costs a thread and a signal handler."""
+        with armed(deadline, self.idents) as put_off:
+            self._put_off = put_off
+            try:
+                yield
+            finally:
+                self._put_off = None
+
+    def run(
+        self, jobs: Sequence[Callable[[], T]], deadline: Deadline, *, meanwhile: Callable[[], object] | None = None
+    ) -> list[T | ThreadFailed]:
+        """What did each job give? One job a thread, begun together; failures are kept, not raised.
+
+        `meanwhile` is called once, in the thread that asks, if they have not ended after half a second.
+
+        Raises `DeadlineExceeded` where one does not end in time. A job that keeps the GIL past the deadline ends the
+        process (see `run.deadline`).
+        """
+        if self._lost or len(jobs) > len(self._workers):
+            message = (
+                f"{len(jobs)} jobs for {len(self._workers)} threads{' of which one is lost' if self._lost else ''}"
+            )
+            raise RuntimeError(message)
+        chosen = self._workers[: len(jobs)]
+        try:
+            with contextlib.nullcontext() if self._put_off else self.armed(deadline):
+                if self._put_off:
+                    self._put_off()
+                for worker, job in zip(chosen, jobs, strict=True):
+                    worker.begin(job)
+                self._await(chosen, deadline, meanwhile)
+        except BaseException:
+            self._lost = True
+            raise
+        return [self._outcome(worker) for worker in chosen]
+
+    @staticmethod
+    def _outcome(worker: _Worker) -> Any:
+        try:
+            return worker.outcome()
+        except ThreadFailed as failed:
+            return failed
+
+    @staticmethod
+    def _await(workers: Sequence[_Worker], deadline: Deadline, meanwhile: Callable[[], object] | None) -> None:
+        end = time.monotonic() + deadline.seconds
+        waiting = workers
+        if meanwhile is not None and not workers[0].wait(min(_SOON_SECONDS, deadline.seconds)):
+            meanwhile()
+        elif meanwhile is not None:
+            waiting = workers[1:]
+        for worker in waiting:
+            if not worker.wait(max(0.0, end - time.monotonic())):
+                deadline.dump_stacks()
+                message = (
+                    f"{deadline.what} did not return within {deadline.seconds:g} s in thread {worker.index}, and "
+                    "let other threads run. It was abandoned in its thread, and its stacks were dumped to stderr. If it needs longer, "
+                    "raise the deadline (`deadline=` or --gilcheck-deadline); isolate=True runs it in a child process."
+                )
+                raise DeadlineExceeded(message)
+
+    def solo(self, job: Callable[[], T], deadline: Deadline, *, meanwhile: Callable[[], object] | None = None) -> T:
+        """What does `job` give in one thread? Raises what it raises, with its own traceback. `meanwhile` as for `run`."""
+        (outcome,) = self.run([job], deadline, meanwhile=meanwhile)
+        if isinstance(outcome, ThreadFailed):
+            raise outcome.error
+        return outcome
+
+
+def start_barrier(n_threads: int) -> Callable[[int], object]:
+    """A gate: each of `n_threads` threads that comes to it, saying its index, waits for the others; then all begin at once,
+    each on a processor of its own if there are enough. (Left where they were woken, threads sit on one processor
+    for milliseconds: three of ten runs then missed a race that is caught each time with it.)"""
+    gate = _native.Barrier(n_threads)
+    return lambda index: gate.begin(index, n_threads)

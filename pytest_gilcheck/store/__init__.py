@@ -1,0 +1,1 @@
+"""JSON reports on disk: their form, the journal of a session, streams, baselines, merging."""

@@ -1,0 +1,79 @@
+"""Baselines: documents of earlier runs, kept in a folder, numbered, one subfolder for each kind of interpreter."""
+
+from __future__ import annotations
+
+import difflib
+import platform
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.store import json_report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_FILE = re.compile(r"(\d{4,})_(.+)\.json")
+
+
+def kind_folder() -> str:
+    """Which subfolder is this interpreter's?"""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}{'t' if 't' in getattr(sys, 'abiflags', '') else ''}"
+    return f"{platform.system()}-{platform.python_implementation()}-{version}-{platform.machine()}"
+
+
+def saved(storage: Path) -> list[Path]:
+    """Every baseline, oldest first; those of this kind of interpreter last, so that the last one is found among them."""
+    try:
+        found = [path for path in storage.glob("*/*.json") if _FILE.fullmatch(path.name)]
+    except OSError as error:
+        message = f"--gilcheck-storage={storage} cannot be read: {error}"
+        raise UsageError(message) from None
+    return sorted(
+        found, key=lambda path: (path.parent.name == kind_folder(), int(path.name.partition("_")[0]), path.parent.name)
+    )
+
+
+def find(storage: Path, wanted: str, base: Path) -> Path:
+    """Which file is meant? ``last``, a number, a name, or the path of a document (relative to `base`).
+
+    Of several, the last one of this kind of interpreter. Raises `UsageError` where there is none.
+    """
+    there = saved(storage)
+    if wanted == "last":
+        fitting = there
+    elif wanted.isdecimal():
+        fitting = [path for path in there if int(path.name.partition("_")[0]) == int(wanted)]
+    else:
+        fitting = [path for path in there if _name(path) == wanted]
+        path = base / wanted
+        if not fitting and path.is_file():
+            return path
+    if fitting:
+        return fitting[-1]
+    names = sorted({_name(path) for path in there})
+    near = difflib.get_close_matches(wanted, names, n=1)
+    known = f"; there are {', '.join(names[:20])}" if names else ", which has none"
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    what = "a baseline" if wanted == "last" else f"the baseline {wanted!r}"
+    path_hint = (
+        f" To run the tests in {wanted!r}, write --gilcheck-compare=last before it." if (base / wanted).is_dir() else ""
+    )
+    message = f"--gilcheck-compare={wanted}: {what} is not in {storage}{known}.{hint} Save one with --gilcheck-save=NAME.{path_hint}"
+    raise UsageError(message)
+
+
+def _name(path: Path) -> str:
+    match = _FILE.fullmatch(path.name)
+    return match[2] if match else path.stem
+
+
+def save(storage: Path, name: str, parts: Iterable[str]) -> Path:
+    """Keeps a document as the next baseline. Raises `OSError`."""
+    folder = storage / kind_folder()
+    numbers = [int(path.name.partition("_")[0]) for path in folder.glob("*.json") if _FILE.fullmatch(path.name)]
+    path = folder / f"{max(numbers, default=0) + 1:04}_{name}.json"
+    json_report.write(path, parts)
+    return path
