@@ -1,61 +1,94 @@
 //! The recorder agrees with a naive fold of the same events, for any possible sequence.
 
-use gilcheck_core::ledger::{EventKind, Recorder, SpanError, SpanStart, State};
+use gilcheck_core::ledger::{Detail, EventKind, Recorder, SpanError, SpanFigures, SpanStart, State};
 use proptest::prelude::*;
 
 /// Thread identifiers are aligned addresses.
 const OWN: usize = 0x7f00_0000_0040;
 const OTHERS: [usize; 2] = [0x7f00_0010_0040, 0x7f00_0020_0040];
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
+    /// The thread waits for the GIL's mutex, for the GIL, for another thread to take the GIL, no longer for that.
+    LockWait(usize),
     Wait(usize),
+    SwitchWait(usize),
+    Switched(usize),
     Take(usize),
-    Release { by_interpreter: bool },
+    Release {
+        by_interpreter: bool,
+    },
+}
+
+/// What a thread does, in the words of the history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doing {
+    Running,
+    WaitingForLock,
+    WaitingForGil,
+    WaitingForSwitch,
+    Holding,
+}
+
+fn index(thread: usize) -> usize {
+    [OWN, OTHERS[0], OTHERS[1]].iter().position(|other| *other == thread).expect("one of three")
 }
 
 /// Returns a possible sequence of events: each choice is one of those that are possible next.
 fn history(start_ns: u64, choices: &[(u64, u8)]) -> Vec<(u64, Act)> {
-    let mut holder = Some(OWN);
-    let mut waiting: Vec<usize> = Vec::new();
+    let threads = [OWN, OTHERS[0], OTHERS[1]];
+    let mut doing = [Doing::Holding, Doing::Running, Doing::Running];
     let mut now_ns = start_ns;
-    let mut acts = Vec::new();
-    for (after_ns, choice) in choices {
-        now_ns += after_ns;
-        let threads = [OWN, OTHERS[0], OTHERS[1]];
-        let mut possible: Vec<Act> = threads
-            .into_iter()
-            .filter(|thread| holder != Some(*thread) && !waiting.contains(thread))
-            .map(Act::Wait)
-            .collect();
-        match holder {
-            Some(_) => possible.extend([Act::Release { by_interpreter: false }, Act::Release { by_interpreter: true }]),
-            None => possible.extend(threads.map(Act::Take)),
-        }
-        let act = possible[usize::from(*choice) % possible.len()];
+    let mut acts: Vec<(u64, Act)> = Vec::new();
+    let mut perform = |now_ns: u64, act: Act, doing: &mut [Doing; 3]| {
         match act {
-            Act::Wait(thread) => waiting.push(thread),
-            Act::Take(thread) => {
-                waiting.retain(|other| *other != thread);
-                holder = Some(thread);
-            }
-            Act::Release { by_interpreter } => {
-                let thread = holder.take().expect("only a holder releases");
-                if by_interpreter {
-                    waiting.push(thread);
-                }
+            Act::LockWait(thread) => doing[index(thread)] = Doing::WaitingForLock,
+            Act::Wait(thread) => doing[index(thread)] = Doing::WaitingForGil,
+            Act::SwitchWait(thread) => doing[index(thread)] = Doing::WaitingForSwitch,
+            Act::Switched(thread) => doing[index(thread)] = Doing::Running,
+            Act::Take(thread) => doing[index(thread)] = Doing::Holding,
+            Act::Release { .. } => {
+                let holder = doing.iter().position(|doing| *doing == Doing::Holding).expect("only a holder releases");
+                doing[holder] = Doing::Running;
             }
         }
         acts.push((now_ns, act));
+    };
+    for (after_ns, choice) in choices {
+        now_ns += after_ns;
+        let is_free = !doing.contains(&Doing::Holding);
+        let mut possible = Vec::new();
+        for (thread, doing) in threads.into_iter().zip(doing) {
+            match doing {
+                Doing::Running => {
+                    possible.extend([Act::LockWait(thread), Act::Wait(thread), Act::SwitchWait(thread)]);
+                    possible.extend(is_free.then_some(Act::Take(thread)));
+                }
+                Doing::WaitingForLock => {
+                    possible.push(Act::Wait(thread));
+                    possible.extend(is_free.then_some(Act::Take(thread)));
+                }
+                Doing::WaitingForGil => possible.extend(is_free.then_some(Act::Take(thread))),
+                Doing::WaitingForSwitch => possible.push(Act::Switched(thread)),
+                Doing::Holding => {
+                    possible.extend([false, true].map(|by_interpreter| Act::Release { by_interpreter }));
+                }
+            }
+        }
+        perform(now_ns, possible[usize::from(*choice) % possible.len()], &mut doing);
     }
     // A span ends in its own thread, which holds the GIL again.
-    if holder != Some(OWN) {
-        if holder.is_some() {
+    if doing[0] != Doing::Holding {
+        if doing.contains(&Doing::Holding) {
             now_ns += 1;
-            acts.push((now_ns, Act::Release { by_interpreter: false }));
+            perform(now_ns, Act::Release { by_interpreter: false }, &mut doing);
+        }
+        if doing[0] == Doing::WaitingForSwitch {
+            now_ns += 1;
+            perform(now_ns, Act::Switched(OWN), &mut doing);
         }
         now_ns += 1;
-        acts.push((now_ns, Act::Take(OWN)));
+        perform(now_ns, Act::Take(OWN), &mut doing);
     }
     acts
 }
@@ -65,7 +98,13 @@ fn play(recorder: &Recorder, acts: &[(u64, Act)]) {
     let mut holder = OWN;
     for (at_ns, act) in acts {
         match act {
+            Act::LockWait(thread) => {
+                assert!(recorder.is_about_to_take(*thread));
+                recorder.waits_for_lock(*at_ns, *thread);
+            }
             Act::Wait(thread) => recorder.waits(*at_ns, *thread),
+            Act::SwitchWait(thread) => recorder.waits_for_switch(*at_ns, *thread),
+            Act::Switched(thread) => recorder.switched(*at_ns, *thread),
             Act::Take(thread) => {
                 holder = *thread;
                 recorder.unlocked(*at_ns, true, holder, false);
@@ -84,50 +123,86 @@ struct Naive {
     longest: u64,
     n_releases_by_function: u64,
     n_releases_by_interpreter: u64,
+    /// (held, longest hold, holds, own waits meanwhile) of both other threads.
+    others: [(u64, u64, u64, u64); 2],
 }
 
-/// Folds the events of the thread `OWN`.
+/// Folds the events, as an observer writes them down who sees the three threads all the time.
 fn naive(start_ns: u64, end_ns: u64, acts: &[(u64, Act)]) -> Naive {
     let mut sums = Naive::default();
-    let (mut state, mut since, mut holder) = (State::Holding, start_ns, OWN);
-    let close = |state: State, from: u64, to: u64, sums: &mut Naive| match state {
-        State::Holding => {
-            sums.held += to - from;
-            sums.longest = sums.longest.max(to - from);
-        }
-        State::Waiting => sums.waiting += to - from,
-        State::Released | State::Unknown => {}
-    };
-    for (at_ns, act) in acts {
-        let next = match act {
-            Act::Wait(OWN) => Some(State::Waiting),
-            Act::Take(thread) => {
-                holder = *thread;
-                (holder == OWN).then_some(State::Holding)
-            }
-            Act::Release { by_interpreter } if holder == OWN => {
-                if *by_interpreter {
-                    sums.n_releases_by_interpreter += 1;
-                } else {
-                    sums.n_releases_by_function += 1;
-                }
-                Some(if *by_interpreter { State::Waiting } else { State::Released })
-            }
-            Act::Wait(_) | Act::Release { .. } => None,
-        };
-        if let Some(next) = next {
-            close(state, since, *at_ns, &mut sums);
-            (state, since) = (next, *at_ns);
-        }
+    let mut state = [State::Holding, State::Unknown, State::Unknown];
+    let mut since = [start_ns; 3];
+    let mut holder = OWN;
+    let mut rest = acts.to_vec();
+    if holder == OWN {
+        rest.push((end_ns, Act::Release { by_interpreter: false }));
     }
-    close(state, since, end_ns, &mut sums);
+    let n_real = acts.len();
+    for (number, (at_ns, act)) in rest.into_iter().enumerate() {
+        let (thread, next) = match act {
+            Act::LockWait(thread) | Act::Wait(thread) | Act::SwitchWait(thread) => (thread, State::Waiting),
+            Act::Switched(thread) => (thread, State::Released),
+            Act::Take(thread) => {
+                holder = thread;
+                (thread, State::Holding)
+            }
+            Act::Release { by_interpreter } => {
+                if holder == OWN && number < n_real {
+                    let n = if by_interpreter {
+                        &mut sums.n_releases_by_interpreter
+                    } else {
+                        &mut sums.n_releases_by_function
+                    };
+                    *n += 1;
+                }
+                (holder, State::Released)
+            }
+        };
+        let who = index(thread);
+        if (state[who], next) == (State::Waiting, State::Waiting) {
+            continue; // it waited for the mutex, and waits on
+        }
+        let stretch = at_ns - since[who];
+        match (state[who], who) {
+            (State::Holding, 0) => {
+                sums.held += stretch;
+                sums.longest = sums.longest.max(stretch);
+            }
+            (State::Waiting, 0) => sums.waiting += stretch,
+            (State::Holding, other) => {
+                let row = &mut sums.others[other - 1];
+                let waited = if state[0] == State::Waiting { at_ns - since[who].max(since[0]) } else { 0 };
+                *row = (row.0 + stretch, row.1.max(stretch), row.2 + 1, row.3 + waited);
+            }
+            _ => {}
+        }
+        (state[who], since[who]) = (next, at_ns);
+    }
     sums
+}
+
+fn figures_as_naive(figures: &SpanFigures) -> Naive {
+    let others = OTHERS.map(|thread| {
+        figures
+            .others
+            .iter()
+            .find(|row| row.thread == thread)
+            .map_or((0, 0, 0, 0), |row| (row.held_ns, row.longest_hold_ns, row.n_holds, row.waited_on_ns))
+    });
+    Naive {
+        held: figures.held_ns,
+        waiting: figures.waiting_ns,
+        longest: figures.longest_hold_ns,
+        n_releases_by_function: figures.n_releases_by_function,
+        n_releases_by_interpreter: figures.n_releases_by_interpreter,
+        others,
+    }
 }
 
 fn begin_span() -> (Recorder, SpanStart) {
     let recorder = Recorder::new();
     recorder.start(gilcheck_core::clock::now_ns(), OWN);
-    let start = recorder.begin(OWN, None).expect("a fresh recorder");
+    let start = recorder.begin(OWN, Detail::Full).expect("a fresh recorder");
     (recorder, start)
 }
 
@@ -147,16 +222,8 @@ proptest! {
 
         let figures = recorder.end(&start, end_ns, None, usize::MAX).expect("a possible history");
 
-        let expected = naive(start.start_ns(), end_ns, &acts);
-        let actual = Naive {
-            held: figures.held_ns,
-            waiting: figures.waiting_ns,
-            longest: figures.longest_hold_ns,
-            n_releases_by_function: figures.n_releases_by_function,
-            n_releases_by_interpreter: figures.n_releases_by_interpreter,
-        };
-        prop_assert_eq!(actual, expected);
-        prop_assert_eq!(figures.events.len(), acts.len());
+        prop_assert_eq!(figures_as_naive(&figures), naive(start.start_ns(), end_ns, &acts));
+        prop_assert!(figures.events.is_sorted_by_key(|event| event.at_ns));
         prop_assert_eq!(figures.n_dropped, 0);
         prop_assert_eq!(recorder.n_impossible(), 0);
     }
@@ -169,7 +236,7 @@ proptest! {
         let last_ns = |acts: &[(u64, Act)], from: u64| acts.last().map_or(from, |(at_ns, _)| *at_ns);
         while gilcheck_core::clock::now_ns() <= last_ns(&first, outer.start_ns()) {}
         play(&recorder, &first);
-        let inner = recorder.begin(OWN, None).expect("a second level");
+        let inner = recorder.begin(OWN, Detail::Full).expect("a second level");
         let second = history(inner.start_ns(), &inside);
         play(&recorder, &second);
         let inner_end = last_ns(&second, inner.start_ns());
@@ -197,8 +264,9 @@ proptest! {
 
         let figures = recorder.end(&start, end_ns, None, limit).expect("possible");
 
-        prop_assert_eq!(figures.events.len(), acts.len().min(limit));
-        prop_assert_eq!(usize::try_from(figures.n_dropped).expect("few"), acts.len().saturating_sub(limit));
+        let n_events = recorder.log().len();
+        prop_assert_eq!(figures.events.len(), n_events.min(limit));
+        prop_assert_eq!(usize::try_from(figures.n_dropped).expect("few"), n_events.saturating_sub(limit));
     }
 }
 
@@ -239,11 +307,11 @@ fn unlocking_without_a_change_is_no_event() {
 #[test]
 fn a_span_begins_only_during_a_recording_and_while_its_thread_holds() {
     let recorder = Recorder::new();
-    assert_eq!(recorder.begin(OWN, None).err(), Some(SpanError::NotRecording));
+    assert_eq!(recorder.begin(OWN, Detail::Full).err(), Some(SpanError::NotRecording));
     recorder.start(1, OWN);
-    assert_eq!(recorder.begin(OTHERS[0], None).err(), Some(SpanError::Inconsistent));
+    assert_eq!(recorder.begin(OTHERS[0], Detail::Full).err(), Some(SpanError::Inconsistent));
     recorder.stop();
-    assert_eq!(recorder.begin(OWN, None).err(), Some(SpanError::NotRecording));
+    assert_eq!(recorder.begin(OWN, Detail::Full).err(), Some(SpanError::NotRecording));
 }
 
 #[test]
@@ -256,20 +324,63 @@ fn a_span_of_an_earlier_recording_cannot_end_in_a_later_one() {
 }
 
 #[test]
-fn the_ninth_level_is_refused_and_the_others_go_on() {
+fn the_span_for_which_there_is_no_room_is_refused_and_the_others_go_on() {
     let (recorder, first) = begin_span();
-    let mut levels = vec![first];
-    for _ in 1..8 {
-        levels.push(recorder.begin(OWN, None).expect("eight levels"));
+    let mut spans = vec![first];
+    for _ in 1..32 {
+        spans.push(recorder.begin(OWN, Detail::Full).expect("32 spans"));
     }
 
-    assert_eq!(recorder.begin(OWN, None).err(), Some(SpanError::TooDeep));
+    assert_eq!(recorder.begin(OWN, Detail::Full).err(), Some(SpanError::TooManySpans));
+    assert!(recorder.begin(OWN, Detail::Totals).is_ok());
 
-    while let Some(start) = levels.pop() {
+    for start in spans {
         let end_ns = gilcheck_core::clock::now_ns();
-        let figures = recorder.end(&start, end_ns, None, 10).expect("in reverse order");
-        assert_eq!(figures.held_ns, end_ns - start.start_ns());
+        let figures = recorder.end(&start, end_ns, None, 10).expect("in any order");
+        assert_eq!((figures.held_ns, figures.longest_hold_ns), (end_ns - start.start_ns(), end_ns - start.start_ns()));
     }
+}
+
+#[test]
+fn spans_of_two_tasks_that_overlap_have_longest_holds_of_their_own() {
+    let (recorder, first) = begin_span();
+    let at = |ns: u64| first.start_ns() + 1_000_000_000 + ns;
+    recorder.unlocked(at(0), false, OWN, false);
+    recorder.unlocked(at(1), true, OWN, false);
+    let second = recorder.begin(OWN, Detail::Full).expect("room");
+    recorder.unlocked(at(10), false, OWN, false);
+    recorder.unlocked(at(20), true, OWN, false);
+
+    let first_figures = recorder.end(&first, at(22), None, 10).expect("possible");
+    recorder.unlocked(at(50), false, OWN, false);
+    recorder.unlocked(at(51), true, OWN, false);
+    let second_figures = recorder.end(&second, at(52), None, 10).expect("possible");
+
+    assert!(first_figures.longest_hold_ns >= 1_000_000_000);
+    assert!(second_figures.longest_hold_ns < 1_000_000_000);
+}
+
+#[test]
+fn run_delay_is_split_where_no_wait_lies_between_two_readings() {
+    let recorder = Recorder::new();
+    recorder.start(1, OWN);
+    let start = recorder.begin(OWN, Detail::Split(100)).expect("it holds");
+    let wait = |until_ns: u64| while gilcheck_core::clock::now_ns() < until_ns {};
+    let at = |ns: u64| start.start_ns() + ns;
+
+    wait(at(10_000));
+    recorder.unlocked(at(10_000), false, OWN, false);
+    recorder.read_delay(OWN, State::Holding, || Some(107)); // 7 while it held
+    wait(at(400_000));
+    recorder.read_delay(OWN, State::Released, || Some(118)); // 11 without the GIL
+    recorder.waits(at(500_000), OWN);
+    recorder.unlocked(at(600_000), true, OWN, false);
+    wait(at(700_000));
+
+    let figures = recorder.end(&start, gilcheck_core::clock::now_ns(), Some(131), 10).expect("possible");
+
+    assert_eq!((figures.held_delay_ns, figures.free_delay_ns, figures.unsplit_delay_ns), (Some(7), Some(11), Some(13)));
+    assert!(figures.instrument_ns > 0);
 }
 
 #[test]
@@ -281,7 +392,7 @@ fn a_recording_of_any_length_keeps_room_for_the_next_span() {
     }
     assert!(recorder.log().n_dropped() > 0);
 
-    let start = recorder.begin(OWN, None).expect("it holds");
+    let start = recorder.begin(OWN, Detail::Full).expect("it holds");
     recorder.unlocked(start.start_ns() + 1, false, OWN, false);
     recorder.unlocked(start.start_ns() + 2, true, OTHERS[0], false);
     recorder.unlocked(start.start_ns() + 3, false, OTHERS[0], false);
@@ -301,7 +412,7 @@ fn threads_that_ended_leave_room_for_those_of_the_next_recording() {
         for thread in 1..1024usize {
             recorder.waits(2, (round * 10_000 + thread) * 0x1000);
         }
-        assert!(recorder.begin(OWN, None).is_ok(), "round {round}");
+        assert!(recorder.begin(OWN, Detail::Full).is_ok(), "round {round}");
         recorder.waits(3, 0xdead_0000_0000);
         recorder.stop();
     }

@@ -251,6 +251,7 @@ fn watch_neighbours(py: Python<'_>, duration_ns: u64) -> Span {
 ///
 /// Frames of native code lie on their stacks, through which the interpreter's way to end a thread aborts the process.
 #[pyfunction]
+#[allow(clippy::needless_pass_by_value, reason = "PyO3 extracts a list into a vector")]
 fn hang_threads_at_exit(threads: Vec<usize>) -> bool {
     thread_exit::hang_instead_of_exit(&threads)
 }

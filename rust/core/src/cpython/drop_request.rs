@@ -30,7 +30,7 @@ pub type Sample = [usize; N_WORDS];
 /// The largest stack of a thread: what lies further from the boundary is another stack.
 const MAX_STACK_BYTES: usize = 8 << 20;
 
-/// Returns how many words from `stack` on, N_WORDS at most, lie below `boundary` on the same stack.
+/// Returns how many words from `stack` on, [`N_WORDS`] at most, lie below `boundary` on the same stack.
 ///
 /// A function that runs on a stack of its own (a coroutine, a greenlet) has none: that stack may end right above it.
 fn n_readable_words(stack: *const usize, boundary: usize) -> usize {

@@ -136,13 +136,14 @@ impl Recorder {
         let start_ns = clock::now_ns();
         let active = match detail {
             Detail::Totals => None,
-            Detail::Full | Detail::Split(_) => match self.active.begin(thread, start_ns) {
-                Some(active) => Some(active),
-                None => {
+            Detail::Full | Detail::Split(_) => {
+                let active = self.active.begin(thread, start_ns);
+                if active.is_none() {
                     self.ended();
                     return Err(SpanError::TooManySpans);
                 }
-            },
+                active
+            }
         };
         if let Detail::Split(delay_ns) = detail {
             if account.n_splitting.fetch_add(1, Relaxed) == 0 {

@@ -90,6 +90,7 @@ pub unsafe fn write_word(_address: usize, _value: usize) -> bool {
 }
 
 /// Returns no run delay.
+#[must_use]
 pub fn run_delay_ns() -> Option<u64> {
     None
 }

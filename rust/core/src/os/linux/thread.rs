@@ -8,6 +8,7 @@ use std::ffi::{c_int, c_void};
 /// The account is opened, read and closed each time. A descriptor that stayed open while a checked function runs would be
 /// closed by a function that closes all descriptors, and we would later close the file that got its number.
 /// It allocates nothing and takes no lock: the hooks call it. It changes `errno`.
+#[must_use]
 pub fn run_delay_ns() -> Option<u64> {
     let mut text = [0u8; 96];
     // SAFETY: the path is a C string, and the buffer is valid for its length. `read` and `close` get the descriptor that
