@@ -3,8 +3,8 @@
 //! All but one work for a fixed *processor* time: a specimen that is descheduled works on afterwards, as real code does.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -37,6 +37,79 @@ fn computes(py: Python<'_>, ns: u64) -> u32 {
 fn releases_then_holds(py: Python<'_>, released_ns: u64, held_ns: u64) {
     py.detach(|| work(released_ns));
     work(held_ns);
+}
+
+/// Works for `held_ns` with the GIL held, then for `released_ns` without it.
+#[pyfunction]
+fn holds_then_releases(py: Python<'_>, held_ns: u64, released_ns: u64) {
+    work(held_ns);
+    py.detach(|| work(released_ns));
+}
+
+/// Sleeps for `ns` with the GIL held, without processor time: blocking input and output under the GIL.
+#[pyfunction]
+fn sleeps_holding(ns: u64) {
+    thread::sleep(Duration::from_nanos(ns));
+}
+
+/// Releases the GIL and gives its work to a native thread of its own, the same in each call, which attaches and works for
+/// `ns` with the GIL held: a function with a persistent pool.
+#[pyfunction]
+fn delegates(py: Python<'_>, ns: u64) -> PyResult<()> {
+    type Job = (u64, mpsc::Sender<()>);
+    static WORKER: Mutex<Option<mpsc::Sender<Job>>> = Mutex::new(None);
+    let is_done = py.detach(|| {
+        let (done, is_done) = mpsc::channel();
+        let mut worker = WORKER.lock().unwrap_or_else(PoisonError::into_inner);
+        let jobs = worker.get_or_insert_with(|| {
+            let (jobs, received) = mpsc::channel::<Job>();
+            thread::spawn(move || {
+                for (ns, done) in received {
+                    Python::attach(|_py| work(ns));
+                    let _ = done.send(());
+                }
+            });
+            jobs
+        });
+        let is_sent = jobs.send((ns, done)).is_ok();
+        drop(worker);
+        is_sent && is_done.recv().is_ok()
+    });
+    if is_done { Ok(()) } else { Err(PyRuntimeError::new_err("the worker has ended")) }
+}
+
+/// A native thread that belongs to nobody's call: it attaches, holds the GIL, detaches and pauses, until it is stopped.
+#[pyclass(module = "pytest_gilcheck.specimens")]
+struct Neighbour {
+    stop: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+#[pymethods]
+impl Neighbour {
+    /// Starts the thread: it works for `hold_ns` with the GIL held, and sleeps for `gap_ns` without it.
+    #[new]
+    fn new(hold_ns: u64, gap_ns: u64) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let is_stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            while !is_stopped.load(Relaxed) {
+                if Python::try_attach(|_py| work(hold_ns)).is_none() {
+                    return;
+                }
+                thread::sleep(Duration::from_nanos(gap_ns));
+            }
+        });
+        Self { stop, thread: Some(thread) }
+    }
+
+    /// Stops the thread and waits for its end.
+    fn stop(&mut self, py: Python<'_>) {
+        self.stop.store(true, Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = py.detach(|| thread.join());
+        }
+    }
 }
 
 /// Releases and takes the GIL `n_times` and works for `ns` each time in between.
@@ -154,6 +227,10 @@ pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     specimens.add_function(wrap_pyfunction!(releases, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(computes, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(releases_then_holds, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(holds_then_releases, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(sleeps_holding, &specimens)?)?;
+    specimens.add_function(wrap_pyfunction!(delegates, &specimens)?)?;
+    specimens.add_class::<Neighbour>()?;
     specimens.add_function(wrap_pyfunction!(chatters, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(sleeps, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(spawns, &specimens)?)?;
