@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_gilcheck.evidence import Verdict
-    from pytest_gilcheck.store.json_report import Check, Entry
+    from pytest_gilcheck.store.json_report import CheckEntry, Entry
 
 
 def severity(entry: Entry) -> str | None:
@@ -25,7 +25,7 @@ def severity(entry: Entry) -> str | None:
     return _severity_of_check(entry)
 
 
-def _severity_of_check(check: Check) -> str | None:
+def _severity_of_check(check: CheckEntry) -> str | None:
     if check.failed or check.verdict.claim_met is False:
         return "error"
     if check.verdict.gil == "inconclusive" or (check.verdict.limits and check.verdict.claim_met is None):
@@ -38,7 +38,7 @@ def message(entry: Entry) -> str:
     return f"{agreement_text.line(entry.agreement)}." if isinstance(entry, AgreementEntry) else _message_of_check(entry)
 
 
-def _message_of_check(check: Check) -> str:
+def _message_of_check(check: CheckEntry) -> str:
     verdict = check.verdict
     parts = [f"{check.name}: {verdict.gil}.", verdict.diagnosis]
     parts += [f"{limit_text(limit)}." for limit in verdict.limits if not limit.met]

@@ -14,15 +14,16 @@ from pytest_gilcheck.report import findings
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.report.tables import tables
 from pytest_gilcheck.report.text import report_lines
-from pytest_gilcheck.store import json_report
+from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry
+from pytest_gilcheck.store.stream import Stream
 
 HERE = Path(__file__).parent
 CAPTURES = sorted((HERE.parent / "captures").glob("*.json"))
 REFRESH = bool(os.environ.get("GILCHECK_REFRESH_GOLDEN"))
 #: Two agreements of tests, the second merged from another document.
 AGREEMENTS = [
-    json_report.AgreementEntry(RACE, "tests/test_counter.py::test_add", "tests/test_counter.py", 12, failed=True),
-    json_report.AgreementEntry(
+    AgreementEntry(RACE, "tests/test_counter.py::test_add", "tests/test_counter.py", 12, failed=True),
+    AgreementEntry(
         Agreement("word_count.search", "agree", n_examples=100, n_calls=12_400, n_threads=4),
         "tests/test_count.py::test_counts",
         "tests/test_count.py",
@@ -36,14 +37,14 @@ SCRUBS = ((re.compile(r"\b\d+\.\d+\.\d+(?:\.dev\d+)?\b"), "VERSION"), (re.compil
 
 def judged(path):
     """The capture, judged now."""
-    (check,) = json_report.read(path).checks
+    (check,) = Stream(path)
     return check.observation, judge(check.observation)
 
 
 def checked(path):
     """The capture as a row of a table."""
     observation, verdict = judged(path)
-    return json_report.Check(observation.name, verdict, observation)
+    return CheckEntry(observation.name, verdict, observation)
 
 
 def compare(name, lines):

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from pytest_gilcheck.gate.comparison import baseline_entries
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.judge.drift import baseline_entry
-from pytest_gilcheck.store.json_report import AgreementEntry, Check
+from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry
 
 
 @given(st.lists(st.sampled_from([1_000_000, 20_000_000]), min_size=1, max_size=5))
 def test_checks_of_one_machine_share_what_is_told_of_it(spans):
     """And each stands where it would stand alone."""
     seen = [observation(call(span)) for span in spans]
-    checks = [Check("f", judge(one), one, test=f"test_{n}") for n, one in enumerate(seen)]
+    checks = [CheckEntry("f", judge(one), one, test=f"test_{n}") for n, one in enumerate(seen)]
 
     found = baseline_entries([*checks, AgreementEntry(RACE, "test_race")])
 
