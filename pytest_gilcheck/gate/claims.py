@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 def require(verdict: Verdict, claim: Claim) -> None:
     """Require that a claim is met.
 
+    Args:
+        verdict: Verdict of the check.
+        claim: Its claim.
+
     Raises:
         CheckFailed: It is not met.
         NotApplicable: There is no GIL, so that nothing can be said of it.
@@ -34,12 +38,9 @@ def require(verdict: Verdict, claim: Claim) -> None:
 
 
 def require_all(checks: Sequence[tuple[Verdict, Claim]]) -> None:
-    """Require that the claims of all checks of a test are met; one that fails is raised before one that is inconclusive.
+    """Require that the claims of all checks of a test are met, as `require` does.
 
-    Raises:
-        CheckFailed: One is not met.
-        NotApplicable: There is no GIL, so that nothing can be said of one.
-        Inconclusive: The evidence does not decide one.
+    A claim that is not met is raised before one that is inconclusive.
     """
     __tracebackhide__ = True
     for verdict, claim in sorted(checks, key=lambda check: check[0].claim_met is not False):

@@ -57,6 +57,9 @@ def compare(before: dict[str, BaselineEntry], after: dict[str, BaselineEntry], n
         before: Entries of the first run by their keys.
         after: Entries of the second run by their keys.
         names: Names of the two runs, for reports.
+
+    Returns:
+        Comparison: The changes, and which checks only one of the runs has.
     """
     changed: list[Change] = []
     new: list[str] = []

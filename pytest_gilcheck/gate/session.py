@@ -61,9 +61,8 @@ class Session:
     def gate_failures(self, *, checking: bool) -> list[str]:
         """Return why the gate fails, beyond failed tests; nothing if it passes.
 
-        Args:
-            checking: Whether the run was started to check something (``--gilcheck``). If so, it fails where no check and no
-                agreement ran.
+        `checking` says whether the run was started to check something (``--gilcheck``). If so, it fails where neither a check
+        nor an agreement ran.
         """
         if not checking or len(self.journal):
             return self.failures

@@ -95,7 +95,7 @@ class TestState:
         for made in self.agreements:
             if made.test == test:
                 told.append(agreement_text.report_lines(made.agreement))
-                self.item.user_properties += agreement_text.properties(made.agreement)
+                self.item.user_properties += agreement_text.junit_properties(made.agreement)
         self.report_sections += map("\n".join, told)
 
     def lines(self, *, failed: bool = False) -> list[str]:
@@ -104,7 +104,8 @@ class TestState:
             return []
         from pytest_gilcheck.store.json_report import to_line  # noqa: PLC0415  (only where something was checked)
 
-        return [to_line(replace(entry, failed=failed)) for entry in (*self.unreported, *self.agreements)]
+        entries: list[CheckEntry | AgreementEntry] = [*self.unreported, *self.agreements]
+        return [to_line(replace(entry, failed=failed)) for entry in entries]
 
     def take_lines(self, *, failed: bool) -> list[str]:
         """The same, and they are taken."""
@@ -221,7 +222,7 @@ class SessionState:
         return status_line(self.config)
 
     def _note(self, observation: Observation, verdict: Verdict, settings: Settings) -> None:
-        from pytest_gilcheck.report.findings import properties  # noqa: PLC0415
+        from pytest_gilcheck.report.findings import junit_properties  # noqa: PLC0415
         from pytest_gilcheck.store.json_report import CheckEntry  # noqa: PLC0415
 
         item = self.test_state.item
@@ -231,7 +232,7 @@ class SessionState:
             CheckEntry(verdict.name, replace(verdict, result=None), observation, test, file, line)
         )
         if item is not None:
-            item.user_properties += properties(verdict)
+            item.user_properties += junit_properties(verdict)
         self.config.hook.pytest_gilcheck_verdict(item=item, observation=observation, verdict=verdict)
 
     def _note_agreement(self, function: object, agreement: Agreement, adds_up: bool) -> None:  # noqa: FBT001  (a callback)

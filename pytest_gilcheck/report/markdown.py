@@ -28,7 +28,7 @@ def markdown(
         failures: Why the gate fails.
 
     Yields:
-        Lines without line ends.
+        str: A line without its line end.
     """
     yield "## gilcheck"
     yield ""
@@ -115,7 +115,7 @@ def _of_agreement(entry: AgreementEntry) -> tuple[tuple[str, ...], list[str]]:
 def _claim(check: CheckEntry) -> str:
     if not check.verdict.limits:
         return "-"
-    return {True: "met", False: "NOT met", None: "undecided"}[check.verdict.claim_met]
+    return {True: "met", False: "FAILED", None: "inconclusive"}[check.verdict.claim_met]
 
 
 def escaped(text: str) -> str:

@@ -100,7 +100,7 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
 
 
 #: Both columns of the held share have one heading: where there is no room for its bounds, the second stands for the first.
-_OF_CHECKS = ("check", "GIL", "held", "held", "overlap", "margin", "longest hold", "makes wait", "let go", "over time")
+_OF_CHECKS = ("check", "GIL", "held", "held", "overlap", "margin", "longest hold", "longest wait", "releases", "over time")
 _HELD, _HELD_WITHOUT_BOUNDS, _OVERLAP, _MARGIN = 2, 3, 4, 5
 _OF_AGREEMENTS = ("agreement of", "answers", "examples", "calls", "threads")
 
@@ -146,12 +146,8 @@ def _widths(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[int]
 def _fitting(widths: Sequence[int], width: int, left_out: Collection[int]) -> list[int]:
     """Return the columns that fit into `width`, by number: the name, the word, and as many others as there is room for.
 
-    Bounds are left out first, then columns from the right, so that names stay readable and no figure is cut.
-
-    Args:
-        widths: Width of each column.
-        width: Width of the terminal.
-        left_out: Columns that no check of this run has a value for.
+    Bounds are left out first, then columns from the right, so that names stay readable and no figure is cut. Columns of
+    `left_out` have no value in any row.
     """
     room = width - max(_SHORTEST_NAME, min(_LONGEST_NAME, widths[0])) - _GAP
     columns = [n for n in range(1, len(widths)) if n != _HELD_WITHOUT_BOUNDS and n not in left_out]

@@ -61,7 +61,7 @@ class Journal:
             warnings: Warnings for the last line.
 
         Yields:
-            Texts, and files whose content stands in their place.
+            str | Path: A text, or a file whose content stands in its place.
         """
         yield json_report.first_line() if self._path is None else self._path
         yield from more

@@ -213,10 +213,9 @@ _KINDS: dict[str, type[CheckEntry | AgreementEntry | End]] = {
 
 
 def from_line(line: str, where: str) -> Entry | End:
-    """Return what stands in a line after the first one.
+    """Return the entry, or the end, in a line after the first one.
 
-    Raises:
-        UsageError: It is no such line. The message begins with `where`.
+    Raises `UsageError`, with a message that begins with `where`, for any other line.
     """
     record = _parsed(line, where)
     kinds = [kind for kind in _KINDS if kind in record] if isinstance(record, dict) else []
@@ -227,10 +226,9 @@ def from_line(line: str, where: str) -> Entry | End:
 
 
 def structured(record: object, type_: type[_T], where: str) -> _T:
-    """Return the JSON of version 3 in `record` as a `type_`.
+    """Return a parsed record of version 3 as a `type_`.
 
-    Raises:
-        UsageError: It has another form. The message begins with `where`.
+    Raises `UsageError`, with a message that begins with `where`, where it has another form.
     """
     try:
         return _converter().structure(record, type_)
@@ -242,8 +240,7 @@ def structured(record: object, type_: type[_T], where: str) -> _T:
 def versioned(text: str, source: str) -> dict[str, Any]:
     """Return the JSON object in `text`: the first line of a report, or a whole report of an older version.
 
-    Raises:
-        UsageError: It is no JSON object, or has no schema version that is known. The message begins with `source`.
+    Raises `UsageError`, with a message that begins with `source`, where it is no JSON object, or its version is not known.
     """
     record = _parsed(text, source)
     if not isinstance(record, dict) or "schema_version" not in record:
@@ -271,14 +268,10 @@ def _first_cause(error: BaseException) -> str:
 
 
 def write(path: Path, parts: Iterable[str]) -> None:
-    """Write a text in parts, whole or not at all: neither a reader nor a full disk ever leaves half of it.
+    """Write the parts of a text to a file, whole or not at all: no reader and no full disk ever sees half of it.
 
-    Args:
-        path: Where it is written; missing folders are made. A pipe or a device is written as it is.
-        parts: Parts of the text, one after another.
-
-    Raises:
-        OSError: It could not be written. A file that was there before is unchanged.
+    Missing folders are made. A pipe or a device is written directly. Raises `OSError`; a file that was there before is then
+    unchanged.
     """
     if path.exists() and not path.is_file():  # a pipe, /dev/stdout: nothing to rename over
         with path.open("w", encoding="utf-8") as file:

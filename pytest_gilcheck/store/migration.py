@@ -46,8 +46,7 @@ _KINDS = {"drop": "release", "drop_on_request": "release_by_interpreter"}
 def entries(report: dict[str, Any], source: str) -> Iterator[Entry]:
     """Yield the checks of a parsed report, then its agreements, which version 1 did not have.
 
-    Raises:
-        UsageError: The report has another form. The message begins with `source`.
+    Raises `UsageError`, with a message that begins with `source`, where the report has another form.
     """
     for number, check in enumerate(_list_in(report, "checks", source), 1):
         yield structured(_renamed(check, ""), CheckEntry, f"{source} check {number}")
@@ -59,8 +58,7 @@ def entries(report: dict[str, Any], source: str) -> Iterator[Entry]:
 def end(report: dict[str, Any], source: str) -> End:
     """Return how the run of a parsed report ended.
 
-    Raises:
-        UsageError: The report has another form. The message begins with `source`.
+    Raises `UsageError`, with a message that begins with `source`, where the report has another form.
     """
     return structured(report, End, source)
 

@@ -21,17 +21,11 @@ if TYPE_CHECKING:
 class Stream:
     """The checks and agreements of a saved report, in the order of the file.
 
-    Each iteration opens the file anew; a pipe can be read once. Reports of versions 1 and 2 are read as a whole.
+    Each iteration opens the file anew; a pipe can be read once. Reports of versions 1 and 2 are read as a whole. Iteration
+    raises `UsageError` where the file cannot be read, is cut off, of a newer version, or no report.
 
-    Attributes:
-        path: The file.
-        n_read: Number of characters that have been read.
-        size: Number of characters of the file; None for what is no file, and for older versions.
-        interrupted: Why the run ended early. Known when all entries have been read.
-        warnings: Warnings of the run. Known when all entries have been read.
-
-    Raises:
-        UsageError: While iterating: the file cannot be read, is cut off, of a newer version, or no report.
+    `n_read` of `size` characters have been read so far; `size` is None for a pipe and for older versions. `interrupted` says
+    why the run ended early, and `warnings` what else there is to know, once all entries have been read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,7 +92,7 @@ def _is_json(text: str) -> bool:
 def merged(
     sources: Iterable[tuple[str, Path]], entries_of: Callable[[Stream], Iterable[Entry]] = iter
 ) -> Iterator[str]:
-    """Yield the lines of one report that has the entries of several.
+    """Yield the lines of one report that has the entries of several. Raises `UsageError` as `Stream` does.
 
     Args:
         sources: Label and file of each report. Each file is read once, because it may be a pipe. An entry whose `origin`
@@ -106,10 +100,7 @@ def merged(
         entries_of: Returns the entries of a stream, for callers that count them on the way.
 
     Yields:
-        Lines with their line ends.
-
-    Raises:
-        UsageError: As `Stream` raises it.
+        str: A line with its line end.
     """
     warnings: list[str] = []
     interrupted: list[str] = []

@@ -149,7 +149,8 @@ def test_every_report_takes_any_agreement(entries):
     for entry in entries:
         assert next(agreement_text.report_lines(entry.agreement)).startswith(entry.name.split("\n")[0])
         assert (
-            dict(agreement_text.properties(entry.agreement))[f"gilcheck.{entry.name}.agreement"] == entry.agreement.word
+            dict(agreement_text.junit_properties(entry.agreement))[f"gilcheck.{entry.name}.agreement"]
+            == entry.agreement.word
         )
 
 
