@@ -27,16 +27,11 @@ class Cost:
 
 
 def grown(one: Path, n: int, to: Path) -> None:
-    """A document with each check and each agreement of `one` `n` times, each time of another test."""
+    """Write a report with each check and each agreement of `one` `n` times, each time of another test."""
     with to.open("w") as file:
         for line in one.read_text().splitlines(keepends=True):
-            if not line.startswith('{"name"') and not line.startswith('{"test"'):
-                file.write(line)
-                continue
-            entry = line.rstrip().removesuffix(",")
-            for index in range(n):
-                file.write((",\n" if index else "") + entry.replace("::test_", f"::test_{index}_"))
-            file.write("\n")
+            is_entry = line.startswith(('{"check"', '{"agreement"'))
+            file.writelines(line.replace("::test_", f"::test_{index}_") for index in range(n if is_entry else 1))
 
 
 def verbs(document: Path) -> dict[str, list[str]]:

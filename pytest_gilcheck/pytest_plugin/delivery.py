@@ -1,4 +1,4 @@
-"""The end of a session: compares with the baseline, decides the gate, writes what was asked for."""
+"""The end of a session: writes what was asked for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.gate.comparison import baseline_entries, compare, failures
 from pytest_gilcheck.report import findings
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.store import baselines, json_report
@@ -15,19 +14,7 @@ from pytest_gilcheck.store import baselines, json_report
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pytest_gilcheck.evidence import BaselineEntry
     from pytest_gilcheck.gate.session import Session
-
-
-def compare_with(session: Session, name: str, before: dict[str, BaselineEntry], given: Mapping[str, Any]) -> None:
-    """Notes what changed since the baseline, and fails the gate where a tolerance is overrun."""
-    session.comparison = compare(before, baseline_entries(session.journal), (name, "this run"))
-    beyond, unknown = failures(session.comparison, given["compare-fail"])
-    session.failures += beyond
-    if given["inconclusive"] == "fail":
-        session.failures += unknown
-    else:
-        session.warnings += unknown
 
 
 def deliver(session: Session, given: Mapping[str, Any], root: Path, *, asked: bool, interrupted: str | None) -> None:
@@ -65,16 +52,16 @@ def github_lines(session: Session, root: Path, *, asked: bool) -> Iterator[str]:
     inside = workspace and root.resolve().is_relative_to(Path(workspace).resolve())
     prefix = root.resolve().relative_to(Path(workspace).resolve()).as_posix() if workspace and inside else "."
     yield from findings.github(session.journal, "" if prefix == "." else f"{prefix}/")
-    yield from findings.github_failures(session.gate(asked=asked))
+    yield from findings.github_failures(session.gate_failures(checking=asked))
 
 
 def _document(session: Session, interrupted: str | None) -> Iterator[str]:
     warnings = [*session.warnings, *session.failures]
-    return session.journal.parts(interrupted=interrupted, warnings=warnings)
+    return session.journal.report(interrupted=interrupted, warnings=warnings)
 
 
 def _markdown(session: Session, *, asked: bool) -> Iterator[str]:
-    lines = markdown(session.journal, comparison=session.comparison, failures=session.gate(asked=asked))
+    lines = markdown(session.journal, comparison=session.comparison, failures=session.gate_failures(checking=asked))
     return (f"{line}\n" for line in lines)
 
 

@@ -210,8 +210,7 @@ class _Sender:
         test_state = item.config.stash[_STATE].test_state
         report = yield
         if test_state.unreported or test_state.agreements or test_state.n_not_run:
-            checks, agreements = test_state.take_lines(failed=report.failed)
-            sent = {"checks": checks, "agreements": agreements, "n_not_run": test_state.n_not_run}
+            sent = {"entries": test_state.take_lines(failed=report.failed), "n_not_run": test_state.n_not_run}
             report.gilcheck = sent  # type: ignore[attr-defined]  # reports carry what plugins give them
             test_state.n_not_run = 0
         return report
@@ -238,13 +237,13 @@ class _Collector:
         del report.gilcheck
         session = self._state.session
         if str(report.outcome) == "rerun":  # pytest-rerunfailures' word
-            n = len(sent["checks"]) + len(sent["agreements"])
+            n = len(sent["entries"])
             session.warnings.append(
                 f"{report.nodeid} was run again: {n} checks of the failed attempt are not in this report"
             )
             return
         session.n_not_run += sent["n_not_run"]
-        session.journal.keep(sent["checks"], sent["agreements"])
+        session.journal.extend(sent["entries"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -272,13 +271,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     from pytest_gilcheck.pytest_plugin import delivery  # noqa: PLC0415
 
     found = state.session
-    found.journal.keep(*state.test_state.take_lines(failed=False))  # of a test that was broken off
+    found.journal.extend(state.test_state.take_lines(failed=False))  # of a test that was broken off
     if state.baseline is not None:
-        delivery.compare_with(found, *state.baseline, given)
+        fails_if_inconclusive = given["inconclusive"] == "fail"
+        found.compare_with(*state.baseline, given["compare-fail"], fails_if_inconclusive=fails_if_inconclusive)
     interrupted = (
         "stopped" if session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR) else None
     )
     delivery.deliver(found, given, config.rootpath, asked=asked, interrupted=interrupted)
     passed = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-    if passed and found.gate(asked=asked):
+    if passed and found.gate_failures(checking=asked):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

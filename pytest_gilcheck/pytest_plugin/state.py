@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_gilcheck.pytest_plugin.xdist import Workers
     from pytest_gilcheck.run.machine_lock import MachineLock
     from pytest_gilcheck.status.callback import StatusCallback
-    from pytest_gilcheck.store.json_report import AgreementEntry, Check
+    from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry
 
 
 @dataclass
@@ -42,7 +42,7 @@ class TestState:
 
     item: pytest.Item | None = None
     is_left_out: bool = False
-    unreported: list[Check] = field(default_factory=list)
+    unreported: list[CheckEntry] = field(default_factory=list)
     agreements: list[AgreementEntry] = field(default_factory=list)
     checks: list[tuple[Verdict, Settings]] = field(default_factory=list)
     compared: dict[object, tuple[object, str]] = field(default_factory=dict)
@@ -95,21 +95,19 @@ class TestState:
         for made in self.agreements:
             if made.test == test:
                 told.append(agreement_text.report_lines(made.agreement))
-                self.item.user_properties += agreement_text.properties(made.agreement)
+                self.item.user_properties += agreement_text.junit_properties(made.agreement)
         self.report_sections += map("\n".join, told)
 
-    def lines(self, *, failed: bool = False) -> tuple[list[str], list[str]]:
-        """Checks and agreements that no report has taken yet, as lines of the document: text, so that xdist can send it."""
+    def lines(self, *, failed: bool = False) -> list[str]:
+        """Checks and agreements that no report has taken yet, as lines of the JSON report: text, so that xdist can send it."""
         if not self.unreported and not self.agreements:
-            return [], []
-        from pytest_gilcheck.store.json_report import line_of  # noqa: PLC0415  (only where something was checked)
+            return []
+        from pytest_gilcheck.store.json_report import to_line  # noqa: PLC0415  (only where something was checked)
 
-        return (
-            [line_of(replace(check, failed=failed)) for check in self.unreported],
-            [line_of(replace(made, failed=failed)) for made in self.agreements],
-        )
+        entries: list[CheckEntry | AgreementEntry] = [*self.unreported, *self.agreements]
+        return [to_line(replace(entry, failed=failed)) for entry in entries]
 
-    def take_lines(self, *, failed: bool) -> tuple[list[str], list[str]]:
+    def take_lines(self, *, failed: bool) -> list[str]:
         """The same, and they are taken."""
         taken = self.lines(failed=failed)
         self.unreported, self.agreements = [], []
@@ -203,7 +201,7 @@ class SessionState:
         journal, test_state = self.session.journal, self.test_state
 
         def so_far() -> list[bytes | Path]:
-            pieces = journal.pieces(*test_state.lines(), interrupted="deadline")
+            pieces = journal.pieces(test_state.lines(), interrupted="deadline")
             return [piece if isinstance(piece, Path) else piece.encode() for piece in pieces]
 
         stderr_fd = 2 if self._stderr is None else self._stderr
@@ -224,17 +222,17 @@ class SessionState:
         return status_line(self.config)
 
     def _note(self, observation: Observation, verdict: Verdict, settings: Settings) -> None:
-        from pytest_gilcheck.report.findings import properties  # noqa: PLC0415
-        from pytest_gilcheck.store.json_report import Check  # noqa: PLC0415
+        from pytest_gilcheck.report.findings import junit_properties  # noqa: PLC0415
+        from pytest_gilcheck.store.json_report import CheckEntry  # noqa: PLC0415
 
         item = self.test_state.item
         self.test_state.checks.append((verdict, settings))
         test, file, line = _place(item)
         self.test_state.unreported.append(
-            Check(verdict.name, replace(verdict, result=None), observation, test, file, line)
+            CheckEntry(verdict.name, replace(verdict, result=None), observation, test, file, line)
         )
         if item is not None:
-            item.user_properties += properties(verdict)
+            item.user_properties += junit_properties(verdict)
         self.config.hook.pytest_gilcheck_verdict(item=item, observation=observation, verdict=verdict)
 
     def _note_agreement(self, function: object, agreement: Agreement, adds_up: bool) -> None:  # noqa: FBT001  (a callback)

@@ -85,7 +85,7 @@ class StatusLine:
 
     def tell(self, step: StatusEvent) -> None:
         """Shows the step, if it is time for one."""
-        if not self._patience.wants(step):
+        if not self._patience.is_due(step):
             return
         text = f" gilcheck: {event_text(step, counted=self._counted)}"
         room = self._writer.fullwidth - 1 - self._column

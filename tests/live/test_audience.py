@@ -31,7 +31,7 @@ class Watcher:
         self.threads.add(threading.get_ident())
 
     def seen(self):
-        return list(dict.fromkeys(reached.doing for reached in self.steps))
+        return list(dict.fromkeys(reached.stage for reached in self.steps))
 
 
 @pytest.fixture

@@ -81,9 +81,9 @@ def test_a_saved_document_shows_the_same_verdict(gilcheck, tmp_path):
 
     assert (first.returncode, again.returncode) in ((0, 0), (3, 3))
     assert first.stdout == again.stdout
-    check = json.loads((tmp_path / "x.json").read_text())["checks"][0]
+    check = json.loads((tmp_path / "x.json").read_text().splitlines()[1])["check"]
     assert check["verdict"]["gil"] == first.stdout.splitlines()[0].rpartition(": ")[2]
-    assert json.loads(gilcheck("--json", "-", "--no-overlap", *HELD).stdout)["schema_version"] == 2
+    assert json.loads(gilcheck("--json", "-", "--no-overlap", *HELD).stdout.splitlines()[0])["schema_version"] == 3
 
 
 def test_a_full_disk_loses_no_report(gilcheck):
