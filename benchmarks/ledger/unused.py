@@ -17,7 +17,7 @@ from benchmarks.ledger.intervals import Interval, bootstrap, ratio_of_medians
 WITHOUT = ("-p", "no:gilcheck")
 AT_MOST = 1.05
 # What a run without a check must not import: the native module, and libraries that only checks and reports need.
-FORBIDDEN = ("pytest_gilcheck._native", "hypothesis", "rich", "cattrs", "cattr", "cloudpickle")
+FORBIDDEN = ("pytest_gilcheck._native", "hypothesis", "rich", "cattrs", "cattr", "cloudpickle", "fasteners")
 
 _TEST = "def test_nothing():\n    pass\n"
 _LISTING = """

@@ -214,7 +214,7 @@ class SessionState:
             on_agreement=self._note_agreement,
             agreement_of=test_state.agreement_of,
             rescue=rescue,
-            alone=self.quiet.alone,
+            exclusive=self.quiet.exclusive,
         )
 
     def status_callback(self) -> contextlib.AbstractContextManager[StatusCallback | None]:
