@@ -212,7 +212,7 @@ class SessionState:
             settings,
             on_check=self._note,
             on_agreement=self._note_agreement,
-            agreement_of=test_state.agreement_of,
+            earlier_agreement=test_state.agreement_of,
             rescue=rescue,
             exclusive=self.quiet.exclusive,
         )

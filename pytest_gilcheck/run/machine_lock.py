@@ -147,9 +147,7 @@ def _acquire(lock: InterProcessReaderWriterLock, *, exclusive: bool, deadline: f
     acquire = lock.acquire_write_lock if exclusive else lock.acquire_read_lock
     try:
         return bool(
-            acquire(
-                delay=_PAUSE_SECONDS, max_delay=_PAUSE_SECONDS, timeout=max(0.0, deadline - time.monotonic())
-            )
+            acquire(delay=_PAUSE_SECONDS, max_delay=_PAUSE_SECONDS, timeout=max(0.0, deadline - time.monotonic()))
         )
     except (OSError, threading.ThreadError):  # the file cannot be opened, or its file system has no locks
         _close_file(lock)

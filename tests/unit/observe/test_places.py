@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import HoldPlace, Place
-from pytest_gilcheck.observe.places import Kept, folded, python_stacks
+from pytest_gilcheck.observe.places import KeptStacks, folded, python_stacks
 
 A = ("a.c", 1, "a", "/lib/a.so")
 B = ("b.c", 2, "b", "/lib/b.so")
@@ -76,7 +76,7 @@ def test_every_hand_over_and_every_hold_is_counted_once(history):
 
 
 def kept(*kinds):
-    made = Kept()
+    made = KeptStacks()
     made.events = [(at, kind, 0, [A]) for at, kind in enumerate(kinds)]
     return made
 

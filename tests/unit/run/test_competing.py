@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from pytest_gilcheck.evidence import DeadlineExceeded
-from pytest_gilcheck.run.background import SWITCH_INTERVAL, _nobody_is_asked, background_thread
+from pytest_gilcheck.run.background import SWITCH_INTERVAL, _without_drop_requests, background_thread
 from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed, start_barrier
 from pytest_gilcheck.run.deadline import Deadline, armed
 
@@ -112,7 +112,7 @@ def test_barrier_lets_nobody_through_before_the_last():
 def test_switch_interval_is_put_back_whoever_ends_first():
     """Two rivals that begin one after the other and end in the same order."""
     before = sys.getswitchinterval()
-    first, second = _nobody_is_asked(), _nobody_is_asked()
+    first, second = _without_drop_requests(), _without_drop_requests()
 
     first.__enter__()
     second.__enter__()
