@@ -1,4 +1,4 @@
-"""The tables, in Markdown."""
+"""Renders the tables in Markdown."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def render(
     price: Price | None = None,
     unused: Unused | None = None,
 ) -> str:
-    """How did it go? A whole page."""
+    """Return the whole page."""
     parts = [
         "# Ledger benchmark",
         "\n".join(f"- {line}" for line in header),
