@@ -19,7 +19,7 @@ class Measurement:
 
     `outcome` is ``ok``, ``absent`` (the package is not installed), ``raised``, ``timeout`` or ``crash``; only
     the first comes with a word in `gil`. `seconds` is the time from the end of the set-up to the verdict.
-    `figure` is what a rival decides by (the ratio, the share of the brackets in which the counter moved).
+    `figure` is what a test by hand decides by (the ratio, the share of the brackets in which the counter moved).
     """
 
     python: str

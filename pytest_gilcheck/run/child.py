@@ -21,7 +21,7 @@ STUCK_STATUS = 97
 
 #: For starting an interpreter and importing the function's modules, beside the deadlines of the calls.
 _START_SECONDS = 120.0
-#: A check that runs for longer than this is long, and its caller is told once.
+#: `meanwhile` is called for a check that runs for longer than this.
 _SOON_SECONDS = 0.5
 #: A check has at most this many stages that make calls, each with its own deadline.
 _N_STAGES = 8

@@ -24,7 +24,7 @@ T = TypeVar("T")
 #: How long the end of the competing threads waits for what they keep for themselves to be disposed of.
 _DISPOSAL_SECONDS = 10.0
 
-#: A job that runs for longer than this is long, and its caller is told once.
+#: `meanwhile` is called for a job that runs for longer than this.
 _SOON_SECONDS = 0.5
 
 
