@@ -118,7 +118,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     token, shown = ACTIVE.set(state.checker), STATUS_DISPLAY.set(state.status_callback)
     try:
         # Ordinary tests of all workers go on together, and not beside anybody's rounds on the wall clock.
-        with state.quiet.together() if state.is_worker and _may_check(item) else contextlib.nullcontext():
+        with state.quiet.shared() if state.is_worker and _may_check(item) else contextlib.nullcontext():
             return (yield)
     finally:
         STATUS_DISPLAY.reset(shown)

@@ -210,9 +210,9 @@ class SessionState:
             settings,
             on_check=self._note,
             on_agreement=self._note_agreement,
-            agreement_of=test_state.agreement_of,
+            earlier_agreement=test_state.agreement_of,
             rescue=rescue,
-            alone=self.quiet.alone,
+            exclusive=self.quiet.exclusive,
         )
 
     def status_callback(self) -> contextlib.AbstractContextManager[StatusCallback | None]:
