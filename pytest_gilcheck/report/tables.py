@@ -100,7 +100,18 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
 
 
 #: Both columns of the held share have one heading: where there is no room for its bounds, the second stands for the first.
-_OF_CHECKS = ("check", "GIL", "held", "held", "overlap", "margin", "longest hold", "longest wait", "releases", "over time")
+_OF_CHECKS = (
+    "check",
+    "GIL",
+    "held",
+    "held",
+    "overlap",
+    "margin",
+    "longest hold",
+    "longest wait",
+    "releases",
+    "over time",
+)
 _HELD, _HELD_WITHOUT_BOUNDS, _OVERLAP, _MARGIN = 2, 3, 4, 5
 _OF_AGREEMENTS = ("agreement of", "answers", "examples", "calls", "threads")
 
