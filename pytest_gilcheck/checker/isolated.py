@@ -91,7 +91,7 @@ def serve_child(given: Path, made: Path) -> None:
         answer = cloudpickle.dumps((observation, result, failure))
     except Exception as unpicklable:  # noqa: BLE001  (said in place of what cannot be sent)
         sent = None if failure is None else RuntimeError(f"{type(failure).__name__}: {failure}")
-        note = Reason("result-not-sent", f"what the call returned cannot leave the child process: {unpicklable}")
+        note = Reason.of("result-not-sent", error=str(unpicklable))
         if observation is not None:
             observation = replace(observation, notes=(*observation.notes, note))
         answer = cloudpickle.dumps((observation, None, sent))

@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.declare.settings import Settings
-from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Instrument, Observation, Outcome, Plan, Reason
-from pytest_gilcheck.evidence.figures import duration
+from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Instrument, Observation, Plan, Reason
 from pytest_gilcheck.judge import ROUND_LOOKS, decides_holding, decides_overlap, held_share, judge
 from pytest_gilcheck.observe import (
     PythonLines,
@@ -149,19 +148,15 @@ class _Measurement:
     def rounds(self, plan: Plan, span_ns: int, held: Estimate) -> list[Round]:
         """Paired rounds until a fixed look finds them enough or the budget is spent; a note says why there are none."""
         if plan.n_threads < 2:  # noqa: PLR2004  (nobody competes with himself)
-            self.notes.append(Reason("one-thread", "one thread competes with nobody: ask for two or more (threads=)"))
+            self.notes.append(Reason("one-thread"))
             return []
         if self.machine.usable_cores <= 1:
-            detail = "this process may use one core only (affinity or control group), where nothing can run at once; the GIL verdict stands"
-            self.notes.append(Reason("one-cpu", detail))
+            self.notes.append(Reason("one-cpu"))
             return []
         size = round_size(span_ns, plan.n_threads, self.machine, plan.budget_ns)
         if size is None:
-            detail = (
-                f"not one round of {plan.n_threads} calls of {duration(span_ns)}, both ways and with controls, fits "
-                f"{duration(plan.budget_ns)}: give more (budget=) or a smaller input"
-            )
-            self.notes.append(Reason("budget-too-small", detail))
+            n_threads, budget_ns = plan.n_threads, plan.budget_ns
+            self.notes.append(Reason.of("budget-too-small", n_threads=n_threads, span_ns=span_ns, budget_ns=budget_ns))
             return []
         made: list[Round] = []
         maker = Rounds(self.competing, self.call, size, plan.seed)
@@ -208,7 +203,7 @@ class _Measurement:
         except DeadlineExceeded:
             raise
         except Exception as error:  # noqa: BLE001  (information only: what failed is said, the verdict stands)
-            self.notes.append(Reason("where-failed", f"the diagnosing pass raised {type(error).__name__}: {error}"))
+            self.notes.append(Reason.of("where-failed", error_type=type(error).__name__, error=str(error)))
             return None
 
 
@@ -266,7 +261,6 @@ def measure(
             instrument=instrument,
             pilot=pilot,
             calls=tuple(calls),
-            outcomes=(Outcome("returned", 0, len(calls) + 1),),
             gil_waits=gil_waits,
             rounds=tuple(rounds),
             progress=progress,
@@ -284,7 +278,7 @@ def _needs_background_thread(instrument: Instrument, settings: Settings, span_ns
 
 def _refusal(run: SoloRun) -> Reason | None:
     """Why has the ledger, although open, no figures for one of these calls?"""
-    return next((Reason(*raw.refused) for raw in run.spans if raw.refused), None)
+    return next((Reason.of(raw.refused[0], text=raw.refused[1]) for raw in run.spans if raw.refused), None)
 
 
 def _spans(run: SoloRun, *, with_timeline: bool) -> list[CallSpan]:
@@ -295,7 +289,7 @@ def _spans(run: SoloRun, *, with_timeline: bool) -> list[CallSpan]:
     ]
 
 
-NOT_ALONE = Reason("xdist-neighbours", "tests of other workers went on while wall time was measured")
+NOT_ALONE = Reason("xdist-neighbours")
 
 
 def machine_notes(machine: Machine) -> tuple[Reason, ...]:

@@ -11,8 +11,9 @@ from typing import Any
 from pytest_gilcheck.declare import values
 from pytest_gilcheck.declare.options import INCONCLUSIVE_POLICIES, OPTIONS
 from pytest_gilcheck.evidence import Claim, UsageError
+from pytest_gilcheck.evidence.requirement import CLAIMABLE
 
-GIL_WORDS = ("released", "held", "partial")
+GIL_WORDS = CLAIMABLE["expect"].words
 
 #: Long enough for any unit test, short enough for a CI job to report a hang itself.
 DEADLINE_NS = 60_000_000_000
@@ -80,14 +81,7 @@ class Settings:
     @property
     def claim(self) -> Claim:
         """What must hold?"""
-        return Claim(
-            gil=self.expect,
-            releases=self.releases,
-            min_speedup=self.min_speedup,
-            min_efficiency=self.min_efficiency,
-            max_held_share=self.max_held_share,
-            longest_hold_ns=self.longest_hold,
-        )
+        return Claim(**{requirement.claim: getattr(self, name) for name, requirement in CLAIMABLE.items()})
 
     @property
     def budget_ns(self) -> int:
@@ -121,6 +115,13 @@ def _seed(value: object, what: str) -> int:
     return value
 
 
+_READERS_BY_UNIT: dict[str, Callable[[Any, str], Any]] = {
+    "word": gil_word,
+    "share": values.share,
+    "factor": values.factor,
+    "ns": values.positive_duration_ns,
+}
+
 _READERS: dict[str, Callable[[Any, str], Any]] = {
     "name": values.text,
     "threads": values.count,
@@ -132,12 +133,7 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "isolate": values.flag,
     "seed": _seed,
     "inconclusive": _policy,
-    "expect": gil_word,
-    "releases": values.share,
-    "min_speedup": values.factor,
-    "min_efficiency": values.factor,
-    "max_held_share": values.share,
-    "longest_hold": values.positive_duration_ns,
+    **{name: _READERS_BY_UNIT[requirement.unit] for name, requirement in CLAIMABLE.items()},
 }
 
 _MAY_BE_NONE = frozenset(_READERS) - {"overlap", "deadline", "isolate", "seed"}

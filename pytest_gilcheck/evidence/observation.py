@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.machine import Machine
 from pytest_gilcheck.evidence.places import Places
 from pytest_gilcheck.evidence.reason import Reason
-from pytest_gilcheck.evidence.requirement import Claim
 from pytest_gilcheck.evidence.rounds import Round
 from pytest_gilcheck.evidence.spans import CallSpan
 
@@ -49,16 +49,6 @@ class Instrument:
     name: str
     grade: str
     unavailable: Reason | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How did calls of one thread end? `kind` is ``returned``, ``raised``, ``skipped`` or ``deadline``."""
-
-    kind: str
-    thread: int
-    n_calls: int
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +94,6 @@ class Observation:
     instrument: Instrument
     pilot: CallSpan | None
     calls: tuple[CallSpan, ...]
-    outcomes: tuple[Outcome, ...]
     gil_waits: GilWaits | None = None
     rounds: tuple[Round, ...] = ()
     progress: Progress | None = None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_gilcheck.evidence.claim import Limit
 from pytest_gilcheck.evidence.errors import Inconclusive, NotApplicable
 from pytest_gilcheck.evidence.estimate import Estimate
 from pytest_gilcheck.evidence.machine import Machine
 from pytest_gilcheck.evidence.observation import Instrument
 from pytest_gilcheck.evidence.places import Where
 from pytest_gilcheck.evidence.reason import Reason
-from pytest_gilcheck.evidence.requirement import Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ class Verdict:
     most_speedup: float | None = None
     where: Where | None = None
     limits: tuple[Limit, ...] = ()
+    traits: tuple[str, ...] = ()
     result: Any = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:

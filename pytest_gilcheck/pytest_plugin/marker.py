@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.evidence.requirement import CLAIMABLE
 
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
@@ -18,8 +19,6 @@ NAME = "gilcheck"
 _NOT_SHARED = frozenset(
     {"capfd", "capfdbinary", "caplog", "capsys", "capsysbinary", "monkeypatch", "pytester", "recwarn", "testdir"}
 )
-
-_CLAIMS = ("expect", "releases", "min_speedup", "min_efficiency", "max_held_share", "longest_hold")
 
 
 def marked(item: pytest.Item) -> dict[str, Any] | None:
@@ -48,7 +47,7 @@ def settings_of(item: pytest.Item, base: Settings) -> Settings | None:
     settings = base.changed(
         {"name": item.nodeid.rpartition("/")[2], **said}, where=f"{item.nodeid}: @pytest.mark.gilcheck"
     )
-    if not any(said.get(claim) is not None for claim in _CLAIMS):
+    if not any(said.get(claim) is not None for claim in CLAIMABLE):
         settings = settings.changed({"expect": "released"})
     _refuse(item, settings)
     return settings

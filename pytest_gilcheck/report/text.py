@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence.figures import duration, percent
+from pytest_gilcheck.evidence.requirement import CLAIMABLE
 from pytest_gilcheck.report import where
+from pytest_gilcheck.report.figures import duration, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,18 +120,13 @@ def _information(observation: Observation) -> Iterator[str]:
 def claim_text(claim: Claim) -> str:
     """What is claimed, in one line."""
     parts = []
-    if claim.gil is not None:
-        parts.append(f"expected {claim.gil}")
-    if claim.releases is not None:
-        parts.append(f"releases >= {claim.releases:g}")
-    if claim.max_held_share is not None:
-        parts.append(f"held share <= {claim.max_held_share:g}")
-    if claim.longest_hold_ns is not None:
-        parts.append(f"longest hold <= {duration(claim.longest_hold_ns)}")
-    if claim.min_speedup is not None:
-        parts.append(f"speed-up >= {claim.min_speedup:g}")
-    if claim.min_efficiency is not None:
-        parts.append(f"efficiency >= {claim.min_efficiency:g}")
+    for requirement in CLAIMABLE.values():
+        bound = getattr(claim, requirement.claim)
+        if bound is None:
+            continue
+        sign = {"is": "", "at least": ">= ", "at most": "<= "}[requirement.sense]
+        figure = bound if requirement.unit == "word" else duration(bound) if requirement.unit == "ns" else f"{bound:g}"
+        parts.append(f"{requirement.title} {sign}{figure}")
     return ", ".join(parts) or "nothing"
 
 
@@ -153,7 +149,8 @@ def figure_text(limit: Limit, figure: float | str) -> str:
     """A figure of this limit in its unit."""
     if isinstance(figure, str):
         return figure
-    if limit.name != "longest_hold":
+    requirement = CLAIMABLE.get(limit.name)
+    if requirement is None or requirement.unit != "ns":
         return f"{figure:.3g}"
     return f"-{duration(-figure)}" if figure < 0 else duration(figure)
 

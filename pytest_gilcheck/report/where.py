@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence.figures import duration, percent
+from pytest_gilcheck.report.figures import duration, percent, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,14 +86,10 @@ def callee_text(place: Place, root: str = "") -> str:
     return f"{named}{library}{f' ({short_path(place.file, root)}{line})' if place.file else ''}"
 
 
-def _times(n: int) -> str:
-    return "once" if n == 1 else f"{n} times"
-
-
 def all_frames(places: Places) -> Iterator[str]:
     """Every stack that the diagnosing pass saw, unfolded, the innermost frame first, with whole paths."""
     for number, event in enumerate(places.events):
-        yield f"  hand-over {number} ({event.kind}, {_times(event.n)})"
+        yield f"  hand-over {number} ({event.kind}, {times(event.n)})"
         for place in event.python:
             yield f"    python  {place.function} {place.file}:{place.line}"
         for place in event.native:
@@ -103,6 +99,6 @@ def all_frames(places: Places) -> Iterator[str]:
     for hold in places.holds:
         begin = "start" if hold.taken is None else f"hand-over {hold.taken}"
         end = "return" if hold.dropped is None else f"hand-over {hold.dropped}"
-        yield f"  held from {begin} to {end}: {_times(hold.n)}, at most {duration(hold.longest_ns)}"
+        yield f"  held from {begin} to {end}: {times(hold.n)}, at most {duration(hold.longest_ns)}"
     if places.n_dropped:
         yield f"  {places.n_dropped} more hand-overs were not kept"

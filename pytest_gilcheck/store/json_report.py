@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from pytest_gilcheck.evidence import Agreement, Estimate, Observation, UsageError, Verdict, own_version
+from pytest_gilcheck.evidence import Agreement, Estimate, Observation, Reason, UsageError, Verdict, own_version
 from pytest_gilcheck.store.migration import upgraded
 
 if TYPE_CHECKING:
@@ -115,16 +115,32 @@ def _converter() -> Converter:
     # A limit and what was found are figures, or words.
     for type_ in (float | str, float | str | None):
         converter.register_structure_hook(type_, _as_it_is)
+    converter.register_unstructure_hook(Reason, _reason_out)
+    converter.register_structure_hook(Reason, _reason_in)
     converter.register_unstructure_hook(Verdict, verdict_out)
     converter.register_structure_hook(Verdict, verdict_in)
     return converter
 
 
-def _as_it_is(value: Any, _type: object) -> float | str | None:
-    if value is None or (isinstance(value, (int, float, str)) and not isinstance(value, bool)):
+def _reason_out(reason: Reason) -> dict[str, Any]:
+    return {"slug": reason.slug, "values": dict(reason.values), "detail": reason.detail}
+
+
+def _reason_in(entry: dict[str, Any], _type: type) -> Reason:
+    # Versions 1 and 2 have the sentence alone.
+    values = tuple((str(name), _figure_or_text(value)) for name, value in entry.get("values", {}).items())
+    return Reason(str(entry["slug"]), values, str(entry.get("detail", "")))
+
+
+def _figure_or_text(value: Any) -> float | str:
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         return value
     message = f"expected a number or a text, got {value!r}"
     raise TypeError(message)
+
+
+def _as_it_is(value: Any, _type: object) -> float | str | None:
+    return None if value is None else _figure_or_text(value)
 
 
 _QUANTITIES = {"speedup": "speed-up"}
