@@ -84,10 +84,14 @@ class Reason:
         Returns:
             The reason, without a sentence.
         """
-        parts: list[tuple[str, float | int | str]] = []
+        return cls(slug).with_values(**values)
+
+    def with_values(self, **values: float | str | Estimate | None) -> Reason:
+        """Return the reason with these values added to its own, as in `of`."""
+        parts = list(self.values)
         for name, value in values.items():
             if not isinstance(value, Estimate):
                 parts += [] if value is None else [(name, value)]
             elif value.value is not None and value.low is not None and value.high is not None:
                 parts += [(name, value.value), (f"{name}_low", value.low), (f"{name}_high", value.high)]
-        return cls(slug, tuple(parts))
+        return Reason(self.slug, tuple(parts), self.detail)

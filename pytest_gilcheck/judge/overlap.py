@@ -93,7 +93,7 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
     if word is None or doubt is not None:
         word = "inconclusive"
         if cause is not None and ratios.loses:
-            cause = Reason(cause.slug, (*cause.values, *Reason.of("", efficiency=ratios.efficiency).values))
+            cause = cause.with_values(efficiency=ratios.efficiency)
     reasons = tuple(filter(None, (doubt, cause)))
     return WallClock(word, speedup, ratios.efficiency, reasons, cores_used, both_released_share)
 

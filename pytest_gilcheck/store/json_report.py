@@ -84,6 +84,9 @@ def _converter() -> Converter:
     from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override  # noqa: PLC0415
 
     converter = cattrs.Converter(forbid_extra_keys=False)
+    # Before the functions for a verdict, which keep the hooks that they find.
+    converter.register_unstructure_hook(Reason, _reason_out)
+    converter.register_structure_hook(Reason, _reason_in)
     plain_out = make_dict_unstructure_fn(Verdict, converter, result=override(omit=True))
     plain_in = make_dict_structure_fn(Verdict, converter, result=override(omit=True))
 
@@ -115,8 +118,6 @@ def _converter() -> Converter:
     # A limit and what was found are figures, or words.
     for type_ in (float | str, float | str | None):
         converter.register_structure_hook(type_, _as_it_is)
-    converter.register_unstructure_hook(Reason, _reason_out)
-    converter.register_structure_hook(Reason, _reason_in)
     converter.register_unstructure_hook(Verdict, verdict_out)
     converter.register_structure_hook(Verdict, verdict_in)
     return converter

@@ -76,10 +76,12 @@ def test_speedup_when_one_thread_is_kept_off_then_only_its_own_time_counts(turns
 def test_interval_when_five_rounds_were_quiet_then_the_others_do_not_widen_it():
     disturbed = [(0.4, 0.9, 2.0)] * 15
 
-    estimate = interval([*disturbed, *[(1.9, 1.92, 1.95)] * rules.ENOUGH_QUIET_ROUNDS], "x")
+    estimate = interval([*disturbed, *[(1.9, 1.92, 1.95)] * rules.ENOUGH_UNDISTURBED_ROUNDS], "x")
 
     assert 1.9 / 1.2 < estimate.low < 1.9
-    assert interval([*disturbed, *[(1.9, 1.92, 1.95)] * (rules.ENOUGH_QUIET_ROUNDS - 1)], "x").low == pytest.approx(0.4)
+    assert interval(
+        [*disturbed, *[(1.9, 1.92, 1.95)] * (rules.ENOUGH_UNDISTURBED_ROUNDS - 1)], "x"
+    ).low == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize(("n_quiet", "n_disturbed", "are_taken_alone"), [(3, 3, True), (3, 4, False), (2, 2, False)])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pytest_gilcheck.evidence import FIGURES, WORDS, BaselineEntry, Estimate, Tolerance
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.judge.drift import baseline_entry, baseline_entry_of_agreement, changes, is_beyond
-from pytest_gilcheck.judge.longest import longest_hold, longest_hold_share
+from pytest_gilcheck.judge.holding import longest_hold, longest_hold_share
 
 MS = 1_000_000
 figures = st.just(Estimate()) | estimates(st.floats(0, 8, allow_nan=False))
