@@ -1,4 +1,4 @@
-"""Evidence built by hand, and strategies that build any: what pure stages are tested on."""
+"""Evidence built by hand, and strategies that build any, for tests of the pure stages."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ call_spans = st.builds(
     timeline=st.none() | timelines,
 )
 
-benchmarks = st.builds(
+machines = st.builds(
     Machine,
     **{
         name: st.text()
@@ -173,7 +173,7 @@ observations = st.builds(
     Observation,
     name=st.text(),
     claim=claims,
-    machine=benchmarks,
+    machine=machines,
     plan=st.builds(Plan, looks=st.lists(st.integers(1, 1000), min_size=1, max_size=4).map(tuple)),
     instrument=instruments,
     pilot=st.none() | call_spans,
@@ -226,7 +226,7 @@ verdicts = st.builds(
     diagnosis=st.text(),
     timeline=st.text("HrwM?", max_size=48),
     traits=st.lists(st.sampled_from(["releases-often", "gives-way", "wait-is-felt"]), unique=True).map(tuple),
-    machine=benchmarks,
+    machine=machines,
     instrument=instruments,
     result=st.none(),
 )

@@ -19,15 +19,15 @@ _NO_ANSWER = ("inconclusive", "not_applicable", "not_measured")
 
 
 def limits_of(
-    claim: Claim, found: Mapping[str, Estimate | str], *, machine_may_fall_short: bool = False
+    claim: Claim, figures: Mapping[str, Estimate | str], *, machine_may_fall_short: bool = False
 ) -> tuple[Limit, ...]:
     """Return each part of the claim that bounds one of these figures, and how far it is from failing.
 
     Args:
         claim: What the author requires.
-        found: Words and estimates, by the name of the figure in the table of requirements.
+        figures: Words and estimates, by the name of the figure in the table of requirements.
         machine_may_fall_short: The wall clock gave no word, so that the machine may be what falls short of a factor.
-            Such a limit is undecided where it would not be met.
+            Such a limit is inconclusive where it would not be met.
 
     Returns:
         The limits in the order of the table; none where nothing is claimed of these figures.
@@ -35,9 +35,9 @@ def limits_of(
     limits = []
     for requirement in CLAIMABLE.values():
         bound = getattr(claim, requirement.claim)
-        if bound is None or requirement.figure not in found:
+        if bound is None or requirement.figure not in figures:
             continue
-        limit = _limit(requirement, bound, found[requirement.figure])
+        limit = _limit(requirement, bound, figures[requirement.figure])
         if machine_may_fall_short and requirement.unit == "factor" and limit.met is False:
             limit = replace(limit, met=None, margin=None)
         limits.append(limit)
@@ -47,8 +47,11 @@ def limits_of(
 def claim_met(limits: Sequence[Limit]) -> bool | None:
     """Return whether every part of the claim is met.
 
+    Args:
+        limits: The parts.
+
     Returns:
-        False if one is not; None if nothing is claimed, or if one is undecided and none fails.
+        False if one is not; None if nothing is claimed, or if one is inconclusive and none fails.
     """
     met = [limit.met for limit in limits]
     if False in met:
@@ -61,21 +64,21 @@ def are_decided(limits: Sequence[Limit]) -> bool:
     return not limits or claim_met(limits) is not None
 
 
-def _limit(requirement: Requirement, bound: float | str, found: Estimate | str) -> Limit:
+def _limit(requirement: Requirement, bound: float | str, figure: Estimate | str) -> Limit:
     name, sense = requirement.name, requirement.sense
-    if isinstance(bound, str) or isinstance(found, str):
-        met = None if found in _NO_ANSWER else found == bound
-        return Limit(name, sense, bound, str(found), None, None, met, None)
+    if isinstance(bound, str) or isinstance(figure, str):
+        met = None if figure in _NO_ANSWER else figure == bound
+        return Limit(name, sense, bound, str(figure), None, None, met, None)
     if requirement.bounds_the_rest:
-        found = _rest(found)
-    if found.low is None or found.high is None:
+        figure = _rest(figure)
+    if figure.low is None or figure.high is None:
         return Limit(name, sense, bound, None, None, None, None, None)
     if sense == "at least":
-        worst, best = found.low - bound, found.high - bound
+        worst, best = figure.low - bound, figure.high - bound
     else:
-        worst, best = bound - found.high, bound - found.low
+        worst, best = bound - figure.high, bound - figure.low
     met = True if worst >= 0 else (False if best < 0 else None)
-    return Limit(name, sense, bound, found.value, found.low, found.high, met, max(0.0, worst) + min(0.0, best))
+    return Limit(name, sense, bound, figure.value, figure.low, figure.high, met, max(0.0, worst) + min(0.0, best))
 
 
 def _rest(share: Estimate) -> Estimate:

@@ -66,7 +66,7 @@ def changes(before: BaselineEntry, after: BaselineEntry) -> Iterator[Change]:
         after: The entry of the second run.
 
     Yields:
-        A change, ``same`` included, for every word and figure that at least one of the two runs has.
+        Change: For every word and figure that at least one of the two runs has, also where it is the ``same``.
     """
     for figure, more_is_better in FIGURES.items():
         old, new = getattr(before, figure), getattr(after, figure)

@@ -1,4 +1,4 @@
-"""Limits: met, missed, undecided, and with how much room."""
+"""Limits: met, missed or inconclusive, and with how much room."""
 
 from built import estimates
 from hypothesis import given

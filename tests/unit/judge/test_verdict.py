@@ -1,4 +1,4 @@
-"""The whole opinion, on built observations: words, reasons, the sentence, the picture, the claim."""
+"""The whole verdict, on built observations: words, reasons, figures, the timeline, the claim."""
 
 from dataclasses import replace
 
@@ -29,8 +29,8 @@ HELD = [call(20 * MS)]
 PARTIAL = [call(10 * MS, 10 * MS)] * 7
 
 
-def rival(share, span_ns=20 * MS, held_ns=None):
-    """A rival that ran for so much of the call, which held for so long meanwhile."""
+def progress(share, span_ns=20 * MS, held_ns=None):
+    """A background thread that ran for this share of the calls, which held the GIL for `held_ns` meanwhile."""
     return Progress(
         n_calls=1, n_background_runs=10, background_ns=round(share * span_ns), span_ns=span_ns, held_ns=held_ns
     )
@@ -38,7 +38,7 @@ def rival(share, span_ns=20 * MS, held_ns=None):
 
 @pytest.mark.parametrize(("calls", "word"), [(RELEASED, "released"), (HELD, "held"), (PARTIAL, "partial")])
 def test_plain_calls_get_their_word_and_no_reason(calls, word):
-    """What is plain is said plainly."""
+    """A clear case gets its word alone."""
     verdict = judge(observation(*calls))
 
     assert (verdict.gil, verdict.reasons, verdict.n_calls) == (word, (), len(calls))
@@ -113,45 +113,45 @@ def test_one_calm_call_among_disturbed_ones_decides():
 
 def test_witnesses_that_cannot_both_be_true_are_named():
     """There is no majority vote."""
-    verdict = judge(observation(*HELD, progress=rival(0.5, held_ns=19 * MS)))
+    verdict = judge(observation(*HELD, progress=progress(0.5, held_ns=19 * MS)))
 
     assert (verdict.gil, verdict.reasons) == ("inconclusive", ("witnesses-conflict",))
     assert dict(verdict.notes[0].values) == {"held_share": 0.95, "background_share": 0.5}
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.1])
-def test_a_rival_that_hardly_ran_contradicts_no_hold(share):
+def test_hold_when_the_background_thread_hardly_ran_then_it_is_not_contradicted(share):
     """Clocks are read one after the other."""
-    assert judge(observation(*HELD, progress=rival(share, held_ns=20 * MS))).gil == "held"
+    assert judge(observation(*HELD, progress=progress(share, held_ns=20 * MS))).gil == "held"
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_a_rival_that_ran_while_the_call_wanted_the_gil_back_contradicts_no_hold(share):
-    """One release of 20 µs, and the rival's turn lasts for 200 µs: the call takes longer, and holds for as long as alone."""
+def test_hold_when_the_background_thread_outlasts_a_release_then_it_is_not_contradicted(share):
+    """One release of 20 µs, and the background thread's phase lasts for 200 µs: the call takes longer, and holds for as long as alone."""
     span_ns = round(20 * MS / (1 - share))
 
-    verdict = judge(observation(*HELD, progress=rival(share, span_ns, held_ns=20 * MS)))
+    verdict = judge(observation(*HELD, progress=progress(share, span_ns, held_ns=20 * MS)))
 
     assert (verdict.gil, verdict.reasons) == ("held", ())
 
 
-def test_a_rival_of_an_older_capture_contradicts_nothing():
+def test_hold_when_an_older_capture_lacks_the_held_time_then_nothing_is_contradicted():
     """It does not say for how long the same calls held."""
-    assert judge(observation(*HELD, progress=rival(0.5))).gil == "held"
+    assert judge(observation(*HELD, progress=progress(0.5))).gil == "held"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_a_rivals_absence_contradicts_no_release(share):
+def test_release_when_the_background_thread_did_not_run_then_it_is_not_contradicted(share):
     """It may have had no processor."""
-    assert judge(observation(*RELEASED, progress=rival(share))).gil == "released"
+    assert judge(observation(*RELEASED, progress=progress(share))).gil == "released"
 
 
 @pytest.mark.parametrize(
     ("share", "word"), [(0.951, "released"), (0.949, "inconclusive"), (0.0, "inconclusive"), (1.2, "released")]
 )
 def test_progress_alone_proves_release_and_nothing_else(share, word):
-    """Without a ledger a rival that ran nearly always says released; one that did not says nothing."""
-    verdict = judge(observation(instrument=BLIND, progress=rival(share)))
+    """Without a ledger, a background thread that ran nearly always proves a release; one that did not proves nothing."""
+    verdict = judge(observation(instrument=BLIND, progress=progress(share)))
 
     assert verdict.gil == word
     assert "ledger-no-slot" in verdict.reasons
@@ -160,13 +160,13 @@ def test_progress_alone_proves_release_and_nothing_else(share, word):
 
 
 def test_progress_beside_a_call_that_it_made_longer_is_no_share_of_the_call():
-    """Alone it took 1 ms and held for half of it; the rival's turns made it wait for 19 ms more."""
-    verdict = judge(observation(instrument=BLIND, pilot=call(MS), progress=rival(0.96)))
+    """Alone it took 1 ms and held for half of it; the background thread made it wait for 19 ms more."""
+    verdict = judge(observation(instrument=BLIND, pilot=call(MS), progress=progress(0.96)))
 
     assert (verdict.gil, verdict.held_share.high) == ("inconclusive", pytest.approx(0.8))
 
 
-def test_without_ledger_and_rival_nothing_is_known():
+def test_without_ledger_and_background_thread_nothing_is_known():
     """The reason of the ledger's absence stays visible."""
     verdict = judge(observation(instrument=BLIND))
 
@@ -183,8 +183,8 @@ def test_without_a_gil_release_is_not_applicable():
             getattr(verdict, attribute)
 
 
-def test_the_callees_own_threads_are_told():
-    """What they hold counts, and a reader learns why."""
+def test_the_callees_own_threads_are_a_reason():
+    """What they hold counts as held by the call, and the verdict says so."""
     made = call(0, 2 * MS, 18 * MS, workers_held_ns=18 * MS, waiting_on_workers_ns=18 * MS, n_workers=2)
 
     verdict = judge(observation(*[made] * 7))
@@ -225,7 +225,7 @@ def timeline(*events, n_dropped=0):
     return GilTimeline(tuple(GilEvent(*event) for event in events), n_dropped)
 
 
-def test_picture_draws_a_slice_for_each_part():
+def test_timeline_draws_a_slice_for_each_part():
     """Held, then released, then waiting, then held."""
     made = call(50, 30, 20, timeline=timeline((25, "release", 0), (55, "wait", 0), (75, "take", 0)))
 
@@ -233,14 +233,14 @@ def test_picture_draws_a_slice_for_each_part():
     assert timeline_of(made, 20) == "H" * 5 + "r" * 6 + "w" * 4 + "H" * 5
 
 
-def test_picture_of_a_cut_record_ends_in_question_marks():
+def test_timeline_of_a_cut_record_ends_in_question_marks():
     """What is not known is not drawn."""
     made = call(50, 50, timeline=timeline((50, "release", 0), n_dropped=3))
 
     assert timeline_of(made, 4) == "HH??"
 
 
-def test_picture_shows_what_own_threads_hold_as_held():
+def test_timeline_shows_what_own_threads_hold_as_held():
     """As the share counts it."""
     events = ((0, "release", 0), (50, "take", 1), (100, "release", 1))
 
@@ -248,7 +248,7 @@ def test_picture_shows_what_own_threads_hold_as_held():
     assert timeline_of(call(0, 100, n_workers=0, timeline=timeline(*events)), 2) == "rr"
 
 
-def test_picture_goes_on_with_a_hold_that_another_thread_waits_for():
+def test_timeline_goes_on_with_a_hold_that_another_thread_waits_for():
     """Two threads of the callee's own, one after the other."""
     events = (
         (0, "release", 0),
@@ -262,8 +262,8 @@ def test_picture_goes_on_with_a_hold_that_another_thread_waits_for():
     assert timeline_of(call(0, 100, n_workers=2, timeline=timeline(*events)), 4) == "HHHH"
 
 
-def test_no_record_no_picture():
-    """Nothing is drawn of nothing."""
+def test_timeline_when_nothing_was_recorded_then_it_is_empty():
+    """Nothing is drawn."""
     assert timeline_of(None) == timeline_of(call(10)) == timeline_of(call(timeline=timeline())) == ""
 
 
@@ -277,7 +277,7 @@ def test_no_record_no_picture():
         max_size=30,
     )
 )
-def test_picture_of_any_record_has_its_width(events):
+def test_timeline_of_any_record_has_its_width(events):
     """One line, whatever happened."""
     made = call(600, 400, n_workers=1, timeline=timeline(*sorted(events)))
 
@@ -310,8 +310,8 @@ def estimate(low, high):
         (Claim(gil="held", min_speedup=1.5), "released", estimate(0, 0.01), False),
     ],
 )
-def test_claim_is_met_failed_or_undecided(claim, gil, share, met):
-    """One part not met fails the whole; one undecided leaves it undecided."""
+def test_claim_is_met_failed_or_inconclusive(claim, gil, share, met):
+    """One part not met fails the whole; one that is inconclusive leaves it inconclusive."""
     found = {
         "gil": gil,
         "held_share": share,
@@ -331,7 +331,7 @@ def test_a_claim_moves_no_border():
 
 
 def test_a_claim_of_the_longest_hold_needs_the_ledger():
-    """Without one it is undecided, not met."""
-    made = observation(instrument=BLIND, progress=rival(0.99), claim=Claim(longest_hold_ns=10**9))
+    """Without one it is inconclusive, not met."""
+    made = observation(instrument=BLIND, progress=progress(0.99), claim=Claim(longest_hold_ns=10**9))
 
     assert judge(made).claim_met is None

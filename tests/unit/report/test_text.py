@@ -1,4 +1,4 @@
-"""Lines for people: the story and the table."""
+"""Lines for people: the report on one check, and the table."""
 
 import json
 from dataclasses import replace
@@ -35,20 +35,20 @@ HALF = call(
 )
 
 
-def told(made, **more):
-    """The story's lines."""
+def lines_on(made, **more):
+    """The lines of the report."""
     return list(report_lines(made, verdict_on(made), **more))
 
 
 @given(observations, verdicts)
-def test_any_records_have_a_story_whose_first_line_is_the_verdict(made, verdict):
+def test_report_of_any_records_begins_with_the_verdict(made, verdict):
     """Whatever was saved can be shown."""
     lines = list(report_lines(made, verdict))
 
     assert lines[0] == f"{verdict.name}: {verdict.gil}"
 
 
-def test_story_shows_every_figure_there_is():
+def test_report_shows_every_figure_there_is():
     """And what is only information, as such."""
     made = observation(
         *[HALF] * 7,
@@ -58,7 +58,7 @@ def test_story_shows_every_figure_there_is():
         notes=(Reason("tracer", detail="a debugger"), Reason("profiler")),
     )
 
-    text = "\n".join(told(made))
+    text = "\n".join(lines_on(made))
 
     for part in (
         "f: partial",
@@ -76,16 +76,16 @@ def test_story_shows_every_figure_there_is():
         assert part in text
 
 
-def test_story_without_evidence_shows_reasons_and_no_figure():
+def test_report_without_evidence_shows_reasons_and_no_figure():
     """Nothing is invented."""
-    text = "\n".join(told(observation(instrument=BLIND)))
+    text = "\n".join(lines_on(observation(instrument=BLIND)))
 
     assert "ledger-no-slot" in text and "not-measured" in text
     assert "held  " not in text and "longest" not in text
 
 
 @pytest.mark.parametrize("encoding", ["ascii", None, "no-such-encoding", "latin-1"])
-def test_pictures_are_drawn_in_signs_that_the_terminal_has(encoding):
+def test_timelines_are_drawn_in_signs_that_the_terminal_has(encoding):
     """Shades need UTF-8."""
     assert drawn("HrmwM?", encoding) == "#.+wM?"
     assert drawn("Hrmw?", "utf-8") == "█·▒w?"
@@ -175,11 +175,11 @@ def test_counts_name_both_kinds():
 
 @pytest.mark.parametrize(("agreement", "is_told"), [("agree", True), ("differ", True), ("not_checked", False)])
 def test_a_verdict_copies_what_came_of_comparing_answers(agreement, is_told):
-    """The judge adds no opinion, the story a line."""
+    """The judge adds no opinion, the report a line."""
     made = observation(call(20_000_000), agreement=agreement)
 
     assert verdict_on(made).agreement == agreement
-    assert any(line.startswith(f"  answers       {agreement}") for line in told(made)) is is_told
+    assert any(line.startswith(f"  answers       {agreement}") for line in lines_on(made)) is is_told
     assert ("answers differ" in verdict_on(made).diagnosis) is (agreement == "differ")
 
 
@@ -218,7 +218,7 @@ def test_a_claim_that_is_met_says_nothing():
         require(verdict_on(made), made.claim)
 
 
-def test_an_undecided_claim_is_inconclusive_with_its_slugs():
+def test_a_claim_without_evidence_is_inconclusive_with_its_slugs():
     """Neither passed nor failed."""
     made = observation(claim=Claim(gil="released"))
 
