@@ -14,7 +14,6 @@ from pytest_gilcheck.declare.options import MARKER_LINE
 from pytest_gilcheck.pytest_plugin import hookspecs, options
 
 if TYPE_CHECKING:
-
     from pytest_gilcheck.declare.config import Config
     from pytest_gilcheck.declare.settings import Settings  # noqa: F401  (named in a text below)
 

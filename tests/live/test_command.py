@@ -85,7 +85,10 @@ def test_show_when_a_report_was_saved_then_the_verdict_is_the_same(gilcheck, tmp
     assert first.stdout == again.stdout
     check = json.loads((tmp_path / "x.json").read_text().splitlines()[1])["check"]
     assert check["verdict"]["gil"] == first.stdout.splitlines()[0].rpartition(": ")[2]
-    assert json.loads(gilcheck("--json", "-", "--no-overlap", *HELD).stdout.splitlines()[0])["schema_version"] == SCHEMA_VERSION
+    assert (
+        json.loads(gilcheck("--json", "-", "--no-overlap", *HELD).stdout.splitlines()[0])["schema_version"]
+        == SCHEMA_VERSION
+    )
 
 
 def test_command_when_the_disk_is_full_then_the_verdict_is_printed(gilcheck):
