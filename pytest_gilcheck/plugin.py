@@ -1,4 +1,4 @@
-"""The entry point that pytest loads: hands over the hooks and fixtures of `pytest_gilcheck.pytest_plugin`."""
+"""The entry point that pytest loads: hands over the fixtures and hooks of `pytest_gilcheck.pytest_plugin`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ from pytest_gilcheck.pytest_plugin.hooks import (
     pytest_addoption,
     pytest_collection_modifyitems,
     pytest_configure,
-    pytest_pyfunc_call,
-    pytest_runtest_call,
-    pytest_runtest_makereport,
-    pytest_runtest_protocol,
-    pytest_runtest_setup,
-    pytest_sessionfinish,
     pytest_sessionstart,
-    pytest_terminal_summary,
-    pytest_unconfigure,
 )
 
 __all__ = [
@@ -26,13 +18,5 @@ __all__ = [
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
-    "pytest_pyfunc_call",
-    "pytest_runtest_call",
-    "pytest_runtest_makereport",
-    "pytest_runtest_protocol",
-    "pytest_runtest_setup",
-    "pytest_sessionfinish",
     "pytest_sessionstart",
-    "pytest_terminal_summary",
-    "pytest_unconfigure",
 ]

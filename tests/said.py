@@ -187,7 +187,7 @@ FILES = {
 }
 
 #: `tool.pytest` and pytest.toml, whose values are typed, came with pytest 9.0, and take our numbers since 9.2.
-HAS_TYPED_TABLES = options.pytest_version() >= (9, 2)
+HAS_TYPED_TABLES = options.PYTEST_VERSION >= (9, 2)
 if not HAS_TYPED_TABLES:
     FILES = {name: file for name, file in FILES.items() if not name.startswith(("tool.pytest", "pytest.toml"))}
 

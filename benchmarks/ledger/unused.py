@@ -1,4 +1,4 @@
-"""What does the plugin cost a pytest run that does not use it?"""
+"""Measures what the plugin costs a pytest run that does not use it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.ledger.intervals import Interval, bootstrap, ratio_of_medians
 WITHOUT = ("-p", "no:gilcheck")
 AT_MOST = 1.05
 # What a run without a check must not import: the native module, and libraries that only checks and reports need.
-FORBIDDEN = ("pytest_gilcheck._native", "hypothesis", "rich", "cattrs", "cattr", "cloudpickle")
+FORBIDDEN = ("pytest_gilcheck._native", "hypothesis", "rich", "cattrs", "cattr", "cloudpickle", "fasteners")
 
 _TEST = "def test_nothing():\n    pass\n"
 _LISTING = """
@@ -32,8 +32,11 @@ def pytest_unconfigure(config):
 
 @dataclass(frozen=True)
 class Unused:
-    """`ratio`: time of ``pytest --co`` with the plugin over without it. `imported`: modules that only the plugin
-    brought in; `forbidden`: those among them that it must not import."""
+    """The cost of the unused plugin.
+
+    `ratio` is the time of ``pytest --co`` with the plugin, divided by the time without. `imported` are the modules that only
+    the plugin imports, and `forbidden` those of them that it must not import.
+    """
 
     ratio: Interval
     n_pairs: int
@@ -42,12 +45,12 @@ class Unused:
 
 
 def forbidden_among(imported: list[str]) -> tuple[str, ...]:
-    """Which of the modules are, or belong to, a forbidden one?"""
+    """Return the modules that are, or belong to, a forbidden one."""
     return tuple(name for name in imported if any(name == bad or name.startswith(bad + ".") for bad in FORBIDDEN))
 
 
 def measure_unused(n_pairs: int = 30, seed: int = 0) -> Unused:
-    """What does it cost? Pairs of runs on a folder with one empty test, in random order within each pair.
+    """Measure pairs of runs on a folder with one empty test, in random order within each pair.
 
     Raises ``RuntimeError`` where pytest does not collect that test or the plugin is not there to be left out.
     """

@@ -1,14 +1,12 @@
-"""The one table of options: from it come the command line, the ini keys, and the documentation's rows.
+"""The one table of options: the command line, the ini keys, `Config`, `Settings` and the documentation derive from it.
 
-Imported by every pytest run that has the plugin installed: nothing but the standard library's cheap parts here.
+Every pytest run that has the plugin installed imports this module. It imports nothing that pytest has not loaded, and
+makes no dataclass, because a dataclass of ten fields costs such a run a millisecond.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
-
-from pytest_gilcheck.declare.selection import covers
 
 MARKER_LINE = (
     "gilcheck(threads=, releases=, min_speedup=, ...): check that the test's body releases the GIL, under --gilcheck; "
@@ -18,34 +16,75 @@ MARKER_LINE = (
 INCONCLUSIVE_POLICIES = ("fail", "skip", "warn")
 
 
-@dataclass(frozen=True)
 class Option:
-    """One option. `name` gives ``--gilcheck-<name>`` and the ini key ``gilcheck_<name>``; the empty name is the switch
-    ``--gilcheck`` itself. `reader` names a function of `declare.values` that reads what was written (None: one of `choices`).
-    `setting` names the field of `Settings` that it sets for every check, and by which a marker and ``options()`` set it
-    for one; without it the option is one of the whole run. `is_repeatable`: several may be given, in ini files one
-    a line. `bare` is what the flag alone, without a value, stands for."""
+    """One option of the command line and the ini file.
 
-    name: str
-    help: str
-    reader: str | None = None
-    metavar: str | None = None
-    default: Any = None
-    setting: str | None = None
-    is_flag: bool = False
-    choices: tuple[str, ...] | None = None
-    is_repeatable: bool = False
-    bare: str | None = None
+    Attributes:
+        name: ``--gilcheck-<name>`` and the ini key ``gilcheck_<name>``. The empty name is ``--gilcheck`` itself.
+        help: What the option does, for ``--help`` and the documentation.
+        reader: Name of the function of `declare.values` that reads a user's text. None: the text is one of `choices`.
+        metavar: What stands for the value in ``--help``.
+        default: The value where nobody gives one.
+        setting: Field of `Settings` that it sets for every check, and the keyword by which a marker and ``options()``
+            set it for one. None: it is an option of the whole run only.
+        is_flag: Whether it is a switch without a value.
+        choices: The words that it takes, if it takes words.
+        is_repeatable: Whether several may be given, in an ini file one a line.
+        bare: The value that the flag alone stands for, if the value may be left out.
+    """
+
+    __slots__ = (
+        "bare",
+        "choices",
+        "default",
+        "help",
+        "is_flag",
+        "is_repeatable",
+        "metavar",
+        "name",
+        "reader",
+        "setting",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        help: str,  # noqa: A002  (pytest's and argparse's own word)
+        *,
+        reader: str | None = None,
+        metavar: str | None = None,
+        default: object = None,
+        setting: str | None = None,
+        is_flag: bool = False,
+        choices: tuple[str, ...] | None = None,
+        is_repeatable: bool = False,
+        bare: str | None = None,
+    ) -> None:
+        self.name = name
+        self.help = help
+        self.reader = reader
+        self.metavar = metavar
+        self.default = default
+        self.setting = setting
+        self.is_flag = is_flag
+        self.choices = choices
+        self.is_repeatable = is_repeatable
+        self.bare = bare
 
     @property
     def flag(self) -> str:
-        """How is it written on the command line?"""
+        """Return how the command line writes it."""
         return f"--gilcheck-{self.name}" if self.name else "--gilcheck"
 
     @property
     def key(self) -> str:
-        """How is it called in ini files, and among pytest's option names?"""
-        return f"gilcheck_{self.name.replace('-', '_')}" if self.name else "gilcheck"
+        """Return its ini key, which is also its name among pytest's options."""
+        return f"gilcheck_{self.field}" if self.name else "gilcheck"
+
+    @property
+    def field(self) -> str:
+        """Return the field of `Config` that holds its value."""
+        return self.name.replace("-", "_") or "is_on"
 
 
 OPTIONS = (
@@ -114,7 +153,7 @@ OPTIONS = (
         metavar="TIME",
         setting="longest_hold",
     ),
-    Option("json", "save the document of all checks there", reader="text", metavar="PATH"),
+    Option("json", "save the JSON report of all checks there", reader="text", metavar="PATH"),
     Option("markdown", "save the report there as Markdown", reader="text", metavar="PATH"),
     Option("gitlab", "save a code quality report for GitLab there", reader="text", metavar="PATH"),
     Option(
@@ -127,7 +166,7 @@ OPTIONS = (
     Option("autosave", "keep this run as a baseline named after the time", reader="flag", is_flag=True, default=False),
     Option(
         "compare",
-        "compare with a baseline: its name, its number, a document's path, or the last one",
+        "compare with a baseline: its name, its number, a JSON report's path, or the last one",
         reader="text",
         metavar="NAME",
         bare="last",
@@ -179,44 +218,17 @@ OPTIONS = (
 )
 
 
-def read(option: Option, given: Any, where: str) -> Any:
-    """What does a user's text say? Raises `UsageError`, naming `where`."""
+def read_option(option: Option, value: Any, where: str) -> Any:
+    """Return the value that a user's text or number stands for.
+
+    Raises:
+        UsageError: The option takes no such value. The message begins with `where`.
+    """
     from pytest_gilcheck.declare import values  # noqa: PLC0415  (only where an option is given)
 
     if option.choices is not None:
-        return values.choice(given, where, option.choices)
-    return getattr(values, option.reader or "text")(given, where)
+        return values.choice(value, where, option.choices)
+    return getattr(values, option.reader or "text")(value, where)
 
-
-#: Pairs that cannot both be meant.
-CONTRADICTIONS = (
-    *((name, "disable") for name in ("", "save", "autosave", "compare", "compare-fail")),
-    ("save", "autosave"),
-)
 
 OPTIONS_BY_NAME = {option.name: option for option in OPTIONS}
-
-
-def refuse_contradictions(given: dict[str, Any]) -> None:
-    """Raises `UsageError` where two options cannot both be meant."""
-    for one, other in CONTRADICTIONS:
-        if given[one] and given[other]:
-            _contradict(_said(one, given[one]), _said(other, given[other]), "give one of them")
-    left = [name for name in given["only"] if not any(covers(skipped, name) for skipped in given["skip"])]
-    if given["only"] and not left:
-        _contradict(_said("only", given["only"]), _said("skip", given["skip"]), "together they leave no check")
-
-
-def _said(name: str, value: Any) -> str:
-    """How would it stand on the command line?"""
-    option = OPTIONS_BY_NAME[name]
-    if option.is_flag:
-        return option.flag
-    return " ".join(f"{option.flag}={one}" for one in (value if option.is_repeatable else (value,)))
-
-
-def _contradict(one: str, other: str, remedy: str) -> None:
-    from pytest_gilcheck.evidence import UsageError  # noqa: PLC0415  (only where something is wrong)
-
-    message = f"{one} and {other} contradict each other: {remedy}"
-    raise UsageError(message)

@@ -1,26 +1,27 @@
-"""Which tests do ``--gilcheck-only`` and ``--gilcheck-skip`` mean?
-
-Imported by every pytest run that has the plugin installed: as `options`.
-"""
+"""The tests that ``--gilcheck-only`` and ``--gilcheck-skip`` select."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import re
+    from collections.abc import Sequence
 
 
-def is_selected(nodeid: str, given: dict[str, Any]) -> bool:
-    """Is this test to be checked, as far as ``--gilcheck-only`` and ``--gilcheck-skip`` say?"""
-    if given["only"] and not any(_fits(nodeid, pattern) for pattern in given["only"]):
+def is_selected(nodeid: str, only: Sequence[str], skip: Sequence[str]) -> bool:
+    """Return whether this test is checked: one of the patterns `only` fits it, if there are any, and none of `skip`."""
+    if only and not any(_fits(nodeid, pattern) for pattern in only):
         return False
-    return not any(_fits(nodeid, pattern) for pattern in given["skip"])
+    return not any(_fits(nodeid, pattern) for pattern in skip)
 
 
 def _fits(nodeid: str, pattern: str) -> bool:
-    """Whole, by its last part, or by that part without parameters. Brackets stand for themselves: ids are full of them."""
-    form = _pattern(pattern)
+    """Return whether a pattern fits an id as a whole, its file, its last part, or that part without parameters.
+
+    Brackets in a pattern stand for themselves, because ids are full of them.
+    """
+    form = _compiled(pattern)
     file, _, inside = nodeid.partition("::")
     last = (
         nodeid.rpartition("::")[2]
@@ -31,11 +32,12 @@ def _fits(nodeid: str, pattern: str) -> bool:
 
 
 def covers(pattern: str, narrower: str) -> bool:
-    """Does the first fit whatever the second fits? A star in the second is a letter that only a star of the first takes."""
-    return _pattern(pattern).fullmatch(narrower) is not None
+    """Return whether the first pattern fits whatever the second fits.
+
+    A star of the second counts as a letter that only a star of the first takes.
+    """
+    return _compiled(pattern).fullmatch(narrower) is not None
 
 
-def _pattern(pattern: str) -> re.Pattern[str]:
-    import re  # noqa: PLC0415  (only where a pattern is given)
-
+def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)

@@ -1,84 +1,73 @@
-"""The end of a session: compares with the baseline, decides the gate, writes what was asked for."""
+"""The end of a session: writes what was asked for."""
 
 from __future__ import annotations
 
 import os
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_gilcheck.gate.comparison import baseline_entries, compare, failures
 from pytest_gilcheck.report import findings
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.store import baselines, json_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
-    from pytest_gilcheck.evidence import BaselineEntry
+    from pytest_gilcheck.declare.config import Config
     from pytest_gilcheck.gate.session import Session
 
 
-def compare_with(session: Session, name: str, before: dict[str, BaselineEntry], given: Mapping[str, Any]) -> None:
-    """Notes what changed since the baseline, and fails the gate where a tolerance is overrun."""
-    session.comparison = compare(before, baseline_entries(session.journal), (name, "this run"))
-    beyond, unknown = failures(session.comparison, given["compare-fail"])
-    session.failures += beyond
-    if given["inconclusive"] == "fail":
-        session.failures += unknown
-    else:
-        session.warnings += unknown
+def deliver(session: Session, options: Config, root: Path, *, interrupted: str | None) -> None:
+    """Write everything that was asked for.
 
-
-def deliver(session: Session, given: Mapping[str, Any], root: Path, *, asked: bool, interrupted: str | None) -> None:
-    """Writes everything that was asked for; what cannot be written is said, fails the run, and keeps nothing else back.
-
-    Markdown and annotations come last: they tell what went wrong before.
+    What cannot be written is reported and fails the run, and everything else is still written. Markdown comes last,
+    because it says what went wrong before.
     """
     journal = session.journal
-    if given["json"]:
-        _written(session, "--gilcheck-json", Path(given["json"]), _document(session, interrupted))
-    if given["gitlab"]:
-        _written(session, "--gilcheck-gitlab", Path(given["gitlab"]), findings.gitlab(journal))
-    name = given["save"] or (datetime.now(timezone.utc).strftime("auto-%Y%m%d-%H%M%S") if given["autosave"] else None)
+    if options.json:
+        _write(session, "--gilcheck-json", Path(options.json), _json_report(session, interrupted))
+    if options.gitlab:
+        _write(session, "--gilcheck-gitlab", Path(options.gitlab), findings.gitlab(journal))
+    name = options.save or (datetime.now(timezone.utc).strftime("auto-%Y%m%d-%H%M%S") if options.autosave else None)
     if name:
-        _save(session, name, root / given["storage"], interrupted)
-    if given["markdown"]:
-        _written(session, "--gilcheck-markdown", Path(given["markdown"]), _markdown(session, asked=asked))
+        _save(session, name, root / options.storage, interrupted)
+    if options.markdown:
+        _write(session, "--gilcheck-markdown", Path(options.markdown), _markdown(session, is_on=options.is_on))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if for_github(given) and summary:
+    if is_for_github(options) and summary:
         try:
             with Path(summary).open("a", encoding="utf-8") as file:
-                file.writelines(_markdown(session, asked=asked))
+                file.writelines(_markdown(session, is_on=options.is_on))
         except OSError as error:
             session.warnings.append(f"GITHUB_STEP_SUMMARY={summary} was not written: {error}")
 
 
-def for_github(given: Mapping[str, Any]) -> bool:
-    """Does GitHub Actions read what is printed?"""
-    return given["github"] == "yes" or (given["github"] == "auto" and os.environ.get("GITHUB_ACTIONS") == "true")
+def is_for_github(options: Config) -> bool:
+    """Return whether GitHub Actions reads what is printed."""
+    return options.github == "yes" or (options.github == "auto" and os.environ.get("GITHUB_ACTIONS") == "true")
 
 
-def github_lines(session: Session, root: Path, *, asked: bool) -> Iterator[str]:
-    """GitHub's annotations for this session."""
+def github_lines(session: Session, root: Path, *, is_on: bool) -> Iterator[str]:
+    """Return GitHub's annotations for this session."""
     workspace = os.environ.get("GITHUB_WORKSPACE")
     inside = workspace and root.resolve().is_relative_to(Path(workspace).resolve())
     prefix = root.resolve().relative_to(Path(workspace).resolve()).as_posix() if workspace and inside else "."
     yield from findings.github(session.journal, "" if prefix == "." else f"{prefix}/")
-    yield from findings.github_failures(session.gate(asked=asked))
+    yield from findings.github_failures(session.gate_failures(checking=is_on))
 
 
-def _document(session: Session, interrupted: str | None) -> Iterator[str]:
+def _json_report(session: Session, interrupted: str | None) -> Iterator[str]:
     warnings = [*session.warnings, *session.failures]
-    return session.journal.parts(interrupted=interrupted, warnings=warnings)
+    return session.journal.report(interrupted=interrupted, warnings=warnings)
 
 
-def _markdown(session: Session, *, asked: bool) -> Iterator[str]:
-    lines = markdown(session.journal, comparison=session.comparison, failures=session.gate(asked=asked))
+def _markdown(session: Session, *, is_on: bool) -> Iterator[str]:
+    lines = markdown(session.journal, comparison=session.comparison, failures=session.gate_failures(checking=is_on))
     return (f"{line}\n" for line in lines)
 
 
-def _written(session: Session, option: str, path: Path, parts: Iterable[str]) -> None:
+def _write(session: Session, option: str, path: Path, parts: Iterable[str]) -> None:
     try:
         json_report.write(path, parts)
     except OSError as error:
@@ -91,7 +80,7 @@ def _save(session: Session, name: str, storage: Path, interrupted: str | None) -
         session.failures.append(f"the baseline {name!r} was not saved: {why}")
         return
     try:
-        path = baselines.save(storage, name, _document(session, interrupted))
+        path = baselines.save(storage, name, _json_report(session, interrupted))
     except OSError as error:
         session.failures.append(f"the baseline {name!r} was not saved in {storage}: {error}")
     else:

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-#: Set by the plugin at configure: makes the checker of the test that runs now.
-MAKER = pytest.StashKey[Any]()
+#: Returns the checker of the test that runs now. Set when the session starts.
+CHECKER = pytest.StashKey[Callable[[], Any]]()
 
 
 @pytest.fixture
 def gilcheck(request: pytest.FixtureRequest) -> Any:
-    """Does a call release the GIL? ``gilcheck(fn, *args)`` measures it and gives a `Verdict`."""
-    return request.config.stash[MAKER]()
+    """Measure whether a call releases the GIL: ``gilcheck(function, *args, **kwargs)`` returns a `Verdict`.
+
+    Returns:
+        The checker of this test. ``gilcheck.options(...)`` sets how it measures and what it claims,
+        ``gilcheck.agrees(...)`` compares results under competing threads, and ``gilcheck.span(name)`` measures a block.
+
+    Raises:
+        Inconclusive: A verdict was asked for a word or a figure that its evidence does not decide.
+        UsageError: What is to be checked cannot be, or an option is wrong.
+    """
+    return request.config.stash[CHECKER]()
 
 
 @pytest.fixture(scope="session")
 def gilcheck_session(request: pytest.FixtureRequest) -> Any:
-    """As `gilcheck`, for wider scopes and for tests under hypothesis' ``@given``."""
-    return request.config.stash[MAKER]()
+    """Measure as `gilcheck` does, in fixtures of a wider scope and in tests under hypothesis' ``@given``.
+
+    Returns:
+        A checker. Its checks belong to the test that runs when they are made.
+
+    Raises:
+        Inconclusive: A verdict was asked for a word or a figure that its evidence does not decide.
+        UsageError: What is to be checked cannot be, or an option is wrong.
+    """
+    return request.config.stash[CHECKER]()

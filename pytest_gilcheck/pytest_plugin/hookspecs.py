@@ -1,4 +1,4 @@
-"""Hooks that users may implement in a ``conftest.py`` or a plugin of their own."""
+"""Hooks that users may implement in a ``conftest.py`` or in a plugin of their own."""
 
 from __future__ import annotations
 
@@ -11,13 +11,23 @@ if TYPE_CHECKING:
 
 
 def pytest_gilcheck_verdict(item: pytest.Item | None, observation: Observation, verdict: Verdict) -> None:
-    """What came of a check? Called once for each, in the process that measured it, before the test goes on.
+    """Receive one check as soon as it is judged.
 
-    `item` is the test during which it was made, also by a fixture of a wider scope; None outside of any test.
+    Called in the process that measured it, before the test goes on.
+
+    Args:
+        item: The test that made the check, also through a fixture of a wider scope. None: no test was running.
+        observation: What was measured.
+        verdict: What it means.
     """
 
 
 def pytest_gilcheck_agreement(item: pytest.Item | None, agreement: Agreement) -> None:
-    """What came of comparing a function's answers? Called once for each comparison, also for one that differs, in the
-    process that made it, before the test goes on or fails. `item` as above.
+    """Receive one comparison of a function's results, also one that found a difference.
+
+    Called in the process that made it, before the test goes on or fails.
+
+    Args:
+        item: The test that made the comparison. None: no test was running.
+        agreement: What was compared and found.
     """

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_gilcheck.declare.selection import is_selected
+from pytest_gilcheck.declare.settings import settings_of_run
 from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.evidence.requirement import CLAIMABLE
+from pytest_gilcheck.pytest_plugin.hooks import IS_LEFT_OUT, SETTINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_gilcheck.declare.config import Config
     from pytest_gilcheck.declare.settings import Settings
 
 NAME = "gilcheck"
@@ -19,15 +26,45 @@ _NOT_SHARED = frozenset(
     {"capfd", "capfdbinary", "caplog", "capsys", "capsysbinary", "monkeypatch", "pytester", "recwarn", "testdir"}
 )
 
-_CLAIMS = ("expect", "releases", "min_speedup", "min_efficiency", "max_held_share", "longest_hold")
 
+def prepare(items: Iterable[pytest.Item], config: pytest.Config, options: Config) -> None:
+    """Note on each test that can check whether it is left out and, on a marked one, how it is checked.
 
-def marked(item: pytest.Item) -> dict[str, Any] | None:
-    """What does the nearest marker say, those farther out filling in? None: the item is not marked.
-
-    Raises `UsageError` for positional arguments.
+    Raises:
+        UsageError: A marked test cannot be checked, or its marker is wrong.
     """
-    said: dict[str, Any] = {}
+    of_run = settings_of_run(options)
+    for item in items:
+        item.stash[IS_LEFT_OUT] = not is_selected(item.nodeid, options.only, options.skip)
+        # pytest-run-parallel would run the body in threads of its own, under a tiny switch interval.
+        if config.pluginmanager.hasplugin("run-parallel"):
+            item.add_marker(pytest.mark.thread_unsafe(reason="measured by gilcheck"))
+        settings = settings_of(item, of_run)
+        if settings is not None:
+            item.stash[SETTINGS] = settings
+
+
+def settings_of(item: pytest.Item, of_run: Settings) -> Settings | None:
+    """Return how this test is checked, or None if it is not marked.
+
+    Raises:
+        UsageError: The test cannot be checked, or its marker is wrong.
+    """
+    keywords = _keywords(item)
+    if keywords is None:
+        return None
+    settings = of_run.changed(
+        {"name": item.nodeid.rpartition("/")[2], **keywords}, where=f"{item.nodeid}: @pytest.mark.gilcheck"
+    )
+    if all(keywords.get(claim) is None for claim in CLAIMABLE):
+        settings = settings.changed({"expect": "released"})
+    _refuse(item, settings)
+    return settings
+
+
+def _keywords(item: pytest.Item) -> dict[str, Any] | None:
+    """Return the keywords of the nearest marker, completed by those farther out, or None if the test is not marked."""
+    keywords: dict[str, Any] = {}
     marks = list(item.iter_markers(NAME))
     for mark in reversed(marks):
         if mark.args:
@@ -36,26 +73,12 @@ def marked(item: pytest.Item) -> dict[str, Any] | None:
                 "Write for example @pytest.mark.gilcheck(threads=4, releases=0.9)."
             )
             raise UsageError(message)
-        said |= mark.kwargs
-    return said if marks else None
-
-
-def settings_of(item: pytest.Item, base: Settings) -> Settings | None:
-    """How is this item checked? None: it is not marked. Raises `UsageError` where it cannot be, or says something wrong."""
-    said = marked(item)
-    if said is None:
-        return None
-    settings = base.changed(
-        {"name": item.nodeid.rpartition("/")[2], **said}, where=f"{item.nodeid}: @pytest.mark.gilcheck"
-    )
-    if not any(said.get(claim) is not None for claim in _CLAIMS):
-        settings = settings.changed({"expect": "released"})
-    _refuse(item, settings)
-    return settings
+        keywords |= mark.kwargs
+    return keywords if marks else None
 
 
 def _refuse(item: pytest.Item, settings: Settings) -> None:
-    """Can the item's body be called several times, in threads?"""
+    """Raise `UsageError` where the test's body cannot be called several times, in threads."""
     why = None
     if not isinstance(item, pytest.Function):
         why = f"is a {type(item).__name__}, not a test function"

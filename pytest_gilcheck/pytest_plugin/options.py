@@ -1,92 +1,100 @@
-"""The option table on pytest's parser: command line and ini keys, declared and read."""
+"""The option table on pytest's parser, and what the command line and the ini file say about it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.declare.options import CONTRADICTIONS, OPTIONS, OPTIONS_BY_NAME, Option, read
+import pytest
+
+from pytest_gilcheck.declare.options import OPTIONS, Option, read_option
 
 if TYPE_CHECKING:
-    import pytest
+    from pytest_gilcheck.declare.config import Config
+
+PYTEST_VERSION = tuple(part for part in pytest.version_tuple if isinstance(part, int))
+
+#: Readers that take the numbers and booleans of TOML as they take those of a marker.
+_TAKES_NATIVE_VALUES = frozenset({"flag", "factor", "share", "positive_duration_ns", "count"})
+_FIRST_WITH_UNIONS = (9, 2)
 
 
 def add_to(parser: pytest.Parser) -> None:
-    """Declares every option of the table."""
+    """Declare every option of the table."""
     group = parser.getgroup("gilcheck", "does it release the GIL? (pytest-gilcheck)")
     for option in OPTIONS:
         how: dict[str, Any] = {"dest": option.key, "default": None, "help": option.help.replace("%", "%%")}
-        metavar = "|".join(option.choices) if option.choices else option.metavar
         if option.is_flag:
-            how |= {"action": "store_true"}
-        elif option.is_repeatable:
-            how |= {"action": "append", "metavar": metavar}
-        elif option.bare is not None:
-            how |= {"nargs": "?", "const": option.bare, "metavar": metavar}
+            how["action"] = "store_true"
         else:
-            how |= {"metavar": metavar}
+            how["metavar"] = "|".join(option.choices) if option.choices else option.metavar
+        if option.is_repeatable:
+            how["action"] = "append"
+        if option.bare is not None:
+            how |= {"nargs": "?", "const": option.bare}
         group.addoption(option.flag, **how)
         parser.addini(option.key, help=option.help, type=_ini_type(option), default=None)
 
 
 def _ini_type(option: Option) -> Any:
-    """What may stand in pytest's own, typed TOML tables? Elsewhere everything is a text."""
+    """Return what may stand in pytest's own, typed TOML tables. In other files every value is a text."""
     if option.is_repeatable:
         return "linelist"
-    # Older ones know no choice of types: there the text is asked for, and said so.
-    if option.reader not in _READ_NATIVE or pytest_version() < _FIRST_WITH_UNIONS:
+    # An older pytest knows no union of types and asks for a text.
+    if option.reader not in _TAKES_NATIVE_VALUES or PYTEST_VERSION < _FIRST_WITH_UNIONS:
         return "string"
     return str | bool | int | float
 
 
-#: These readers take TOML's numbers and booleans as they take a marker's.
-_READ_NATIVE = frozenset({"flag", "factor", "share", "positive_duration_ns", "count"})
-_FIRST_WITH_UNIONS = (9, 2)
+def values_of(config: pytest.Config) -> dict[str, Any]:
+    """Return the values that somebody gave, by the option's name: the command line's, else the ini file's.
 
-
-def pytest_version() -> tuple[int, ...]:
-    """Which pytest runs here?"""
-    import pytest  # noqa: PLC0415  (not where checks are made without it)
-
-    return tuple(part for part in pytest.version_tuple if isinstance(part, int))
-
-
-def read_all(config: pytest.Config) -> dict[str, Any]:
-    """Every option's value, the command line before the ini file before the default. Raises `UsageError`.
-
-    Where the command line contradicts the ini file, what the file said is dropped: the nearer wins.
+    Raises:
+        UsageError: A value is none that its option takes.
     """
-    given = {option.name: read_one(option, config) for option in OPTIONS}
-    near = {option.name for option in OPTIONS if config.getoption(option.key) is not None}
-    for one, other in CONTRADICTIONS:
-        if given[one] and given[other] and (one in near) is not (other in near):
-            farther = OPTIONS_BY_NAME[other if one in near else one]
-            given[farther.name] = farther.default
-    return given
+    values = {option.name: value_of(option, config) for option in OPTIONS}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def read_one(option: Option, config: pytest.Config) -> Any:
-    """This option's value, as `read_all` finds it. An ini key without a value, or an empty list, is not given.
+def value_of(option: Option, config: pytest.Config) -> Any:
+    """Return this option's value, or None where nobody gave one.
 
-    An empty text on the command line is one: a variable that was never set must not lift a limit in silence.
+    An ini key without a value, or with an empty list, counts as not given. An empty text on the command line is a
+    value: a variable that was never set must not lift a limit in silence.
     """
-    given, where = config.getoption(option.key), option.flag
-    if given is None:
-        given, where = _from_file(option, config), f"ini option {option.key}"
-        given = None if given == "" else given
-    if given is None or given == []:
-        return option.default
+    value, where = config.getoption(option.key), option.flag
+    if value is None:
+        value, where = _from_file(option, config), f"ini option {option.key}"
+        value = None if value == "" else value
+    if value is None or value == []:
+        return None
     if option.is_repeatable:
-        given = [given] if isinstance(given, str) else given
-        return tuple(read(option, text, where) for text in given)
-    return read(option, given, where)
+        value = [value] if isinstance(value, str) else value
+        return tuple(read_option(option, text, where) for text in value)
+    return read_option(option, value, where)
+
+
+def config_from(config: pytest.Config, values: dict[str, Any]) -> Config:
+    """Return the configuration with these values.
+
+    The nearer wins: a value of the ini file that contradicts one of the command line does not count.
+
+    Raises:
+        UsageError: Two values contradict each other.
+    """
+    from pytest_gilcheck.declare.config import CONTRADICTIONS, config_of  # noqa: PLC0415  (only where it is asked for)
+
+    on_command_line = {option.name for option in OPTIONS if config.getoption(option.key) is not None}
+    counting = dict(values)
+    for one, other in CONTRADICTIONS:
+        if counting.get(one) and counting.get(other) and (one in on_command_line) is not (other in on_command_line):
+            del counting[other if one in on_command_line else one]
+    return config_of(counting)
 
 
 def _from_file(option: Option, config: pytest.Config) -> Any:
-    import pytest  # noqa: PLC0415  (as above)
-
     try:
         return config.getini(option.key)
-    except (TypeError, pytest.UsageError) as error:  # pytest's own TOML tables are typed: a text, a list is asked for
+    except (TypeError, pytest.UsageError) as error:  # pytest's own TOML tables are typed
         from pytest_gilcheck.evidence import UsageError  # noqa: PLC0415  (only where something is wrong)
 
         message = f"ini option {option.key}: {error}"

@@ -1,7 +1,7 @@
-"""Long checks in pytest's terminal: what they do now, behind what pytest has written of their test's line.
+"""What a long check does, in pytest's terminal, behind what pytest has written in the present line.
 
-As pytest shows its collecting: on a terminal only, not with ``-q``, and gone when there is something to say. Only where
-pytest shows progress of its own (``console_output_style``, capturing).
+It is shown as pytest shows its collecting: on a terminal only, not with ``-q``, and taken back when the check ends. It
+is shown only where pytest shows progress of its own (``console_output_style``, capturing).
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     from pytest_gilcheck.status.callback import StatusCallback
     from pytest_gilcheck.status.events import StatusEvent
 
-#: In less room than this nothing is written: the line would wrap, and could not be taken back.
+#: In less room than this nothing is written: the line would wrap and could not be taken back.
 _NARROWEST = 12
 
 
 @contextlib.contextmanager
 def status_line(config: pytest.Config) -> Iterator[StatusCallback | None]:
-    """Shows steps in the terminal of this session while the block runs; None where it shows no progress."""
+    """Show status events in the terminal of this session while the block runs.
+
+    Yields:
+        What takes the events, or None where the terminal shows no progress.
+    """
     reporter = _reporter(config)
     if reporter is None:
         yield None
@@ -39,15 +43,15 @@ def status_line(config: pytest.Config) -> Iterator[StatusCallback | None]:
         counted=config.getini("console_output_style") == "count",
     )
     try:
-        yield line.tell
+        yield line.show
     finally:
         line.clear()
 
 
 def _reporter(config: pytest.Config) -> Any:
-    """pytest's terminal reporter, where it shows progress on a terminal of a person."""
+    """Return pytest's terminal reporter if it shows progress to a person, else None."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    # Reporters of other plugins draw lines of their own; workers of xdist have none.
+    # Reporters of other plugins draw lines of their own. Workers of xdist have none.
     if type(reporter).__module__ != "_pytest.terminal" or hasattr(config, "workerinput"):
         return None
     shows_none = (
@@ -60,14 +64,19 @@ def _reporter(config: pytest.Config) -> Any:
         or (config.pluginmanager.hasplugin("logging") and config.getini("log_cli"))
         or any(os.environ.get(name) for name in ("CI", "BUILD_NUMBER"))  # as pytest knows a CI
     )
-    # Asked when the session began: now its file leads into pytest's capture.
+    # `isatty` was asked when the session began. Now the reporter's file leads into pytest's capture.
     return reporter if reporter.isatty and not shows_none else None
 
 
 class StatusLine:
-    """Writes behind what stands in the terminal's line, and takes it back. `writer` is pytest's terminal writer, which
-    is told nothing of it: what it counts as written is what stays. `uncaptured` gives a context in which its file
-    leads to the terminal."""
+    """Writes behind what stands in the terminal's line, and takes it back.
+
+    Args:
+        writer: pytest's terminal writer. It learns nothing of what is written here: what it counts is what stays.
+        uncaptured: Returns a context in which the writer's file leads to the terminal.
+        counted: Whether pytest shows progress as counts instead of percentages.
+        clock: Returns the time in nanoseconds.
+    """
 
     def __init__(
         self,
@@ -80,35 +89,35 @@ class StatusLine:
         self._writer = writer
         self._uncaptured = uncaptured
         self._counted = counted
-        self._patience = Throttle(clock)
+        self._throttle = Throttle(clock)
         self._is_shown = False
 
-    def tell(self, step: StatusEvent) -> None:
-        """Shows the step, if it is time for one."""
-        if not self._patience.wants(step):
+    def show(self, event: StatusEvent) -> None:
+        """Show the event, if it is time for one."""
+        if not self._throttle.is_due(event):
             return
-        text = f" gilcheck: {event_text(step, counted=self._counted)}"
+        text = f" gilcheck: {event_text(event, counted=self._counted)}"
         room = self._writer.fullwidth - 1 - self._column
         if room >= _NARROWEST:
-            self._is_shown = True  # before: an interrupt may come in the middle
+            self._is_shown = True  # before it is: an interrupt may come in the middle
             self._write(text[:room])
 
     def clear(self) -> None:
-        """Takes away what is shown."""
+        """Take back what is shown."""
         if self._is_shown:
             self._write("")
             self._is_shown = False
 
     @property
     def _column(self) -> int:
-        """Where does what pytest has written end? A long line goes on in the next row."""
+        """Return where the text that pytest has written ends. A long line goes on in the next row."""
         column: int = self._writer.width_of_current_line % self._writer.fullwidth
         return column
 
     def _write(self, text: str) -> None:
-        # From the left margin and not by so many steps back: a terminal writes ``^C`` behind the text on its own account.
+        # Move from the left margin, not back from the present place: a terminal itself writes ``^C`` behind the text.
         back = f"\r\x1b[{self._column}C" if self._column else "\r"
-        # A terminal that has gone fails no test: pytest will say so itself.
+        # A terminal that has gone fails no test. pytest will say so itself.
         with contextlib.suppress(OSError), self._uncaptured():
             self._writer._file.write(f"{back}\x1b[K{self._writer.markup(text, light=True)}")  # noqa: SLF001  (as above)
             self._writer.flush()

@@ -16,46 +16,43 @@ if TYPE_CHECKING:
 
 
 def summarize(
-    reporter: pytest.TerminalReporter, session: Session, *, asked: bool, verbosity: int, annotations: Iterable[str] = ()
+    reporter: pytest.TerminalReporter, session: Session, *, is_on: bool, verbosity: int, annotations: Iterable[str] = ()
 ) -> None:
-    """Writes the table, the comparison, what was not run, and why the gate fails.
+    """Write the table, the comparison, how many checks were not run, and why the gate fails.
 
-    ``-q`` leaves headings out, ``-qq`` puts one line in place of the table, ``-v`` adds each check's whole story, ``-vv`` every
-    frame that was seen.
+    ``-q`` leaves headings out, and ``-qq`` writes one line in place of the table. ``-v`` adds the report of each check,
+    and ``-vv`` every frame of its stacks.
     """
-    if asked and len(session.journal):
+    if is_on and len(session.journal):
         _checks(reporter, session, verbosity)
     if session.comparison is not None:
         for line in comparison_lines(session.comparison):
             reporter.write_line(line if line.startswith(" ") else f"gilcheck: {line}", bold=line.startswith("ANOTHER"))
     if session.n_not_run:
         n = session.n_not_run
-        why = "left out by --gilcheck-only or --gilcheck-skip" if asked else "run them with --gilcheck"
+        why = "left out by --gilcheck-only or --gilcheck-skip" if is_on else "run them with --gilcheck"
         reporter.write_line(f"gilcheck: {n} check{'s' if n > 1 else ''} not run ({why})")
     for notice in session.notices:
         reporter.write_line(f"gilcheck: {notice}")
     for warning in session.warnings:
         reporter.write_line(f"gilcheck: {warning}", yellow=True)
-    for failure in session.gate(asked=asked):
+    for failure in session.gate_failures(checking=is_on):
         reporter.write_line(f"gilcheck: {failure}", red=True)
     for annotation in annotations:
         reporter.write_line(annotation)
 
 
 def _checks(reporter: pytest.TerminalReporter, session: Session, verbosity: int) -> None:
-    tw = reporter._tw  # noqa: SLF001  (no public way to width and encoding)
+    writer = reporter._tw  # noqa: SLF001  (no public way to width and encoding)
     if verbosity < -1:
         reporter.write_line(counts(session.journal))
         return
     if verbosity >= 0:
         reporter.section("gilcheck")
-    for line in tables(session.journal, width=tw.fullwidth, colour=tw.hasmarkup):
-        tw.line(line)
+    for line in tables(session.journal, width=writer.fullwidth, colour=writer.hasmarkup):
+        writer.line(line)
     if verbosity > 0:
+        encoding = getattr(writer._file, "encoding", None)  # noqa: SLF001  (as above)
         for entry in session.journal:
-            for line in lines_of_entry(entry, encoding=_encoding(reporter), all_frames=verbosity >= ALL_FRAMES):
+            for line in lines_of_entry(entry, encoding=encoding, all_frames=verbosity >= ALL_FRAMES):
                 reporter.write_line(line)
-
-
-def _encoding(reporter: pytest.TerminalReporter) -> str | None:
-    return getattr(reporter._tw._file, "encoding", None)  # noqa: SLF001  (as above)

@@ -1,7 +1,7 @@
-"""Checks and agreements of several processes in one report: what pytest-xdist's controller does for its workers.
+"""The checks and agreements of several processes in one report: what pytest-xdist's controller does for its workers.
 
-A worker sends its checks home with each test's report. One that dies in a check has left the checks of that test in
-a file, whose place the controller chose.
+A worker sends its checks with each test's report. A worker that dies in a check has left the checks of that test in a
+file whose place the controller chose.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.gate.session import Session
 
-#: Under this key a worker is told where to leave what it knows if it must die.
+#: Key of a worker's input: the file in which it leaves its entries if it must die.
 RESCUE_KEY = "gilcheck_rescue"
 
 
@@ -33,40 +33,36 @@ class Workers:
         self._folder: Path | None = None
 
     def pytest_configure_node(self, node: Any) -> None:
-        """Before a worker starts."""
+        """Choose the file of a worker before it starts."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="gilcheck-"))
-        node.workerinput[RESCUE_KEY] = str(self._rescue(node))
+        node.workerinput[RESCUE_KEY] = str(self._rescue_path(node))
 
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """When a worker has ended; `error` tells of one that died."""
-        path = self._rescue(node) if self._folder else None
+        """Take the entries that a worker has left when it died."""
+        path = self._rescue_path(node) if self._folder else None
         if path is None or not path.exists():
             return
         session, n = self._session(), 0
         try:
             for entry in Stream(path):
-                line = json_report.line_of(replace(entry, failed=True))
-                if isinstance(entry, json_report.AgreementEntry):
-                    session.journal.append_agreement(line)
-                else:
-                    session.journal.append(line)
+                session.journal.extend([json_report.to_line(replace(entry, failed=True))])
                 n += 1
         except UsageError as unreadable:
             session.warnings.append(f"what worker {node.gateway.id} saved before it died is lost: {unreadable}")
         saved = f"{n} check{'' if n == 1 else 's'} that its last test had made before it"
-        said = f" ({error})" if error else ""
+        reason = f" ({error})" if error else ""
         session.warnings.append(
-            f"worker {node.gateway.id} died in a check that kept the GIL past its deadline{said}; {saved} are in this report"
+            f"worker {node.gateway.id} died in a check that kept the GIL past its deadline{reason}; {saved} are in this report"
         )
         path.unlink()
 
     def close(self) -> None:
-        """Takes the files away."""
+        """Delete the files."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
-    def _rescue(self, node: Any) -> Path:
+    def _rescue_path(self, node: Any) -> Path:
         assert self._folder is not None  # noqa: S101  (narrowing: made before the first worker)
         return self._folder / f"{node.gateway.id}.json"

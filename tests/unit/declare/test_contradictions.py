@@ -3,7 +3,7 @@
 import pytest
 from said import FILES, TABLE, Written, flags
 
-from pytest_gilcheck.declare.options import OPTIONS, refuse_contradictions
+from pytest_gilcheck.declare.config import config_of
 from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.pytest_plugin import options
 
@@ -48,7 +48,7 @@ def test_what_contradicts_in_one_place_is_refused_with_its_values(configured, va
     config = configured(*flags(said)) if file is None else configured(file=file, said=said)
 
     with pytest.raises(UsageError) as raised:
-        refuse_contradictions(options.read_all(config))
+        options.config_from(config, options.values_of(config))
     assert str(raised.value).startswith(says)
 
 
@@ -61,11 +61,10 @@ def test_of_a_contradiction_in_two_places_the_nearer_wins(configured, values, ne
     inside = said | {names[near]: None}
     config = configured(*flags(said | {names[1 - near]: None}), file="pytest.ini", said=inside)
 
-    read = options.read_all(config)
-    refuse_contradictions(read)
+    read = options.config_from(config, options.values_of(config))
 
-    assert read[names[near]]
-    assert read[names[1 - near]] == TABLE[names[1 - near]].default
+    assert getattr(read, TABLE[names[near]].field)
+    assert getattr(read, TABLE[names[1 - near]].field) == TABLE[names[1 - near]].default
 
 
 @pytest.mark.parametrize(
@@ -80,4 +79,4 @@ def test_of_a_contradiction_in_two_places_the_nearer_wins(configured, values, ne
 )
 def test_only_and_skip_that_may_leave_something_are_no_contradiction(only, skip):
     """What is left is known once tests are collected; if it is nothing, the gate fails."""
-    refuse_contradictions({option.name: option.default for option in OPTIONS} | {"only": only, "skip": skip})
+    config_of({"only": only, "skip": skip})

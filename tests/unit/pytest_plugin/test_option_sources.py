@@ -19,10 +19,16 @@ from pytest_gilcheck.pytest_plugin import options
 from pytest_gilcheck.pytest_plugin.marker import settings_of
 
 
+def value_of(option, config):
+    """The value that was given, or the default."""
+    value = options.value_of(option, config)
+    return option.default if value is None else value
+
+
 def outcome(option, config):
     """The value, or the error."""
     try:
-        return options.read_one(option, config)
+        return value_of(option, config)
     except UsageError as error:
         return error
 
@@ -128,7 +134,7 @@ def test_the_nearer_wins(configured, command, addopts, override, inside, file):
         nearest = next(iter(on_line + in_files), None)
         if option.is_repeatable and len(on_line) > 1:
             nearest = on_line[1] + on_line[0]
-        assert options.read_one(option, config) == meaning(option, nearest), name
+        assert value_of(option, config) == meaning(option, nearest), name
 
 
 @thorough
@@ -141,7 +147,7 @@ def test_a_marker_wins_over_those_around_it_and_over_the_run(item, near, far, ru
             TABLE[name].setting: one.native for name, one in said.items() if TABLE[name].setting and one is not None
         }
 
-    base = Settings().with_read(
+    base = Settings().with_values(
         {TABLE[name].setting: one.means for name, one in run.items() if TABLE[name].setting and one is not None}
     )
     found = marked(item, base, changes(near), changes(far))
@@ -157,11 +163,11 @@ def test_a_marker_wins_over_those_around_it_and_over_the_run(item, near, far, ru
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
 def test_an_empty_text_is_no_value(configured, option):
     """On the command line a variable that was never set: an error. In a file the key without a value: as if not there."""
-    assert options.read_one(option, configured(f"-o{option.key}=")) == option.default
+    assert value_of(option, configured(f"-o{option.key}=")) == option.default
     if option.is_flag:
         return
     with pytest.raises(UsageError, match=rf"^{option.flag}: expected .*, got ''"):
-        options.read_one(option, configured(f"{option.flag}="))
+        options.value_of(option, configured(f"{option.flag}="))
 
 
 @pytest.mark.skipif(not HAS_TYPED_TABLES, reason="this pytest has no typed tables that take numbers")
@@ -171,7 +177,7 @@ def test_a_typed_table_refuses_other_types_and_shows_the_value(configured, optio
     config = configured(tool_pytest=f"{option.key} = [1, 2]")
 
     with pytest.raises(UsageError, match="expects") as raised:
-        options.read_one(option, config)
+        options.value_of(option, config)
     assert str(raised.value).startswith(f"ini option {option.key}: ")
     assert repr(1 if option.is_repeatable else [1, 2]) in str(raised.value)
 

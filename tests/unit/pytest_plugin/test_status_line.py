@@ -29,7 +29,7 @@ def on_screen(file):
 def test_a_step_stands_behind_the_tests_of_the_file():
     line, _, file = lined("test_a.py ..")
 
-    line.tell(StatusEvent("examples", 1, 2))
+    line.show(StatusEvent("examples", 1, 2))
 
     assert on_screen(file) == ["test_a.py .. gilcheck: examples [ 50%]"]
 
@@ -43,7 +43,7 @@ def test_when_it_is_cleared_there_is_what_pytest_wrote(written, doing, width):
     )  # a real terminal wraps a long line: then we begin in a later row
 
     for what in doing:
-        line.tell(StatusEvent(what))
+        line.show(StatusEvent(what))
     line.clear()
 
     if not rows_below:
@@ -55,7 +55,7 @@ def test_when_it_is_cleared_there_is_what_pytest_wrote(written, doing, width):
 def test_it_never_reaches_the_last_column(written, doing, width):
     line, _, file = lined(written, width)
 
-    line.tell(StatusEvent(doing))
+    line.show(StatusEvent(doing))
 
     begun = len(written) % width
     shown = file.getvalue()[len(written) :].rpartition("\x1b[K")[2]
@@ -79,5 +79,5 @@ def test_a_terminal_that_has_gone_fails_no_test():
     line, writer, _ = lined("test_a.py .")
     writer._file = Gone()
 
-    line.tell(StatusEvent("examples"))
+    line.show(StatusEvent("examples"))
     line.clear()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import Agreement
-from pytest_gilcheck.pytest_plugin.state import TestState
+from pytest_gilcheck.pytest_plugin.current_test import TestState
 from pytest_gilcheck.store.json_report import AgreementEntry
 
 AGREE = Agreement("f", "agree", n_examples=1, n_calls=25, n_threads=4)
@@ -34,7 +34,7 @@ class Odd:
 def test_one_difference_outweighs_all_agreement(found):
     test_state = TestState()
     for results in found:
-        test_state.note_agreement(f, AgreementEntry(AGREE if results == "agree" else DIFFER), adds_up=False)
+        test_state.add_agreement(f, AgreementEntry(AGREE if results == "agree" else DIFFER), adds_up=False)
 
     assert test_state.agreement_of(f) == ("differ" if "differ" in found else "agree" if found else "not_checked")
 
@@ -43,7 +43,7 @@ def test_functions_are_known_again_by_what_they_are():
     """Methods are made anew each time; equality of other objects means nothing."""
     test_state, odd, other, items = TestState(), Odd(), Odd(), []
     for function in (odd, odd.method, items.append):
-        test_state.note_agreement(function, AgreementEntry(AGREE), adds_up=False)
+        test_state.add_agreement(function, AgreementEntry(AGREE), adds_up=False)
 
     assert (
         test_state.agreement_of(odd.method)
@@ -60,7 +60,7 @@ def test_single_examples_of_a_test_add_up():
     test_state = TestState()
     smaller = replace(DIFFER, difference=replace(DIFFER.difference, inputs="(0,)"))
     for made in (AGREE, DIFFER, smaller, AGREE):
-        test_state.note_agreement(f, AgreementEntry(made, "t"), adds_up=True)
+        test_state.add_agreement(f, AgreementEntry(made, "t"), adds_up=True)
 
     (entry,) = test_state.agreements
     assert (entry.agreement.n_examples, entry.agreement.n_calls) == (1 + 35 + 35 + 1, 25 + 1_240 + 1_240 + 25)
@@ -70,28 +70,28 @@ def test_single_examples_of_a_test_add_up():
 
 def test_other_tests_other_functions_and_whole_drawings_stay_apart():
     test_state = TestState()
-    test_state.note_agreement(f, AgreementEntry(AGREE, "t"), adds_up=True)
-    test_state.note_agreement(f, AgreementEntry(AGREE, "other"), adds_up=True)
-    test_state.note_agreement(f, AgreementEntry(replace(AGREE, name="g"), "other"), adds_up=True)
-    test_state.note_agreement(f, AgreementEntry(replace(AGREE, name="g"), "other"), adds_up=False)
+    test_state.add_agreement(f, AgreementEntry(AGREE, "t"), adds_up=True)
+    test_state.add_agreement(f, AgreementEntry(AGREE, "other"), adds_up=True)
+    test_state.add_agreement(f, AgreementEntry(replace(AGREE, name="g"), "other"), adds_up=True)
+    test_state.add_agreement(f, AgreementEntry(replace(AGREE, name="g"), "other"), adds_up=False)
 
     assert len(test_state.agreements) == 4
 
 
 def test_lines_are_taken_once():
     test_state = TestState()
-    test_state.note_agreement(f, AgreementEntry(AGREE, "t"), adds_up=False)
+    test_state.add_agreement(f, AgreementEntry(AGREE, "t"), adds_up=False)
 
-    assert test_state.lines() == test_state.lines() != ([], [])
-    _, (line,) = test_state.take_lines(failed=True)
+    assert test_state.lines() == test_state.lines() != []
+    (line,) = test_state.take_lines(failed=True)
     assert '"failed":true' in line
-    assert test_state.take_lines(failed=True) == ([], [])
+    assert test_state.take_lines(failed=True) == []
 
 
 def test_what_was_compared_is_forgotten_with_its_test():
     """Also the function itself, which may hold much."""
     test_state = TestState()
-    test_state.note_agreement(f, AgreementEntry(AGREE, "t"), adds_up=False)
+    test_state.add_agreement(f, AgreementEntry(AGREE, "t"), adds_up=False)
     test_state.end()
 
     assert test_state.agreement_of(f) == "not_checked"

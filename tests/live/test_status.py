@@ -1,4 +1,4 @@
-"""What measuring tells, and when: never while a call is timed."""
+"""Status events of a check: which ones, and never while a call is timed."""
 
 import contextlib
 import threading
@@ -13,25 +13,25 @@ from pytest_gilcheck.status.events import StatusEvent
 
 
 class Watcher:
-    """Keeps what it is told, and how often it was opened and closed."""
+    """Keeps the status events, and how often the display was opened and closed."""
 
     def __init__(self):
-        self.steps, self.threads, self.n_opened, self.n_closed = [], set(), 0, 0
+        self.events, self.threads, self.n_opened, self.n_closed = [], set(), 0, 0
 
     @contextlib.contextmanager
     def opened(self):
         self.n_opened += 1
         try:
-            yield self.tell
+            yield self.show
         finally:
             self.n_closed += 1
 
-    def tell(self, reached):
-        self.steps.append(reached)
+    def show(self, event):
+        self.events.append(event)
         self.threads.add(threading.get_ident())
 
-    def seen(self):
-        return list(dict.fromkeys(reached.doing for reached in self.steps))
+    def stages(self):
+        return list(dict.fromkeys(event.stage for event in self.events))
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def watcher():
     assert watcher.n_opened == watcher.n_closed
 
 
-def test_every_stage_is_told_in_order_by_the_thread_that_asked(watcher):
+def test_status_when_a_call_is_checked_then_every_stage_is_reported_in_order(watcher):
     check.options(threads=2, budget="20ms")(specimens.holds, 2_000_000)
 
     expected = [
@@ -54,17 +54,17 @@ def test_every_stage_is_told_in_order_by_the_thread_that_asked(watcher):
         events.BESIDE_BACKGROUND,
         events.LINES,
     ]
-    # One usable core, or a verdict that this machine cannot decide, leaves stages out; none comes early.
-    assert [what for what in expected if what in watcher.seen()] == watcher.seen()
-    assert watcher.seen()[:3] == expected[:3]
+    # With one usable core, or a verdict that this machine cannot decide, stages are left out; none comes early.
+    assert [what for what in expected if what in watcher.stages()] == watcher.stages()
+    assert watcher.stages()[:3] == expected[:3]
     assert watcher.threads == {threading.get_ident()}
     assert watcher.n_opened == 1
 
 
-def test_nothing_is_told_while_a_call_is_made(watcher):
+def test_status_when_a_call_is_made_then_nothing_is_reported_during_it(watcher):
     n_inside = 0
     lock = threading.Lock()
-    told_inside = []
+    n_inside_at_events = []
 
     def called():
         nonlocal n_inside
@@ -74,25 +74,25 @@ def test_nothing_is_told_while_a_call_is_made(watcher):
         with lock:
             n_inside -= 1
 
-    tell, watcher.tell = watcher.tell, lambda reached: (told_inside.append(n_inside), tell(reached))
+    show, watcher.show = watcher.show, lambda event: (n_inside_at_events.append(n_inside), show(event))
     check.options(threads=2, budget="50ms")(called)
 
-    assert len(told_inside) > 3
-    assert set(told_inside) == {0}
+    assert len(n_inside_at_events) > 3
+    assert set(n_inside_at_events) == {0}
 
 
-def test_where_nobody_listens_nothing_is_made(monkeypatch):
-    def made(*_args, **_figures):
-        raise AssertionError("a step was made for nobody")
+def test_status_when_there_is_no_callback_then_no_event_is_made(monkeypatch):
+    def make(*_args, **_figures):
+        raise AssertionError("an event was made for nobody")
 
-    monkeypatch.setattr("pytest_gilcheck.checker.measure.StatusEvent", made)
-    monkeypatch.setattr("pytest_gilcheck.agree.agreement.StatusEvent", made)
+    monkeypatch.setattr("pytest_gilcheck.checker.stages.StatusEvent", make)
+    monkeypatch.setattr("pytest_gilcheck.agree.agreement.StatusEvent", make)
 
     assert check.options(budget="20ms")(specimens.holds, 2_000_000).gil in ("held", "inconclusive")
     assert agrees(len, len, ("abc",)).word == "agree"
 
 
-def test_a_check_within_a_call_is_not_shown_beside_it(watcher):
+def test_status_when_a_call_checks_then_the_inner_check_is_not_shown(watcher):
     def called():
         check.options(overlap=False)(specimens.holds, 10_000)
 
@@ -102,15 +102,15 @@ def test_a_check_within_a_call_is_not_shown_beside_it(watcher):
     assert watcher.threads == {threading.get_ident()}
 
 
-def test_it_is_closed_where_the_call_raises(watcher):
+def test_status_when_the_call_raises_then_the_display_is_closed(watcher):
     with pytest.raises(ZeroDivisionError):
         check(lambda: 1 / 0)
 
     assert (watcher.n_opened, watcher.n_closed) == (1, 1)
 
 
-def test_examples_are_counted(watcher):
+def test_status_when_examples_are_compared_then_they_are_counted(watcher):
     agrees(len, len, st.integers(0, 99).map(lambda n: ("x" * n,)), examples=9)
 
-    assert watcher.steps == [StatusEvent(events.EXAMPLES, n, 9) for n in range(len(watcher.steps))]
-    assert 0 < len(watcher.steps) <= 9
+    assert watcher.events == [StatusEvent(events.EXAMPLES, n, 9) for n in range(len(watcher.events))]
+    assert 0 < len(watcher.events) <= 9

@@ -1,4 +1,4 @@
-"""What the command shows of long work, in a pseudo-terminal. Every step is long here."""
+"""The status line of the command, in a pseudo-terminal. Every stage counts as long here."""
 
 import shlex
 import sys
@@ -18,7 +18,7 @@ HELD = [*SETUP, "holds(2_000_000)"]
 
 @pytest.fixture
 def shown(tmp_path):
-    """Runs the command: status, what was written, the screen at the end."""
+    """Run the command; gives its exit status, what it wrote, and the screen at the end."""
 
     def run(*arguments, to="", **more):
         command = shlex.join([sys.executable, "-c", MAIN, *map(str, arguments)])
@@ -29,27 +29,27 @@ def shown(tmp_path):
 
 
 @pytest.fixture
-def documents(tmp_path):
-    """Two, as the tool writes them."""
-    made = [tmp_path / "first.json", tmp_path / "second.json"]
-    for path in made:
+def reports(tmp_path):
+    """Two JSON reports, as the tool writes them."""
+    paths = [tmp_path / "first.json", tmp_path / "second.json"]
+    for path in paths:
         write(path, merged([("a", CAPTURES[0]), ("b", CAPTURES[1])]))
-    return made
+    return paths
 
 
-def test_steps_are_shown_and_gone_when_the_result_is_printed(shown):
+def test_status_when_the_result_is_printed_then_it_is_gone(shown):
     """The report begins at the left margin, in the first line."""
     status, written, at_the_end = shown("--budget", "20ms", *HELD)
 
     assert status in (0, 3)
-    for step in ("first call", "single calls [  0%]", "beside a waiter", "competing threads [  0%]"):
-        assert f"gilcheck: {step}" in written
+    for stage in ("first call", "single calls [  0%]", "beside a waiter", "competing threads [  0%]"):
+        assert f"gilcheck: {stage}" in written
     assert at_the_end[0].startswith("holds(2_000_000): ")
     assert not [line for line in at_the_end if "gilcheck:" in line or "━" in line]
 
 
-def test_a_child_process_is_told_of(shown):
-    """Its own steps are its own."""
+def test_status_when_isolated_then_it_shows_the_child_process(shown):
+    """The stages in the child process are not shown."""
     status, written, at_the_end = shown("--isolate", "--no-overlap", *HELD)
 
     assert status in (0, 3)
@@ -63,7 +63,7 @@ def test_a_child_process_is_told_of(shown):
     [(["-q"], "", {}), ([], "2>err", {}), ([], "", {"TERM": "dumb"})],
     ids=["quiet", "stderr is a file", "dumb terminal"],
 )
-def test_nothing_is_shown_where_nobody_could_see_or_wants_to(shown, arguments, to, environment, tmp_path):
+def test_status_when_quiet_or_not_on_a_terminal_then_it_is_not_shown(shown, arguments, to, environment, tmp_path):
     status, written, _ = shown("--no-overlap", *arguments, *HELD, to=to, FORCE_COLOR="1", **environment)
 
     assert status in (0, 3)
@@ -71,24 +71,26 @@ def test_nothing_is_shown_where_nobody_could_see_or_wants_to(shown, arguments, t
     assert not (tmp_path / "err").exists() or (tmp_path / "err").read_text() == ""
 
 
-def test_no_color_is_honoured(shown):
+def test_status_when_no_color_is_set_then_it_has_no_color(shown):
     _, written, _ = shown("--no-overlap", *HELD, NO_COLOR="1")
 
     assert "gilcheck: first call" in written
     assert "\x1b[3" not in written and "\x1b[38" not in written
 
 
-def test_an_interrupt_leaves_a_clean_line_and_the_cursor(shown):
+def test_status_when_interrupted_then_the_line_is_clean_and_the_cursor_visible(shown):
     status, written, at_the_end = shown(*SETUP, "never_returns(False)", interrupt_at="first call")
 
     assert status == 130, written
     assert [line for line in at_the_end if line] == ["gilcheck: interrupted; nothing was decided"]
-    assert "\x1b[?25l" not in written  # hidden: a process that ends at its deadline could not show it again
+    assert (
+        "\x1b[?25l" not in written
+    )  # the cursor is never hidden: a process that ends at its deadline could not show it again
 
 
-def test_reading_a_document_is_shown_where_its_output_comes_at_the_end(shown, documents):
-    path = documents[0]
-    for arguments in (["show", "-q", path], ["show", "-f", "table", path], ["compare", *documents]):
+def test_reading_when_output_comes_at_the_end_then_it_is_shown(shown, reports):
+    path = reports[0]
+    for arguments in (["show", "-q", path], ["show", "-f", "table", path], ["compare", *reports]):
         _, written, at_the_end = shown(*arguments)
 
         assert f"gilcheck: reading {path.name} [" in written
@@ -96,15 +98,15 @@ def test_reading_a_document_is_shown_where_its_output_comes_at_the_end(shown, do
 
 
 @pytest.mark.parametrize("to", ["", "| cat"])
-def test_reading_is_not_shown_among_lines_that_come_one_by_one_or_beside_a_pager(shown, documents, to):
-    status, written, _ = shown("show", documents[0], to=to)
+def test_reading_when_lines_come_one_by_one_or_to_a_pager_then_it_is_not_shown(shown, reports, to):
+    status, written, _ = shown("show", reports[0], to=to)
 
     assert status in (0, 1, 3)
     assert "reading" not in written
 
 
-def test_reading_is_shown_where_the_output_goes_to_a_file(shown, documents, tmp_path):
-    _, written, at_the_end = shown("merge", *documents, to="> merged.json")
+def test_reading_when_output_goes_to_a_file_then_it_is_shown(shown, reports, tmp_path):
+    _, written, at_the_end = shown("merge", *reports, to="> merged.json")
 
     assert "gilcheck: reading second.json [" in written
     assert not any(at_the_end)

@@ -1,0 +1,103 @@
+"""The options of a run, typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_gilcheck.declare.options import OPTIONS, OPTIONS_BY_NAME
+from pytest_gilcheck.declare.selection import covers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_gilcheck.evidence import Tolerance
+
+#: Pairs of options that contradict each other.
+CONTRADICTIONS = (
+    *((name, "disable") for name in ("", "save", "autosave", "compare", "compare-fail")),
+    ("save", "autosave"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The value of every option of the table, or its default.
+
+    Attributes:
+        is_on: Whether the run checks: ``--gilcheck``.
+        disable: Whether nothing is measured.
+        inconclusive: What an inconclusive verdict does to its test: ``fail``, ``skip`` or ``warn``.
+        only: Patterns of the tests that are checked. Empty: all.
+        skip: Patterns of the tests that are not checked.
+        min_speedup: Limit for every check, as all fields of this kind: the smallest speed-up.
+        min_efficiency: The smallest efficiency.
+        max_held_share: The largest held share.
+        longest_hold: The longest hold, in nanoseconds.
+        json: Where the JSON report is saved.
+        markdown: Where the report is saved as Markdown.
+        gitlab: Where the code quality report for GitLab is saved.
+        github: Whether annotations for GitHub Actions are printed: ``auto``, ``yes`` or ``no``.
+        save: The name under which this run becomes a baseline.
+        autosave: Whether this run becomes a baseline that is named after the time.
+        compare: The baseline to compare with.
+        compare_fail: What must not have become worse than in the baseline.
+        storage: Folder of the baselines, relative to pytest's root.
+        budget: Time for the wall-clock rounds of a check, in nanoseconds.
+        deadline: Time in which each run of calls must return, in nanoseconds.
+        threads: How many threads compete.
+        isolate: Whether every check is measured in a child process.
+    """
+
+    is_on: bool
+    disable: bool
+    inconclusive: str
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    min_speedup: float | None
+    min_efficiency: float | None
+    max_held_share: float | None
+    longest_hold: int | None
+    json: str | None
+    markdown: str | None
+    gitlab: str | None
+    github: str
+    save: str | None
+    autosave: bool
+    compare: str | None
+    compare_fail: tuple[Tolerance, ...]
+    storage: str
+    budget: int | None
+    deadline: int | None
+    threads: int | None
+    isolate: bool
+
+
+def config_of(values: Mapping[str, Any]) -> Config:
+    """Return the configuration in which these options, by name, have these values, and all others their defaults.
+
+    Raises:
+        UsageError: Two of the values contradict each other.
+    """
+    config = Config(**{option.field: values.get(option.name, option.default) for option in OPTIONS})
+    for one, other in CONTRADICTIONS:
+        if values.get(one) and values.get(other):
+            raise _contradiction(_as_written(one, values[one]), _as_written(other, values[other]), "give one of them")
+    if config.only and all(any(covers(skipped, name) for skipped in config.skip) for name in config.only):
+        only, skip = _as_written("only", config.only), _as_written("skip", config.skip)
+        raise _contradiction(only, skip, "together they leave no check")
+    return config
+
+
+def _as_written(name: str, value: Any) -> str:
+    """Return the option and its value as the command line writes them."""
+    option = OPTIONS_BY_NAME[name]
+    if option.is_flag:
+        return option.flag
+    return " ".join(f"{option.flag}={one}" for one in (value if option.is_repeatable else (value,)))
+
+
+def _contradiction(one: str, other: str, remedy: str) -> Exception:
+    from pytest_gilcheck.evidence import UsageError  # noqa: PLC0415  (only where something is wrong)
+
+    return UsageError(f"{one} and {other} contradict each other: {remedy}")

@@ -1,0 +1,102 @@
+"""Hooks around each test. They are registered where a test of the session can check something, and cost others nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_gilcheck.evidence import Inconclusive, NotApplicable
+from pytest_gilcheck.pytest_plugin.hooks import IS_LEFT_OUT, SETTINGS
+from pytest_gilcheck.pytest_plugin.report_entries import EntryCollector, EntrySender
+from pytest_gilcheck.pytest_plugin.report_sections import SectionWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pytest_gilcheck.pytest_plugin.session_state import SessionState
+
+
+def register(state: SessionState) -> None:
+    """Register everything that a session needs in which a test can check something."""
+    manager = state.config.pluginmanager
+    manager.register(ItemHooks(state), "gilcheck-item-hooks")
+    manager.register(SectionWriter(state), "gilcheck-section-writer")
+    manager.register(EntrySender(state), "gilcheck-entry-sender")
+    if not state.is_worker:
+        EntryCollector.register(state)
+
+
+class ItemHooks:
+    """Runs marked tests as checks, enforces claims, and gives inconclusive tests their outcome."""
+
+    def __init__(self, state: SessionState) -> None:
+        self._state = state
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Keep the state of the test while it runs."""
+        state = self._state
+        state.test.begin(item, is_left_out=item.stash.get(IS_LEFT_OUT, False))
+        try:
+            # Ordinary tests of all workers run together, and never beside somebody's rounds on the wall clock.
+            with state.machine_lock.shared() if state.is_worker else contextlib.nullcontext():
+                return (yield)
+        finally:
+            state.test.end()
+
+    @pytest.hookimpl(tryfirst=True)  # before fixtures, which may check, too
+    def pytest_runtest_setup(self) -> None:
+        """Forget what an earlier attempt of the test has found."""
+        self._state.test.begin_attempt()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> object | None:
+        """Run the body of a marked test as the call that is checked."""
+        settings = pyfuncitem.stash.get(SETTINGS, None)
+        if settings is None:
+            return None
+        state = self._state
+        if not state.options.is_on or pyfuncitem.stash[IS_LEFT_OUT]:
+            state.test.n_not_run = 1
+            return None
+        arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}  # noqa: SLF001  (as pytest's own hook does)
+        # Its claim is enforced below, as that of every check.
+        state.measuring_checker(settings)(pyfuncitem.obj, **arguments)
+        return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """Fail a test that a claim of one of its checks fails."""
+        __tracebackhide__ = True
+        state = self._state
+        result = yield
+        if state.options.is_on and state.test.checks:
+            from pytest_gilcheck.gate.claims import require_all  # noqa: PLC0415
+
+            require_all([(verdict, settings.claim) for verdict, settings in state.test.checks])
+        return result
+
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Turn an inconclusive verdict into the outcome that the run asks for.
+
+        This happens here and not around the call: fixtures ask for verdicts, too, and unittest keeps its exceptions
+        until now.
+        """
+        if call.excinfo is None or not isinstance(call.excinfo.value, Inconclusive):
+            return
+        error, checks = call.excinfo.value, self._state.test.checks
+        # A test that makes several checks asserts each after it was made: the last one's word counts.
+        policy = (checks[-1][1].inconclusive if checks else None) or self._state.options.inconclusive
+        if policy == "warn":
+            try:
+                warnings.warn(pytest.PytestWarning(f"gilcheck: {item.nodeid}: {error}"), stacklevel=1)
+            except pytest.PytestWarning:  # the user's filters make it an error of this test
+                call.excinfo = pytest.ExceptionInfo.from_current()
+                return
+        if policy == "skip" or isinstance(error, NotApplicable) or (policy == "warn" and call.when == "setup"):
+            call.excinfo = pytest.CallInfo.from_call(lambda: pytest.skip(f"gilcheck: {error}"), call.when).excinfo
+        elif policy == "warn":
+            call.excinfo = None
