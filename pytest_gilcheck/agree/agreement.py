@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +18,7 @@ from pytest_gilcheck.declare import values
 from pytest_gilcheck.declare.settings import DEADLINE_NS
 from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, UsageError
 from pytest_gilcheck.report.agreement import message
+from pytest_gilcheck.run.switch_interval import switch_interval
 from pytest_gilcheck.run import CompetingThreads, Rescue, refuse_what_returns_at_once
 from pytest_gilcheck.status import events
 from pytest_gilcheck.status.callback import StatusCallback, status_callback
@@ -95,7 +94,7 @@ def compare(
         status_callback() as on_status,
         CompetingThreads(n_threads) as competing,
         competing.armed(limit),
-        _eager_switching(),
+        switch_interval(EAGER_SWITCH_INTERVAL),
     ):
         trial = Trial(function, oracle, as_predicate(same), competing, limit)
         failing_blob = None
@@ -110,17 +109,6 @@ def compare(
             on_status(StatusEvent(events.REPLAYS))
         smallest = replace(_smallest(trial, candidates), blob=failing_blob)
         return Agreement(name, "differ", trial.n_examples, trial.n_calls, n_threads, smallest)
-
-
-@contextlib.contextmanager
-def _eager_switching() -> Iterator[None]:
-    """Let the interpreter switch between threads more often: races of Python code show sooner."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(EAGER_SWITCH_INTERVAL)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 class _Differs(Exception):  # noqa: N818  (a signal to hypothesis, never seen by a user)

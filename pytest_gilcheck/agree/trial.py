@@ -102,7 +102,7 @@ class Trial:
         self.n_examples += 1
         before = _copied(args)
         begin_ns = time.perf_counter_ns()
-        alone = result_of(self._function, args)
+        alone = self._alone(args)
         alone_ns = time.perf_counter_ns() - begin_ns
         self.n_calls += 1
         if before is not None and not _unchanged(self._same, before, args):
@@ -123,6 +123,19 @@ class Trial:
                 return difference
         self._earlier = [*self._earlier[-len(self._competing) :], (args, alone)]
         return None
+
+    def _alone(self, args: tuple[Any, ...]) -> CallResult:
+        """Make one call in one of the threads, where the deadline can abandon it."""
+        calls, function = self._competing.calls, self._function
+
+        def run() -> CallResult:
+            calls.begin(0)
+            try:
+                return result_of(function, args)
+            finally:
+                calls.end(0)
+
+        return self._competing.solo(run, self._deadline)
 
     def _refuse_wrong_shape(self, args: object) -> None:
         if not isinstance(args, tuple):
@@ -178,11 +191,18 @@ class Trial:
     def _job(
         self, index: int, all_args: Sequence[tuple[Any, ...]], n_calls: int, begin: Callable[[int], object]
     ) -> Callable[[], list[list[CallResult]]]:
-        function = self._function
+        function, calls = self._function, self._competing.calls
+
+        def one(args: tuple[Any, ...]) -> CallResult:
+            calls.begin(index)
+            return result_of(function, args)
 
         def run() -> list[list[CallResult]]:
             begin(index)
-            return [[result_of(function, args) for _ in range(n_calls)] for args in all_args]
+            try:
+                return [[one(args) for _ in range(n_calls)] for args in all_args]
+            finally:
+                calls.end(index)
 
         return run
 

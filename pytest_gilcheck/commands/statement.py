@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import _thread
 import ast
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_gilcheck.evidence import UsageError
 
-_RESULT = "__gilcheck_result__"
+_VALUE = "__gilcheck_value__"
 
 
-def _compiled(source: str, what: str) -> Any:
-    """Code that leaves the value of an expression, or of the last one, alive until the span has ended."""
+def _compiled(source: str, what: str) -> tuple[Any, bool]:
+    """Return code that keeps the value of its last expression alive until the span has ended, and whether it is kept in a name.
+
+    The value of a single expression is what `eval` returns.
+    """
     try:
         try:
-            return compile(source.strip(), f"<gilcheck {what}>", "eval", dont_inherit=True)
+            return compile(source.strip(), f"<gilcheck {what}>", "eval", dont_inherit=True), False
         except SyntaxError:
-            return compile(_keeping_the_last_value(ast.parse(source)), f"<gilcheck {what}>", "exec", dont_inherit=True)
+            tree = _keeping_the_last_value(ast.parse(source))
+            return compile(tree, f"<gilcheck {what}>", "exec", dont_inherit=True), _is_kept(tree)
     except (SyntaxError, ValueError) as error:
         where = f" (line {error.lineno}: {(error.text or '').strip()!r})" if isinstance(error, SyntaxError) else ""
         message = f"the {what} does not compile: {error}{where}. Quote it for the shell; several lines may be given one after the other."
@@ -27,37 +32,49 @@ def _compiled(source: str, what: str) -> Any:
 def _keeping_the_last_value(tree: ast.Module) -> ast.Module:
     if tree.body and isinstance(tree.body[-1], ast.Expr):
         last = tree.body[-1]
-        target = ast.copy_location(ast.Name(_RESULT, ast.Store()), last)
+        target = ast.copy_location(ast.Name(_VALUE, ast.Store()), last)
         tree.body[-1] = ast.copy_location(ast.Assign([target], last.value), last)
     return tree
 
 
+def _is_kept(tree: ast.Module) -> bool:
+    last = tree.body[-1] if tree.body else None
+    return isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name) and last.targets[0].id == _VALUE
+
+
 @dataclass
 class Statement:
-    """`statement` as a call; `setup` is run once before, in the thread that is measured first: what it makes may be
-    bound to that thread. Raises `UsageError` where one of them does not compile."""
+    """A statement as a call.
+
+    `setup` is run once before, in the thread that is measured first, because what it makes may be bound to that thread. Each
+    thread then has a copy of the names that it made: a statement such as ``del x`` takes them from no other thread.
+
+    Raises `UsageError` where one of the two does not compile.
+    """
 
     statement: str
     setup: str = "pass"
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__", "__builtins__": __builtins__})
 
     def __post_init__(self) -> None:
-        self._code = _compiled(self.statement, "statement")
-        self._setup: Any = _compiled(self.setup, "setup")
+        self._code, self.keeps_its_value = _compiled(self.statement, "statement")
+        self._setup: Any = _compiled(self.setup, "setup")[0]
+        self._names_of: dict[int, dict[str, Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"statement": self.statement, "setup": self.setup}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]  # code objects do not travel: compiled anew
+        self.__init__(**state)  # type: ignore[misc]  # code objects cannot be sent: they are compiled again
 
-    def between(self) -> None:
-        """Disposes of what the last call gave, so that this does not fall into the span of the next one."""
-        self.names.pop(_RESULT, None)
+    def forget_value(self) -> None:
+        """Dispose of the value of this thread's last call, so that this is no part of its next one."""
+        self._names_of[_thread.get_ident()].pop(_VALUE, None)
 
     def args_for(self, _index: int) -> tuple[Any, ...]:
-        """The arguments of `eval` for one call; the first time, after the setup."""
+        """Return the arguments of `eval` for one thread; the first time, run the setup."""
         if self._setup is not None:
             setup, self._setup = self._setup, None
-            exec(setup, self.names)  # noqa: S102  (what the tool is for)
-        return (self._code, self.names)
+            exec(setup, self.names)  # noqa: S102  (the purpose of the command)
+        names = self._names_of[_thread.get_ident()] = dict(self.names)
+        return (self._code, names)

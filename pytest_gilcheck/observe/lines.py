@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -118,7 +119,7 @@ def _stack(position: _Position) -> tuple[Place, ...]:
 
 def place_of(function: Any) -> Place:
     """Return the place of a function's code: its line where that is known, else the library that defines it."""
-    while hasattr(function, "func") and callable(function.func):  # functools.partial
+    while isinstance(function, functools.partial):
         function = function.func
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.run.competing import CompetingThreads, unpatched
+from pytest_gilcheck.run.switch_interval import switch_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,51 +21,33 @@ RUN_NS = 200_000
 SWITCH_INTERVAL = 10.0
 
 
-_n_blocks = 0
-_interval_before = 0.0
-
-
 @contextlib.contextmanager
-def _without_drop_requests() -> Iterator[None]:
-    """Set the long switch interval while the block runs; the last of several blocks restores what the first one found.
-
-    (When each block restored what it had found itself, two blocks that ended in another order left the process with the
-    long interval.)
-    """
-    global _n_blocks, _interval_before  # noqa: PLW0603  (the interval is the interpreter's)
-    if not _n_blocks:
-        _interval_before = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_INTERVAL)
-    _n_blocks += 1
-    try:
-        yield
-    finally:
-        _n_blocks -= 1
-        if not _n_blocks:
-            sys.setswitchinterval(_interval_before)
-
-
-@contextlib.contextmanager
-def background_thread(runs: list[tuple[int, int]], *, wait_seconds: float = 60.0) -> Iterator[None]:
+def background_thread(
+    runs: list[tuple[int, int]], *, budget_ns: int | None = None, wait_seconds: float = 60.0
+) -> Iterator[None]:
     """Run a background Python thread beside the block, and add its runs to `runs`.
 
     A run is (start, end) in nanoseconds of `_native.clock_ns`. The thread holds the GIL during a whole run: the switch
-    interval is so long that nobody asks it to drop the GIL. The interval is restored at the end, which waits up to
+    interval is so long that nobody asks it to drop the GIL. Between two runs it sleeps as long, and after `budget_ns` it
+    ends, so that it cannot keep the call waiting for ever. The interval is restored at the end, which waits up to
     `wait_seconds` for the thread to stop.
     """
     is_running = True
     clock_ns = _native.clock_ns
-    give_way = unpatched(time, "sleep")  # gevent's runs its own loop instead, and keeps the GIL
+    nap = unpatched(time, "sleep")  # gevent's runs its own loop instead, and keeps the GIL
 
     def run() -> None:
-        while is_running:
+        end_ns = None if budget_ns is None else clock_ns() + budget_ns
+        while is_running and (end_ns is None or clock_ns() < end_ns):
             start = now = clock_ns()
             while now - start < RUN_NS:
                 now = clock_ns()
             runs.append((start, now))
-            give_way(0)
+            # As long as the run: a thread that only gives way takes the GIL back at each release of the call. A call with
+            # 3,500 releases then waited for a whole run at each of them, and most checks of it met their deadline.
+            nap((now - start) / 1e9)
 
-    with CompetingThreads(1) as competing, _without_drop_requests():
+    with CompetingThreads(1) as competing, switch_interval(SWITCH_INTERVAL):
         worker = competing._workers[0]  # noqa: SLF001  (same folder; one thread that runs beside another one's calls)
         try:
             worker.begin(run)

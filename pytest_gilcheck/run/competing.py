@@ -7,7 +7,6 @@ import contextlib
 import contextvars
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +22,9 @@ T = TypeVar("T")
 
 #: How long the end of the competing threads waits for what they keep for themselves to be disposed of.
 _DISPOSAL_SECONDS = 10.0
+
+#: The deadline is looked at no more often than this.
+_SHORTEST_PAUSE_SECONDS = 0.05
 
 #: `meanwhile` is called for a job that runs for longer than this.
 _SOON_SECONDS = 0.5
@@ -41,6 +43,15 @@ def unpatched(module: ModuleType, name: str) -> Any:
 _start_thread = unpatched(_thread, "start_new_thread")
 _allocate_lock = unpatched(_thread, "allocate_lock")
 _get_ident = unpatched(_thread, "get_ident")
+
+
+#: The idents of all threads that make calls of a check now.
+_idents: set[int] = set()
+
+
+def is_within_a_checked_call() -> bool:
+    """Return whether the calling thread makes the calls of a check, so that a check here would be within a checked call."""
+    return _get_ident() in _idents
 
 
 class ThreadFailed(Exception):  # noqa: N818  (a record of what happened, kept beside results)
@@ -74,6 +85,7 @@ class _Worker:
 
     def _run(self) -> None:
         self.ident = _get_ident()
+        _idents.add(self.ident)
         # As `threading` does for its own threads: coverage measurement and debuggers want to see code that runs only here.
         if (trace := threading.gettrace()) is not None:
             sys.settrace(trace)
@@ -86,6 +98,7 @@ class _Worker:
             if job is None:
                 self.own.clear()
                 _forget_this_thread()
+                _idents.discard(self.ident)
                 self._gone.release()
                 return
             try:
@@ -141,7 +154,9 @@ class CompetingThreads:
     def __init__(self, n_threads: int) -> None:
         self._workers = [_Worker(index) for index in range(n_threads)]
         self._lost = False
-        self._put_off: Callable[[], None] | None = None
+        self._is_armed = False
+        #: When the present call of each thread began. Whoever makes calls in these threads keeps it.
+        self.calls = _native.CallClock(n_threads)
 
     def __enter__(self) -> Self:
         return self
@@ -172,12 +187,12 @@ class CompetingThreads:
     @contextlib.contextmanager
     def armed(self, deadline: Deadline) -> Iterator[None]:
         """Keep one watchdog for all runs within the block: arming one costs a thread and a signal handler."""
-        with armed(deadline, self.idents) as put_off:
-            self._put_off = put_off
+        with armed(deadline, self.calls, self.idents):
+            self._is_armed = True
             try:
                 yield
             finally:
-                self._put_off = None
+                self._is_armed = False
 
     def run(
         self, jobs: Sequence[Callable[[], T]], deadline: Deadline, *, meanwhile: Callable[[], object] | None = None
@@ -186,7 +201,7 @@ class CompetingThreads:
 
         `meanwhile` is called once, in the caller's thread, if the jobs have not ended after half a second.
 
-        Raises `DeadlineExceeded` where a job does not end in time. A job that keeps the GIL past the deadline ends the
+        Raises `DeadlineExceeded` where a call of a job does not end in time. A job that keeps the GIL past the deadline ends the
         process (see `run.deadline`).
         """
         if self._lost or len(jobs) > len(self._workers):
@@ -196,14 +211,12 @@ class CompetingThreads:
             raise RuntimeError(message)
         chosen = self._workers[: len(jobs)]
         try:
-            with contextlib.nullcontext() if self._put_off else self.armed(deadline):
-                if self._put_off:
-                    self._put_off()
+            with contextlib.nullcontext() if self._is_armed else self.armed(deadline):
                 for worker, job in zip(chosen, jobs, strict=True):
                     worker.begin(job)
                 self._await(chosen, deadline, meanwhile)
         except BaseException:
-            self._lost = True
+            self._abandon()
             raise
         return [self._outcome(worker) for worker in chosen]
 
@@ -214,23 +227,28 @@ class CompetingThreads:
         except ThreadFailed as failed:
             return failed
 
-    @staticmethod
-    def _await(workers: Sequence[_Worker], deadline: Deadline, meanwhile: Callable[[], object] | None) -> None:
-        end = time.monotonic() + deadline.seconds
-        waiting = workers
-        if meanwhile is not None and not workers[0].wait(min(_SOON_SECONDS, deadline.seconds)):
-            meanwhile()
-        elif meanwhile is not None:
-            waiting = workers[1:]
-        for worker in waiting:
-            if not worker.wait(max(0.0, end - time.monotonic())):
-                deadline.dump_stacks()
-                message = (
-                    f"{deadline.what} did not return within {deadline.seconds:g} s in thread {worker.index}, and "
-                    "let other threads run. It was abandoned in its thread, and its stacks were dumped to stderr. If it needs longer, "
-                    "raise the deadline (`deadline=` or --gilcheck-deadline); isolate=True runs it in a child process."
-                )
-                raise DeadlineExceeded(message)
+    def _await(self, workers: Sequence[_Worker], deadline: Deadline, meanwhile: Callable[[], object] | None) -> None:
+        for worker in workers:
+            pause = deadline.seconds if meanwhile is None else min(_SOON_SECONDS, deadline.seconds)
+            while not worker.wait(max(_SHORTEST_PAUSE_SECONDS, pause)):
+                if meanwhile is not None:
+                    meanwhile()
+                    meanwhile = None
+                index, running_ns = self.calls.longest() or (worker.index, 0)
+                if running_ns >= deadline.ns and not _is_in_debugger(self._workers[index].ident):
+                    deadline.dump_stacks()
+                    message = (
+                        f"{deadline.what} did not return within {deadline.seconds:g} s in thread {index}, and "
+                        "let other threads run. It was abandoned in its thread, and its stacks were dumped to stderr. If it needs longer, "
+                        "raise the deadline (`deadline=` or --gilcheck-deadline); isolate=True runs it in a child process."
+                    )
+                    raise DeadlineExceeded(message)
+                pause = (deadline.ns - running_ns) / 1e9
+
+    def _abandon(self) -> None:
+        """Leave the threads to their jobs. They must not come back into an interpreter that has ended meanwhile."""
+        self._lost = True
+        _native.hang_threads_at_exit(list(self.idents))
 
     def solo(self, job: Callable[[], T], deadline: Deadline, *, meanwhile: Callable[[], object] | None = None) -> T:
         """Run `job` in the first thread and return its result; raise what it raises, with its own traceback.
@@ -241,6 +259,18 @@ class CompetingThreads:
         if isinstance(outcome, ThreadFailed):
             raise outcome.error
         return outcome
+
+
+def _is_in_debugger(ident: int) -> bool:
+    """Return whether a person looks at this thread in a debugger of the standard library, which takes what time it takes."""
+    if "bdb" not in sys.modules or any(name in sys.modules for name in ("_interpreters", "_xxsubinterpreters")):
+        return False  # with interpreters that have a GIL of their own, looking at frames is not safe
+    frame = sys._current_frames().get(ident)  # noqa: SLF001  (documented, if specialised)
+    while frame is not None:
+        if frame.f_globals.get("__name__") in ("bdb", "pdb"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def start_barrier(n_threads: int) -> Callable[[int], object]:

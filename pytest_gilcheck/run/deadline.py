@@ -7,6 +7,7 @@ measured so far, and ends the process. It uses a real-time signal, because pytes
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import faulthandler
 import signal
@@ -35,7 +36,7 @@ def _free_signal() -> int:
 
 @dataclass(frozen=True)
 class Deadline:
-    """When calls must have returned, and what is saved if they do not.
+    """How long each single call may take, and what is saved if one does not return.
 
     `so_far` returns the JSON report of what was measured before, in pieces, and is called before each run; None: nothing
     is saved. A path among the pieces stands for what its file holds when the process ends, so that what grows with the
@@ -49,6 +50,11 @@ class Deadline:
     so_far: Callable[[], Sequence[bytes | Path]] | None = field(default=None, compare=False)
     status: int = EXIT_STATUS
     stderr_fd: int = 2
+
+    @property
+    def ns(self) -> int:
+        """The time in nanoseconds."""
+        return int(self.seconds * 1e9)
 
     def dump_stacks(self) -> None:
         """Write the stacks of all threads to `stderr_fd`."""
@@ -64,8 +70,9 @@ class Deadline:
         )
 
 
-#: Signal -> the descriptor to which it dumps, and how many checks use it now.
+#: Signal -> the descriptor to which it dumps, and how many checks use it now. Several threads may begin and end checks.
 _dumping: dict[int, tuple[int, int]] = {}
+_dumping_lock = _thread.allocate_lock()
 
 
 @contextlib.contextmanager
@@ -75,31 +82,32 @@ def _stacks_on_signal(fd: int) -> Iterator[int]:
     Each descriptor has one signal for as long as any check needs it: checks nest, and run in several threads, and
     `signal.getsignal` does not show the signals that `faulthandler` has taken.
     """
-    number = next((known for known, (known_fd, _) in _dumping.items() if known_fd == fd), 0) or _free_signal()
-    if not number:
-        yield 0
-        return
-    _, n_users = _dumping.get(number, (fd, 0))
-    if not n_users:
-        faulthandler.register(number, file=fd, all_threads=True, chain=False)
-    _dumping[number] = (fd, n_users + 1)
+    with _dumping_lock:
+        number = next((known for known, (known_fd, _) in _dumping.items() if known_fd == fd), 0) or _free_signal()
+        if number:
+            _, n_users = _dumping.get(number, (fd, 0))
+            if not n_users:
+                faulthandler.register(number, file=fd, all_threads=True, chain=False)
+            _dumping[number] = (fd, n_users + 1)
     try:
         yield number
     finally:
-        _, n_users = _dumping.pop(number)
-        if n_users > 1:
-            _dumping[number] = (fd, n_users - 1)
-        else:
-            faulthandler.unregister(number)
+        if number:
+            with _dumping_lock:
+                _, n_users = _dumping.pop(number)
+                if n_users > 1:
+                    _dumping[number] = (fd, n_users - 1)
+                else:
+                    faulthandler.unregister(number)
 
 
 @contextlib.contextmanager
-def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[Callable[[], None]]:
-    """Arm the native watchdog for calls in `threads` (idents); gives a function that puts the deadline off."""
-    after_ns = int(deadline.seconds * 1e9)
+def armed(deadline: Deadline, calls: _native.CallClock, threads: tuple[int, ...]) -> Iterator[None]:
+    """Arm the native watchdog while the block runs, for each call on the clock `calls` in `threads` (idents)."""
     with _stacks_on_signal(deadline.stderr_fd) as number:
         watchdog = _native.Watchdog(
-            after_ns,
+            deadline.ns,
+            calls,
             list(threads),
             signal=number,
             message_fd=deadline.stderr_fd,
@@ -109,7 +117,7 @@ def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[Callable[[],
             status=deadline.status,
         )
         try:
-            yield lambda: watchdog.put_off(after_ns)
+            yield
         finally:
             watchdog.disarm()
 

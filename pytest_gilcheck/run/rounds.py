@@ -124,9 +124,15 @@ class Rounds:
     def _phases(self, arm: str) -> list[_Phase]:
         n = len(self._competing)
         n_calls = self._size.n_calls if arm in ("serial", "competing") else self._size.n_control_calls
+        n_phases = 1
+        if arm in ("serial", "competing") and self._call.setup is not None:
+            # `setup` is called right before each call, as everywhere. Called n times before n calls, it left the second
+            # call of a function that uses up its input with an empty one.
+            n_phases, n_calls = n_calls, 1
         if arm in ("competing", "released", "held"):
-            return [_Phase(arm, (n_calls,) * n)]
-        return [_Phase(arm, tuple(n_calls if index == working else 0 for index in range(n))) for working in range(n)]
+            return [_Phase(arm, (n_calls,) * n)] * n_phases
+        alone = [_Phase(arm, tuple(n_calls if index == working else 0 for index in range(n))) for working in range(n)]
+        return alone * n_phases
 
     def _job(
         self, index: int, phases: Sequence[_Phase], barrier: _native.Barrier
@@ -154,14 +160,14 @@ class Rounds:
         arm, n_calls = phase.arm, phase.n_calls[index]
         if arm in ("serial", "competing", _WARM):
             function, kwargs = self._call.function, dict(self._call.kwargs) or None
-            arguments = self._arguments(index, n_calls)
+            arguments = self._arguments(index)
         else:
             # The control and the released control do a fixed amount of work, so that they show a machine that gives two
             # threads little more than one. The held control works for a fixed time: how long it keeps others out is known.
             function = specimens.holds if arm == "held" else specimens.computes
             arguments, kwargs = [(self._size.control_ns,)], None
         thread_run = _native.run_phase(
-            barrier, function, arguments, kwargs, n_calls, _between_calls, index, phase.n_working
+            barrier, function, arguments, kwargs, n_calls, _between_calls, index, phase.n_working, self._competing.calls
         )
         if thread_run.error is not None:
             args = arguments[(thread_run.n_calls - 1) % len(arguments)]
@@ -171,11 +177,9 @@ class Rounds:
             )
         return thread_run
 
-    def _arguments(self, index: int, n_calls: int) -> list[tuple[Any, ...]]:
+    def _arguments(self, index: int) -> list[tuple[Any, ...]]:
         thread_args = self._call.args_in_thread(index, self._competing.own(index))
-        if self._call.setup is None:
-            return [thread_args]
-        return [self._call.args_of_next(thread_args) for _ in range(n_calls)]
+        return [self._call.args_of_next(thread_args)]
 
     def _arm(self, thread_runs: Sequence[_native.ThreadRun]) -> Arm:
         totals = [thread_run.totals for thread_run in thread_runs if thread_run.totals is not None]
@@ -238,6 +242,8 @@ def _sum(first: Arm | None, second: Arm) -> Arm:
         waiting_ns=_total([first.waiting_ns, second.waiting_ns]),
         held_cpu_ns=_total([first.held_cpu_ns, second.held_cpu_ns]),
         n_releases_by_function=_total([first.n_releases_by_function, second.n_releases_by_function]),
+        both_released_ns=_total([first.both_released_ns, second.both_released_ns]),
+        both_not_waiting_ns=_total([first.both_not_waiting_ns, second.both_not_waiting_ns]),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +19,11 @@ if TYPE_CHECKING:
 class SoloRun:
     """What single calls gave.
 
-    `result` is what the first call returned, `spans` holds the raw record of each call, and `known_threads` the idents of
-    the threads whose Python state was known before.
+    `result` is what the first call returned, if it was kept; `spans` holds the raw record of each call.
     """
 
     result: Any
     spans: tuple[_native.Span, ...]
-    known_threads: frozenset[int]
 
 
 class Solo:
@@ -36,29 +33,31 @@ class Solo:
         self._call = call
         self._competing = competing
 
-    def job(self, n_calls: int, *, fine: bool = False, budget_ns: int | None = None) -> Callable[[], SoloRun]:
+    def job(
+        self, n_calls: int, *, fine: bool = False, budget_ns: int | None = None, keeps_result: bool = False
+    ) -> Callable[[], SoloRun]:
         """Return a job that makes `n_calls` calls one after the other.
 
         After `budget_ns` no further call is made, but at least one. With `fine`, the record also says what the thread was
-        doing while it was off the processor. This costs a system call for each GIL event.
+        doing while it was off the processor. This costs a few system calls for each GIL event. All results but the one that
+        `keeps_result` asks for are disposed of at once: some are as large as memory allows.
         """
 
         def run() -> SoloRun:
             call = self._call
             thread_args = call.args_in_thread(0, self._competing.own(0))
             kwargs = dict(call.kwargs) or None
-            known_threads = frozenset(sys._current_frames())  # noqa: SLF001  (documented, if specialised)
             end_ns = None if budget_ns is None else _native.clock_ns() + budget_ns
             first_result, spans = None, []
             for n_done in range(n_calls):
                 args = call.args_of_next(thread_args)
-                result, span = _native.call(call.function, args, kwargs, fine, MAX_EVENTS)
-                if not n_done:
+                result, span = _native.call(call.function, args, kwargs, fine, MAX_EVENTS, self._competing.calls)
+                if keeps_result and not n_done:
                     first_result = result
                 del result, args  # disposed of between spans
                 spans.append(span)
                 if end_ns is not None and _native.clock_ns() > end_ns:
                     break
-            return SoloRun(first_result, tuple(spans), known_threads)
+            return SoloRun(first_result, tuple(spans))
 
         return run
