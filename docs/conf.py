@@ -1,4 +1,4 @@
-"""How is the documentation built? Warnings are errors: `nox -s docs`."""
+"""Configuration of Sphinx. Warnings are errors: `nox -s docs`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ project_copyright = author
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest", "option_table"]
 source_suffix = {".md": "markdown"}
-# Example projects are shown by the pages that quote them; their own READMEs are for those who copy one.
-# What a benchmark writes is a part of the page that explains it.
+# Pages quote the example projects. Their own READMEs are for people who copy a project.
+# The page that explains a benchmark includes the tables that it writes.
 exclude_patterns = ["_build", "gallery/*/**", "reference/counter-measured.md"]
 html_theme = "furo"
 html_title = "pytest-gilcheck"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-# Signatures of records repeat their attributes' types, which nitpicky mode would look up one by one.
+# The signature of a record repeats the types of its attributes, and nitpicky mode would look up each of them.
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-# An example that only runs in the author's head is a guess; the console's own prompts are left to doctest blocks.
+# Only `testcode` and `doctest` blocks run. Other blocks with a prompt show a console.
 doctest_test_doctest_blocks = ""

@@ -1,8 +1,8 @@
-"""Functions whose dealings with the GIL are exact by construction: for controls, tests, documentation, self-check.
+"""Functions of known GIL behaviour, for controls, tests, documentation and the self-check.
 
-They work for so much *processor* time, so that one that is descheduled works on afterwards, as real code does, and
-the share that it stands for stays exact on a loaded machine; but for `computes`, whose *amount* of work is fixed, so that it
-shows what a processor gives. Those of `controls` exist on every platform.
+Their durations are *processor* time in nanoseconds: a specimen that was descheduled works on afterwards, as real code does,
+and its share of the call stays exact on a loaded machine. Only `computes` does a fixed *amount* of work, so that it
+shows what a processor gives. The functions that `controls` returns exist on every platform.
 """
 
 from __future__ import annotations
@@ -47,7 +47,11 @@ __all__ = [
 
 
 def yields(ns: int) -> None:
-    """Runs Python code for `ns` of processor time: held, and gives way on request, never of its own accord."""
+    """Run Python code, which holds the GIL and releases it only when the interpreter is asked to.
+
+    Args:
+        ns: the processor time, in nanoseconds.
+    """
     cpu_ns = _native.thread_cpu_ns
     end = cpu_ns() + ns
     while cpu_ns() < end:
@@ -55,10 +59,17 @@ def yields(ns: int) -> None:
 
 
 def controls() -> tuple[Callable[[int], object], Callable[[int], object]]:
-    """Which two functions hold and release the GIL on any platform? The C library's sleep, called through
-    `ctypes.PyDLL` (GIL kept) and `ctypes.CDLL` (GIL released); the argument is in nanoseconds, at least 1000.
+    """Return two functions that hold and release the GIL on any platform.
 
-    Raises `OSError` or `AttributeError` where the C library has no such function.
+    Both call the C library's sleep: the first through `ctypes.PyDLL`, which keeps the GIL, the second through `ctypes.CDLL`,
+    which releases it. Their argument is the time in nanoseconds, at least 1000.
+
+    Returns:
+        The function that holds the GIL, and the one that releases it.
+
+    Raises:
+        OSError: the C library cannot be loaded.
+        AttributeError: the C library has no such function.
     """
     import sys  # noqa: PLC0415  (the name would be public)
 

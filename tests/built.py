@@ -25,6 +25,7 @@ from pytest_gilcheck.evidence import (
     ReleaseCounts,
     Verdict,
 )
+from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry
 
 MACHINE = Machine(
     python="3.12.1",
@@ -215,3 +216,13 @@ verdicts = st.builds(
     instrument=instruments,
     result=st.none(),
 )
+
+_tests = st.none() | st.text(min_size=1)
+
+entries = st.builds(
+    lambda evidence, verdict, test, failed: CheckEntry(evidence.name, verdict, evidence, test, failed=failed),
+    observations,
+    verdicts,
+    _tests,
+    st.booleans(),
+) | st.builds(AgreementEntry, agreements, _tests, failed=st.booleans())

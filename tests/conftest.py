@@ -1,4 +1,4 @@
-"""All rings: how hypothesis behaves on a machine under load; runs within tests see no other plugin than they ask for."""
+"""Settings of all tests: hypothesis on a busy machine, and which plugins runs within tests see."""
 
 import signal
 
@@ -11,34 +11,34 @@ pytest_plugins = ["pytester"]
 settings.register_profile("gilcheck", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gilcheck")
 
-# A shell hands it down as ignored to what it starts in the background, and so would we: tests that interrupt a child
-# then wait for it in vain.
+# A shell starts background jobs with SIGINT ignored, and so would this process: tests that interrupt a child
+# would then wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-#: Plugins that are installed for the tests of living together: the names of their entry points.
+#: The entry points of plugins that are installed for tests beside them.
 NEIGHBOURS = ("asyncio", "benchmark", "memray", "pytest_cov", "rerunfailures", "run-parallel", "timeout")
 
 
 def without(*neighbours):
-    """Arguments that keep these plugins out of a run."""
+    """Return the arguments that keep these plugins out of a run."""
     return " ".join(f"-p no:{name}" for name in neighbours)
 
 
 @pytest.fixture
 def neighbours(pytester, monkeypatch):
-    """Lets these plugins into the runs of this test, and no others."""
+    """Allow these plugins in the runs of this test, and no others."""
 
-    def let_in(*names):
+    def allow(*names):
         unknown = set(names) - set(NEIGHBOURS)
         assert not unknown, unknown
         monkeypatch.setenv("PYTEST_ADDOPTS", without(*(name for name in NEIGHBOURS if name not in names)))
 
-    return let_in
+    return allow
 
 
 @pytest.fixture(autouse=True)
-def _alone(request):
-    """As users run who have nothing else installed."""
-    if "pytester" in request.fixturenames:  # which itself unsets what is set here
+def _without_neighbours(request):
+    """Run as users do who have no other plugin installed."""
+    if "pytester" in request.fixturenames:  # its own set-up would unset this variable
         request.getfixturevalue("neighbours")()

@@ -1,1 +1,1 @@
-"""How fast is the reference counter beside the usual ways of counting a word, and how near to what the machine gives?"""
+"""Compares the reference counter with the usual ways of counting a word, and with what the machine can do."""

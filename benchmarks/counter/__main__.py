@@ -1,8 +1,8 @@
 """The bars of the reference counter: ``python -m benchmarks.counter`` (with the gallery's `word_count` and `rg` installed).
 
-Every ratio is of sides that run in turn, in one process and on the same text; the median of the ratios is given with
-its quartiles. What is not installed is left out and said so. ``--json`` saves the rows, ``--told`` tells saved ones again,
-``--tables`` and ``--plot`` write what the documentation shows.
+The sides of each ratio run in turn, in one process and on the same text. The median of the ratios is shown with its
+quartiles. A side that is not installed is left out, with a message. ``--json`` saves the rows, ``--saved`` prints saved
+rows again, ``--tables`` and ``--plot`` write what the documentation shows.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.counter import cores, memory, report, rivals
-from benchmarks.counter.rows import QUIET, Row
+from benchmarks.counter.rows import IDLE_CORES, Row
 from benchmarks.counter.texts import texts, write_large
 
 PARTS = ("par_lines", "ripgrep", "cores", "small", "threads", "memory")
 
 
 def cpu() -> str:
-    """What does the processor call itself?"""
+    """Return the name of the processor."""
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -33,7 +33,7 @@ def cpu() -> str:
 
 
 def measured(parts: list[str], n_rounds: int, large_gib: float) -> list[Row]:
-    """The rows of these parts."""
+    """Return the rows of these parts."""
     subjects = texts()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -55,39 +55,39 @@ def measured(parts: list[str], n_rounds: int, large_gib: float) -> list[Row]:
 
 
 def main() -> int:
-    """Measures everything and prints the tables. Exit status 1: a bar was missed."""
+    """Measure everything and print the tables; the exit status is 1 where a bar was missed."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.counter", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=15, help="rounds for each ratio (default 15)")
     parser.add_argument("--large-gib", type=float, default=4.0, help="size of the generated file (default 4)")
     parser.add_argument(
-        "--patience", type=float, default=1.0, help="seconds to wait for quiet before a round (default 1)"
+        "--patience", type=float, default=1.0, help="seconds to wait for idle cores before a round (default 1)"
     )
     parser.add_argument("--only", choices=PARTS, action="append", help="one part; may be repeated")
     parser.add_argument("--json", type=Path, help="where the rows are written too")
-    parser.add_argument("--told", type=Path, help="tell the rows of such a file, and measure nothing")
+    parser.add_argument("--saved", type=Path, help="print the rows of such a file, and measure nothing")
     parser.add_argument("--tables", type=Path, help="where the tables are written too (Markdown)")
     parser.add_argument("--plot", type=Path, help="where the plot goes (SVG; needs pygal)")
     options = parser.parse_args()
-    if options.told:
-        saved = json.loads(options.told.read_text())
+    if options.saved:
+        saved = json.loads(options.saved.read_text())
         machine, rows = saved["machine"], [Row(**row) for row in saved["rows"]]
     else:
-        QUIET.patience_s = options.patience
+        IDLE_CORES.patience_s = options.patience
         rows = measured(options.only or list(PARTS), options.rounds, options.large_gib)
         machine = {
             "cpu": cpu(),
             "n_cpus": os.cpu_count(),
             "python": platform.python_version(),
             "n_rounds": options.rounds,
-            "n_disturbed": QUIET.n_disturbed,
-            "n_rounds_all": QUIET.n_rounds,
+            "n_disturbed": IDLE_CORES.n_disturbed,
+            "n_rounds_all": IDLE_CORES.n_rounds,
         }
-    told = report.report_lines(machine, rows)
-    print(told)
+    text = report.report_lines(machine, rows)
+    print(text)
     if options.tables:
-        options.tables.write_text(told + "\n")
+        options.tables.write_text(text + "\n")
     if options.json:
         options.json.write_text(
             json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}, indent=1) + "\n"

@@ -1,4 +1,4 @@
-"""What is the second core worth to the counter, and what to anybody? And from which length on?"""
+"""Measures what the second core gains the counter, what it can gain at all, and from which length on."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ CHUNK_BYTES = 512 << 10
 
 
 def spinning_for(seconds: float, n_chunks: int) -> int:
-    """How many turns a chunk keep one core busy for so long?"""
-    n_background_runs = 1_000
+    """Return how many spins of each chunk keep one core busy for so long."""
+    n_spins = 1_000
     while True:
         begin = time.perf_counter()
-        _native.reference_spin(n_chunks, n_background_runs, False)  # noqa: FBT003  (native, by position)
+        _native.reference_spin(n_chunks, n_spins, False)  # noqa: FBT003  (native, by position)
         taken = time.perf_counter() - begin
         if taken > seconds / 2:
-            return int(n_background_runs * seconds / taken)
-        n_background_runs *= 2
+            return int(n_spins * seconds / taken)
+        n_spins *= 2
 
 
 def against_one(texts: dict[str, str], n_rounds: int) -> Iterable[Row]:
-    """All cores against one, and in the same rounds two works that are handed to the same threads in the same way.
+    """Compare all cores with one, and in the same rounds two other jobs that the same threads do in the same way.
 
-    *Reading* the same text and doing nothing with it: nobody counts faster than that. *Spinning* for as long and
-    touching no memory: what it lacks is the price of the threads, and of cores that are slower together.
+    *Reading* does nothing with the same text: counting cannot be faster. *Spinning* takes as long and touches no memory: its
+    loss is the price of the threads, and of cores that are slower together.
     """
     for name, text in texts.items():
         n_chunks = -(-len(text) // CHUNK_BYTES)
         for frequency, needle in NEEDLES[name].items():
-            alone = in_turn([lambda t=text, n=needle: reference.count_sequential(t, n)], 3)[0]
-            n_background_runs = spinning_for(min(alone), n_chunks)
+            sequential = in_turn([lambda t=text, n=needle: reference.count_sequential(t, n)], 3)[0]
+            n_spins = spinning_for(min(sequential), n_chunks)
             sides = [
                 lambda t=text, n=needle: reference.count(t, n),
                 lambda t=text, n=needle: reference.count_sequential(t, n),
                 lambda t=text: _native.reference_read(t, True),  # noqa: FBT003
                 lambda t=text: _native.reference_read(t, False),  # noqa: FBT003
-                lambda n=n_chunks, turns=n_background_runs: _native.reference_spin(n, turns, True),  # noqa: FBT003
-                lambda n=n_chunks, turns=n_background_runs: _native.reference_spin(n, turns, False),  # noqa: FBT003
+                lambda n=n_chunks, spins=n_spins: _native.reference_spin(n, spins, True),  # noqa: FBT003
+                lambda n=n_chunks, spins=n_spins: _native.reference_spin(n, spins, False),  # noqa: FBT003
             ]
             times = in_turn(sides, n_rounds)
             case = f"{name}, {frequency} `{needle}`"
-            found = row(f"count, {os.cpu_count()} cores against 1", case, times, TIMES_ONE_CORE)
+            ratio = row(f"count, {os.cpu_count()} cores against 1", case, times, TIMES_ONE_CORE)
             _, most, _ = quartiles(times[2], times[1])
             share = statistics.median(a / b for a, b in zip(times[2], times[0], strict=True))
             counts, reads = ([gigabytes(len(text), side) for side in pair] for pair in (times[1::-1], times[3:1:-1]))
@@ -63,16 +63,16 @@ def against_one(texts: dict[str, str], n_rounds: int) -> Iterable[Row]:
                 "spinning": f"{spins:.2f}",
             }
             yield replace(
-                found,
+                ratio,
                 columns=columns,
-                # Not even who only reads is so many times as fast on all cores as one core counts.
+                # Even reading on all cores is not so many times as fast as counting on one core.
                 limit="memory" if most < TIMES_ONE_CORE else "",
-                doubt="undecided: the cores were not ours" if spins < TIMES_ONE_CORE else "",
+                doubt="inconclusive: other processes used the cores" if spins < TIMES_ONE_CORE else "",
             )
 
 
 def where_threads_pay(n_rounds: int) -> Iterable[Row]:
-    """From which length are several threads faster? The counter's threshold stands on this table."""
+    """Measure from which length on several threads are faster; the counter's threshold comes from this table."""
     text = zen() * 20_000
     for exponent in range(18, 25):
         part = text[: 1 << exponent]

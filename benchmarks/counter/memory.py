@@ -1,4 +1,4 @@
-"""How much memory does a call take above its text?"""
+"""Measures how much memory a call takes beside its text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ print(peak() - before)
 
 
 def above_the_text(path: Path, n_lines: int) -> Iterable[Row]:
-    """Peak of the resident memory during the call, less that before it, in a process of its own."""
+    """Measure the peak of the resident memory during the call, less that before it, in a process of its own."""
     line = '"Now is better than never.\\n" * 4_000_000'
     cases = {
         "str, 104 MB": (f"text = {line}", 'assert reference.count(text, "better") == 4_000_000'),
@@ -48,6 +48,6 @@ def above_the_text(path: Path, n_lines: int) -> Iterable[Row]:
         begin = time.perf_counter()
         done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
         mebibytes = int(done.stdout) / (1 << 20)
-        told = {"with the start of the process": f"{time.perf_counter() - begin:.1f} s"}
+        columns = {"with the start of the process": f"{time.perf_counter() - begin:.1f} s"}
         bar = "private memory above the text, MiB"
-        yield Row(bar, case, mebibytes, mebibytes, mebibytes, told, MOST_MEBIBYTES, at_most=True)
+        yield Row(bar, case, mebibytes, mebibytes, mebibytes, columns, MOST_MEBIBYTES, at_most=True)

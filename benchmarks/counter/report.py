@@ -1,4 +1,4 @@
-"""The rows as Markdown tables and as a plot, from the records alone: a run can be told again."""
+"""Renders rows as Markdown tables and as a plot, from the records alone."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ LEAST_SHOWN = 0.2
 
 
 def report_lines(machine: dict[str, object], rows: list[Row]) -> str:
-    """The machine and the tables."""
+    """Return the machine and the tables."""
     where = f"{machine['cpu']}, {machine['n_cpus']} cores, Python {machine['python']}, {machine['n_rounds']} rounds for each figure"
-    quiet = f"{machine['n_disturbed']} of {machine['n_rounds_all']} rounds began while other processes ran, or unasked"
-    return f"{where}; {quiet}.\n\n{tables(rows)}"
+    disturbed = (
+        f"{machine['n_disturbed']} of {machine['n_rounds_all']} rounds began while other processes ran, or unasked"
+    )
+    return f"{where}; {disturbed}.\n\n{tables(rows)}"
 
 
 def tables(rows: list[Row]) -> str:
-    """A Markdown table for each bar."""
+    """Return a Markdown table for each bar."""
     parts = []
     for bar, group in groupby(rows, key=lambda row: row.bar):
         of_bar = list(group)
@@ -41,21 +43,21 @@ def tables(rows: list[Row]) -> str:
 
 
 def plot(rows: list[Row], path: Path) -> None:
-    """Each figure that has a bar, as a multiple of it: what reaches 1 meets it. Needs pygal.
+    """Plot each figure with a bar as a multiple of that bar: 1 meets it. Needs pygal.
 
-    In the manner of pytest-benchmark's own plots, beside which it stands in the documentation.
+    It looks like pytest-benchmark's own plots, which stand beside it in the documentation.
     """
     from pygal import PluginImportFixer, StackedBar
     from pygal.style import DefaultStyle
 
-    # A finder of a kind that Python has given up: it warns at every later import that fails.
+    # pygal installs a finder of a kind that Python has given up, which warns at every later import that fails.
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, PluginImportFixer)]
 
     class Style(DefaultStyle):
         font_family = 'Consolas, "Deja Vu Sans Mono", "Bitstream Vera Sans Mono", "Courier New", monospace'
 
     barred = [row for row in rows if row.times_the_bar is not None]
-    # Stacked: each column has a value of one bar only, and columns side by side would be as thin as all bars together.
+    # Stacked, because each column has a value of one bar only. Columns side by side would be as thin as all bars together.
     chart = StackedBar(
         title="Times the bar (1: just met)",
         y_title="Times the bar",

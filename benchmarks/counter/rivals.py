@@ -1,4 +1,4 @@
-"""The counter against other ways to count: the guide's `par_lines`, ripgrep, and `str.count` on small texts."""
+"""Compares the counter with the guide's `par_lines`, with ripgrep, and with `str.count` on small texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ N_CALLS = 20_000
 
 
 def against_par_lines(texts: dict[str, str], n_rounds: int) -> Iterable[Row]:
-    """`count` against the guide's `par_lines`. With `ignore_case` the guide's example has the easier rule: no bar."""
+    """Compare `count` with the guide's `par_lines`; with `ignore_case` the guide has the easier rule, and there is no bar."""
     try:
         import word_count
     except ImportError:
@@ -42,7 +42,7 @@ def against_par_lines(texts: dict[str, str], n_rounds: int) -> Iterable[Row]:
 
 
 def against_ripgrep(paths: dict[str, Path], n_rounds: int) -> Iterable[Row]:
-    """`count_file` against ripgrep, its whole process; the time of one that does nothing is told beside."""
+    """Compare `count_file` with a process of ripgrep; the time of one that does nothing is in a column of its own."""
     program = shutil.which("rg")
     if program is None:
         print("rg is not installed: no comparison with ripgrep", file=sys.stderr)
@@ -73,7 +73,7 @@ def against_ripgrep(paths: dict[str, Path], n_rounds: int) -> Iterable[Row]:
 
 
 def small_texts(n_rounds: int) -> Iterable[Row]:
-    """Calls on 100 bytes against `str.count`, which has less to do."""
+    """Compare calls on 100 bytes with `str.count`, which has less to do."""
     text = zen()[:100]
     for needle in ("is", "better", "absent"):
         for label, subject, word in (("str", text, needle), ("bytes", text.encode(), needle.encode())):
@@ -84,6 +84,6 @@ def small_texts(n_rounds: int) -> Iterable[Row]:
                 ],
                 n_rounds,
             )
-            found = row("100 bytes, times as long as `str.count`", f"{label}, `{needle}`", times, 3)
+            ratio = row("100 bytes, times as long as `str.count`", f"{label}, `{needle}`", times, 3)
             each = " against ".join(f"{statistics.median(side) / N_CALLS * 1e9:.0f} ns" for side in times)
-            yield replace(found, columns={"medians": each}, at_most=True)
+            yield replace(ratio, columns={"medians": each}, at_most=True)

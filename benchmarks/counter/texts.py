@@ -1,4 +1,4 @@
-"""What is counted: 100 MB of natural and of random text, words that are common, rare and absent in them, a large file."""
+"""The texts: 100 MB of natural and of random text, a large file, and words that are common, rare or absent in them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ NEEDLES = {
 
 
 def zen() -> str:
-    """The Zen of Python, as the interpreter ships it."""
+    """Return the Zen of Python, as the interpreter ships it."""
     with contextlib.redirect_stdout(io.StringIO()):
         import this
     return codecs.decode(this.s, "rot13") + "\n"
 
 
 def random_words(size: int) -> str:
-    """Words of random letters, ten to a line, about a tenth of them one of four common ones, one in 100,000 rare."""
+    """Return words of random letters, ten to a line; a tenth are one of four common words, one in 100,000 is rare."""
     rng = random.Random(5)  # noqa: S311  (a benchmark's text)
     letters = "abcdefghijklmnopqrstuvwxyz"
     vocabulary = ["".join(rng.choices(letters, k=rng.randint(1, 12))) for _ in range(5_000)]
@@ -47,13 +47,13 @@ def random_words(size: int) -> str:
 
 
 def texts() -> dict[str, str]:
-    """Both texts, under the names that `NEEDLES` has."""
+    """Return both texts, under the names in `NEEDLES`."""
     once = zen()
     return {"zen": once * (TEXT_BYTES // len(once)), "random words": random_words(TEXT_BYTES)}
 
 
 def write_large(path: Path, size: int) -> int:
-    """Writes about `size` bytes of lines; how many hold the word `better`?"""
+    """Write about `size` bytes of lines, and return how many contain the word `better`."""
     line = "Now is better than never, and more is better.\n"
     block = line * (BLOCK_BYTES // len(line))
     with path.open("w") as file:

@@ -1,6 +1,6 @@
-"""The gate's bars, a row each: ``python -m benchmarks.gate [regress] [unchanged] [documents] [workers]``; all, if none is named.
+"""The bars of the gate: ``python -m benchmarks.gate [regress] [unchanged] [documents] [workers]``; all, if none is named.
 
-Runs take long: 20 of each gate, idle and beside 2 busy processes, are about half an hour. ``-n`` makes them fewer.
+20 runs of each gate, idle and beside 2 busy processes, take about half an hour. ``-n`` sets another number.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from benchmarks.gate.projects import REGRESSED, UNCHANGED, Build, gate, workers
 
 SMALL, LARGE = 1_000, 10_000
 
-#: Ten times the document may take so many times as long: linear, with room for a noisy machine.
+#: A report ten times as large may take so many times as long: linear, with room for a noisy machine.
 MOST_TIMES_LONGER = 13.0
 
-#: And so many times the memory. What is shown or merged is not kept. What is compared is: about 1 kB of each check or
-#: agreement in either document, some 45 MB beside the 25 that the command takes anyhow; whole documents would be 20 times that.
+#: And so many times the memory. `show` and `merge` keep nothing. `compare` keeps about 1 kB of each check or agreement of both
+#: reports: some 45 MB beside the 25 MB of the command itself. Whole reports would be 20 times that.
 MOST_TIMES_MEMORY = 4.0
 
 
 @dataclass(frozen=True)
 class Row:
-    """One bar: what was required, what was seen."""
+    """One bar: what is required, and what was measured."""
 
     bar: str
     required: str
@@ -37,43 +37,43 @@ class Row:
         return f"| {self.bar} | {self.required} | {self.seen} | {'met' if self.met else 'missed'} |"
 
 
-def told(found: Counter[str]) -> str:
-    """How often what?"""
-    return ", ".join(f"{kind} {count}" for kind, count in found.most_common())
+def counted(outcomes: Counter[str]) -> str:
+    """Return each outcome with its count."""
+    return ", ".join(f"{kind} {count}" for kind, count in outcomes.most_common())
 
 
 def beside(n_busy: int) -> str:
-    """Under which load?"""
+    """Return the load in words."""
     return f"beside {n_busy} busy" if n_busy else "idle"
 
 
 def regress(n: int, loads: Sequence[int]) -> Iterator[Row]:
-    """Each regression fails the gate each time, and its function, limit, and margin or wrong answer are named.
+    """Run the gate on each regression: it must fail each time, and name the function, the limit, and the margin or result.
 
-    *Cannot tell* fails the gate as well, and names function and limit.
+    An inconclusive comparison fails the gate as well, and names function and limit.
     """
     for build in REGRESSED:
         for n_busy in loads:
-            found = gate(build, n, n_busy)
+            outcomes = gate(build, n, n_busy)
             bar = f"{build.name}, {beside(n_busy)}"
-            # With no core to spare nobody can tell that calls overlap no more: that fails the gate, too.
-            n_right = found["fails"] + (found["cannot tell"] if n_busy else 0)
+            # Without a core to spare, the loss of overlap is inconclusive, which fails the gate too.
+            n_right = outcomes["fails"] + (outcomes["cannot tell"] if n_busy else 0)
             required = "fails, named, or cannot tell" if n_busy else "fails, named, each time"
-            yield Row(bar, required, f"{told(found)} of {n}", n_right == n)
+            yield Row(bar, required, f"{counted(outcomes)} of {n}", n_right == n)
 
 
 def unchanged(n: int, loads: Sequence[int]) -> Iterator[Row]:
-    """The unchanged project passes; under load it may be undecided, and is never called worse."""
+    """Run the gate on the unchanged project: it passes; under load it may be inconclusive, but is never worse."""
     build: Build = UNCHANGED
     for n_busy in loads:
-        found = gate(build, n, n_busy)
-        n_right = found["passes"] + (found["cannot tell"] if n_busy else 0)
+        outcomes = gate(build, n, n_busy)
+        n_right = outcomes["passes"] + (outcomes["cannot tell"] if n_busy else 0)
         required = "passes, or cannot tell" if n_busy else "passes each time"
-        yield Row(f"{build.name}, {beside(n_busy)}", required, f"{told(found)} of {n}", n_right == n)
+        yield Row(f"{build.name}, {beside(n_busy)}", required, f"{counted(outcomes)} of {n}", n_right == n)
 
 
 def documents() -> Iterator[Row]:
-    """Time grows as the document does, memory does not."""
+    """Compare a small and a large report: time grows with the report, memory does not."""
     for verb, (few, many) in costs(SMALL, LARGE).items():
         longer, larger = many.seconds / few.seconds, many.peak_mb / few.peak_mb
         yield Row(
@@ -85,13 +85,15 @@ def documents() -> Iterator[Row]:
 
 
 def beside_workers(n: int) -> Iterator[Row]:
-    """The same suite with four workers and without."""
-    found = workers(n)
-    yield Row("`-n 4` against no workers", "same words, one report", f"{told(found)} of {n}", found["same"] == n)
+    """Run the same suite with four workers and without."""
+    outcomes = workers(n)
+    yield Row(
+        "`-n 4` against no workers", "same words, one report", f"{counted(outcomes)} of {n}", outcomes["same"] == n
+    )
 
 
 def main() -> int:
-    """Prints the table; the exit status says whether every bar is met."""
+    """Print the table; the exit status says whether every bar is met."""
     parts = ("regress", "unchanged", "documents", "workers")
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))

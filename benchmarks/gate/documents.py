@@ -1,4 +1,4 @@
-"""Large documents: seconds and peak memory of each verb, as they grow."""
+"""Measures seconds and peak memory of each verb on JSON reports of different sizes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.gate.projects import UNCHANGED, pytest_run
 
-#: The system's own peak of this process image. (What getrusage tells is the parent's where that was larger: it outlives exec.)
+#: Prints the peak memory of this process image. (getrusage gives the parent's peak where that was larger: it outlives exec.)
 _MEASURED = (
     "import re, sys; from pathlib import Path; from pytest_gilcheck.__main__ import main; s = main(sys.argv[1:]); "
     "print(re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1], file=sys.stderr); sys.exit(s)"
@@ -20,28 +20,23 @@ _MEASURED = (
 
 @dataclass(frozen=True)
 class Cost:
-    """What one verb took."""
+    """The time and the peak memory of one verb."""
 
     seconds: float
     peak_mb: int
 
 
 def grown(one: Path, n: int, to: Path) -> None:
-    """A document with each check and each agreement of `one` `n` times, each time of another test."""
+    """Write to `to` a report with each check and each agreement of `one` `n` times, each time of another test."""
     with to.open("w") as file:
         for line in one.read_text().splitlines(keepends=True):
-            if not line.startswith('{"name"') and not line.startswith('{"test"'):
-                file.write(line)
-                continue
-            entry = line.rstrip().removesuffix(",")
-            for index in range(n):
-                file.write((",\n" if index else "") + entry.replace("::test_", f"::test_{index}_"))
-            file.write("\n")
+            is_entry = line.startswith(('{"check"', '{"agreement"'))
+            file.writelines(line.replace("::test_", f"::test_{index}_") for index in range(n if is_entry else 1))
 
 
-def verbs(document: Path) -> dict[str, list[str]]:
-    """The commands that read a document, under their names."""
-    file = str(document)
+def verbs(report: Path) -> dict[str, list[str]]:
+    """Return the commands that read a report, under their names."""
+    file = str(report)
     return {
         "show -q": ["show", "-q", file],
         "show -f markdown": ["show", "-f", "markdown", file],
@@ -51,9 +46,9 @@ def verbs(document: Path) -> dict[str, list[str]]:
 
 
 def costs(small: int, large: int) -> dict[str, tuple[Cost, Cost]]:
-    """Each verb on a small document and on a large one, in turn."""
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
+    """Measure each verb on a small report and on a large one."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         run = pytest_run(folder, UNCHANGED.suite, "--gilcheck-json=one.json")
         if run.returncode != 0:
             raise SystemExit(run.stdout)
@@ -67,6 +62,6 @@ def _cost(arguments: list[str]) -> Cost:
     begin = time.perf_counter()
     run = subprocess.run([sys.executable, "-c", _MEASURED, *arguments], capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - begin
-    if run.returncode not in (0, 3):  # inconclusive checks are none of a document's business
+    if run.returncode not in (0, 3):  # 3: some checks are inconclusive
         raise SystemExit(run.stderr)
     return Cost(seconds, int(run.stderr.strip().splitlines()[-1]) // 1024)

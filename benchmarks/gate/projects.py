@@ -1,4 +1,4 @@
-"""A project whose builds regress, the runs of its gate, and the same suite on several workers."""
+"""A project with regressions, the runs of its gate, and the same suite on several workers."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def test_count(gilcheck):
     gilcheck.agrees(count, lambda n: min(n, 1000), st.integers(0, 2000).map(lambda n: (n,)))
 """
 
-#: Keeps what it works on in one place for all threads, and lets the GIL go meanwhile: what a static buffer in C does.
-#: It sleeps and does not yield its processor: beside busy processes each yield would cost a whole turn of theirs. (A
-#: shared counter is no good subject: threads that take turns evenly read and write in lock-step, and all count right.)
+#: All threads share what it works on, and it releases the GIL: a static buffer in C does the same. It sleeps because a yield
+#: of the processor would cost a whole time slice of each busy process. (A shared counter is no good subject: threads that
+#: take turns evenly read and write in lock-step, and all counts are right.)
 RACE = """global scratch
     scratch = min(n, 1000)
     time.sleep(1e-4)
@@ -54,7 +54,7 @@ class Build:
 
     @property
     def suite(self) -> str:
-        """Its tests."""
+        """Its test module."""
         return SUITE.format(search=self.search, count=self.count)
 
 
@@ -64,7 +64,7 @@ REGRESSED = (
     replace(UNCHANGED, name="lock added", search="with LOCK:\n        specimens.releases(ns)", worse="search"),
     replace(UNCHANGED, name="race added", count=RACE, worse="count"),
 )
-#: So often is a baseline made until it decides.
+#: How often a baseline is made until it decides overlap.
 _MOST_BASELINES = 5
 
 GATE = (
@@ -78,15 +78,17 @@ GATE = (
 
 
 def pytest_run(folder: Path, suite: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """One run of a suite's gate."""
+    """Run a suite under the gate."""
     (folder / "test_it.py").write_text(suite)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={folder}", "--gilcheck"]
     return subprocess.run([*command, *arguments, str(folder)], capture_output=True, text=True, check=False, cwd=folder)
 
 
 def outcome(run: subprocess.CompletedProcess[str], worse: str | None) -> str:
-    """What has the gate done? It fails as it should where a line names function and limit, and one of them the margin, or
-    the wrong answer in place of the right one."""
+    """Return what the gate did.
+
+    It fails as it should where a line names function and limit, and one of these lines the margin or the wrong result.
+    """
     if run.returncode == 0:
         return "passes"
     lines = [line for line in run.stdout.splitlines() if line.startswith("gilcheck: WORSE: ") and "(limit: " in line]
@@ -97,11 +99,11 @@ def outcome(run: subprocess.CompletedProcess[str], worse: str | None) -> str:
         return "fails without margin"
     if lines:
         return "fails on another"
-    return "cannot tell" if "CANNOT TELL" in run.stdout else "other"
+    return "cannot tell" if ", not compared" in run.stdout else "other"
 
 
 def _save_baseline(folder: Path) -> None:
-    """As a maintainer would: one that decides whether calls overlap. Against another, nothing can be told of overlap."""
+    """Save a baseline that decides whether calls overlap, as a maintainer would: another one is no baseline for overlap."""
     for _ in range(_MOST_BASELINES):
         saved = pytest_run(folder, UNCHANGED.suite, "--gilcheck-save=main", "--gilcheck-json=main.json")
         if saved.returncode != 0:
@@ -112,19 +114,19 @@ def _save_baseline(folder: Path) -> None:
 
 
 def gate(build: Build, n: int, n_busy: int) -> Counter[str]:
-    """How often does the gate do what, on this build against the unchanged one, beside `n_busy` busy processes?"""
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
+    """Count what the gate does on this build against the unchanged one, beside `n_busy` busy processes."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         _save_baseline(folder)
-        found: Counter[str] = Counter()
+        outcomes: Counter[str] = Counter()
         with busy(n_busy):
             for _ in range(n):
                 run = pytest_run(folder, build.suite, *GATE)
                 kind = outcome(run, build.worse)
-                found[kind] += 1
+                outcomes[kind] += 1
                 if kind not in ("passes", "fails", "cannot tell"):
                     print(f"{build.name}, {n_busy} busy, {kind}:\n{run.stdout}", file=sys.stderr)
-        return found
+        return outcomes
 
 
 WORKERS_SUITE = """
@@ -159,43 +161,43 @@ def test_differs(gilcheck):
 
 
 def words(path: Path) -> dict[tuple[str, str], tuple[str, str, str]]:
-    """Each check's and each agreement's words: of the GIL, of results, of overlap."""
-    made = json.loads(path.read_text())
-    found = {}
-    for check in made["checks"]:
-        verdict = check["verdict"]
-        found[check["test"], check["name"]] = verdict["gil"], verdict["agreement"], verdict["overlap"]
-    for entry in made["agreements"]:
-        found[entry["test"], f"agreement of {entry['agreement']['name']}"] = "-", entry["agreement"]["word"], "-"
-    return found
+    """Return the words of each check and each agreement: on the GIL, on agreement, on overlap."""
+    by_test = {}
+    for line in map(json.loads, path.read_text().splitlines()):
+        if check := line.get("check"):
+            verdict = check["verdict"]
+            by_test[check["test"], check["name"]] = verdict["gil"], verdict["agreement"], verdict["overlap"]
+        elif entry := line.get("agreement"):
+            by_test[entry["test"], f"agreement of {entry['agreement']['name']}"] = "-", entry["agreement"]["word"], "-"
+    return by_test
 
 
 def workers(n: int, arguments: Sequence[str] = ("-n", "4")) -> Counter[str]:
-    """How often does the suite on several workers give the words that it gives alone, in one report?
+    """Count how often the suite on several workers gives the same words as in one process, in one report.
 
-    Overlap needs quiet, which a busy machine does not give: undecided on one side is counted as the same, two different
-    words are not.
+    A busy machine may leave overlap inconclusive. Inconclusive on one side counts as the same, and two different words do
+    not.
     """
-    found: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
+    outcomes: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         for _ in range(n):
             alone = pytest_run(folder, WORKERS_SUITE, "--gilcheck-json=alone.json")
             shared = pytest_run(folder, WORKERS_SUITE, "--gilcheck-json=shared.json", *arguments)
             if alone.returncode or shared.returncode:
-                found["failed run"] += 1
+                outcomes["failed run"] += 1
                 print(alone.stdout, shared.stdout, shared.stderr, file=sys.stderr)
                 continue
             if shared.stdout.count("agreement of ") != alone.stdout.count("agreement of "):
-                found["not one report"] += 1
+                outcomes["not one report"] += 1
                 continue
             before, after = words(folder / "alone.json"), words(folder / "shared.json")
             other = {key: (before.get(key), after.get(key)) for key in before.keys() | after.keys()}
             other = {key: pair for key, pair in other.items() if not _are_same(*pair)}
-            found["other words" if other else "same"] += 1
+            outcomes["other words" if other else "same"] += 1
             for key, pair in other.items():
                 print(f"workers: {key}: {pair}", file=sys.stderr)
-    return found
+    return outcomes
 
 
 def _are_same(one: tuple[str, str, str] | None, other: tuple[str, str, str] | None) -> bool:

@@ -72,7 +72,7 @@ def _count(text: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do as told. 0: done; 1: `report` found a promise that was not kept; 2: usage; 130: interrupted, resume."""
+    """Run a command; 0: done, 1: `report` found a promise that was missed, 2: usage, 130: interrupted, run it again."""
     options = _parser().parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -19,7 +19,7 @@ _ready_at_ns = 0
 
 
 def stamp_ready() -> None:
-    """When was the set-up done? Called by the set-up itself, in its last line."""
+    """Record the end of the set-up, which calls this in its last line."""
     global _ready_at_ns  # noqa: PLW0603  (the set-up runs in globals of its own: there is no other way to tell)
     _ready_at_ns = time.perf_counter_ns()
 
@@ -28,7 +28,7 @@ _STAMP = f"\nimport {__name__} as _ledger_bench_adapter; _ledger_bench_adapter.s
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """What does the library say of the case? The fields of `Measurement` that a verdict knows."""
+    """Check a case, and return the fields of `Measurement` that a verdict has."""
     from pytest_gilcheck import check
     from pytest_gilcheck.commands.statement import Statement
     from pytest_gilcheck.run import Call
@@ -55,7 +55,7 @@ def measure(case: Case) -> dict[str, Any]:
 
 
 def clock_ns() -> float:
-    """What does one reading of the ledger's clock cost?"""
+    """Return the price of one reading of the ledger's clock in nanoseconds."""
     from pytest_gilcheck import _native
 
     price_ns, _ = _native.clock_quality()
@@ -63,9 +63,9 @@ def clock_ns() -> float:
 
 
 def pair_ns(state: str, n_threads: int) -> float:
-    """How much processor time does one release/take pair cost in this state, `n_threads` at it side by side?
+    """Return the processor time of one release/take pair in this state, with `n_threads` threads that make pairs.
 
-    A process is asked for one state only: what was hooked once is not like what never was.
+    A process is asked for one state only: a process that once had hooks differs from one that never had.
     """
     from pytest_gilcheck import _native
 
@@ -89,9 +89,9 @@ def pair_ns(state: str, n_threads: int) -> float:
 
 
 def n_hooks_left() -> int:
-    """How many slots of the interpreter still point into the library, once it has been opened and closed?
+    """Return how many words of the interpreter still point into the library after the ledger was opened and closed.
 
-    Raises ``RuntimeError`` where none does while it is open: then the search is blind.
+    Raises ``RuntimeError`` where none does while the ledger is open: then the search cannot see hooks.
     """
     with _in_state(RECORDING):
         if not n_pointers_into_native():

@@ -1,4 +1,4 @@
-"""Which calls are measured, and what is true of them?"""
+"""The calls that are measured, and what is true of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HELD_AT_LEAST = 0.95
 
 @dataclass(frozen=True)
 class Case:
-    """What is called, and what is known of it?
+    """One call, and what is known of it.
 
     `setup` defines what the expression `call` needs; `env` must be set before the interpreter starts. `truth`
     is ``released``, ``held`` or ``partial`` and holds for the versions in `python`; `evidence` is its source.
@@ -52,31 +52,31 @@ class Case:
 
     @property
     def exact_share(self) -> bool:
-        """Is the held share known by construction?"""
+        """Whether the held share is known by construction."""
         return self.package == SPECIMENS
 
     @property
     def digest(self) -> str:
-        """Which version of the case is it? Figures of another version must not be mixed in."""
+        """The version of the case; figures of another version must not be mixed in."""
         text = json.dumps([self.setup, self.call, sorted(self.env.items())])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def group(self) -> tuple[object, ...]:
-        """With which others may it share a process? Those of the same key."""
+        """The key of cases that may share a process."""
         return (self.package, tuple(sorted(self.env.items())), self.id if self.alone else "")
 
     def runs_on(self, python: str) -> bool:
-        """Does the truth hold for this version of Python (``3.11.7``)?"""
+        """Return whether the truth applies to this version of Python (``3.11.7``)."""
         return SpecifierSet(self.python).contains(python, prereleases=True)
 
     def to_json(self) -> dict[str, Any]:
-        """What must a worker be told?"""
+        """Return the case as a worker reads it."""
         return asdict(self)
 
 
 def read_cases(path: Path = CASES_FILE) -> list[Case]:
-    """Which real calls are there? Raises ``ValueError`` for a truth that is not one of the three words."""
+    """Return the real calls; raise ``ValueError`` for a truth that is not one of the three words."""
     cases = [Case(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
     for case in cases:
         if case.truth not in ("released", "held", "partial"):
@@ -86,14 +86,14 @@ def read_cases(path: Path = CASES_FILE) -> list[Case]:
 
 
 def truth_of_share(share: float) -> str:
-    """Which word describes a held share? The borders are part of the words' meaning."""
+    """Return the word for a held share; the thresholds are part of the words' meaning."""
     if share <= RELEASED_AT_MOST:
         return "released"
     return "held" if share >= HELD_AT_LEAST else "partial"
 
 
 def specimen_cases() -> list[Case]:
-    """Which native calls have a share that is known by construction?"""
+    """Return native calls with a held share that is known by construction."""
     cases = []
     for span_ns in SPECIMEN_SPANS_NS:
         half, fifth = span_ns // 2, span_ns // 5
@@ -122,7 +122,7 @@ def specimen_cases() -> list[Case]:
 def select(
     cases: Iterable[Case], patterns: Iterable[str] = (), packages: Iterable[str] = (), python: str | None = None
 ) -> list[Case]:
-    """Which of them are asked for? `patterns` are shell patterns of ids, `packages` exact names; empty means all.
+    """Return the selected cases; `patterns` are shell patterns of ids, `packages` exact names, and empty means all.
 
     Raises ``ValueError`` where nothing is left: a benchmark of nothing would meet every bar.
     """
@@ -143,7 +143,7 @@ def select(
 
 
 def grouped(cases: Iterable[Case]) -> Iterator[list[Case]]:
-    """Which cases share a process, so that imports are paid once?"""
+    """Return the cases that share a process, so that imports are paid once."""
     groups: dict[tuple[object, ...], list[Case]] = {}
     for case in cases:
         groups.setdefault(case.group, []).append(case)

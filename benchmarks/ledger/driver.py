@@ -1,4 +1,4 @@
-"""Runs every case under every load in worker processes, and loses nothing when one of them dies."""
+"""Runs each case under each load in worker processes, and loses no measurement when one of them dies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STDERR_TAIL = 400
 
 @dataclass(frozen=True)
 class Job:
-    """Which question is asked?"""
+    """One question: a case, a witness and a load."""
 
     case: Case
     witness: str
@@ -38,11 +38,11 @@ class Job:
 
     @property
     def key(self) -> tuple[str, str, str, str, int, int]:
-        """As `Measurement.key`."""
+        """The same as `Measurement.key`."""
         return (self.python, self.case.id, self.case.digest, self.witness, self.load, self.repeat)
 
     def answered(self, **fields: Any) -> Measurement:
-        """What is written down when the answer has come?"""
+        """Return the measurement with the fields of an answer."""
         python, case, digest, witness, load, repeat = self.key
         entry = {"python": python, "case": case, "digest": digest, "witness": witness, "load": load, "repeat": repeat}
         return Measurement.from_json({**entry, **fields})
@@ -50,14 +50,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Block:
-    """Which jobs go together? One group of cases beside one load: they share a worker and the busy processes."""
+    """The jobs of one group of cases beside one load, which share a worker and the busy processes."""
 
     load: int
     jobs: Sequence[Job]
 
 
 class Worker:
-    """A process that answers jobs, and its death. Killed together with all that its cases started."""
+    """A process that answers jobs; it is killed together with all that its cases started."""
 
     def __init__(self, env: Mapping[str, str], command: Sequence[str]) -> None:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
@@ -72,7 +72,7 @@ class Worker:
         )
 
     def ask(self, request: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
-        """What does it answer? After a time-out or a crash (outcomes of these names) the worker is dead."""
+        """Return the answer to a request; after the outcomes ``timeout`` and ``crash`` the worker is dead."""
         assert self._process.stdin is not None  # noqa: S101  (narrowing: it was asked for)
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -90,11 +90,11 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Can it be asked again?"""
+        """Whether it can be asked again."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """It and its whole session must go."""
+        """Kill the process and its whole session."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -137,9 +137,11 @@ def plan(
     seed: int,
     done: Iterable[tuple[Any, ...]] = (),
 ) -> list[Block]:
-    """What is asked, in which order? Blocks of all groups and loads in random order, the questions of a block too,
-    so that a drift of the machine falls on all alike. Questions in `done` are left out; the same seed gives
-    the same order."""
+    """Return the blocks of all groups and loads, without the questions in `done`.
+
+    Blocks, and the questions in a block, are in random order, so that a drift of the machine affects all alike. The same
+    seed gives the same order.
+    """
     order = random.Random(seed)  # noqa: S311  (an order, not a secret)
     answered = set(done)
     python = platform.python_version()
@@ -157,7 +159,7 @@ def plan(
 
 
 def batches(blocks: Sequence[Block]) -> Iterator[list[Block]]:
-    """Which blocks may share a worker, so that imports are paid once? All of one group, in the order planned."""
+    """Yield the blocks of each group in their order: they share a worker, so that imports are paid once."""
     by_group: dict[tuple[object, ...], list[Block]] = {}
     for block in blocks:
         by_group.setdefault(block.jobs[0].case.group, []).append(block)
@@ -165,8 +167,10 @@ def batches(blocks: Sequence[Block]) -> Iterator[list[Block]]:
 
 
 def worker_command(module: str = "benchmarks.ledger.worker") -> list[str]:
-    """How is a worker started? With the interpreter that runs the benchmark, the project's root last on its path:
-    the library must be the one that is installed, not the source tree that lacks its native half."""
+    """Return the command that starts a worker with this interpreter.
+
+    The project's root comes last on its path: the library must be the installed one, as the source tree has no native half.
+    """
     return [sys.executable, "-c", f"import sys; sys.path.append({str(ROOT)!r}); from {module} import main; main()"]
 
 
@@ -178,8 +182,10 @@ def run(
     timeout_s: float,
     command: Sequence[str] | None = None,
 ) -> int:
-    """How many questions were answered? Each answer is handed to `keep` at once. No worker and no busy process
-    outlives the call, whether it ends well, by an exception or by Ctrl-C."""
+    """Ask all questions, pass each answer to `keep` at once, and return their number.
+
+    No worker and no busy process outlives the call, whether it returns, raises or is interrupted.
+    """
     n_answered = 0
     for batch in batches(blocks):
         env = batch[0].jobs[0].case.env

@@ -1,4 +1,4 @@
-"""Intervals of figures that were measured in pairs."""
+"""Confidence intervals of figures that were measured in pairs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ COVERAGE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """How large, and between which bounds (95 %)?"""
+    """A value between its bounds (95 %)."""
 
     value: float
     low: float
     high: float
 
     def against(self, at_most: float) -> str:
-        """Is it at most that? ``met``, ``missed``, or ``undecided`` where the bounds lie on both sides."""
+        """Return ``met``, ``missed``, or ``inconclusive`` where the bounds lie on both sides of `at_most`."""
         if self.high <= at_most:
             return "met"
-        return "missed" if self.low > at_most else "undecided"
+        return "missed" if self.low > at_most else "inconclusive"
 
     def __str__(self) -> str:
         return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
@@ -33,7 +33,7 @@ Pair = tuple[float, float]
 
 
 def bootstrap(pairs: Sequence[Pair], figure: Callable[[Sequence[Pair]], float], seed: int = 0) -> Interval:
-    """Where does the figure lie? Percentile bootstrap over whole pairs, as slow spells hit both of a pair.
+    """Return the interval of a figure by percentile bootstrap over whole pairs: slow spells affect both of a pair.
 
     Raises ``ValueError`` below 5 pairs: the resamples would not show how uncertain the figure is.
     """
@@ -48,10 +48,10 @@ def bootstrap(pairs: Sequence[Pair], figure: Callable[[Sequence[Pair]], float], 
 
 
 def ratio_of_medians(pairs: Sequence[Pair]) -> float:
-    """How many times the second is the first?"""
+    """Return how many times as large the median of the firsts is as that of the seconds."""
     return median(first for first, _ in pairs) / median(second for _, second in pairs)
 
 
 def median_difference(pairs: Sequence[Pair]) -> float:
-    """By how much is the first larger than the second, typically?"""
+    """Return the median of how much larger the first of a pair is than the second."""
     return median(first - second for first, second in pairs)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# A busy process looks for its parent now and then: even a killed benchmark (no finally runs) leaves none behind.
+# A busy process checks its parent now and then: even a killed benchmark, in which no `finally` runs, leaves none behind.
 _SPIN = """
 import os, sys
 parent = int(sys.argv[1])
@@ -21,8 +21,10 @@ while os.getppid() == parent:
 
 @contextmanager
 def busy(n_processes: int) -> Iterator[list[int]]:
-    """How does it go beside `n_processes` that compute? Gives their process ids; all spin before the block
-    begins, and all are dead and reaped after it, however it ends."""
+    """Run `n_processes` busy processes beside the block, and give their process ids.
+
+    All of them compute before the block begins, and all are dead and reaped after it, however it ends.
+    """
     started: list[subprocess.Popen[bytes]] = []
     try:
         for _ in range(n_processes):

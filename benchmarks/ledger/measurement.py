@@ -1,4 +1,4 @@
-"""What one witness said of one case, and the file in which it is kept."""
+"""The answer of one witness to one case, and the file that keeps it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ WITNESSES = (LEDGER, RATIO, COUNTER)
 
 @dataclass(frozen=True)
 class Measurement:
-    """What did `witness` say of `case` beside `load` busy processes?
+    """The answer of `witness` to `case` beside `load` busy processes.
 
     `outcome` is ``ok``, ``absent`` (the package is not installed), ``raised``, ``timeout`` or ``crash``; only
     the first comes with a word in `gil`. `seconds` is the time from the end of the set-up to the verdict.
-    `figure` is what a rival decides by (the ratio, the share of the brackets in which the counter moved).
+    `figure` is what a test by hand decides by (the ratio, the share of the brackets in which the counter moved).
     """
 
     python: str
@@ -45,12 +45,12 @@ class Measurement:
 
     @property
     def key(self) -> tuple[str, str, str, str, int, int]:
-        """Which question does it answer? An interrupted run asks only those that have no answer yet."""
+        """The question that it answers; an interrupted run later asks only those without an answer."""
         return (self.python, self.case, self.digest, self.witness, self.load, self.repeat)
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> Measurement:
-        """Which measurement was written? Keys of a later version are ignored."""
+        """Return the measurement of an entry; keys of a later version are ignored."""
         known = {f.name for f in fields(cls)}
         kept = {name: value for name, value in entry.items() if name in known}
         kept["reasons"] = tuple((str(slug), str(detail)) for slug, detail in kept.get("reasons", ()))
@@ -58,8 +58,11 @@ class Measurement:
 
 
 def read_measurements(paths: Iterable[Path]) -> list[Measurement]:
-    """What was measured so far? A line that an interrupted run left unfinished at a file's end is skipped; any
-    other broken line raises ``ValueError`` with its number. Of several answers to one question the last counts."""
+    """Return what was measured so far; of several answers to one question the last one counts.
+
+    A line that an interrupted run left unfinished at the end of a file is skipped. Any other broken line raises
+    ``ValueError`` with its number.
+    """
     found: dict[tuple[str, str, str, str, int, int], Measurement] = {}
     for path in paths:
         if not path.exists():
@@ -78,7 +81,7 @@ def read_measurements(paths: Iterable[Path]) -> list[Measurement]:
 
 
 class MeasurementFile:
-    """Where do measurements go, so that none is lost when the run is? One JSON line each, flushed at once."""
+    """A file of measurements, one JSON line each, flushed at once: none is lost when the run is."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,12 +90,12 @@ class MeasurementFile:
         self._file = path.open("a", encoding="utf-8")
 
     def append(self, measurement: Measurement) -> None:
-        """Keep it."""
+        """Write one measurement."""
         self._file.write(json.dumps(asdict(measurement)) + "\n")
         self._file.flush()
 
     def close(self) -> None:
-        """No more will come."""
+        """Close the file."""
         self._file.close()
 
 

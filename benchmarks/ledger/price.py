@@ -1,7 +1,7 @@
-"""What does a release/take pair cost while the ledger records, and after?
+"""Measures what a release/take pair costs while the ledger records, and after.
 
-Processes that differ in nothing but the hooks are asked in turns, so that a slow spell falls on all of them, and
-are started anew for every batch: where a program happens to lie in memory makes a few nanoseconds, and must show
+Processes that differ only in the hooks are asked in turn, so that a slow spell affects all of them. They are started anew
+for each batch: where a program happens to lie in memory makes a few nanoseconds, and must show
 as uncertainty instead of as a price.
 """
 
@@ -18,8 +18,8 @@ from typing import Any
 from benchmarks.ledger.driver import Worker, worker_command
 from benchmarks.ledger.intervals import Interval, Pair, bootstrap, median_difference
 
-# Never opened; a second one of these, whose difference shows what is no difference; open and recording; recording
-# inside a span that tells time off the processor apart by state; opened and closed again.
+# Never opened; a second one of these, which shows how much equal processes differ; open and recording; recording in a span
+# that records the state of a thread off the processor; opened and closed again.
 UNHOOKED, TWIN, RECORDING, FINE, REMOVED = "unhooked", "twin", "recording", "fine", "removed"
 STATES = (UNHOOKED, TWIN, RECORDING, FINE, REMOVED)
 LEFT = "left"
@@ -29,10 +29,11 @@ TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class Price:
-    """What was added to a pair, in readings of the clock? `alone`: one thread lets go and takes back;
-    `contended`: two do, and wait for each other. Both while recording. `fine` is with time off the processor told
-    apart, `removed` with the hooks out again, `twin` between two processes that never had any. `pair_ns` is a
-    plain pair, `clock_ns` one reading of the clock (medians). All in processor time of the process.
+    """What is added to a release/take pair, in readings of the clock, all in processor time of the process.
+
+    `alone` is for one thread that releases and takes, and `contended` for two that wait for each other, both while recording.
+    `fine` also records the state of a thread off the processor, `removed` is with the hooks removed again, and `twin`
+    between two processes that never had hooks. `pair_ns` is a plain pair, `clock_ns` one reading of the clock (medians).
     `n_hooks_left` words of the interpreter point into the library after it was closed.
     """
 
@@ -55,10 +56,10 @@ Seen = dict[tuple[str, int], float]
 def measure_price(
     n_batches: int = 12, n_rounds: int = 8, *, seed: int = 0, adapter: str = "benchmarks.ledger.adapter"
 ) -> Price:
-    """What does it cost? Each batch has its own processes and `n_rounds` rounds, in which every state is asked once
-    in random order; the median of a batch counts once.
+    """Measure the price in `n_batches` batches.
 
-    Raises ``RuntimeError`` with the worker's words where a state cannot be measured.
+    Each batch has its own processes and `n_rounds` rounds, in which each state is asked once in random order. The median of
+    a batch counts once. Raises ``RuntimeError`` with the worker's message where a state cannot be measured.
     """
     order = random.Random(seed)  # noqa: S311  (an order)
     clock: list[float] = []
@@ -123,7 +124,7 @@ def _batch(order: random.Random, n_rounds: int, adapter: str, clock: list[float]
 
 
 def main() -> None:
-    """Serve one state: one JSON line in, one out."""
+    """Serve one state: one JSON line in, one JSON line out."""
     for line in sys.stdin:
         job = json.loads(line)
         adapter = importlib.import_module(job["adapter"])

@@ -1,4 +1,4 @@
-"""The tables, in Markdown."""
+"""Renders the tables in Markdown."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def render(
     scored: Sequence[Scored],
     price: Price | None = None,
 ) -> str:
-    """How did it go? A whole page."""
+    """Return the whole page."""
     parts = [
         "# Ledger benchmark",
         "\n".join(f"- {line}" for line in header),
@@ -175,7 +175,7 @@ def _prices(price: Price) -> str:
         ("one reading of the clock", f"{price.clock_ns:.1f} ns"),
         ("added by recording, clock readings", price.alone),
         ("added by recording where every pair waits, clock readings", price.contended),
-        ("added where time off the processor is told apart by state, clock readings", price.fine),
+        ("added where the state of a thread off the processor is recorded, clock readings", price.fine),
         ("added once the hooks are out, clock readings", price.removed),
         ("between two processes that never had hooks, clock readings", price.twin),
         ("batches of rounds", f"{price.n_batches} of {price.n_rounds}"),

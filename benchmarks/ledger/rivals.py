@@ -17,7 +17,7 @@ RATIO_BORDER = 1.5
 RATIO_PASS_NS = 100_000_000
 RATIO_ROUNDS = 3
 
-# Far longer than any call: the interpreter never asks the measured thread to give way.
+# Far longer than any call: the interpreter never asks the measured thread to drop the GIL.
 COUNTER_INTERVAL_S = 1000.0
 COUNTER_BRACKETS = 20
 COUNTER_BUDGET_NS = 500_000_000
@@ -25,8 +25,7 @@ COUNTER_BUDGET_NS = 500_000_000
 
 @dataclass(frozen=True)
 class RivalVerdict:
-    """What does the test say? `gil` is ``released`` or ``held``: neither test has another word. `figure` is
-    what it decided by."""
+    """The result of a test: `gil` is ``released`` or ``held`` (neither test has another word), decided by `figure`."""
 
     gil: str
     figure: float
@@ -34,7 +33,7 @@ class RivalVerdict:
 
 
 def ratio_test(call: Call) -> RivalVerdict:
-    """Are two threads at least 1.5 times as fast as one? Best of three rounds each, the first call thrown away."""
+    """Test whether two threads are at least 1.5 times as fast as one: best of three rounds each, without the first call."""
     call()
     begin = time.perf_counter_ns()
     call()
@@ -56,21 +55,21 @@ def _serial_ns(call: Call, n_calls: int) -> int:
 
 
 def _paired_ns(call: Call, n_calls: int) -> int:
-    gate = threading.Barrier(3)
+    barrier = threading.Barrier(3)
     failures: list[BaseException] = []
 
     def calls() -> None:
-        gate.wait()
+        barrier.wait()
         try:
             for _ in range(n_calls):
                 call()
-        except BaseException as error:  # noqa: BLE001  (raised again in the thread that asked)
+        except BaseException as error:  # noqa: BLE001  (raised again in the caller's thread)
             failures.append(error)
 
     threads = [threading.Thread(target=calls) for _ in range(2)]
     for thread in threads:
         thread.start()
-    gate.wait()
+    barrier.wait()
     begin = time.perf_counter_ns()
     for thread in threads:
         thread.join()
@@ -81,17 +80,17 @@ def _paired_ns(call: Call, n_calls: int) -> int:
 
 
 def counter_test(call: Call) -> RivalVerdict:
-    """Does a counting thread move while the call runs, although nobody is ever asked to give way?
+    """Test whether a counting thread makes progress during the call, although the interpreter never releases the GIL.
 
-    The switch interval is set before the counter starts, each bracket holds exactly one call, the collector is
-    off inside (a finaliser that lets go would look like the callee). One bracket with progress is a release.
+    The switch interval is set before the counter starts, and each bracket contains exactly one call. The garbage collector
+    is off inside: a finaliser that releases the GIL would look like the call. Progress in one bracket is a release.
     """
     count = 0
-    going = True
+    is_running = True
 
     def counts() -> None:
         nonlocal count
-        while going:
+        while is_running:
             count += 1
             time.sleep(0)
 
@@ -106,8 +105,8 @@ def counter_test(call: Call) -> RivalVerdict:
         gc.disable()
         deadline = time.perf_counter_ns() + COUNTER_BUDGET_NS
         while n_brackets < COUNTER_BRACKETS and (not n_brackets or time.perf_counter_ns() < deadline):
-            seen = count
-            while count == seen:  # the counter must be alive and waiting when the bracket opens
+            last = count
+            while count == last:  # the counter must be alive and waiting when the bracket opens
                 time.sleep(0.0005)
             before = count
             call()
@@ -116,7 +115,7 @@ def counter_test(call: Call) -> RivalVerdict:
             n_moved += after != before
     finally:
         sys.setswitchinterval(interval)
-        going = False
+        is_running = False
         counter.join()
         if collecting:
             gc.enable()

@@ -1,4 +1,4 @@
-"""Was it right, and were the promised figures reached? Pure: measurements and cases in, rows out."""
+"""Scores measurements: which words are right, and which promised figures are reached. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RIGHT, WRONG, INCONCLUSIVE, CANNOT_SAY, FAILED, ABSENT = (
     "failed",
     "absent",
 )
-MET, MISSED, UNDECIDED, NOT_MEASURED = "met", "missed", "undecided", "not measured"
+MET, MISSED, OPEN, NOT_MEASURED = "met", "missed", "inconclusive", "not measured"
 
 # The promised figures.
 INCONCLUSIVE_IDLE_AT_MOST = 0.02
@@ -27,14 +27,14 @@ INCONCLUSIVE_LOADED_AT_MOST = 0.05
 SHARE_ERROR_AT_MOST: Mapping[int, float] = {20_000: 0.03, 1_000_000: 0.005, 5_000_000: 0.002, 20_000_000: 0.002}
 ONE_CALL_FROM_NS = 10_000_000
 PAIR_PRICE_AT_MOST = 3.0
-# Of a clock reading, about a nanosecond a pair. That no hook is left is proven by the slots themselves; this only
-# catches a price of another kind. A page that was written to and given back costs its readers a little less.
+# In clock readings, about a nanosecond a pair. The GOT entries prove that no hook is left; this only finds a price of another
+# kind. A page that was written to and restored costs its readers a little less.
 NOTHING = 0.05
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One measurement and what became of it."""
+    """One measurement and its mark."""
 
     case: Case
     measurement: Measurement
@@ -43,7 +43,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Bar:
-    """One promised figure: was it reached? `verdict` is ``met``, ``missed``, ``undecided`` or ``not measured``."""
+    """One promised figure; `verdict` is ``met``, ``missed``, ``inconclusive`` or ``not measured``."""
 
     name: str
     required: str
@@ -53,7 +53,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Tally:
-    """How did one witness do beside one load? Counts of measurements; `median_seconds` is the time to a verdict."""
+    """The counts of one witness beside one load; `median_seconds` is the time to a verdict."""
 
     witness: str
     load: int
@@ -69,15 +69,16 @@ class Tally:
 
     @property
     def n_verdicts(self) -> int:
-        """How many times did it say anything, undecided included?"""
+        """The number of verdicts, inconclusive ones included."""
         return self.n - self.n_failed
 
 
 def mark(case: Case, measurement: Measurement) -> str:
-    """Was it right? A rival's plain word on a partial call is no lie but the only words it has: marked apart.
+    """Return the mark of one measurement.
 
-    What the ledger cannot apply to (no GIL) or does not decide is inconclusive; a crash, a time-out or an
-    exception is a failure of whoever was asked, and an absent package nobody's.
+    The tests by hand have no word for a partial call: their answer to one has a mark of its own. A case without a GIL, or
+    one that the ledger does not decide, is inconclusive. A crash, a time-out or an exception is a failure of the witness;
+    an absent package is not.
     """
     if measurement.outcome == "absent":
         return ABSENT
@@ -93,7 +94,7 @@ def mark(case: Case, measurement: Measurement) -> str:
 
 
 def score(cases: Iterable[Case], measurements: Iterable[Measurement]) -> list[Scored]:
-    """What became of each? Measurements of cases that are unknown, or were changed since, are left out."""
+    """Return each measurement with its mark, without those of cases that are unknown or were changed since."""
     known = {(case.id, case.digest): case for case in cases}
     return [
         Scored(known[m.case, m.digest], m, mark(known[m.case, m.digest], m))
@@ -103,7 +104,7 @@ def score(cases: Iterable[Case], measurements: Iterable[Measurement]) -> list[Sc
 
 
 def tallies(scored: Sequence[Scored]) -> list[Tally]:
-    """How did every witness do beside every load? Absent packages are no part of it."""
+    """Return the counts of each witness beside each load, without absent packages."""
     present = [s for s in scored if s.mark != ABSENT]
     return [
         _tally(witness, load, [s for s in present if (s.measurement.witness, s.measurement.load) == (witness, load)])
@@ -134,7 +135,7 @@ def _tally(witness: str, load: int, some: Sequence[Scored]) -> Tally:
 
 
 def bars(scored: Sequence[Scored], price: Price | None = None) -> list[Bar]:
-    """Which promises were kept? In the order in which they were made."""
+    """Return the verdict on each promise, in the order of the promises."""
     own = [s for s in scored if s.measurement.witness == LEDGER and s.mark != ABSENT]
     return [
         *_verdict_bars(own),
@@ -191,7 +192,7 @@ def _count(some: Iterable[Scored], what: str) -> int:
 
 
 def share_errors(scored: Iterable[Scored], nominal_ns: int) -> list[float]:
-    """How far were the shares of specimens of this length from construction? Largest last."""
+    """Return how far the held shares of specimens of this length are from their construction, largest last."""
     return sorted(
         abs(s.measurement.held_share - s.case.expected_held_share)
         for s in scored
@@ -215,7 +216,7 @@ def _share_bars(own: Sequence[Scored]) -> list[Bar]:
 
 
 def length(ns: int) -> str:
-    """How does one say that many nanoseconds?"""
+    """Return a number of nanoseconds in the unit that fits."""
     for unit, size in (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000)):
         if ns >= size:
             return f"{ns / size:g} {unit}"
@@ -255,8 +256,8 @@ def _removed_bar(price: Price | None) -> Bar:
     name, required = "added once the hooks are out, in clock readings", "nothing"
     if price is None:
         return Bar(name, required, "", NOT_MEASURED)
-    # Exact: no word of the interpreter points at us. By the clock: less than NOTHING, as the same instructions run
-    # then, on pages that were written and given back.
+    # Exact: no word of the interpreter points into the library. By the clock: at most NOTHING, as the same instructions
+    # run then, on pages that were written to and restored.
     nothing = price.n_hooks_left == 0 and price.removed.low <= NOTHING
     seen = f"{price.removed} (two that never had any: {price.twin}), {price.n_hooks_left} hooks left"
     return Bar(name, required, seen, MET if nothing else MISSED)

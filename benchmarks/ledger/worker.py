@@ -1,7 +1,7 @@
-"""A process that measures the cases it is told, one JSON line in, one JSON line out.
+"""A process that measures cases: one JSON line in, one JSON line out.
 
-A call under test may print, crash or never return: answers go through a private copy of standard output, and
-whoever started this process notices its death and watches the clock.
+A call under test may print, crash or never return. Answers go through a private copy of standard output, and the driver
+watches the process and the clock.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RIVALS: dict[str, Callable[[Call], RivalVerdict]] = {RATIO: ratio_test, COUNTER:
 
 
 def answer(case: Case, witness: str, adapter: str) -> dict[str, Any]:
-    """What does the witness say? Fields of `Measurement`; whatever the case raises becomes an outcome.
+    """Return fields of `Measurement`: the answer of a witness, or what the case raised as an outcome.
 
     Raises ``ValueError`` for a witness that does not exist.
     """
@@ -56,12 +56,12 @@ def _rival_answer(case: Case, witness: str) -> dict[str, Any]:
 
 def main() -> None:
     """Serve until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle; it ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver handles Ctrl-C, and ends this process
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
         job = json.loads(line)
-        gc.collect()  # what the last case left behind is not this one's to sweep up
+        gc.collect()  # what the last case left behind does not count for this one
         reply = answer(Case(**job["case"]), job["witness"], job["adapter"])
         answers.write(json.dumps(reply) + "\n")
         answers.flush()

@@ -1,1 +1,1 @@
-"""How often is the wall-clock verdict wrong, undecided, dear?"""
+"""Measures how often the wall-clock verdict is wrong or inconclusive, and what it costs."""

@@ -25,7 +25,7 @@ def _run(case: Case, seed: int, **options: object) -> Verdict:
 
 
 def null(n_checks: int) -> None:
-    """A second released control: does its efficiency contain 1, and how wide is the interval?"""
+    """Print how often the efficiency of a second released control contains 1, and how wide its interval is."""
     n_hit, widths = 0, []
     for index in range(n_checks):
         efficiency = check.options(seed=index, budget=1.0, min_efficiency=0.999)(specimens.computes, MS).efficiency
@@ -40,22 +40,22 @@ def null(n_checks: int) -> None:
 
 
 def causes(n_checks: int) -> None:
-    """Is the cause of a shortfall named right?"""
+    """Print how often the cause of a shortfall is named right."""
     n_right = 0
     cases = [*specimen_cases(), *real_cases(), *pool_cases()]
     for case in cases:
         named: Counter[str] = Counter()
         for index in range(n_checks):
             verdict = _run(case, index)
-            said = sorted(CAUSES & set(verdict.reasons))
-            named[", ".join(said) or f"none ({verdict.overlap})"] += 1
-            n_right += said == ([case.cause] if case.cause else [])
+            causes_named = sorted(CAUSES & set(verdict.reasons))
+            named[", ".join(causes_named) or f"none ({verdict.overlap})"] += 1
+            n_right += causes_named == ([case.cause] if case.cause else [])
         print(f"{case.name:24} expected {case.cause or 'none':18} found {dict(named)}", flush=True)
     print(f"causes: {n_right} of {n_checks * len(cases)} right")
 
 
 def one_cpu() -> None:
-    """On one processor (as under ``taskset -c 0``): overlap undecided with its slug, the GIL verdict unchanged."""
+    """Check on one processor, as under ``taskset -c 0``, that overlap is inconclusive and the GIL verdict the same."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     for function, expected in ((specimens.releases, "released"), (specimens.holds, "held")):
         verdict = check(function, MS)
@@ -64,7 +64,7 @@ def one_cpu() -> None:
 
 
 def main() -> None:
-    """Runs one bar."""
+    """Run one bar."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overlap", description=__doc__)
     parser.add_argument("bar", choices=("words", "windows", "null", "causes", "cost", "one-cpu"))
     parser.add_argument("--load", type=int, default=0, help="busy processes beside it (words, windows)")

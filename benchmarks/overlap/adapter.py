@@ -1,4 +1,4 @@
-"""What does the library say of a case of the corpus: do its calls overlap?"""
+"""Asks the library whether the calls of a case of the corpus overlap."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from benchmarks.ledger.cases import Case
 if TYPE_CHECKING:
     from pytest_gilcheck.run import Call
 
-#: Seconds for the wall-clock rounds of each check, told through the environment.
+#: The environment variable with the seconds for the wall-clock rounds of each check.
 BUDGET = "GILCHECK_BENCH_BUDGET"
 
 
 def statement_call(case: Case) -> Call:
-    """The case as the command would measure it."""
+    """Return the call of a case as the command would measure it."""
     from pytest_gilcheck.commands.statement import Statement
     from pytest_gilcheck.run import Call
 
@@ -24,7 +24,7 @@ def statement_call(case: Case) -> Call:
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """The fields of `Measurement`; `gil` is the word on overlap, the only one that is asked for here."""
+    """Return fields of `Measurement`, with the word on overlap in `gil`: no other word is asked for here."""
     from pytest_gilcheck import check
 
     verdict = check.options(name=case.id, threads=2, budget=float(os.environ[BUDGET])).of_call(statement_call(case))

@@ -1,4 +1,4 @@
-"""What do checks cost: over the number of threads, and over the number of checks of one pytest session?"""
+"""Measures what checks cost, over the number of threads and over the number of checks of one pytest session."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_releases(gilcheck, index):
 
 
 def over_threads() -> list[tuple[int, float]]:
-    """Seconds of one check with a budget of 1 s."""
+    """Return the seconds of one check with a budget of 1 s, for each number of threads."""
     seconds = []
     for n_threads in N_THREADS:
         begun = time.perf_counter()
@@ -37,30 +37,30 @@ def over_threads() -> list[tuple[int, float]]:
 
 
 def over_checks(most: int) -> list[tuple[int, float, float]]:
-    """Seconds and peak megabytes of sessions of so many tests, each with a check, that also write their document."""
-    found = []
+    """Return seconds and peak megabytes of sessions of up to `most` tests with one check each, which save a report."""
+    costs = []
     for n in (n for n in N_CHECKS if n <= most):
-        with tempfile.TemporaryDirectory() as made:
-            Path(made, "test_many.py").write_text(SUITE.format(n=n), encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "test_many.py").write_text(SUITE.format(n=n), encoding="utf-8")
             pytest = [sys.executable, "-m", "pytest", "-q", "-p", "pytest_gilcheck.plugin"]
             command = [*pytest, "--gilcheck", "--gilcheck-json=out.json", "test_many.py"]
             begun = time.perf_counter()
-            # No other plugin: what is installed beside ours costs something, too.
-            alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-            process = subprocess.Popen(command, cwd=made, stdout=subprocess.DEVNULL, env=alone)
+            # No other plugin: those that are installed beside ours cost something too.
+            environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+            process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, env=environment)
             _, status, usage = os.wait4(process.pid, 0)
             seconds, megabytes = time.perf_counter() - begun, usage.ru_maxrss / 1024
             process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             message = f"the session of {n} checks ended with status {process.returncode}"
             raise RuntimeError(message)
-        found.append((n, seconds, megabytes))
+        costs.append((n, seconds, megabytes))
         print(f"{n:6} checks: {seconds:.2f} s, {1e3 * seconds / n:.1f} ms each, {megabytes:.0f} MB at most", flush=True)
-    return found
+    return costs
 
 
 def cost(most: int, plot: str | None) -> None:
-    """Both, and a plot of them."""
+    """Measure both, and plot them to the file `plot`."""
     threads, checks = over_threads(), over_checks(most)
     if plot is None:
         return

@@ -1,4 +1,4 @@
-"""Functions whose overlap is known by construction, and those whose cause of a shortfall is."""
+"""Functions with a known overlap, and functions with a known cause of a shortfall."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MS = 1_000_000
 
 @dataclass(frozen=True)
 class Case:
-    """What is called, what is true of it, and which loss explains it (None: none may be named)."""
+    """A call, the true word on its overlap, and the cause of its shortfall (None: no cause may be named)."""
 
     name: str
     function: Callable[..., Any]
@@ -36,7 +36,7 @@ def _connection(_index: int = 0) -> sqlite3.Connection:
 
 
 def specimen_cases() -> list[Case]:
-    """Specimens of 0.2 ms and more whose truth needs no measurement."""
+    """Return specimens of 0.2 ms and more whose truth needs no measurement."""
     return [
         *(Case(f"releases {ns}", specimens.releases, (ns,), "overlaps") for ns in (200_000, MS, 5 * MS)),
         *(Case(f"sleeps {ns}", specimens.sleeps, (ns,), "overlaps") for ns in (MS, 5 * MS)),
@@ -53,7 +53,7 @@ def specimen_cases() -> list[Case]:
 
 
 def real_cases() -> list[Case]:
-    """Real packages and specimens that each show one cause. The truth of *overlaps* depends on the machine for some."""
+    """Return real packages and specimens that each show one cause; whether some of them overlap depends on the machine."""
     cases = [
         Case("sqlite, one connection", _query, (_connection(), "select sum(x)", 20_000), "serialised", "inner-lock"),
         Case(
@@ -90,7 +90,7 @@ def real_cases() -> list[Case]:
 
 
 def pool_cases() -> list[Case]:
-    """A function of a real package that spreads over all cores by itself (rayon)."""
+    """Return a function of a real package that uses all cores by itself (rayon)."""
     try:
         import rustworkx
     except ImportError:

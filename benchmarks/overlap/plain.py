@@ -1,7 +1,7 @@
-"""Do calls of two threads overlap? Asked without the library: plain threads, the plain clock, an idle machine, time.
+"""Measures without the library whether calls of two threads overlap: plain threads and the plain clock.
 
-Where nothing but the machine can tell (is this call's memory traffic too much for two?), this is the truth that the
-library's word is held against: rounds so long that no wake-up matters, eleven of them, the median.
+For some calls only the machine shows the truth: the memory traffic of a call may be too much for two. Then the library's
+word is compared with the median of eleven rounds on an idle machine, so long that waking a thread does not matter.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROUND_NS = 25_000_000
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """The fields of `Measurement`: `figure` is the speed-up, `span_ns` one call."""
+    """Return fields of `Measurement`: `figure` is the speed-up, and `span_ns` the length of one call."""
     names: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
     exec(compile(case.setup, f"<setup of {case.id}>", "exec"), names)  # noqa: S102  (the cases are this project's own)
     call: Callable[[], object] = eval(f"lambda: ({case.call})", names)  # noqa: S307  (as above)
@@ -32,11 +32,11 @@ def measure(case: Case) -> dict[str, Any]:
     ratios = []
     for index in range(N_ROUNDS):
         arms = [lambda: _in_threads_ns(call, 1, N_THREADS * n_calls), lambda: _in_threads_ns(call, N_THREADS, n_calls)]
-        # Each goes first as often as the other, so that a drift of the machine falls on both.
+        # Each arm goes first as often as the other, so that a drift of the machine affects both.
         first, second = (0, 1) if index % 2 else (1, 0)
-        found = {first: arms[first]()}
-        found[second] = arms[second]()
-        ratios.append(found[0] / found[1])
+        times_ns = {first: arms[first]()}
+        times_ns[second] = arms[second]()
+        ratios.append(times_ns[0] / times_ns[1])
     seconds = (time.perf_counter_ns() - begin) / 1e9
     return {"gil": "", "figure": statistics.median(ratios), "span_ns": span_ns, "seconds": seconds}
 
@@ -49,7 +49,7 @@ def _elapsed_ns(call: Callable[[], object], n_calls: int) -> int:
 
 
 def _in_threads_ns(call: Callable[[], object], n_threads: int, n_calls: int) -> int:
-    """The serial arm runs in a new thread, too: the main one's memory is managed in another way, and costs otherwise."""
+    """Return the time of calls in new threads: memory of the main thread is managed, and costs, in another way."""
     barrier = threading.Barrier(n_threads + 1)
 
     def work() -> None:

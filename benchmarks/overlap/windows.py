@@ -1,7 +1,7 @@
-"""How wrong is a word that rests on few rounds? Long runs of real calls, cut into pieces of two to eight rounds.
+"""Measures how often a word from few rounds is wrong: long runs of real calls are cut into pieces of two to eight rounds.
 
-What the whole run says is held against what each piece says alone, for several factors by which a piece is widened:
-that is where the factors of `judge.rules` come from.
+The word of the whole run is compared with the word of each piece, for several factors by which the bounds of a piece are
+widened. The factors of `judge.rules` come from here.
 """
 
 from __future__ import annotations
@@ -27,50 +27,52 @@ KINDS = ("call", "released control", "held control")
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """The adapter: the bounds of every round of the call and of both controls, as JSON in `detail`."""
+    """Return fields of `Measurement`, with the bounds of each round of the call and both controls as JSON in `detail`."""
     from pytest_gilcheck.checker.checker import Checker
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Observation
     from pytest_gilcheck.judge.ratios import held_alone
 
-    kept: list[Observation] = []
-    # No interval is as narrow as this claim asks for, so that the rounds go on to the end of the budget.
+    observations: list[Observation] = []
+    # No interval is as narrow as this claim requires, so that the rounds go on to the end of the budget.
     settings = Settings().changed({"threads": 2, "budget": float(os.environ[BUDGET]), "min_efficiency": 1.0})
-    verdict = Checker(settings, on_check=lambda observation, *_: kept.append(observation)).of_call(statement_call(case))
+    verdict = Checker(settings, on_check=lambda observation, *_: observations.append(observation)).of_call(
+        statement_call(case)
+    )
     bounds = [
         [
             speedup_of(round_.serial, round_.competing, 2.0),
             speedup_of(round_.control, round_.released, 2.0),
             speedup_of(held_alone(round_), round_.held, 2.0),
         ]
-        for round_ in kept[0].rounds
+        for round_ in observations[0].rounds
     ]
     return {"gil": verdict.overlap, "span_ns": verdict.span_ns, "detail": json.dumps(bounds)}
 
 
 def pieces(rounds: Sequence[Bounds], n: int) -> Iterator[Sequence[Bounds]]:
-    """Rounds that followed each other, so that a disturbance of some time hits one piece as it would hit one check."""
+    """Yield pieces of successive rounds, so that a disturbance affects a piece as it would affect a check."""
     for at in range(0, len(rounds) - n + 1, max(1, n // 2)):
         yield rounds[at : at + n]
 
 
-def said(bounds: Sequence[Bounds], factor: float) -> tuple[float, float]:
-    """The extremes of a piece, widened."""
+def widened(bounds: Sequence[Bounds], factor: float) -> tuple[float, float]:
+    """Return the extremes of a piece, widened by `factor`."""
     chosen = most_certain(bounds)
     return min(low for low, _, _ in chosen) / factor, max(high for _, _, high in chosen) * factor
 
 
-def tell(runs: Sequence[Sequence[Bounds]], kind: str) -> None:
-    """Prints, for each length and factor, how many pieces say another word than the whole run, and miss its median."""
+def print_table(runs: Sequence[Sequence[Bounds]], kind: str) -> None:
+    """Print for each length and factor how many pieces have another word than the whole run, or miss its median."""
     print(f"{kind}: {len(runs)} runs")
     for n in range(1, rules.ENOUGH_ROUNDS):
         counted = []
         for factor in FACTORS:
             n_pieces = n_wrong = n_missed = 0
             for rounds in runs:
-                typical = median([found for _, found, _ in [b for b in rounds if is_quiet(b)] or rounds])
+                typical = median([speedup for _, speedup, _ in [b for b in rounds if is_quiet(b)] or rounds])
                 for piece in pieces(rounds, n):
-                    low, high = said(piece, factor)
+                    low, high = widened(piece, factor)
                     n_pieces += 1
                     n_missed += not low <= typical <= high
                     border = rules.OVERLAP_LEAST_SPEEDUP
@@ -80,17 +82,17 @@ def tell(runs: Sequence[Sequence[Bounds]], kind: str) -> None:
 
 
 def windows(budget: float, n_busy: int = 0, n_cases: int | None = None) -> None:
-    """Runs the corpus, each call for `budget` seconds of rounds, and prints the table."""
-    found: list[Measurement] = []
+    """Run the corpus, each call for `budget` seconds of rounds, and print the tables."""
+    measurements: list[Measurement] = []
     os.environ[BUDGET] = str(budget)
     cases = select(read_cases(), python=platform.python_version())[:n_cases]
     run(
         plan(cases, [LEDGER], [n_busy], 1, seed=0),
-        found.append,
+        measurements.append,
         adapter="benchmarks.overlap.windows",
         timeout_s=TIMEOUT_S,
     )
-    rounds = [json.loads(m.detail) for m in found if m.outcome == "ok" and (m.span_ns or 0) >= SHORTEST_NS]
-    rounds = [made for made in rounds if len(made) >= FEWEST_ROUNDS]
+    runs = [json.loads(m.detail) for m in measurements if m.outcome == "ok" and (m.span_ns or 0) >= SHORTEST_NS]
+    runs = [rounds for rounds in runs if len(rounds) >= FEWEST_ROUNDS]
     for index, kind in enumerate(KINDS):
-        tell([[tuple(bounds[index]) for bounds in made] for made in rounds], kind)
+        print_table([[tuple(bounds[index]) for bounds in rounds] for rounds in runs], kind)

@@ -1,4 +1,4 @@
-"""How often is the word on overlap wrong or undecided? Drawn over specimens and the public corpus, idle and loaded."""
+"""Counts how often the word on overlap is wrong or inconclusive, on specimens and the public corpus, idle and loaded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOLDER = Path(".gilcheck") / "bench-overlap"
 SHORTEST_NS = 200_000
 TIMEOUT_S = 120.0
 
-#: Plain timing says so only well away from the border of 1.25; what lies between has no known truth.
+#: Plain timing decides only well away from the threshold of 1.25. Cases between these two have no known truth.
 SURELY_OVERLAPS = 1.5
 SURELY_SERIALISED = 1.1
 
@@ -35,7 +35,10 @@ MS = 1_000_000
 
 @dataclass(frozen=True)
 class Known:
-    """A case, and whether its calls overlap: by construction, by proof (what holds the GIL cannot), or by plain timing."""
+    """A case and the true word on its overlap.
+
+    `basis` says how that is known: by construction, by proof (calls that hold the GIL cannot overlap), or by plain timing.
+    """
 
     case: Case
     truth: str
@@ -43,7 +46,7 @@ class Known:
 
 
 def by_construction() -> list[Known]:
-    """Specimens of 0.2 ms and more, and two objects that keep a lock of their own."""
+    """Return specimens of 0.2 ms and more, and two objects with a lock of their own."""
     truths = [
         *((f"specimens.releases({ns})", "overlaps") for ns in (200_000, MS, 5 * MS)),
         *((f"specimens.sleeps({ns})", "overlaps") for ns in (MS, 5 * MS)),
@@ -63,30 +66,30 @@ def _known(name: str, setup: str, call: str, truth: str) -> Known:
 
 
 def pool(references: Iterable[Measurement]) -> tuple[list[Known], list[str]]:
-    """Which cases have a known truth, and why have the others none? Asked with the plain timing of the corpus."""
+    """Return the cases with a known truth, and for each other case why it has none, from the plain timing of the corpus."""
     timed = {reference.case: reference for reference in references}
     known, left_out = by_construction(), []
     for case in select(read_cases(), python=platform.python_version()):
-        found = timed.get(case.id)
-        if found is None or found.figure is None or found.span_ns is None:
-            left_out.append(f"{case.id}: not timed ({found.outcome if found else 'not asked'})")
-        elif found.span_ns < SHORTEST_NS:
-            left_out.append(f"{case.id}: {found.span_ns / 1e3:.0f} µs is short")
-        elif case.truth == "held" and found.figure >= SURELY_OVERLAPS:
-            left_out.append(f"{case.id}: holds the GIL, yet plain timing says {found.figure:.2f}")
+        timing = timed.get(case.id)
+        if timing is None or timing.figure is None or timing.span_ns is None:
+            left_out.append(f"{case.id}: not timed ({timing.outcome if timing else 'not asked'})")
+        elif timing.span_ns < SHORTEST_NS:
+            left_out.append(f"{case.id}: {timing.span_ns / 1e3:.0f} µs is short")
+        elif case.truth == "held" and timing.figure >= SURELY_OVERLAPS:
+            left_out.append(f"{case.id}: holds the GIL, yet plain timing says {timing.figure:.2f}")
         elif case.truth == "held":
             known.append(Known(case, "serialised", "proof"))
-        elif found.figure >= SURELY_OVERLAPS:
+        elif timing.figure >= SURELY_OVERLAPS:
             known.append(Known(case, "overlaps", "timing"))
-        elif found.figure <= SURELY_SERIALISED:
+        elif timing.figure <= SURELY_SERIALISED:
             known.append(Known(case, "serialised", "timing"))
         else:
-            left_out.append(f"{case.id}: plain timing says {found.figure:.2f}, which is neither")
+            left_out.append(f"{case.id}: plain timing says {timing.figure:.2f}, which is neither")
     return known, left_out
 
 
 def references(*, patterns: Iterable[str] = ()) -> list[Measurement]:
-    """Plain timing of the whole corpus on the idle machine; taken once, and kept."""
+    """Return the plain timing of the whole corpus on the idle machine, which is measured once and kept."""
     path = FOLDER / f"references-{platform.python_version()}.jsonl"
     kept: list[Measurement] = []
     if path.exists():
@@ -101,15 +104,15 @@ def references(*, patterns: Iterable[str] = ()) -> list[Measurement]:
             fields = ("python", "case", "digest", "witness", "load", "repeat", "outcome", "figure", "span_ns", "detail")
             file.write(json.dumps({name: getattr(measurement, name) for name in fields}) + "\n")
             file.flush()
-            said = measurement.outcome if measurement.figure is None else f"{measurement.figure:.2f}"
-            print(f"  plain timing: {measurement.case}: {said}", flush=True)
+            result = measurement.outcome if measurement.figure is None else f"{measurement.figure:.2f}"
+            print(f"  plain timing: {measurement.case}: {result}", flush=True)
 
         run(blocks, keep, adapter="benchmarks.overlap.plain", timeout_s=TIMEOUT_S)
     return kept
 
 
 def words(n_checks: int, n_busy: int, budget: float, seed: int = 0) -> int:
-    """How many checks were wrong? Prints each, and what was undecided."""
+    """Make the checks, print each wrong one, and return their number."""
     known, left_out = pool(references())
     by_case = {item.case.id: item for item in known}
     print(
@@ -118,7 +121,7 @@ def words(n_checks: int, n_busy: int, budget: float, seed: int = 0) -> int:
     for line in left_out:
         print(f"  left out: {line}")
     drawn = random.Random(f"{seed} {n_busy}")  # noqa: S311  (a draw, not a secret)
-    # Every case comes about as often as any other: the deck is dealt until enough are drawn.
+    # All cases are drawn about equally often.
     deck: list[Known] = []
     while len(deck) < n_checks:
         deck += drawn.sample(known, len(known))
@@ -128,8 +131,8 @@ def words(n_checks: int, n_busy: int, budget: float, seed: int = 0) -> int:
         groups.setdefault(item.case.group, []).append(Job(item.case, LEDGER, n_busy, index, python))
     blocks = [Block(n_busy, jobs) for jobs in groups.values()]
     drawn.shuffle(blocks)
-    seen: Counter[str] = Counter()
-    undecided: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
+    inconclusive: Counter[str] = Counter()
 
     def keep(measurement: Measurement) -> None:
         item = by_case[measurement.case]
@@ -137,26 +140,26 @@ def words(n_checks: int, n_busy: int, budget: float, seed: int = 0) -> int:
             outcome = measurement.outcome
         elif measurement.gil not in ("overlaps", "serialised"):
             outcome = "inconclusive"
-            undecided[next((slug for slug, _ in reversed(measurement.reasons)), "no reason")] += 1
+            inconclusive[next((slug for slug, _ in reversed(measurement.reasons)), "no reason")] += 1
         else:
             outcome = "right" if measurement.gil == item.truth else "WRONG"
-        seen[outcome] += 1
+        outcomes[outcome] += 1
         if outcome != "right" and (not n_busy or outcome != "inconclusive"):
-            said = f"{measurement.gil}, {measurement.detail}, {dict(measurement.reasons)}"
-            print(f"  {outcome}: {measurement.case} (truth {item.truth} by {item.basis}): {said}", flush=True)
+            verdict = f"{measurement.gil}, {measurement.detail}, {dict(measurement.reasons)}"
+            print(f"  {outcome}: {measurement.case} (truth {item.truth} by {item.basis}): {verdict}", flush=True)
 
-    os.environ[BUDGET] = str(budget)  # workers take it along
+    os.environ[BUDGET] = str(budget)  # for the workers
     run(blocks, keep, adapter="benchmarks.overlap.adapter", timeout_s=TIMEOUT_S)
-    n = sum(seen.values())
-    bound = most_errors(seen["WRONG"], n)
+    n = sum(outcomes.values())
+    bound = most_errors(outcomes["WRONG"], n)
     print(
-        f"{n_busy} busy: {n} checks, {dict(seen)}, undecided by {dict(undecided)}; 95 % bound of the error rate {bound:.4f}"
+        f"{n_busy} busy: {n} checks, {dict(outcomes)}, inconclusive by {dict(inconclusive)}; 95 % bound of the error rate {bound:.4f}"
     )
-    return seen["WRONG"]
+    return outcomes["WRONG"]
 
 
 def most_errors(n_errors: int, n: int) -> float:
-    """Upper 95 % bound of an error rate after so many errors in n (Clopper and Pearson, by bisection)."""
+    """Return the upper 95 % bound of an error rate after `n_errors` errors in `n` (Clopper-Pearson, by bisection)."""
     low, high = n_errors / n, 1.0
     for _ in range(60):
         rate = (low + high) / 2

@@ -15,7 +15,7 @@ from benchmarks.plugin.processor_time import WITHOUT, pairs, run
 
 AT_MOST_MS = 10.0
 #: What a run without a check must not import: the native module, and libraries that only checks and reports need.
-FORBIDDEN = ("pytest_gilcheck._native", "hypothesis", "rich", "cattrs", "cattr", "cloudpickle")
+FORBIDDEN = ("pytest_gilcheck._native", "hypothesis", "rich", "cattrs", "cattr", "cloudpickle", "fasteners")
 
 _TEST = "def test_nothing():\n    pass\n"
 _LISTING = """

@@ -1,6 +1,6 @@
-"""Writes docs/reference/schema.json: the JSON Schema of the document, made from the records themselves.
+"""Writes docs/reference/schema.json: the JSON Schema of one line of a JSON report, made from the records themselves.
 
-``python docs/_ext/document_schema.py`` after a record has changed; a test compares the file with what this makes.
+Run ``python docs/_ext/document_schema.py`` after a record has changed. A test compares the file with `text`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_gilcheck.evidence import Estimate, Verdict
-from pytest_gilcheck.store.json_report import SCHEMA_VERSION, AgreementEntry, Check
+from pytest_gilcheck.store.json_report import SCHEMA_VERSION, AgreementEntry, CheckEntry, End
 
 HOME = Path(__file__).parents[1] / "reference" / "schema.json"
 PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
@@ -33,7 +33,7 @@ class _Schema:
         self.defs: dict[str, Any] = {}
 
     def of(self, type_: Any) -> dict[str, Any]:
-        """Which schema has a value of this type?"""
+        """Return the schema of a value of this type."""
         if type_ in PLAIN:
             return {"type": PLAIN[type_]}
         if dataclasses.is_dataclass(type_):
@@ -50,26 +50,28 @@ class _Schema:
     def _define(self, record: type) -> None:
         if record.__name__ in self.defs:
             return
-        made: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
-        self.defs[record.__name__] = made
+        definition: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
+        self.defs[record.__name__] = definition
         hints = typing.get_type_hints(record)
         for field in dataclasses.fields(record):
             if record is Verdict and field.name == "result":
-                continue  # what a call returned is no part of the document
+                continue  # a report does not have what a call returned
             if hints[field.name] is Estimate and record is Verdict:
                 for suffix in ("", "_low", "_high"):
-                    self._add(made, field.name + suffix, {"type": ["number", "null"]})
-                self._add(made, f"{field.name}_why_not", {"type": "string"})
+                    self._add(definition, field.name + suffix, {"type": ["number", "null"]})
+                self._add(definition, f"{field.name}_why_not", {"type": "string"})
                 continue
             words = WORDS.get((record.__name__, field.name))
             self._add(
-                made, field.name, {"enum": words} if words else self._bounded(field.name, self.of(hints[field.name]))
+                definition,
+                field.name,
+                {"enum": words} if words else self._bounded(field.name, self.of(hints[field.name])),
             )
 
     @staticmethod
-    def _add(made: dict[str, Any], name: str, schema: dict[str, Any]) -> None:
-        made["properties"][name] = schema
-        made["required"].append(name)
+    def _add(definition: dict[str, Any], name: str, schema: dict[str, Any]) -> None:
+        definition["properties"][name] = schema
+        definition["required"].append(name)
 
     @staticmethod
     def _bounded(name: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -87,28 +89,24 @@ def _either(choices: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def schema() -> dict[str, Any]:
-    """The schema of a whole document."""
-    made = _Schema()
-    check, answers = made.of(Check), made.of(AgreementEntry)
+    """Return the schema of the object in one line."""
+    records = _Schema()
+    first = {"schema_version": {"const": SCHEMA_VERSION}, "tool": {"type": "string"}}
+    lines = {"check": records.of(CheckEntry), "agreement": records.of(AgreementEntry), "end": records.of(End)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "gilcheck document",
-        "type": "object",
-        "properties": {
-            "schema_version": {"const": SCHEMA_VERSION},
-            "tool": {"type": "string"},
-            "checks": {"type": "array", "items": check},
-            "agreements": {"type": "array", "items": answers},
-            "interrupted": {"type": ["string", "null"]},
-            "warnings": {"type": "array", "items": {"type": "string"}},
-        },
-        "required": ["schema_version", "tool", "checks", "agreements", "interrupted", "warnings"],
-        "$defs": made.defs,
+        "title": "One line of a gilcheck report",
+        "oneOf": [_object(first), *(_object({name: content}) for name, content in lines.items())],
+        "$defs": records.defs,
     }
 
 
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": [*properties]}
+
+
 def text() -> str:
-    """As it stands in the file."""
+    """Return the schema as it stands in the file."""
     return json.dumps(schema(), indent=2) + "\n"
 
 

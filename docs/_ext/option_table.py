@@ -1,6 +1,6 @@
 """The `option-table` directive: the table of options, from the same records that pytest's own `--help` shows.
 
-Made anew at each build from `pytest_gilcheck.declare.options.OPTIONS`, so it cannot grow stale.
+Each build makes the table from `pytest_gilcheck.declare.options.OPTIONS`, so that it is never out of date.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ WIDTHS = (30, 15, 15, 40)
 
 
 def value_name(option: Any) -> str:
-    """What is given to it? A choice of words, nothing for a switch, else the placeholder that `--help` shows."""
+    """Return the value column: a choice of words, nothing for a switch, else the placeholder that `--help` shows."""
     if option.choices:
         return " | ".join(option.choices)
     return "" if option.is_flag else option.metavar
 
 
 def default_name(option: Any) -> str:
-    """What holds if it is not given? A switch is off; where the default depends on the check, the help tells it."""
+    """Return the default column. A switch is off. If the default depends on the check, the help text says so."""
     if option.is_flag:
         return "off"
     return "" if option.default is None else str(option.default)
 
 
 def rows(options: Iterable[Any]) -> list[tuple[str, str, str, str]]:
-    """Which rows does the table have? Name and ini key in one cell, value, default, help; in the records' order."""
+    """Return the rows in the order of the records: name and ini key in one cell, value, default, help."""
     return [(f"{o.flag}\n{o.key}", value_name(o), default_name(o), o.help) for o in options]
 
 
 def cell(text: str, *, literal: bool) -> nodes.entry:
-    """One cell, a paragraph for each line."""
+    """Return one cell, with a paragraph for each line."""
     entry = nodes.entry()
     for line in filter(None, text.split("\n")):
         entry += nodes.paragraph("", "", nodes.literal(text=line) if literal else nodes.Text(line))
@@ -44,7 +44,7 @@ def cell(text: str, *, literal: bool) -> nodes.entry:
 
 
 class OptionTable(SphinxDirective):
-    """Which options are there? Takes no argument; an empty option table is an error, not an empty page."""
+    """The `option-table` directive. It takes no argument. An empty option table is an error, not an empty page."""
 
     option_spec: ClassVar[dict[str, Any]] = {}
 
@@ -60,13 +60,13 @@ class OptionTable(SphinxDirective):
         head += nodes.row("", *(cell(title, literal=False) for title in ("option, ini key", "value", "default", "")))
         group += head
         table_body = nodes.tbody()
-        for name, kind, default, told in body:
+        for name, value, default, help_text in body:
             table_body += nodes.row(
                 "",
                 cell(name, literal=True),
-                cell(kind, literal=True),
+                cell(value, literal=True),
                 cell(default, literal=True),
-                cell(told, literal=False),
+                cell(help_text, literal=False),
             )
         group += table_body
         table = nodes.table(classes=["options"])
@@ -75,7 +75,7 @@ class OptionTable(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directive. The table is read from outside the sources: never take it from the cache."""
+    """Register the directive. The page is always read again, because its table comes from outside the sources."""
     app.add_directive("option-table", OptionTable)
     app.connect("env-before-read-docs", _always_read)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,1 +1,1 @@
-"""Are the answers still right? Agreement of results under competing threads; hypothesis strategies."""
+"""Compares results under competing threads, on inputs that hypothesis draws."""

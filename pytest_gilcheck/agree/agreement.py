@@ -1,4 +1,4 @@
-"""Agreement of answers under competing threads, on inputs that hypothesis thinks of."""
+"""Compares a function's results under competing threads, on inputs that hypothesis draws."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis.errors import Flaky
 
 from pytest_gilcheck.agree import strategies
 from pytest_gilcheck.agree.same import as_predicate
-from pytest_gilcheck.agree.trial import PATIENT_ROUNDS, Trial
+from pytest_gilcheck.agree.trial import SHRINKING_ROUNDS, Trial
 from pytest_gilcheck.declare import values
 from pytest_gilcheck.declare.settings import DEADLINE_NS
 from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, UsageError
@@ -28,29 +28,30 @@ from pytest_gilcheck.status.events import StatusEvent
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-#: How often a difference is tried again, to say how often it comes.
+#: How often an example with a difference is replayed, to say how often the difference comes.
 N_REPLAYS = 20
 
-#: Of how many of the smallest examples that is tried.
+#: How many of the smallest examples are replayed.
 N_CANDIDATES = 4
 
-_Found = tuple[Difference, tuple[Any, ...]]
+#: A difference, and the arguments that it came with.
+_Candidate = tuple[Difference, tuple[Any, ...]]
 
 DEFAULT_THREADS = 4
 
-#: Seconds. Fifty times as often as usual; ten times more often still made examples cost half as much again.
+#: In seconds: a fiftieth of the interpreter's own. A tenth of this made examples cost half as much again.
 EAGER_SWITCH_INTERVAL = 1e-4
 
 
 def require_agreement(agreement: Agreement) -> Agreement:
-    """The agreement; raises `Disagreement` where it is none."""
+    """Return the agreement, or raise `Disagreement` where results differ."""
     __tracebackhide__ = True  # pytest then shows the test's own line
     if agreement.difference is not None:
         raise Disagreement(message(agreement), agreement.difference)
     return agreement
 
 
-def compare_answers(
+def compare(
     function: Callable[..., Any],
     oracle: Callable[..., Any] | None = None,
     inputs: SearchStrategy[tuple[Any, ...]] | tuple[Any, ...] | None = None,
@@ -63,9 +64,22 @@ def compare_answers(
     blob: bytes | None = None,
     rescue: Rescue | None = None,
 ) -> Agreement:
-    """What comes of comparing the answers, as in `pytest_gilcheck.agrees`? A difference is no exception here, but part of the record.
+    """Compare results as `pytest_gilcheck.agrees` does, and return the agreement also where they differ.
 
-    `name`: how reports call it, else the function's name. `rescue`: what is saved where a call never comes back.
+    Args:
+        function: what is called.
+        oracle: returns the expected result for the same arguments; None: not compared.
+        inputs: a hypothesis strategy of tuples of positional arguments, or one such tuple.
+        name: the name in reports. Default: the function's name.
+        same: compares two results. Default: `agree.same.equal`.
+        threads: the number of competing threads. Default: `DEFAULT_THREADS`.
+        examples: how many inputs are drawn.
+        deadline: by when each round of calls must have returned, in seconds or as ``"500ms"``.
+        blob: repeats the one drawing that a failure printed.
+        rescue: what is saved if a call ends this process.
+
+    Returns:
+        How many inputs and calls were compared, with the difference where there is one.
     """
     refuse_what_returns_at_once(function)
     if oracle is not None:
@@ -78,29 +92,29 @@ def compare_answers(
     deadline_ns = DEADLINE_NS if deadline is None else values.positive_duration_ns(deadline, "agrees: deadline")
     limit = (rescue or Rescue()).deadline(deadline_ns / 1e9, name)
     with (
-        status_callback() as tell,
+        status_callback() as on_status,
         CompetingThreads(n_threads) as competing,
         competing.armed(limit),
         _eager_switching(),
     ):
         trial = Trial(function, oracle, as_predicate(same), competing, limit)
-        note = None
+        failing_blob = None
         if isinstance(inputs, tuple):
             difference = trial.difference(inputs)
-            found = [] if difference is None else [(difference, inputs)]
+            candidates = [] if difference is None else [(difference, inputs)]
         else:
-            found, note = _explored(trial, inputs, n_examples, blob, tell)
-        if not found:
+            candidates, failing_blob = _explore(trial, inputs, n_examples, blob, on_status)
+        if not candidates:
             return Agreement(name, "agree", trial.n_examples, trial.n_calls, n_threads)
-        if tell is not None:
-            tell(StatusEvent(events.REPLAYS))
-        smallest = replace(_smallest(trial, found), blob=note)
+        if on_status is not None:
+            on_status(StatusEvent(events.REPLAYS))
+        smallest = replace(_smallest(trial, candidates), blob=failing_blob)
         return Agreement(name, "differ", trial.n_examples, trial.n_calls, n_threads, smallest)
 
 
 @contextlib.contextmanager
 def _eager_switching() -> Iterator[None]:
-    """Lets the interpreter switch between threads as often as it can: races of Python code show sooner."""
+    """Let the interpreter switch between threads more often: races of Python code show sooner."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(EAGER_SWITCH_INTERVAL)
     try:
@@ -113,55 +127,55 @@ class _Differs(Exception):  # noqa: N818  (a signal to hypothesis, never seen by
     """Tells hypothesis that this example is interesting."""
 
 
-def _explored(
+def _explore(
     trial: Trial,
     inputs: SearchStrategy[tuple[Any, ...]],
     n_examples: int,
     blob: bytes | None,
-    tell: StatusCallback | None,
-) -> tuple[list[_Found], str | None]:
-    """Every example that differed, with its arguments, and the blob that repeats the smallest drawing."""
-    found: list[_Found] = []
+    on_status: StatusCallback | None,
+) -> tuple[list[_Candidate], str | None]:
+    """Return every example that differed, with its arguments, and the blob that repeats the smallest drawing."""
+    candidates: list[_Candidate] = []
 
     def example(args: tuple[Any, ...]) -> None:
-        if tell is not None:
+        if on_status is not None:
             n_done = trial.n_examples
-            tell(
+            on_status(
                 StatusEvent(events.SHRINKING)
-                if found
+                if candidates
                 else StatusEvent(events.EXAMPLES, n_done=n_done, n_all=n_examples)
             )
-        difference = trial.difference(args, rounds=PATIENT_ROUNDS if found else 1)
+        difference = trial.difference(args, rounds=SHRINKING_ROUNDS if candidates else 1)
         if difference is not None:
-            found.append((difference, args))
+            candidates.append((difference, args))
             raise _Differs
 
     explore = hypothesis.settings(
         hypothesis.settings.default,
         max_examples=n_examples,
-        # Its data base knows tests by their source, and this one stands for every function: examples of one would be
-        # replayed for all. The blob repeats a drawing.
+        # The database finds examples by the source of the test. This test is the same for every function, so that
+        # examples of one function would be replayed for all. The blob repeats a drawing.
         database=None,
-        deadline=None,  # threads make a call's time anybody's guess
+        deadline=None,  # how long a call takes depends on the other threads
         suppress_health_check=list(HealthCheck),
         print_blob=True,
         phases=[phase for phase in Phase if phase not in (Phase.explicit, Phase.explain)],
     )(given(inputs)(example))
     run = hypothesis.reproduce_failure(hypothesis.__version__, blob)(explore) if blob is not None else explore
-    note = None
+    failing_blob = None
     try:
         run()
     except (_Differs, Flaky) as error:
-        # A race need not come when hypothesis looks again, which it then calls flaky: what was seen was seen.
-        note = _blob_in(error)
-        if not found:
+        # A race may not come again when hypothesis repeats the example, which it then calls flaky. The difference stands.
+        failing_blob = _blob_in(error)
+        if not candidates:
             raise
     except TypeError as error:
         if not hasattr(inputs, "example"):
             message = f"agrees: inputs= takes a hypothesis strategy or a tuple of arguments, got {inputs!r}"
             raise UsageError(message) from error
         raise
-    return found, note
+    return candidates, failing_blob
 
 
 def _blob_in(error: BaseException) -> str | None:
@@ -170,18 +184,18 @@ def _blob_in(error: BaseException) -> str | None:
     return match[1] if match else None
 
 
-def _smallest(trial: Trial, found: list[_Found]) -> Difference:
-    """The smallest example that differs again when it is replayed, with how often; the smallest of all if none does.
+def _smallest(trial: Trial, candidates: list[_Candidate]) -> Difference:
+    """Return the smallest example that differs again when it is replayed; the smallest of all if none does.
 
-    A race that came once on an example may never come there again: such an example helps nobody.
+    A race that came once on an example may never come there again, and such an example helps nobody.
     """
-    # Of equally long ones the later found: shrinking found it after the others.
-    candidates = {pair[0].inputs: pair for pair in reversed(found)}
-    ordered = sorted(candidates.values(), key=lambda pair: len(pair[0].inputs))[:N_CANDIDATES]
-    replayed = [_replayed(trial, args, difference) for difference, args in ordered]
+    # Of two equally long ones the later one comes first: shrinking went on to it.
+    distinct = {candidate[0].inputs: candidate for candidate in reversed(candidates)}
+    ordered = sorted(distinct.values(), key=lambda candidate: len(candidate[0].inputs))[:N_CANDIDATES]
+    replayed = [_replay(trial, args, difference) for difference, args in ordered]
     return next((difference for difference in replayed if difference.n_differ), replayed[0])
 
 
-def _replayed(trial: Trial, args: tuple[Any, ...], found: Difference) -> Difference:
+def _replay(trial: Trial, args: tuple[Any, ...], difference: Difference) -> Difference:
     n_differ = sum(trial.difference(args) is not None for _ in range(N_REPLAYS))
-    return replace(found, n_differ=n_differ, n_replays=N_REPLAYS)
+    return replace(difference, n_differ=n_differ, n_replays=N_REPLAYS)

@@ -1,4 +1,4 @@
-"""When are two results the same?"""
+"""Decides whether two results are the same."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ if TYPE_CHECKING:
 
 
 def equal(first: Any, second: Any) -> bool:
-    """Are two results equal, as a reader means it? As ``==``, but NaN equals NaN, also within tuples, lists and dicts, and
-    arrays are compared as `numpy.testing.assert_array_equal` does. Objects without ``==`` of their own are
-    compared by identity: give `same=` for those."""
+    """Return whether two results are equal as a reader means it.
+
+    As ``==``, except that NaN equals NaN, also within tuples, lists and dicts, and that arrays are compared as
+    `numpy.testing.assert_array_equal` does. Objects without an ``==`` of their own are compared by identity: they need
+    `same=`.
+    """
     if first is second:
         return True
     numpy = sys.modules.get("numpy")
@@ -36,15 +39,15 @@ def _arrays_equal(numpy: Any, first: Any, second: Any) -> bool:
 
 
 def as_predicate(same: Callable[[Any, Any], Any] | None) -> Callable[[Any, Any], bool]:
-    """A comparison that says yes or no, from one that may raise `AssertionError` instead, as numpy's own do."""
+    """Return a comparison that gives a bool, from one that may raise `AssertionError` instead, as numpy's own do."""
     if same is None:
         return equal
 
     def predicate(first: Any, second: Any) -> bool:
         try:
-            answer = same(first, second)
+            is_same = same(first, second)
         except AssertionError:
             return False
-        return answer is None or bool(answer)
+        return is_same is None or bool(is_same)
 
     return predicate

@@ -16,26 +16,27 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.run import CompetingThreads, Deadline
 
-#: Calls of each thread in one round: the first may still be starting up while another has ended.
+#: Calls of each thread in one round: a thread may end its first call before another one has started.
 CALLS_A_ROUND = 3
 
-#: Now and then threads call for so long: on busy processors a thread does what is shorter in one turn of its own, and
-#: never meets another. (Beside three busy processes four of twenty runs missed a race that is there in every call.)
+#: In some examples the threads call for so long. On busy processors a thread makes shorter rounds in one time slice, and
+#: never runs beside another one. (Beside three busy processes four of twenty runs missed a race that is in every call.)
 LONG_ROUND_NS = 5_000_000
 
-#: In which of the examples; and only for calls so long that there is something to meet in.
+#: One of so many examples has a long round, and only if a call takes at least `SHORTEST_LONG_ROUND_CALL_NS`: shorter calls
+#: hardly overlap.
 LONG_ROUND_EVERY = 4
-SHORTEST_MET_NS = 10_000
+SHORTEST_LONG_ROUND_CALL_NS = 10_000
 
-#: Rounds for an example that has differed before: a race does not come each time, and shrinking needs it to.
-PATIENT_ROUNDS = 4
+#: Rounds for an example while it is shrunk: a race does not come each time, and shrinking needs it to.
+SHRINKING_ROUNDS = 4
 
 _LONGEST_SHOWN = 2_000
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What did a call give? `error` is what it raised, in place of a value."""
+class CallResult:
+    """What a call returned (`value`) or raised (`error`)."""
 
     value: Any = None
     error: BaseException | None = None
@@ -45,7 +46,7 @@ class Answer:
 
 
 def shown(value: object) -> str:
-    """A representation, cut in the middle where it is long."""
+    """Return the representation of a value, cut in the middle where it is long."""
     text = repr(value)
     if len(text) <= _LONGEST_SHOWN:
         return text
@@ -53,20 +54,20 @@ def shown(value: object) -> str:
     return f"{text[:half]} ... ({len(text) - 2 * half} characters left out) ... {text[-half:]}"
 
 
-def answer_of(function: Callable[..., Any], args: tuple[Any, ...]) -> Answer:
-    """What does one call give? What it raises is an answer, too; what ends the program is not."""
+def result_of(function: Callable[..., Any], args: tuple[Any, ...]) -> CallResult:
+    """Call once and return the result, which may be an exception; what ends the program is raised."""
     try:
-        return Answer(function(*args))
+        return CallResult(function(*args))
     except Exception as error:  # noqa: BLE001  (kept and compared)
-        return Answer(error=error)
+        return CallResult(error=error)
 
 
-#: What the threads do at once, and what each is given with the answer expected of it.
-_Phase = tuple[str, "Sequence[tuple[tuple[Any, ...], Answer]]"]
+#: The kind of a phase, and for each thread its arguments with the result that is expected.
+_Phase = tuple[str, "Sequence[tuple[tuple[Any, ...], CallResult]]"]
 
 
 class Trial:
-    """Compares answers on one example after the other; remembers earlier ones, to give threads distinct inputs."""
+    """Compares results on one example after the other; keeps earlier ones, to call threads with distinct inputs."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class Trial:
         self._same = same
         self._competing = competing
         self._deadline = deadline
-        self._earlier: list[tuple[tuple[Any, ...], Answer]] = []
+        self._earlier: list[tuple[tuple[Any, ...], CallResult]] = []
         self._signatures = [
             (what, called, _signature(called))
             for what, called in (("function", function), ("oracle", oracle))
@@ -92,33 +93,34 @@ class Trial:
         self.n_examples = 0
 
     def difference(self, args: tuple[Any, ...], *, rounds: int = 1) -> Difference | None:
-        """Which answer is wrong on these arguments? None: all agree.
+        """Compare all results on one input, and return the first wrong one; None: all agree.
 
-        Raises `UsageError` where the function does not take such arguments, `OracleFailed` where the oracle raises.
+        Competing threads make so many `rounds`. Raises `UsageError` where the function or the oracle does not take such
+        arguments, and `OracleFailed` where the oracle raises and the function does not.
         """
         self._refuse_wrong_shape(args)
         self.n_examples += 1
         before = _copied(args)
         begin_ns = time.perf_counter_ns()
-        alone = answer_of(self._function, args)
+        alone = result_of(self._function, args)
         alone_ns = time.perf_counter_ns() - begin_ns
         self.n_calls += 1
         if before is not None and not _unchanged(self._same, before, args):
             return Difference("mutates", shown(before), "arguments as they were", shown(args))
-        wanted = self._oracles(args, alone)
-        if wanted is not None and not self._agree(alone, wanted):
-            return Difference("alone", shown(args), str(wanted), str(alone))
+        expected = self._oracle_result(args, alone)
+        if expected is not None and not self._agree(alone, expected):
+            return Difference("alone", shown(args), str(expected), str(alone))
         phases = [("shared", [(args, alone)] * len(self._competing))]
         if self._earlier:
-            given = [(args, alone), *self._earlier[-(len(self._competing) - 1) :]]
-            phases.append(("distinct", [given[i % len(given)] for i in range(len(self._competing))]))
+            distinct = [(args, alone), *self._earlier[-(len(self._competing) - 1) :]]
+            phases.append(("distinct", [distinct[i % len(distinct)] for i in range(len(self._competing))]))
         n_calls = CALLS_A_ROUND
-        if alone_ns >= SHORTEST_MET_NS and self.n_examples % LONG_ROUND_EVERY == 1:
+        if alone_ns >= SHORTEST_LONG_ROUND_CALL_NS and self.n_examples % LONG_ROUND_EVERY == 1:
             n_calls = max(n_calls, LONG_ROUND_NS // alone_ns)
         for _ in range(rounds):
-            found = self._compete(phases, n_calls)
-            if found is not None:
-                return found
+            difference = self._compete(phases, n_calls)
+            if difference is not None:
+                return difference
         self._earlier = [*self._earlier[-len(self._competing) :], (args, alone)]
         return None
 
@@ -139,53 +141,54 @@ class Trial:
                 message = f"inputs= gives {len(args)} arguments, {shown(args)}, which the {what} {name}{signature} does not take: {error}"
                 raise UsageError(message) from None
 
-    def _oracles(self, args: tuple[Any, ...], alone: Answer) -> Answer | None:
+    def _oracle_result(self, args: tuple[Any, ...], alone: CallResult) -> CallResult | None:
         if self._oracle is None:
             return None
-        wanted = answer_of(self._oracle, args)
-        if wanted.error is not None and type(wanted.error) is not type(alone.error):
-            message = f"the oracle raised {type(wanted.error).__name__}: {wanted.error} on {shown(args)}; nothing is known of the function there"
-            raise OracleFailed(message) from wanted.error
-        return wanted
+        expected = result_of(self._oracle, args)
+        if expected.error is not None and type(expected.error) is not type(alone.error):
+            message = f"the oracle raised {type(expected.error).__name__}: {expected.error} on {shown(args)}; nothing is known of the function there"
+            raise OracleFailed(message) from expected.error
+        return expected
 
-    def _agree(self, first: Answer, second: Answer) -> bool:
+    def _agree(self, first: CallResult, second: CallResult) -> bool:
         if first.error is not None or second.error is not None:
             return type(first.error) is type(second.error)
         return self._same(first.value, second.value)
 
     def _compete(self, phases: Sequence[_Phase], n_calls: int) -> Difference | None:
-        """One round: the threads begin at once, and call with their arguments of each phase; the first wrong answer."""
+        """Make one round, in which all threads begin at once and run each phase; return the first wrong result."""
         n_threads = len(self._competing)
-        meet = start_barrier(n_threads)
+        begin = start_barrier(n_threads)
         jobs = [
-            self._job(thread, [given[thread][0] for _, given in phases], n_calls, meet) for thread in range(n_threads)
+            self._job(thread, [by_thread[thread][0] for _, by_thread in phases], n_calls, begin)
+            for thread in range(n_threads)
         ]
         outcomes = self._competing.run(jobs, self._deadline)
         self.n_calls += n_calls * n_threads * len(phases)
         for thread, outcome in enumerate(outcomes):
             if isinstance(outcome, ThreadFailed):
                 raise outcome.error
-            for (kind, given), answers in zip(phases, outcome, strict=True):
-                args, expected = given[thread]
-                for answer in answers:
-                    if not self._agree(answer, expected):
-                        return Difference(kind, shown(args), str(expected), str(answer), thread=thread)
+            for (kind, by_thread), results in zip(phases, outcome, strict=True):
+                args, expected = by_thread[thread]
+                for result in results:
+                    if not self._agree(result, expected):
+                        return Difference(kind, shown(args), str(expected), str(result), thread=thread)
         return None
 
     def _job(
-        self, index: int, all_args: Sequence[tuple[Any, ...]], n_calls: int, meet: Callable[[int], object]
-    ) -> Callable[[], list[list[Answer]]]:
+        self, index: int, all_args: Sequence[tuple[Any, ...]], n_calls: int, begin: Callable[[int], object]
+    ) -> Callable[[], list[list[CallResult]]]:
         function = self._function
 
-        def run() -> list[list[Answer]]:
-            meet(index)
-            return [[answer_of(function, args) for _ in range(n_calls)] for args in all_args]
+        def run() -> list[list[CallResult]]:
+            begin(index)
+            return [[result_of(function, args) for _ in range(n_calls)] for args in all_args]
 
         return run
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
-    """Many built-in functions do not tell theirs."""
+    """Return the function's signature; None for the many built-in functions that have none."""
     try:
         return inspect.signature(function)
     except (TypeError, ValueError):
@@ -193,7 +196,7 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
 
 
 def _copied(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """A copy to compare with afterwards; None where there cannot be one."""
+    """Return a copy to compare with afterwards, or None where there cannot be one."""
     try:
         return copy.deepcopy(args)
     except Exception:  # noqa: BLE001  (handles, locks: their owners decide what raises)
@@ -201,7 +204,7 @@ def _copied(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 
 def _unchanged(same: Callable[[Any, Any], bool], before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
-    """Did the call leave its arguments as they were? Objects that only equal themselves cannot tell."""
+    """Return whether a call left its arguments as they were; objects that only equal themselves are skipped."""
     for old, new in zip(before, after, strict=True):
         compares_by_identity = type(new).__eq__ is vars(object)["__eq__"]
         if not compares_by_identity and not same(old, new):

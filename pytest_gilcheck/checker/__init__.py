@@ -1,1 +1,1 @@
-"""What users call: the checker of calls, blocks and agreements, and the functions that put the stages of a check in a row."""
+"""The checker of calls, blocks and agreements that users call, and the stages of a check that it runs."""

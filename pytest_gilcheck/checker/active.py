@@ -1,7 +1,7 @@
-"""The slot for the checker that stands behind the public `check` and `agrees`.
+"""The slot for the checker that the public `check` and `agrees` use.
 
-A pytest session puts its own there, so that checks made in a `unittest.TestCase` are reported and gated as all others.
-Every pytest run imports this module, so it imports nothing of the package.
+A pytest session puts its own checker there, so that checks in a `unittest.TestCase` are reported and gated like all
+others. Every pytest run imports this module, so it imports nothing of the package.
 """
 
 from __future__ import annotations
@@ -9,29 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-Maker = Callable[[], Any]
+CheckerFactory = Callable[[], Any]
 
 
 class _Active:
-    """The process's present maker of checkers. Not one of a context: a test's threads have contexts of their own, and
-    what they check would be reported to nobody; and a process runs one test at a time."""
+    """The process's present checker factory.
+
+    It does not belong to a context: the threads of a test have contexts of their own, and nobody would report what they
+    check. A process runs one test at a time.
+    """
 
     def __init__(self) -> None:
-        self._maker: Maker | None = None
+        self._factory: CheckerFactory | None = None
 
-    def get(self) -> Maker | None:
-        """Makes the checker of the test that runs now; None outside of one."""
-        return self._maker
+    def get(self) -> CheckerFactory | None:
+        """Return what makes the checker of the test that runs now, or None outside of a test."""
+        return self._factory
 
-    def set(self, maker: Maker) -> Maker | None:
-        """Puts a maker there; gives what `reset` puts back."""
-        before, self._maker = self._maker, maker
+    def set(self, factory: CheckerFactory) -> CheckerFactory | None:
+        """Set the factory and return the one before, for `reset`."""
+        before, self._factory = self._factory, factory
         return before
 
-    def reset(self, before: Maker | None) -> None:
-        """Ends what `set` began."""
-        self._maker = before
+    def reset(self, before: CheckerFactory | None) -> None:
+        """Restore the factory that `set` returned."""
+        self._factory = before
 
 
-#: The process's.
+#: The slot of this process.
 ACTIVE = _Active()

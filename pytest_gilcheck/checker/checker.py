@@ -1,4 +1,4 @@
-"""One check: brackets `run` with `observe`, hands the observation to `judge`."""
+"""The checker: measures calls and blocks, has them judged, and compares results under competition."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.checker.isolated import measure_in_child
-from pytest_gilcheck.checker.measure import Alone, machine_notes, measure, unguarded
+from pytest_gilcheck.checker.measure import Exclusive, machine_notes, measure, unguarded
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import (
     CallSpan,
@@ -41,10 +41,19 @@ if TYPE_CHECKING:
 
 
 class Checker:
-    """Measures calls: ``check(fn, *args)`` gives a `Verdict`; `options` sets how, `span` measures a block.
+    """Measures calls: ``check(fn, *args)`` returns a `Verdict`.
 
-    `on_check` is told of each check, `on_agreement` of each agreement, also where it differs, with the function, and whether
-    it is one example of several of the same test. `agreement_of` tells what came of comparing a function's answers before.
+    `options` sets how calls are measured, `span` measures a block, and `agrees` compares results under competition.
+
+    Args:
+        settings: how calls are measured, and what is claimed of them.
+        on_check: called after each check with its observation, its verdict and its settings.
+        rescue: what is saved if a call ends this process.
+        exclusive: guards rounds on the wall clock from other processes.
+        earlier_agreement: returns what comparing a function's results gave in this test: ``agree``, ``differ`` or
+            ``not_checked``.
+        on_agreement: called after each comparison, also one that differs, with the function, the agreement, and whether it
+            is one of several examples of the same test.
     """
 
     def __init__(
@@ -53,49 +62,76 @@ class Checker:
         *,
         on_check: Callable[[Observation, Verdict, Settings], None] | None = None,
         rescue: Rescue | None = None,
-        alone: Alone = unguarded,
-        agreement_of: Callable[[object], str] | None = None,
+        exclusive: Exclusive = unguarded,
+        earlier_agreement: Callable[[object], str] | None = None,
         on_agreement: Callable[[Callable[..., Any], Agreement, bool], None] | None = None,
     ) -> None:
         self._settings = settings or Settings()
         self._on_check = on_check
         self._rescue = rescue or Rescue()
-        self._alone = alone
-        self._agreement_of = agreement_of
+        self._exclusive = exclusive
+        self._earlier_agreement = earlier_agreement
         self._on_agreement = on_agreement
 
     def options(self, **changes: Any) -> Checker:
-        """How is it measured, and what must hold? A checker with these settings (see `Settings`).
+        """Return a checker with some settings changed.
 
-        Raises `UsageError` for an unknown name or a wrong value.
+        Args:
+            **changes: names and values of `Settings`, as a user writes them: ``threads=4``, ``budget="1s"``.
+
+        Returns:
+            A checker like this one, with these settings. This one stays as it is.
+
+        Raises:
+            UsageError: an unknown name or a wrong value.
         """
         return self._with(self._settings.changed(changes))
 
     def _with(self, settings: Settings) -> Checker:
-        made = copy.copy(self)
-        made._settings = settings  # noqa: SLF001  (its maker)
-        return made
+        checker = copy.copy(self)
+        checker._settings = settings  # noqa: SLF001  (a copy of this one)
+        return checker
 
     def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Verdict:
-        """Does this call release the GIL, and what does it do to others? Everything after the function is its own.
+        """Measure a call: whether it releases the GIL, and what it does to other threads.
 
-        Calls it several times: first one that sizes the rest, then single calls alone, then beside a native waiter and,
-        unless ``overlap=False``, in competing threads. Raises what the call raises, `DeadlineExceeded` where it
-        does not come back, `UsageError` where it cannot be measured.
+        The function is called several times: once to size the rest, then alone, then beside a native thread that waits
+        for the GIL and, unless ``overlap=False``, in competing threads. `options` says how; what the call raises is
+        raised here.
+
+        Args:
+            function: what is called. It must do its work before it returns.
+            *args: its positional arguments.
+            **kwargs: its keyword arguments.
+
+        Returns:
+            The verdict. Its `result` is what the first measured call returned.
+
+        Raises:
+            DeadlineExceeded: a call did not return in time.
+            UsageError: the function cannot be called, or is a coroutine or generator function.
+            CheckFailed: with ``isolate=True``, the call ended its child process.
         """
         settings = self._settings
         call = Call(function, args, kwargs, settings.setup, settings.args_for)
         return self.of_call(call)
 
     def of_call(self, call: Call) -> Verdict:
-        """As calling the checker, for a call that is put together already."""
+        """Measure a call that is put together already, as calling the checker does.
+
+        Args:
+            call: the function with its arguments.
+
+        Returns:
+            The verdict.
+        """
         refuse_what_returns_at_once(call.function)
         settings = self._settings
         name = settings.name or call.title
-        observe = measure_in_child if settings.isolate else measure
-        observation, result = observe(call, settings, name, self._rescue, self._alone)
-        if self._agreement_of is not None:
-            observation = replace(observation, agreement=self._agreement_of(call.function))
+        measure_call = measure_in_child if settings.isolate else measure
+        observation, result = measure_call(call, settings, name, self._rescue, self._exclusive)
+        if self._earlier_agreement is not None:
+            observation = replace(observation, agreement=self._earlier_agreement(call.function))
         return self._judged(observation, result)
 
     def _judged(self, observation: Observation, result: Any) -> Verdict:
@@ -111,26 +147,52 @@ class Checker:
         inputs: Any = None,
         **options: Any,
     ) -> Agreement:
-        """Are the answers still right when threads compete? See `pytest_gilcheck.agrees`.
+        """Compare results of a function under competing threads; see `pytest_gilcheck.agrees`.
 
-        Of what ``gilcheck.options(...)`` and the run say, `name`, `threads` and `deadline` count here too.
+        Of this checker's settings `name`, `threads` and `deadline` apply, unless `options` has another value.
+
+        Args:
+            function: what is called.
+            oracle: a function that returns the expected result for the same arguments; None: not compared.
+            inputs: a hypothesis strategy of tuples of positional arguments, or one such tuple. Default: a text and a word to
+                look for in it.
+            **options: `same`, `threads`, `examples`, `deadline` (seconds) and `blob`, as for `pytest_gilcheck.agrees`,
+                and `name`.
+
+        Returns:
+            How many inputs and calls agreed.
+
+        Raises:
+            Disagreement: a result was wrong, or a call changed its arguments.
+            UsageError: an argument does not fit.
+            OracleFailed: the oracle raised where the function did not.
+            DeadlineExceeded: calls did not return in time.
         """
-        from pytest_gilcheck.agree.agreement import compare_answers, require_agreement  # noqa: PLC0415  (hypothesis only where it is used)
+        from pytest_gilcheck.agree.agreement import compare, require_agreement  # noqa: PLC0415  (hypothesis only where it is used)
 
-        __tracebackhide__ = True  # of a difference, pytest then shows the test's own line
+        __tracebackhide__ = True  # for a difference pytest then shows the test's own line
         settings = self._settings
-        said = {"name": settings.name, "threads": settings.threads, "deadline": settings.deadline / 1e9}
-        nearer = {option: value for option, value in options.items() if value is not None}
-        agreement = compare_answers(function, oracle, inputs, rescue=self._rescue, **{**said, **nearer})
+        defaults = {"name": settings.name, "threads": settings.threads, "deadline": settings.deadline / 1e9}
+        changes = {option: value for option, value in options.items() if value is not None}
+        agreement = compare(function, oracle, inputs, rescue=self._rescue, **{**defaults, **changes})
         if self._on_agreement is not None:
             self._on_agreement(function, agreement, isinstance(inputs, tuple))
         return require_agreement(agreement)
 
     def span(self, name: str) -> contextlib.AbstractContextManager[Span]:
-        """Does this block release the GIL? The block runs once, in the calling thread; ``span.verdict`` afterwards.
+        """Measure a block of code: ``with check.span("load") as span:``, then ``span.verdict``.
 
-        For properties, operators, context managers, and objects bound to this thread. There is no second measurement:
-        the longest wait and the wall clock are not measured. Where the block raises there is no verdict.
+        For properties, operators, context managers, and objects that are bound to this thread. The block runs once, in
+        the calling thread. The longest wait and the wall clock are not measured. A block that raises has no verdict.
+
+        Args:
+            name: the name of the block in reports; the setting `name` takes precedence.
+
+        Returns:
+            A context manager that gives a `Span`.
+
+        Raises:
+            UsageError: `name` is not a text, or is empty.
         """
         if not isinstance(name, str) or not name:  # type: ignore[redundant-expr]  # what users pass is not checked by mypy
             message = f"span: expected a name, got {name!r}; write `with gilcheck.span('load') as span:`"
@@ -146,8 +208,8 @@ class Checker:
             try:
                 yield span
             finally:
-                # Also where the block raised: a span that is never ended would be taken for the outer one's.
-                seen = block.end() if block else None
+                # Also where the block raised: a span that is never ended would be taken for the outer one.
+                record = block.end() if block else None
         plan = Plan(
             looks=(1,),
             solo_budget_ns=0,
@@ -158,9 +220,9 @@ class Checker:
             deadline_ns=0,
             overlap=False,
         )
-        if isinstance(seen, Reason):
-            instrument = Instrument("progress", "bounded", seen)
-        calls = (seen,) if isinstance(seen, CallSpan) else ()
+        if isinstance(record, Reason):
+            instrument = Instrument("progress", "bounded", record)
+        calls = (record,) if isinstance(record, CallSpan) else ()
         observation = Observation(
             name=self._settings.name or name,
             claim=self._settings.claim,
@@ -172,11 +234,17 @@ class Checker:
             outcomes=(Outcome("returned", 0, 1),),
             notes=machine_notes(machine),
         )
-        span._verdict = self._judged(observation, None)  # noqa: SLF001  (its maker)
+        span._verdict = self._judged(observation, None)  # noqa: SLF001  (made here)
 
 
 class Span:
-    """A block that is measured; `verdict` once it has ended."""
+    """A block that is measured.
+
+    Once the block has ended, the span also has the attributes of its verdict: ``span.released``.
+
+    Args:
+        name: the name of the block in reports.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -184,12 +252,16 @@ class Span:
 
     @property
     def verdict(self) -> Verdict:
-        """What came of it? Raises `UsageError` while the block runs, or where it raised."""
+        """The verdict of the block.
+
+        Raises:
+            UsageError: the block still runs, or it raised.
+        """
         if self._verdict is None:
             message = f"the block {self.name!r} has not ended: ask for its verdict after the `with` statement"
             raise UsageError(message)
         return self._verdict
 
     def __getattr__(self, attribute: str) -> Any:
-        """A verdict's attributes: ``span.released``."""
+        """Return an attribute of the verdict."""
         return getattr(self.verdict, attribute)

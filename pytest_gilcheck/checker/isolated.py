@@ -1,4 +1,4 @@
-"""The same measurement in a process of its own."""
+"""Measures one call in a child process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.checker.measure import NOT_ALONE, Alone, measure, unguarded
+from pytest_gilcheck.checker.measure import NOT_EXCLUSIVE, Exclusive, measure, unguarded
 from pytest_gilcheck.evidence import Observation, Reason, UsageError
 from pytest_gilcheck.run import Rescue
 from pytest_gilcheck.run.child import STUCK_STATUS, in_child
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 
 def measure_in_child(
-    call: Call, settings: Settings, name: str, rescue: Rescue, alone: Alone
+    call: Call, settings: Settings, name: str, rescue: Rescue, exclusive: Exclusive
 ) -> tuple[Observation, Any]:
-    """What is seen of the call by a child process, and what its first measured call returned there.
+    """Measure one call in a child process; return the observation, and what the first measured call returned.
 
-    Raises what the call raised, `UsageError` where it cannot travel, `DeadlineExceeded` or `CheckFailed` where the child did
-    not come back.
+    Raises what the call raises there, `UsageError` where it cannot be sent to another process, and `DeadlineExceeded` or
+    `CheckFailed` where the child process does not return.
     """
     import cloudpickle  # noqa: PLC0415  (only needed here)
 
@@ -46,21 +46,23 @@ def measure_in_child(
             "function or in setup=, or measure it without isolate."
         )
         raise UsageError(message) from error
-    with status_callback() as tell, alone() if settings.overlap else unguarded() as is_alone:
-        told = None if tell is None else partial(tell, StatusEvent(events.CHILD))
-        answer = in_child(payload, deadline_seconds=settings.deadline / 1e9, what=name, meanwhile=told)
-    observation, result, failure = pickle.loads(answer)  # noqa: S301  (made by our own child a moment ago)
+    with status_callback() as on_status, exclusive() if settings.overlap else unguarded() as is_exclusive:
+        report = None if on_status is None else partial(on_status, StatusEvent(events.CHILD))
+        reply = in_child(payload, deadline_seconds=settings.deadline / 1e9, what=name, meanwhile=report)
+    observation, result, failure = pickle.loads(reply)  # noqa: S301  (made by our own child a moment ago)
     if failure is not None:
         raise failure
-    if not is_alone:
-        observation = replace(observation, notes=(*observation.notes, NOT_ALONE))
+    if not is_exclusive:
+        observation = replace(observation, notes=(*observation.notes, NOT_EXCLUSIVE))
     return observation, result
 
 
 @contextlib.contextmanager
 def _by_value(function: object) -> Iterator[None]:
-    """Sends what a module that the child cannot import defines as code: pytest imports test modules under names that
-    lead nowhere (``--import-mode=importlib``)."""
+    """Send the function's module as code, if the child cannot import it.
+
+    pytest imports test modules under names that cannot be imported elsewhere (``--import-mode=importlib``).
+    """
     import cloudpickle  # noqa: PLC0415  (only needed here)
 
     module = sys.modules.get(getattr(function, "__module__", None) or "")
@@ -75,11 +77,11 @@ def _by_value(function: object) -> Iterator[None]:
         cloudpickle.unregister_pickle_by_value(module)
 
 
-def serve_child(given: Path, made: Path) -> None:
-    """The child's side: measures the call in the file `given` and writes what was seen to `made`."""
+def serve_child(call_file: Path, observation_file: Path) -> None:
+    """Measure the call in `call_file` and write its observation to `observation_file`; the child's side."""
     import cloudpickle  # noqa: PLC0415  (only needed here)
 
-    call, settings, name = pickle.loads(given.read_bytes())  # noqa: S301  (written by our own parent)
+    call, settings, name = pickle.loads(call_file.read_bytes())  # noqa: S301  (written by our own parent)
     observation: Observation | None = None
     result: Any = None
     failure: BaseException | None = None
@@ -88,11 +90,11 @@ def serve_child(given: Path, made: Path) -> None:
     except BaseException as raised:  # noqa: BLE001  (raised again in the parent)
         failure = raised
     try:
-        answer = cloudpickle.dumps((observation, result, failure))
-    except Exception as unpicklable:  # noqa: BLE001  (said in place of what cannot be sent)
-        sent = None if failure is None else RuntimeError(f"{type(failure).__name__}: {failure}")
+        reply = cloudpickle.dumps((observation, result, failure))
+    except Exception as unpicklable:  # noqa: BLE001  (a note replaces what cannot be sent)
+        sent_failure = None if failure is None else RuntimeError(f"{type(failure).__name__}: {failure}")
         note = Reason("result-not-sent", f"what the call returned cannot leave the child process: {unpicklable}")
         if observation is not None:
             observation = replace(observation, notes=(*observation.notes, note))
-        answer = cloudpickle.dumps((observation, None, sent))
-    made.write_bytes(answer)
+        reply = cloudpickle.dumps((observation, None, sent_failure))
+    observation_file.write_bytes(reply)

@@ -1,4 +1,4 @@
-"""The public `check` and `agrees`: the checker of the test that runs now, or one of its own outside of pytest."""
+"""The public `check` and `agrees`, which use the checker of the test that runs now, or a new one outside of pytest."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
 
 
 class _ActiveChecker(Checker):
-    """Stands for the checker of the test that runs now, where pytest runs one; for one of its own elsewhere."""
+    """Passes each call on to the checker of the test that runs now, or to a new one outside of pytest."""
 
-    def _here(self) -> Checker:
-        maker = ACTIVE.get()
-        checker: Checker = Checker() if maker is None else maker()
+    def _current(self) -> Checker:
+        factory = ACTIVE.get()
+        checker: Checker = Checker() if factory is None else factory()
         return checker
 
     def options(self, **changes: Any) -> Checker:
-        return self._here().options(**changes)
+        return self._current().options(**changes)
 
     def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Verdict:
-        return self._here()(function, *args, **kwargs)
+        return self._current()(function, *args, **kwargs)
 
     def of_call(self, call: Call) -> Verdict:
-        return self._here().of_call(call)
+        return self._current().of_call(call)
 
     def agrees(self, *arguments: Any, **options: Any) -> Agreement:
-        return self._here().agrees(*arguments, **options)
+        return self._current().agrees(*arguments, **options)
 
     def span(self, name: str) -> contextlib.AbstractContextManager[Span]:
-        return self._here().span(name)
+        return self._current().span(name)
 
 
-#: Measures calls outside of pytest, and in `unittest.TestCase`.
+#: A `Checker` for use outside of pytest, and in `unittest.TestCase`.
 check: Checker = _ActiveChecker()
 
 
@@ -55,20 +55,35 @@ def agrees(
     deadline: float | str | None = None,
     blob: bytes | None = None,
 ) -> Agreement:
-    """Are the answers still right when threads compete? In a test that pytest runs, the report tells it as well.
+    """Compare the results of a function under competing threads with its results in one thread and with an oracle's.
 
-    Each example is computed by `function` alone, by `oracle` (None: not compared), and by `threads` (4) competing threads, all
-    on this one input and then on distinct ones. `inputs` is a hypothesis strategy of tuples of positional
-    arguments, of which `examples` are drawn (default: a text and a word to look for in it), or one such tuple, for
-    use under a ``@given`` of your own. `same` compares two results (default: `agree.same.equal`); it may
-    raise `AssertionError` instead of answering, as ``numpy.testing.assert_allclose`` does.
+    For each example the function is called alone, then the oracle, then competing threads call the function: all with
+    this input, and then each with another one. In a test that pytest runs, the report shows the agreement.
 
-    Raises `Disagreement` with the smallest example found, the thread, both answers, and how often it came in
-    replays; `UsageError` for arguments that do not fit; `OracleFailed` where the oracle raises; `DeadlineExceeded` where
-    a round of calls does not come back. Drawing follows hypothesis' own profile (repeatable in CI); `blob` repeats the
-    one drawing that a failure printed.
+    A result that is wrong only under a competition that did not arise in these rounds is not found.
 
-    Not seen: an answer that is wrong only under a competition that did not arise in these rounds.
+    Args:
+        function: what is called.
+        oracle: a function that returns the expected result for the same arguments; None: not compared.
+        inputs: a hypothesis strategy of tuples of positional arguments, or one such tuple, for use under a ``@given`` of
+            your own. Default: a text and a word to look for in it.
+        same: compares two results. It returns whether they are the same, or raises `AssertionError` where they are not,
+            as ``numpy.testing.assert_allclose`` does. Default: ``==``, except that NaN equals NaN and arrays are
+            compared element by element.
+        threads: the number of competing threads. Default: 4.
+        examples: how many inputs are drawn from the strategy, which follows hypothesis' own profile.
+        deadline: by when each round of calls must have returned, in seconds or as ``"500ms"``. Default: 60 s.
+        blob: repeats the one drawing that a failure printed.
+
+    Returns:
+        How many inputs and calls agreed.
+
+    Raises:
+        Disagreement: a result was wrong, or a call changed its arguments. The message shows the smallest example, the
+            thread, both results, and how often they differed in replays.
+        UsageError: an argument does not fit.
+        OracleFailed: the oracle raised where the function did not.
+        DeadlineExceeded: a round of calls did not return in time.
     """
     __tracebackhide__ = True
     options: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What stands for the checker where nothing is to be measured: calls once, and knows nothing."""
+"""Replaces the checker where nothing is measured: each function is called once."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
 
 
 class UnmeasuredChecker:
-    """The checker that measures nothing, because of `why`: refuses what the real one refuses, and calls once."""
+    """A checker that calls once and measures nothing; `why` says in its messages why not."""
 
     def __init__(self, settings: Settings | None = None, why: str = "under --gilcheck-disable") -> None:
         self._settings = settings or Settings()
         self._why = why
 
     def options(self, **changes: Any) -> UnmeasuredChecker:
-        """How would it be measured? Raises `UsageError` as the real one."""
+        """Return a checker with these settings; `UsageError` is raised as by `Checker.options`."""
         return UnmeasuredChecker(self._settings.changed(changes), self._why)
 
     def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Unmeasured:
-        """What did the call return? Asking the answer for anything but `result` raises `NotApplicable`."""
+        """Call once. Anything but the `result` of what is returned raises `NotApplicable`."""
         refuse_what_returns_at_once(function)
         call = Call(function, args, kwargs, self._settings.setup, self._settings.args_for)
         return Unmeasured(function(*call.args_of_next(call.args_in_thread(0, {})), **kwargs), self._why)
 
     def span(self, name: str) -> Unmeasured:  # noqa: ARG002  (the real one's signature)
-        """A block that is not measured."""
+        """Return a context manager for a block that is not measured."""
         return Unmeasured(None, self._why)
 
     def agrees(self, *_args: Any, **_options: Any) -> None:
-        """Nothing is compared: raises `NotApplicable`, which skips the test."""
+        """Raise `NotApplicable`, which skips the test: nothing is compared."""
         message = f"not compared {self._why}"
         raise NotApplicable(message)
 
 
 class Unmeasured:
-    """No verdict: asking for one raises `NotApplicable`, which skips the test."""
+    """Stands for a verdict; its attributes except `result` raise `NotApplicable`, which skips the test."""
 
     def __init__(self, result: Any, why: str) -> None:
         self.result = result

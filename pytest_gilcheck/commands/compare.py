@@ -9,15 +9,7 @@ from pathlib import Path
 
 from pytest_gilcheck.commands.progress_bar import bar, is_in_the_way, read_through
 from pytest_gilcheck.declare.values import tolerance
-from pytest_gilcheck.gate.comparison import (
-    CANNOT_TELL,
-    SAME_OR_BETTER,
-    WORSE,
-    baseline_entries,
-    compare,
-    failures,
-    status_of,
-)
+from pytest_gilcheck.gate.comparison import baseline_entries, compare, failures, status_of
 from pytest_gilcheck.report.comparison import comparison_lines
 from pytest_gilcheck.store.stream import Stream
 
@@ -45,11 +37,6 @@ def main(arguments: Sequence[str]) -> int:
         made = compare(before, after, (str(options.before), str(options.after)))
     for line in comparison_lines(made):
         sys.stdout.write(f"{line}\n")
-    if not tolerances:
-        return status_of(made)
-    beyond, unknown = failures(made, tolerances)
-    for line in (*beyond, *unknown):
-        sys.stdout.write(f"FAILS {line}\n")
-    if not made.n_checks:
-        return CANNOT_TELL
-    return WORSE if beyond else (CANNOT_TELL if unknown or made.lost else SAME_OR_BETTER)
+    for lines in failures(made, tolerances):
+        sys.stdout.writelines(f"FAILS {line}\n" for line in lines)
+    return status_of(made, tolerances)

@@ -92,7 +92,7 @@ def about_wall_clock(machine: Machine) -> Iterator[tuple[str, str]]:
 def about_lock() -> Iterator[tuple[str, str]]:
     """Do workers make room for each other?"""
     quiet = MachineLock()
-    with quiet.alone(wait_seconds=0.2) as is_alone:
+    with quiet.exclusive(wait_seconds=0.2) as is_alone:
         pass
     quiet.close()
     if is_alone:

@@ -15,7 +15,7 @@ from pytest_gilcheck.evidence import CheckFailed, Inconclusive, UsageError
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Observation, Verdict
-    from pytest_gilcheck.store.json_report import Check
+    from pytest_gilcheck.store.json_report import CheckEntry
 
 _EPILOG = """\
 exit status: 0 as expected (without --expect: any decided verdict), 1 not as expected or the call failed,
@@ -95,13 +95,13 @@ def _measure(options: argparse.Namespace) -> int:
         where="command line",
     )
     statement = Statement("\n".join(options.statement), "\n".join(options.setup) or "pass")
-    kept: list[Check] = []
+    kept: list[CheckEntry] = []
     path = Path(options.json) if options.json and options.json != "-" else None
 
     def keep(observation: Observation, verdict: Verdict, _settings: Settings) -> None:
-        kept.append(json_report.Check(observation.name, verdict, observation))
+        kept.append(json_report.CheckEntry(observation.name, verdict, observation))
 
-    rescue = Rescue(path, lambda: [json_report.to_json(kept, interrupted="deadline").encode()])
+    rescue = Rescue(path, lambda: [line.encode() for line in json_report.lines(kept, interrupted="deadline")])
     checker = Checker(settings, on_check=keep, rescue=rescue)
     STATUS_DISPLAY.set(partial(bar, quiet=options.quiet))
     sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
@@ -123,18 +123,18 @@ def _measure(options: argparse.Namespace) -> int:
     return _deliver(kept, options.json, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
 
 
-def _deliver(kept: list[Check], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:
+def _deliver(kept: list[CheckEntry], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:
     from pytest_gilcheck.report import text  # noqa: PLC0415  (the command starts fast for --help)
     from pytest_gilcheck.store import json_report  # noqa: PLC0415  (the command starts fast for --help)
 
     written = True
     if json_path:
-        made = json_report.to_json(kept)
+        report = json_report.lines(kept)
         if json_path == "-":
-            sys.stdout.write(made + "\n")
+            sys.stdout.writelines(report)
         else:
             try:
-                json_report.write(Path(json_path), made)
+                json_report.write(Path(json_path), report)
             except OSError as error:
                 say(f"--json {json_path}: {error}; the report follows instead")
                 written = False

@@ -50,7 +50,7 @@ def bar(*, quiet: bool = False) -> Iterator[StatusCallback | None]:
     )
 
     def tell(reached: StatusEvent) -> None:
-        if patience.wants(reached):
+        if patience.is_due(reached):
             for past in shown.task_ids:
                 shown.remove_task(past)
             # An empty bar where nothing bounds the step: rich's own sign for that moves, and looks full when it stands still.

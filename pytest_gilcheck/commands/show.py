@@ -16,10 +16,11 @@ from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import findings, tables, text
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.status.callback import StatusCallback
+from pytest_gilcheck.store import json_report
 from pytest_gilcheck.store.json_report import AgreementEntry, Entry
 from pytest_gilcheck.store.stream import Stream
 
-FORMATS = ("story", "table", "markdown", "github", "gitlab")
+FORMATS = ("story", "table", "json", "markdown", "github", "gitlab")
 
 
 class _Judged:
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         "--format",
         choices=FORMATS,
         default="story",
-        help="story (default): each check at length; table: a line each",
+        help="story (default): each check at length; table: a line each; json: one array of all entries",
     )
     parser.add_argument(
         "-v", "--verbose", action="count", default=0, help="-vv: show every frame of every hand-over's stack"
@@ -84,6 +85,8 @@ def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iter
         yield f"{tables.counts(checks)}\n"
     elif form == "gitlab":
         yield from findings.gitlab(checks)
+    elif form == "json":
+        yield from json_report.json_array(checks)
     elif form == "story":
         for entry in checks:
             for line in tables.lines_of_entry(entry, encoding=sys.stdout.encoding, all_frames=all_frames):

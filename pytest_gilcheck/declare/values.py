@@ -111,6 +111,9 @@ _TOLERANCE = re.compile(r"\s*(\w+)\s*(?::\s*([^%\s]+)\s*(%?))?\s*")
 def tolerance(value: object, what: str = "a tolerance") -> Tolerance:
     """What must not become worse, and by how much may it? ``"gil"``, ``"held_share:0.05"``, ``"speedup:10%"``."""
     match = _TOLERANCE.fullmatch(value) if isinstance(value, str) else None
+    if match and match[1] == "results":
+        message = f"{what}: 'results' is called 'agreement' now, got {value!r}"
+        raise UsageError(message)
     if match and match[1] in WORDS and match[2] is None:
         return Tolerance(match[1])
     if match and match[1] in FIGURES:

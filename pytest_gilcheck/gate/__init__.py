@@ -1,1 +1,1 @@
-"""What fails a run: comparison with a baseline, and everything that a finished session delivers."""
+"""What fails a run: unmet claims, a comparison with a baseline, a session without checks."""

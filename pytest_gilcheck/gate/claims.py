@@ -1,4 +1,4 @@
-"""A claim that is not met, or not decided, as an exception with a short message."""
+"""Claims that are not met, or that the evidence does not decide, as exceptions with a short message."""
 
 from __future__ import annotations
 
@@ -14,8 +14,18 @@ if TYPE_CHECKING:
 
 
 def require(verdict: Verdict, claim: Claim) -> None:
-    """Raises `CheckFailed` where the claim is not met, `Inconclusive` where the evidence does not decide it."""
-    __tracebackhide__ = True  # the claim is the test's, and so is the failure: none of these lines tells anything
+    """Require that a claim is met.
+
+    Args:
+        verdict: Verdict of the check.
+        claim: Its claim.
+
+    Raises:
+        CheckFailed: It is not met.
+        NotApplicable: There is no GIL, so that nothing can be said of it.
+        Inconclusive: The evidence does not decide it.
+    """
+    __tracebackhide__ = True  # the failure is the test's own: no line of this file explains it
     if verdict.claim_met or claim.is_empty:
         return
     missed = [_missed(limit) for limit in verdict.limits if not limit.met]
@@ -28,7 +38,10 @@ def require(verdict: Verdict, claim: Claim) -> None:
 
 
 def require_all(checks: Sequence[tuple[Verdict, Claim]]) -> None:
-    """The same for several checks of one test: one that fails comes before one that is undecided."""
+    """Require that the claims of all checks of a test are met, as `require` does.
+
+    A claim that is not met is raised before one that is inconclusive.
+    """
     __tracebackhide__ = True
     for verdict, claim in sorted(checks, key=lambda check: check[0].claim_met is not False):
         require(verdict, claim)

@@ -1,4 +1,4 @@
-"""Two runs side by side: which checks became worse, and does that fail a gate?"""
+"""Comparison of two runs: which checks became worse, and whether that fails a gate."""
 
 from __future__ import annotations
 
@@ -9,48 +9,72 @@ from pytest_gilcheck.evidence import Change, Comparison
 from pytest_gilcheck.judge.drift import baseline_entry, baseline_entry_of_agreement, changes, is_beyond
 from pytest_gilcheck.report.comparison import change_text
 from pytest_gilcheck.store.json_report import AgreementEntry
-from pytest_gilcheck.store.stream import keyed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_gilcheck.evidence import BaselineEntry, Tolerance
     from pytest_gilcheck.store.json_report import Entry
 
-#: Exit status of `gilcheck compare`, and what it stands for.
+#: Exit statuses of `gilcheck compare`.
 SAME_OR_BETTER, WORSE, CANNOT_TELL = 0, 1, 3
 
 
+def keyed(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
+    """Yield each entry under a key that is the same in the next run.
+
+    The key has the origin, the test and the name of the entry, and a number where several have the same of these.
+    """
+    n_of_key: dict[str, int] = {}
+    for entry in entries:
+        # A marked test is checked under its own name.
+        is_body = entry.test is not None and entry.name == entry.test.rpartition("/")[2]
+        name = f"agreement of {entry.name}" if isinstance(entry, AgreementEntry) else ("" if is_body else entry.name)
+        key = " ".join(filter(None, (f"[{entry.origin}]" if entry.origin else "", entry.test or "", name)))
+        n = n_of_key[key] = n_of_key.get(key, 0) + 1
+        yield (key if n == 1 else f"{key} #{n}"), entry
+
+
 def baseline_entries(entries: Iterable[Entry]) -> dict[str, BaselineEntry]:
-    """What of these checks and agreements is compared: little, whatever the size of the document."""
-    machines: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
-    found = {}
+    """Return by its key what is compared of each check and agreement: little, whatever the size of the report."""
+    machine_classes: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
+    by_key: dict[str, BaselineEntry] = {}
     for key, entry in keyed(entries):
         if isinstance(entry, AgreementEntry):
-            found[key] = baseline_entry_of_agreement(key, entry.agreement)
+            by_key[key] = baseline_entry_of_agreement(key, entry.agreement)
         else:
-            made = baseline_entry(key, entry.observation, entry.verdict)
-            # One for all checks of a machine: each with its own were a third of what a comparison keeps.
-            found[key] = replace(made, machine_class=machines.setdefault(made.machine_class, made.machine_class))
-    return found
+            compared = baseline_entry(key, entry.observation, entry.verdict)
+            # All checks of a machine share one: a copy for each was a third of what a comparison keeps.
+            machine_class = machine_classes.setdefault(compared.machine_class, compared.machine_class)
+            by_key[key] = replace(compared, machine_class=machine_class)
+    return by_key
 
 
 def compare(before: dict[str, BaselineEntry], after: dict[str, BaselineEntry], names: tuple[str, str]) -> Comparison:
-    """What changed?"""
+    """Return what changed between two runs.
+
+    Args:
+        before: Entries of the first run by their keys.
+        after: Entries of the second run by their keys.
+        names: Names of the two runs, for reports.
+
+    Returns:
+        Comparison: The changes, and which checks only one of the runs has.
+    """
     changed: list[Change] = []
     new: list[str] = []
-    machines: dict[str, None] = {}
+    machines: dict[str, None] = {}  # a set that keeps its order
     n_checks = n_same = 0
-    for key, now_stands in after.items():
-        stood = before.get(key)
-        if stood is None:
+    for key, now in after.items():
+        then = before.get(key)
+        if then is None:
             new.append(key)
             continue
         n_checks += 1
-        for (what, was), (_, now) in zip(stood.machine_class, now_stands.machine_class, strict=True):
-            if was != now:
-                machines[f"{what} {was} -> {now}"] = None
-        for change in changes(stood, now_stands):
+        for (what, value_then), (_, value_now) in zip(then.machine_class, now.machine_class, strict=True):
+            if value_then != value_now:
+                machines[f"{what} {value_then} -> {value_now}"] = None
+        for change in changes(then, now):
             if change.kind == "same":
                 n_same += 1
             else:
@@ -66,35 +90,44 @@ def compare(before: dict[str, BaselineEntry], after: dict[str, BaselineEntry], n
     )
 
 
-def status_of(comparison: Comparison) -> int:
-    """Same or better, worse, or cannot tell?"""
-    kinds = {change.kind for change in comparison.changes}
-    if "worse" in kinds:
-        return WORSE
-    return CANNOT_TELL if "unknown" in kinds or comparison.lost or not comparison.n_checks else SAME_OR_BETTER
-
-
 def failures(comparison: Comparison, tolerances: Sequence[Tolerance]) -> tuple[list[str], list[str]]:
-    """Which changes overrun a tolerance, and which cannot be told? Both as sentences."""
-    beyond, unknown = [], []
+    """Return the changes that overrun a tolerance, and those that cannot be judged, as sentences."""
+    overrun, inconclusive = [], []
     if tolerances and not comparison.n_checks:
-        beyond.append(
+        overrun.append(
             f"nothing was compared with {comparison.before}: no check is in both (a gate that checked nothing fails)"
         )
     for change in comparison.changes:
         for tolerance in tolerances:
             if tolerance.figure != change.figure:
                 continue
-            is_worse = is_beyond(change, tolerance)
-            if is_worse is None:
-                unknown.append(f"{change_text(change)} (asked for by {tolerance})")
-            elif is_worse:
-                beyond.append(f"{change_text(change)}{_overrun(change, tolerance)}")
-    return beyond, unknown
+            is_overrun = is_beyond(change, tolerance)
+            if is_overrun is None:
+                inconclusive.append(f"{change_text(change)} (asked for by {tolerance})")
+            elif is_overrun:
+                overrun.append(f"{change_text(change)}{_limit(change, tolerance)}")
+    return overrun, inconclusive
 
 
-def _overrun(change: Change, tolerance: Tolerance) -> str:
+def _limit(change: Change, tolerance: Tolerance) -> str:
     if change.least is None or change.base is None:
         return f" (limit: {tolerance})"
     allowed = tolerance.amount * abs(change.base) if tolerance.is_relative else tolerance.amount
     return f" (limit: {tolerance}, margin {allowed - change.least:.3g})"
+
+
+def status_of(comparison: Comparison, tolerances: Sequence[Tolerance] = ()) -> int:
+    """Return the exit status of a comparison: `SAME_OR_BETTER`, `WORSE` or `CANNOT_TELL`.
+
+    With tolerances, worse is only what overruns one. Without, it is every change for the worse.
+    """
+    if not comparison.n_checks:
+        return CANNOT_TELL
+    if tolerances:
+        is_worse, is_inconclusive = map(bool, failures(comparison, tolerances))
+    else:
+        kinds = {change.kind for change in comparison.changes}
+        is_worse, is_inconclusive = "worse" in kinds, "unknown" in kinds
+    if is_worse:
+        return WORSE
+    return CANNOT_TELL if is_inconclusive or comparison.lost else SAME_OR_BETTER

@@ -1,4 +1,4 @@
-"""From the raw record of a call to the record of evidence. Pure."""
+"""Turns the raw record of a call into a record of evidence. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _holds(events: Iterable[tuple[int, str, int]], threads: Collection[int], end_ns: int) -> list[tuple[int, int]]:
-    """When did one of `threads` hold the GIL? Intervals in order; the GIL makes them disjoint."""
+    """Return the intervals in which one of `threads` held the GIL, in order; the GIL makes them disjoint."""
     holds = []
     since = None
     for at_ns, kind, thread in events:
@@ -31,11 +31,11 @@ def _holds(events: Iterable[tuple[int, str, int]], threads: Collection[int], end
 
 
 def _waits(events: Iterable[tuple[int, str, int]], thread: int) -> list[tuple[int, int]]:
-    """When did `thread` wait for the GIL?"""
+    """Return the intervals in which `thread` waited for the GIL, in order."""
     waits = []
     since = None
-    for at_ns, kind, who in events:
-        if who != thread:
+    for at_ns, kind, event_thread in events:
+        if event_thread != thread:
             continue
         if kind in ("wait", "release_by_interpreter") and since is None:
             since = at_ns
@@ -47,7 +47,7 @@ def _waits(events: Iterable[tuple[int, str, int]], thread: int) -> list[tuple[in
 
 
 def common_ns(first: Sequence[tuple[int, int]], second: Sequence[tuple[int, int]]) -> int:
-    """For how long do two lists of disjoint, ordered intervals cover the same time?"""
+    """Return how long two lists of disjoint, ordered intervals cover the same time."""
     total = i = j = 0
     while i < len(first) and j < len(second):
         total += max(0, min(first[i][1], second[j][1]) - max(first[i][0], second[j][0]))
@@ -59,10 +59,10 @@ def common_ns(first: Sequence[tuple[int, int]], second: Sequence[tuple[int, int]
 
 
 def call_span(raw: Span, known_threads: Collection[int], *, with_timeline: bool = True) -> CallSpan:
-    """Where did the time of this call go?
+    """Return how one call spent its time.
 
-    A thread that holds the GIL within the span although Python knew no state of it before (`known_threads`, their
-    idents) was brought by the callee: what it holds is held by the call.
+    `known_threads` holds the idents of the threads whose Python state was known before the call. Another thread that holds
+    the GIL within the span belongs to the function: the time for which it holds the GIL counts as held by the call.
     """
     events = raw.events
     span_ns = raw.end_ns - raw.start_ns
@@ -97,16 +97,20 @@ def call_span(raw: Span, known_threads: Collection[int], *, with_timeline: bool 
 
 
 def waits_beside_calls(calls: Sequence[CallSpan], gil_waits: Sequence[tuple[int, int, int]]) -> GilWaits:
-    """How long did the calls, one after the other, keep the native waiter waiting? Waits are cut to the calls' spans."""
+    """Return how long calls, made one after the other, kept the native GIL waiter waiting.
+
+    A wait of `gil_waits` is (when it began, when it got the GIL, how long it was ready and not running). Only what lies
+    within the calls' spans counts.
+    """
     longest_wait_ns = n_waits = 0
     ends = [call.end_ns for call in calls]
-    for asked_ns, got_ns, delay_ns in gil_waits:
-        # A thousand short calls and hundreds of knocks: comparing each with each took nine tenths of a whole check.
-        for index in range(bisect_right(ends, asked_ns), len(calls)):
+    for begun_ns, got_ns, delay_ns in gil_waits:
+        # Comparing each of hundreds of waits with each of a thousand short calls took nine tenths of a whole check.
+        for index in range(bisect_right(ends, begun_ns), len(calls)):
             call = calls[index]
             if call.start_ns >= got_ns:
                 break
-            waited_ns = min(got_ns, call.end_ns) - max(asked_ns, call.start_ns)
+            waited_ns = min(got_ns, call.end_ns) - max(begun_ns, call.start_ns)
             n_waits += waited_ns > 0
             longest_wait_ns = max(longest_wait_ns, waited_ns - delay_ns)
     return GilWaits(
@@ -118,15 +122,18 @@ def waits_beside_calls(calls: Sequence[CallSpan], gil_waits: Sequence[tuple[int,
     )
 
 
-def progress_beside(calls: Sequence[CallSpan], turns: Sequence[tuple[int, int]], *, is_exact: bool = False) -> Progress:
-    """For how long did the rival run within the calls' spans? `turns` are the rival's, in order; `is_exact`: the ledger
-    was open and tells for how long they held."""
+def progress_beside(calls: Sequence[CallSpan], runs: Sequence[tuple[int, int]], *, is_exact: bool = False) -> Progress:
+    """Return how long the background thread ran within the calls' spans.
+
+    `runs` are those of the background thread, in order, as (start, end) in nanoseconds. `is_exact`: the ledger was open, and
+    knows for how long the calls held the GIL.
+    """
     spans = [(call.start_ns, call.end_ns) for call in calls]
-    n_background_runs = sum(1 for start, end in turns if any(start < last and first < end for first, last in spans))
+    n_background_runs = sum(1 for start, end in runs if any(start < last and first < end for first, last in spans))
     return Progress(
         n_calls=len(calls),
         n_background_runs=n_background_runs,
-        background_ns=common_ns(spans, turns),
+        background_ns=common_ns(spans, runs),
         span_ns=sum(end - start for start, end in spans),
         held_ns=sum(call.held_ns for call in calls) if is_exact else None,
     )

@@ -1,4 +1,4 @@
-"""The instruments: opened for as long as something is measured, and surely closed again."""
+"""The ledger and the GIL waiter, which are open only while something is measured."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _n_open = 0
 
 @functools.lru_cache(maxsize=1)
 def clock_quality() -> tuple[int, int]:
-    """What does one reading of the clock cost, and how finely does it step? Nanoseconds; measured once a process."""
+    """Return the price of one reading of the clock and its resolution, in nanoseconds; measured once in a process."""
     return _native.clock_quality()
 
 
@@ -30,7 +30,7 @@ def _switch_interval_us() -> int:
 
 
 def _close_all() -> None:
-    """Takes the hooks out at exit, also where an exception or a thread left a ledger open."""
+    """Remove the hooks at exit, where an exception or a thread has left a ledger open."""
     global _n_open  # noqa: PLW0603  (one instrument a process)
     while _n_open > 0:
         _n_open -= 1
@@ -39,9 +39,9 @@ def _close_all() -> None:
 
 @contextlib.contextmanager
 def exact_ledger() -> Iterator[Instrument]:
-    """Which witness is there for the GIL? The exact ledger while the block runs, or why it cannot be had.
+    """Open the exact ledger while the block runs; gives the instrument, with the reason where the ledger is unavailable.
 
-    Nests, also over threads: hooks go in with the first and come out with the last.
+    Blocks may nest, and overlap in several threads: the first one installs the hooks, and the last one removes them.
     """
     global _n_open  # noqa: PLW0603  (one instrument a process)
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
@@ -65,34 +65,40 @@ def exact_ledger() -> Iterator[Instrument]:
             _native.close_ledger()
 
 
-#: Learning takes a dozen switch intervals; one that somebody set to seconds is not worth it.
+#: Learning takes a dozen switch intervals. It is left out where somebody has set an interval of seconds.
 _LONGEST_INTERVAL_US = 50_000
 
 
 def learn_drop_request() -> bool:
-    """Are hand-overs on request told from voluntary ones? Learned once a process, in about 70 ms."""
+    """Learn to tell releases by the interpreter from releases by the function; return whether that worked.
+
+    It takes about 70 ms, once in a process.
+    """
     interval_us = _switch_interval_us()
     return 0 < interval_us <= _LONGEST_INTERVAL_US and _native.learn_drop_request(interval_us * 1000)
 
 
 @contextlib.contextmanager
-def waiter(gap_ns: int, gil_waits: list[tuple[int, int, int]]) -> Iterator[None]:
-    """Asks for the GIL beside the block, every `gap_ns`; what it saw is added to `gil_waits`."""
-    gil_waiter = _native.GilWaiter(gap_ns)
+def gil_waiter(gap_ns: int, gil_waits: list[tuple[int, int, int]]) -> Iterator[None]:
+    """Let a native thread wait for the GIL beside the block, every `gap_ns`, and add its waits to `gil_waits`.
+
+    A wait is (when it began, when it got the GIL, how long it was ready and not running), in nanoseconds.
+    """
+    waiter = _native.GilWaiter(gap_ns)
     try:
         yield
     finally:
-        gil_waits.extend(gil_waiter.stop())
+        gil_waits.extend(waiter.stop())
 
 
 class Block:
-    """A block of code being measured in the calling thread."""
+    """A block of code that is measured in the calling thread, from here to `end`."""
 
     def __init__(self) -> None:
         self._known = frozenset(sys._current_frames())  # noqa: SLF001  (documented, if specialised)
         self._open = _native.OpenSpan()
 
     def end(self) -> CallSpan | Reason:
-        """Where did the block's time go, or why is that not known? To be called once, in the same thread."""
+        """End the block, and return its record or the reason why there is none; once, in the same thread."""
         raw = self._open.end(MAX_EVENTS)
         return Reason(*raw.refused) if raw.refused else call_span(raw, self._known)

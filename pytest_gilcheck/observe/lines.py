@@ -1,4 +1,4 @@
-"""Which Python line ran when? Recorded by a trace, in a diagnosing pass only."""
+"""Records with a trace which Python line ran when; in a diagnosing pass only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Position: TypeAlias = "tuple[CodeType, int, _Position | None] | None"
 
 
 class PythonLines:
-    """Records the lines of one call in the thread that makes it. Whoever traced that thread before is put back."""
+    """Records the lines of one call in the thread that makes it, and restores the trace function of before."""
 
     def __init__(self) -> None:
         self._times: list[int] = []
@@ -33,11 +33,11 @@ class PythonLines:
         self._end_ns: int | None = None
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that does the same, traced."""
+        """Return a function that does the same, traced."""
 
         def traced(*args: Any, **kwargs: Any) -> Any:
             before = sys.gettrace(), sys.getprofile()
-            self._note(None)
+            self._record(None)
             sys.setprofile(self._profile)
             sys.settrace(self._begin)
             try:
@@ -49,7 +49,7 @@ class PythonLines:
 
         return traced
 
-    def _note(self, native: object) -> None:
+    def _record(self, native: object) -> None:
         if len(self._times) < MAX_EVENTS:
             self._times.append(_native.clock_ns())
             self._positions.append((self._top, native))
@@ -59,7 +59,7 @@ class PythonLines:
 
     def _begin(self, frame: FrameType, _event: str, _arg: object) -> Callable[..., Any]:
         self._top = (frame.f_code, frame.f_lineno, self._top)
-        self._note(None)
+        self._record(None)
         return self._follow
 
     def _follow(self, frame: FrameType, event: str, _arg: object) -> Callable[..., Any]:
@@ -68,40 +68,40 @@ class PythonLines:
                 self._top = (frame.f_code, frame.f_lineno, self._top[2])
             elif event == "return":
                 self._top = self._top[2]
-            self._note(None)
+            self._record(None)
         return self._follow
 
     def _profile(self, _frame: FrameType, event: str, arg: object) -> None:
         if event == "c_call" and arg not in (sys.settrace, sys.setprofile):
-            self._note(arg)
+            self._record(arg)
         elif event in ("c_return", "c_exception"):
-            self._note(None)
+            self._record(None)
 
     @property
     def is_complete(self) -> bool:
-        """Was the whole call recorded?"""
+        """Whether the whole call was recorded."""
         return bool(self._times) and len(self._times) < MAX_EVENTS
 
     def at(self, at_ns: int) -> tuple[Place, ...]:
-        """Where was Python code at this moment of the monotonic clock? Innermost frame first."""
+        """Return the Python stack at a moment of the monotonic clock, innermost frame first."""
         index = bisect.bisect_right(self._times, at_ns) - 1
         return _stack(self._positions[index][0]) if index >= 0 else ()
 
     def busiest(self) -> BusiestPlace | None:
-        """At which line, in which native function, was most of the time spent? None without any Python line."""
+        """Return the line and native function in which most of the time was spent; None without any Python line."""
         if not self._times or self._end_ns is None:
             return None
         spent: dict[tuple[object, ...], int] = {}
-        named: dict[tuple[object, ...], tuple[_Position, Any]] = {}
+        positions: dict[tuple[object, ...], tuple[_Position, Any]] = {}
         key: tuple[object, ...]
         for (position, native), start_ns, end_ns in zip(
             self._positions, self._times, [*self._times[1:], self._end_ns], strict=True
         ):
             key = (position[:2] if position else None, getattr(native, "__qualname__", native))
             spent[key] = spent.get(key, 0) + end_ns - start_ns
-            named.setdefault(key, (position, native))
+            positions.setdefault(key, (position, native))
         key = max(spent, key=spent.__getitem__)
-        position, native = named[key]
+        position, native = positions[key]
         if position is None and native is None:
             return None
         span_ns = max(1, self._end_ns - self._times[0])
@@ -117,7 +117,7 @@ def _stack(position: _Position) -> tuple[Place, ...]:
 
 
 def place_of(function: Any) -> Place:
-    """Where is the code of `function`? A line where it is known, else the library that brought it."""
+    """Return the place of a function's code: its line where that is known, else the library that defines it."""
     while hasattr(function, "func") and callable(function.func):  # functools.partial
         function = function.func
     code = getattr(getattr(function, "__func__", function), "__code__", None)
@@ -137,5 +137,5 @@ def place_of(function: Any) -> Place:
 
 
 def is_native(function: Any) -> bool:
-    """Does a call of it certainly begin without Python code of its own?"""
+    """Return whether a call certainly begins without Python code of the function's own."""
     return _native.place_of(function) is not None and function not in (eval, exec)

@@ -1,4 +1,4 @@
-"""The diagnosing pass: the native stacks of one call's hand-overs, and the Python lines above them."""
+"""The diagnosing pass: the native stacks of one call's GIL events, and the Python lines above them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.observe.lines import PythonLines
 
-#: (monotonic nanoseconds, kind, nanoseconds spent on keeping it, frames from the innermost on)
+#: (monotonic nanoseconds, kind, nanoseconds spent on keeping its stack, frames from the innermost on)
 RawGilEvent: TypeAlias = "tuple[int, str, int, Sequence[tuple[str | None, int | None, str | None, str | None]]]"
 
 
-class Kept:
-    """What one pass kept: its hand-overs, and how many did not fit. Empty until the pass has ended."""
+class KeptStacks:
+    """The GIL events of one pass with their stacks, and how many did not fit; empty until the pass has ended."""
 
     def __init__(self) -> None:
         self.events: Sequence[RawGilEvent] = ()
@@ -29,17 +29,17 @@ class Kept:
 
     @property
     def runs_python(self) -> bool:
-        """Did Python code run between the call and one of its hand-overs?"""
+        """Whether Python code ran between the call and one of its GIL events."""
         return any("_PyEval_EvalFrame" in (frame[2] or "") for event in self.events for frame in event[3])
 
 
 @contextlib.contextmanager
-def stacks_of(thread: int) -> Iterator[Kept]:
-    """Keeps the stacks of the hand-overs of calls that thread `thread` (its ident) makes while the block runs.
+def stacks_of(thread: int) -> Iterator[KeptStacks]:
+    """Keep the stacks of the GIL events of calls that one thread, given by its ident, makes while the block runs.
 
     Raises `RuntimeError` where another pass is under way in this process.
     """
-    kept = Kept()
+    kept = KeptStacks()
     _native.keep_stacks(thread)
     try:
         yield kept
@@ -47,45 +47,45 @@ def stacks_of(thread: int) -> Iterator[Kept]:
         kept.events, kept.n_dropped = _native.kept_stacks()
 
 
-def python_stacks(traced: Kept, lines: PythonLines, events: Sequence[RawGilEvent]) -> list[tuple[Place, ...]]:
-    """The Python stack at each of `events`, from another, traced call: none where the two went different ways.
+def python_stacks(traced: KeptStacks, lines: PythonLines, events: Sequence[RawGilEvent]) -> list[tuple[Place, ...]]:
+    """Return the Python stack at each of `events`, taken from another, traced call.
 
-    Only of hand-overs that the call made of its own accord: where the interpreter gives way to somebody else is another
-    line each time.
+    The stacks are empty where the two calls have different events. Only releases by the function have one: the interpreter
+    releases the GIL at another line each time.
     """
-    made: list[tuple[Place, ...]] = [()] * len(events)
+    stacks: list[tuple[Place, ...]] = [()] * len(events)
     ours, theirs = _by_function(events), _by_function(traced.events)
     if [events[index][1] for index in ours] == [traced.events[index][1] for index in theirs]:
         for index, other in zip(ours, theirs, strict=True):
-            made[index] = lines.at(traced.events[other][0])
-    return made
+            stacks[index] = lines.at(traced.events[other][0])
+    return stacks
 
 
 def _by_function(events: Sequence[RawGilEvent]) -> list[int]:
-    """Which of these are drops of the call's own accord, and the takes after them?"""
-    found, is_by_function = [], True
+    """Return the indexes of releases by the function, and of the takes that follow them."""
+    indexes, is_by_function = [], True
     for index, (_, kind, *_) in enumerate(events):
         is_by_function = is_by_function if kind == "take" else kind == "release"
         if is_by_function:
-            found.append(index)
-    return found
+            indexes.append(index)
+    return indexes
 
 
 def places(
-    kept: Kept,
+    kept: KeptStacks,
     span: tuple[int, int],
     function: Callable[..., Any],
     *,
     python: Sequence[tuple[Place, ...]] = (),
     lines: PythonLines | None = None,
 ) -> Places:
-    """The record of a pass over a call of `function` whose span, (start, end) in nanoseconds, is `span`."""
+    """Return the record of a pass over one call of `function`; `span` is (start, end) of the call in nanoseconds."""
     own, interpreter = _native.libraries()
     event_places, holds = folded(kept.events, *span, python)
     return Places(
         events=event_places,
         holds=holds,
-        # A statement of the command is run by `eval`: that says nothing of where its code is.
+        # A statement of the command is run by `eval`, whose place is not that of the statement's code.
         function=None if function in (eval, exec) else place_of(function),
         busiest=lines.busiest() if lines else None,
         interpreter=interpreter,
@@ -98,43 +98,43 @@ def places(
 def folded(
     events: Iterable[RawGilEvent], start_ns: int, end_ns: int, python: Sequence[tuple[Place, ...]] = ()
 ) -> tuple[tuple[GilEventPlace, ...], tuple[HoldPlace, ...]]:
-    """Hand-overs and holds, each of the same places counted once. Pure.
+    """Return GIL events and holds, those of the same places counted together. Pure.
 
-    Time spent on keeping a stack belongs to no hold. Holds behind a hand-over that did not fit are the last one's:
-    whoever reads them looks at `n_dropped`.
+    Time that was spent on keeping a stack belongs to no hold. Where events did not fit (`n_dropped`), the last hold spans what
+    came after them.
     """
     index: dict[tuple[object, ...], int] = {}
     counts: list[int] = []
-    made: list[tuple[str, tuple[Place, ...], tuple[Place, ...]]] = []
+    distinct: list[tuple[str, tuple[Place, ...], tuple[Place, ...]]] = []
     holds: dict[tuple[int | None, int | None, int | None], tuple[int, int]] = {}
-    let_go: int | None = None
+    released: int | None = None
     taken: int | None = None
     since_ns = start_ns
     is_holding = True
 
-    def hold(dropped: int | None, until_ns: int) -> None:
-        n, longest_ns = holds.get((let_go, taken, dropped), (0, 0))
-        holds[let_go, taken, dropped] = n + 1, max(longest_ns, until_ns - since_ns)
+    def end_hold(next_released: int | None, until_ns: int) -> None:
+        n, longest_ns = holds.get((released, taken, next_released), (0, 0))
+        holds[released, taken, next_released] = n + 1, max(longest_ns, until_ns - since_ns)
 
     for number, (at_ns, kind, instrument_ns, frames) in enumerate(events):
         if not start_ns <= at_ns <= end_ns:
-            continue  # of whoever made the call
+            continue  # an event of the code that made the call
         lines = python[number] if number < len(python) else ()
         key = kind, tuple(frames), lines
         if key not in index:
-            index[key] = len(made)
-            made.append((kind, tuple(Place(*frame) for frame in frames), lines))
+            index[key] = len(distinct)
+            distinct.append((kind, tuple(Place(*frame) for frame in frames), lines))
             counts.append(0)
         here = index[key]
         counts[here] += 1
         if kind == "take":
             taken, since_ns, is_holding = here, at_ns + instrument_ns, True
         elif is_holding:
-            hold(here, at_ns)
-            let_go, is_holding = here, False
+            end_hold(here, at_ns)
+            released, is_holding = here, False
     if is_holding:
-        hold(None, end_ns)
+        end_hold(None, end_ns)
     return (
-        tuple(GilEventPlace(kind, native, lines, n) for (kind, native, lines), n in zip(made, counts, strict=True)),
+        tuple(GilEventPlace(kind, native, lines, n) for (kind, native, lines), n in zip(distinct, counts, strict=True)),
         tuple(HoldPlace(*between, n, longest_ns) for between, (n, longest_ns) in holds.items()),
     )

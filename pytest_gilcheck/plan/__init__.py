@@ -1,4 +1,4 @@
-"""What the machine is, and how much is measured: sized from the pilot before anything counts."""
+"""Surveys the machine, and sizes a check from its first call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine and the interpreter as found."""
+"""Surveys the machine and the interpreter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytest_gilcheck.evidence import Machine, own_version
 
 
 def n_cpus() -> int:
-    """How many processors may this process use?"""
+    """Return the number of processors that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:
@@ -21,7 +21,7 @@ def n_cpus() -> int:
 
 
 def cpu_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
-    """How many cores does the control group grant? The smallest grant from ours up to the root; None: no limit."""
+    """Return how many cores the control group grants: the smallest grant up to the root; None: no limit."""
     grants: list[float] = []
     try:
         lines = membership.read_text().splitlines()
@@ -75,37 +75,39 @@ def _gil() -> str:
     return "enabled" if getattr(sys, "_is_gil_enabled", lambda: True)() else "disabled"
 
 
-#: The interpreter's own is 5 ms; pytest-run-parallel sets 1 µs while it runs tests in threads.
+#: The interpreter's own interval is 5 ms; pytest-run-parallel sets 1 µs while it runs tests in threads.
 _SHORT_SWITCH_INTERVAL_SECONDS = 0.001
 
 
 def neighbours() -> tuple[str, ...]:
-    """Which tools in this process are known to disturb a measurement?"""
-    found = []
+    """Return the slugs of tools in this process that disturb a measurement."""
+    slugs = []
     if sys.gettrace() is not None:
-        found.append("tracer")
+        slugs.append("tracer")
     if sys.getprofile() is not None:
-        found.append("profiler")
+        slugs.append("profiler")
     if sys.getswitchinterval() < _SHORT_SWITCH_INTERVAL_SECONDS:
-        found.append("short-switch-interval")
+        slugs.append("short-switch-interval")
     gevent = sys.modules.get("gevent.monkey")
     if gevent is not None and gevent.is_module_patched("threading"):
-        found.append("gevent")
+        slugs.append("gevent")
     if _hooks_native_functions():
-        found.append("native-hooks")
-    return tuple(found)
+        slugs.append("native-hooks")
+    return tuple(slugs)
 
 
 def _hooks_native_functions() -> bool:
-    """Is memray tracking now, or was scalene's allocator loaded first? Both are often installed, and imported by their
-    pytest plugins, without doing anything."""
-    # memray has no question for it; while it tracks it gives every new thread this function.
+    """Return whether memray tracks now, or scalene's allocator was loaded first.
+
+    Both are often installed, and imported by their pytest plugins, without doing anything.
+    """
+    # memray has no function that says so. While it tracks, new threads get a profile function of its own.
     tracks = getattr(threading.getprofile(), "__module__", None)
     return str(tracks).startswith("memray.") or "libscalene" in os.environ.get("LD_PRELOAD", "")
 
 
 def survey(clock_quality: tuple[int, int]) -> Machine:
-    """Where is it measured? `clock_quality` is what the instrument found of its clock: price and resolution, in ns."""
+    """Return a record of the machine; `clock_quality` is the price and the resolution of the clock in nanoseconds."""
     price_ns, resolution_ns = clock_quality
     try:
         load = os.getloadavg()[0]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Agreement, Verdict
-    from pytest_gilcheck.store.json_report import AgreementEntry, Check
+    from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry
 
 
 @dataclass
@@ -36,7 +36,7 @@ class TestState:
 
     item: pytest.Item | None = None
     is_left_out: bool = False
-    unreported: list[Check] = field(default_factory=list)
+    unreported: list[CheckEntry] = field(default_factory=list)
     agreements: list[AgreementEntry] = field(default_factory=list)
     checks: list[tuple[Verdict, Settings]] = field(default_factory=list)
     compared: dict[object, tuple[object, str]] = field(default_factory=dict)
@@ -97,24 +97,22 @@ class TestState:
         for entry in self.agreements:
             if entry.test == test:
                 sections.append(agreement_text.report_lines(entry.agreement))
-                self.item.user_properties += agreement_text.properties(entry.agreement)
+                self.item.user_properties += agreement_text.junit_properties(entry.agreement)
         self.sections += map("\n".join, sections)
 
-    def lines(self, *, failed: bool = False) -> tuple[list[str], list[str]]:
-        """Return the checks and the agreements that no report has taken along, as lines of the JSON report.
+    def lines(self, *, failed: bool = False) -> list[str]:
+        """Return the checks and agreements that no report has taken along, as lines of the JSON report.
 
         They are text, so that xdist can send them.
         """
         if not self.unreported and not self.agreements:
-            return [], []
-        from pytest_gilcheck.store.json_report import line_of  # noqa: PLC0415  (only where something was checked)
+            return []
+        from pytest_gilcheck.store.json_report import to_line  # noqa: PLC0415  (only where something was checked)
 
-        return (
-            [line_of(replace(check, failed=failed)) for check in self.unreported],
-            [line_of(replace(entry, failed=failed)) for entry in self.agreements],
-        )
+        entries: list[CheckEntry | AgreementEntry] = [*self.unreported, *self.agreements]
+        return [to_line(replace(entry, failed=failed)) for entry in entries]
 
-    def take_lines(self, *, failed: bool) -> tuple[list[str], list[str]]:
+    def take_lines(self, *, failed: bool) -> list[str]:
         """Return the same lines, and forget them."""
         lines = self.lines(failed=failed)
         self.unreported, self.agreements = [], []

@@ -1,4 +1,4 @@
-"""The end of a session: compares with the baseline, and writes what was asked for."""
+"""The end of a session: writes what was asked for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.gate.comparison import baseline_entries, compare, failures
 from pytest_gilcheck.report import findings
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.store import baselines, json_report
@@ -16,19 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_gilcheck.declare.config import Config
-    from pytest_gilcheck.evidence import BaselineEntry
     from pytest_gilcheck.gate.session import Session
-
-
-def compare_with(session: Session, name: str, before: dict[str, BaselineEntry], options: Config) -> None:
-    """Note what has changed since the baseline, and fail the gate where a tolerance is exceeded."""
-    session.comparison = compare(before, baseline_entries(session.journal), (name, "this run"))
-    exceeded, unknown = failures(session.comparison, options.compare_fail)
-    session.failures += exceeded
-    if options.inconclusive == "fail":
-        session.failures += unknown
-    else:
-        session.warnings += unknown
 
 
 def deliver(session: Session, options: Config, root: Path, *, interrupted: str | None) -> None:
@@ -67,16 +54,16 @@ def github_lines(session: Session, root: Path, *, is_on: bool) -> Iterator[str]:
     inside = workspace and root.resolve().is_relative_to(Path(workspace).resolve())
     prefix = root.resolve().relative_to(Path(workspace).resolve()).as_posix() if workspace and inside else "."
     yield from findings.github(session.journal, "" if prefix == "." else f"{prefix}/")
-    yield from findings.github_failures(session.gate(asked=is_on))
+    yield from findings.github_failures(session.gate_failures(checking=is_on))
 
 
 def _json_report(session: Session, interrupted: str | None) -> Iterator[str]:
     warnings = [*session.warnings, *session.failures]
-    return session.journal.parts(interrupted=interrupted, warnings=warnings)
+    return session.journal.report(interrupted=interrupted, warnings=warnings)
 
 
 def _markdown(session: Session, *, is_on: bool) -> Iterator[str]:
-    lines = markdown(session.journal, comparison=session.comparison, failures=session.gate(asked=is_on))
+    lines = markdown(session.journal, comparison=session.comparison, failures=session.gate_failures(checking=is_on))
     return (f"{line}\n" for line in lines)
 
 

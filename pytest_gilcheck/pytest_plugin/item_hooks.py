@@ -42,7 +42,7 @@ class ItemHooks:
         state.test.begin(item, is_left_out=item.stash.get(IS_LEFT_OUT, False))
         try:
             # Ordinary tests of all workers run together, and never beside somebody's rounds on the wall clock.
-            with state.machine_lock.together() if state.is_worker else contextlib.nullcontext():
+            with state.machine_lock.shared() if state.is_worker else contextlib.nullcontext():
                 return (yield)
         finally:
             state.test.end()

@@ -28,8 +28,7 @@ class EntrySender:
         report = yield
         test = self._state.test
         if test.unreported or test.agreements or test.n_not_run:
-            checks, agreements = test.take_lines(failed=report.failed)
-            carried = {"checks": checks, "agreements": agreements, "n_not_run": test.n_not_run}
+            carried = {"entries": test.take_lines(failed=report.failed), "n_not_run": test.n_not_run}
             report.gilcheck = carried  # type: ignore[attr-defined]  # a plugin may add to a report
             test.n_not_run = 0
         return report
@@ -65,10 +64,10 @@ class EntryCollector:
         del report.gilcheck
         session = self._state.session
         if str(report.outcome) == "rerun":  # pytest-rerunfailures' word
-            n = len(carried["checks"]) + len(carried["agreements"])
+            n = len(carried["entries"])
             session.warnings.append(
                 f"{report.nodeid} was run again: {n} checks of the failed attempt are not in this report"
             )
             return
         session.n_not_run += carried["n_not_run"]
-        session.journal.keep(carried["checks"], carried["agreements"])
+        session.journal.extend(carried["entries"])

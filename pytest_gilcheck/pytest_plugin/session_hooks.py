@@ -99,16 +99,17 @@ class SessionHooks:
             options.is_on or options.save or options.autosave or state.baseline is not None or state.has_session
         ):
             return
-        from pytest_gilcheck.pytest_plugin.delivery import compare_with, deliver  # noqa: PLC0415  (where somebody has checked)
+        from pytest_gilcheck.pytest_plugin.delivery import deliver  # noqa: PLC0415  (where somebody has checked)
 
         found = state.session
-        found.journal.keep(*state.test.take_lines(failed=False))  # of a test that was broken off
+        found.journal.extend(state.test.take_lines(failed=False))  # of a test that was broken off
         if state.baseline is not None:
-            compare_with(found, *state.baseline, options)
+            fails_if_inconclusive = options.inconclusive == "fail"
+            found.compare_with(*state.baseline, options.compare_fail, fails_if_inconclusive=fails_if_inconclusive)
         is_interrupted = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
         deliver(found, options, self._config.rootpath, interrupted="stopped" if is_interrupted else None)
         passed = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if passed and found.gate(asked=options.is_on):
+        if passed and found.gate_failures(checking=options.is_on):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_unconfigure(self) -> None:

@@ -136,7 +136,7 @@ class SessionState:
         journal, test = self.session.journal, self.test
 
         def entries_so_far() -> list[bytes | Path]:
-            pieces = journal.pieces(*test.lines(), interrupted="deadline")
+            pieces = journal.pieces(test.lines(), interrupted="deadline")
             return [piece if isinstance(piece, Path) else piece.encode() for piece in pieces]
 
         stderr_fd = 2 if self._stderr is None else self._stderr
@@ -144,9 +144,9 @@ class SessionState:
             settings,
             on_check=self._add_check,
             on_agreement=self._add_agreement,
-            agreement_of=test.agreement_of,
+            earlier_agreement=test.agreement_of,
             rescue=Rescue(self._rescue_path(), entries_so_far, stderr_fd=stderr_fd),
-            alone=self.machine_lock.alone,
+            exclusive=self.machine_lock.exclusive,
         )
 
     def status_callback(self) -> contextlib.AbstractContextManager[StatusCallback | None]:
@@ -158,15 +158,15 @@ class SessionState:
     def _add_check(self, observation: Observation, verdict: Verdict, settings: Settings) -> None:
         from dataclasses import replace  # noqa: PLC0415
 
-        from pytest_gilcheck.report.findings import properties  # noqa: PLC0415
-        from pytest_gilcheck.store.json_report import Check  # noqa: PLC0415
+        from pytest_gilcheck.report.findings import junit_properties  # noqa: PLC0415
+        from pytest_gilcheck.store.json_report import CheckEntry  # noqa: PLC0415
 
         item = self.test.item
         self.test.checks.append((verdict, settings))
         without_result = replace(verdict, result=None)
-        self.test.unreported.append(Check(verdict.name, without_result, observation, *_location(item)))
+        self.test.unreported.append(CheckEntry(verdict.name, without_result, observation, *_location(item)))
         if item is not None:
-            item.user_properties += properties(verdict)
+            item.user_properties += junit_properties(verdict)
         self.config.hook.pytest_gilcheck_verdict(item=item, observation=observation, verdict=verdict)
 
     def _add_agreement(self, function: object, agreement: Agreement, adds_up: bool) -> None:  # noqa: FBT001  (a callback)

@@ -94,7 +94,7 @@ class StatusLine:
 
     def show(self, event: StatusEvent) -> None:
         """Show the event, if it is time for one."""
-        if not self._throttle.wants(event):
+        if not self._throttle.is_due(event):
             return
         text = f" gilcheck: {event_text(event, counted=self._counted)}"
         room = self._writer.fullwidth - 1 - self._column

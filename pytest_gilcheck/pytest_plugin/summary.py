@@ -36,7 +36,7 @@ def summarize(
         reporter.write_line(f"gilcheck: {notice}")
     for warning in session.warnings:
         reporter.write_line(f"gilcheck: {warning}", yellow=True)
-    for failure in session.gate(asked=is_on):
+    for failure in session.gate_failures(checking=is_on):
         reporter.write_line(f"gilcheck: {failure}", red=True)
     for annotation in annotations:
         reporter.write_line(annotation)

@@ -46,11 +46,7 @@ class Workers:
         session, n = self._session(), 0
         try:
             for entry in Stream(path):
-                line = json_report.line_of(replace(entry, failed=True))
-                if isinstance(entry, json_report.AgreementEntry):
-                    session.journal.append_agreement(line)
-                else:
-                    session.journal.append(line)
+                session.journal.extend([json_report.to_line(replace(entry, failed=True))])
                 n += 1
         except UsageError as unreadable:
             session.warnings.append(f"what worker {node.gateway.id} saved before it died is lost: {unreadable}")

@@ -1,22 +1,26 @@
-r"""Are the answers still right? A word counter to check against, in four ways that must give one number.
+r"""A word counter to compare with, in four implementations that must return the same number.
 
     >>> count("Now is better than never.\n", "better")
     1
 
-Meaning, kept by all of them: a line ends with ``\n``, and a ``\r`` directly before it belongs to the line's end.
-A line is cut at every single space; nothing else separates. `count` is how many of these words equal the
-needle. ``ignore_case=True`` is the folding rule of the PyO3 guide's first word counter instead: leading
-characters that are no letters are skipped, the following ones, folded, must be the needle's, then the word ends
-or goes on with a character that is no letter. The needle is taken as it is: one with a capital matches nothing.
+All of them follow one definition. A line ends with ``\n``, and a ``\r`` directly before it belongs to the end of the line.
+A line is split at every single space, and at nothing else. The count is the number of these words that equal the
+needle. ``ignore_case=True`` uses the folding rule of the PyO3 guide's first word counter instead: leading characters
+that are not letters are skipped, the following characters, folded, must equal the needle, and then the word ends or a
+character follows that is not a letter. The needle is not folded: one with a capital letter matches nothing.
 
-`count` (all cores, no GIL), `count_sequential` (one core, no GIL), `count_holding_gil` (the work of `count`, the
-GIL kept) and `count_python` (Python alone) take a text: ``str``, ``bytes`` or any other buffer without gaps.
-`count_file` takes a path, as ``open`` does.
+- `count` uses all cores and releases the GIL.
+- `count_sequential` uses one core and releases the GIL.
+- `count_holding_gil` does the work of `count` and keeps the GIL.
+- `count_python` is Python only.
+
+These take a text: ``str``, ``bytes`` or any other contiguous buffer. `count_file` takes a path, as ``open`` does. Each
+returns an ``int``.
 
 Raises:
-    UsageError: the needle is empty or has a space or a line end: no word is or has. (A ``ValueError``.)
-    TypeError: the text is no text, or the needle not of its kind (``str`` for ``str``, ``bytes`` for the rest).
-    OSError: the file is missing or cannot be read; the same class and number as ``open`` raises.
+    UsageError: the needle is empty, or contains a space or a line end, which no word does. (A ``ValueError``.)
+    TypeError: the text is not a text, or the needle is not of its kind (``str`` for ``str``, ``bytes`` otherwise).
+    OSError: the file is missing or cannot be read; class and number are those that ``open`` raises.
 """
 
 from __future__ import annotations

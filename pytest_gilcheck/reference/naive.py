@@ -1,4 +1,4 @@
-"""The counter's meaning as Python: slow, short, and right by reading."""
+"""The definition of the word counter in Python: slow, short, and easy to check by reading."""
 
 from __future__ import annotations
 
@@ -13,10 +13,22 @@ Text = str | bytes | bytearray | memoryview
 
 
 def count_python(text: Text, needle: str | bytes, *, ignore_case: bool = False) -> int:
-    """How many words of the text match the needle? The definition; Python alone, and nothing faster.
+    """Return the number of words of the text that match the needle; see `pytest_gilcheck.reference`.
 
-    Errors as in `pytest_gilcheck.reference`. Words are compared as characters: text that is no ``str`` is read as
-    UTF-8, and a byte that belongs to no character there stands for itself and is no letter.
+    Words are compared as characters. A text that is not ``str`` is decoded as UTF-8. A byte that belongs to no character
+    stands for itself, and is not a letter.
+
+    Args:
+        text: ``str``, ``bytes`` or any other contiguous buffer.
+        needle: the word to look for; ``str`` for a ``str``, ``bytes`` otherwise.
+        ignore_case: whether words are compared by the folding rule.
+
+    Returns:
+        The count.
+
+    Raises:
+        UsageError: the needle is empty, or contains a space or a line end.
+        TypeError: the text is not a text, or the needle is not of its kind.
     """
     text, needle = as_characters(text, needle)
     check_needle(needle)
@@ -25,7 +37,7 @@ def count_python(text: Text, needle: str | bytes, *, ignore_case: bool = False) 
 
 
 def lines(text: str) -> Iterator[str]:
-    """Which lines does the text have, without their ends? (`str.splitlines` knows more ends than this meaning.)"""
+    """Yield the lines of the text without their ends; `str.splitlines` would also split at other characters."""
     *ended, last = text.split("\n")
     for line in ended:
         yield line.removesuffix("\r")
@@ -33,7 +45,7 @@ def lines(text: str) -> Iterator[str]:
 
 
 def matches_folded(word: str, needle: str) -> bool:
-    """Does the word match by the folding rule?"""
+    """Return whether the word matches by the folding rule."""
     begin = next((at for at, character in enumerate(word) if is_letter(character)), len(word))
     end = begin + len(needle)
     if "".join(map(fold, word[begin:end])) != needle:
@@ -42,10 +54,9 @@ def matches_folded(word: str, needle: str) -> bool:
 
 
 def is_letter(character: str) -> bool:
-    """Is it a letter (Unicode's *Alphabetic*)? An empty string is none.
+    """Return whether a character is a letter (Unicode's *Alphabetic*); an empty string is not.
 
-    By the counter's own table and not by ``str.isalpha``, whose answer changes with the Python version and leaves
-    out vowel signs.
+    The counter's own table decides. ``str.isalpha`` changes with the Python version, and leaves out vowel signs.
     """
     if not character:
         return False
@@ -55,12 +66,12 @@ def is_letter(character: str) -> bool:
 
 
 def fold(character: str) -> str:
-    """What is compared in its place? The first character of its lower case, by the counter's own table."""
+    """Return the first character of the character's lower case, by the counter's own table."""
     return _foldings().get(character, character)
 
 
 def as_characters(text: Text, needle: str | bytes) -> tuple[str, str]:
-    """Which characters are meant? Both as ``str``, whatever they came as."""
+    """Return text and needle as ``str``; raise `TypeError` where one of them is not of the right kind."""
     if isinstance(text, str):
         if not isinstance(needle, str):
             message = f"needle must be str, as the text is (needle.decode()), got {type(needle).__name__}: {needle!r}"
@@ -81,7 +92,7 @@ def as_characters(text: Text, needle: str | bytes) -> tuple[str, str]:
 
 
 def check_needle(needle: str) -> None:
-    """Can a word match it at all? Raises `UsageError` if not."""
+    """Raise `UsageError` for a needle that no word can match."""
     if not needle:
         message = f"needle {needle!r} is empty, which no word is or has: pass one word, without spaces and line ends"
         raise UsageError(message)

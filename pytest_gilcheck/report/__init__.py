@@ -1,1 +1,1 @@
-"""Shows finished records: each reporter takes a document or a verdict, never the machinery that made it."""
+"""Rendering only: each reporter takes finished records, never the machinery that made them."""

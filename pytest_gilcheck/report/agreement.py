@@ -1,4 +1,4 @@
-"""What came of comparing answers, as text: in one line, at length, and as the message of a failure."""
+"""Agreements as text: in one line, as a report section, as the message of a failure."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ WORDS = {"agree": "agree", "differ": "DIFFER"}
 
 
 def headline(agreement: Agreement) -> str:
-    """What was found, in one sentence without its end."""
-    found = agreement.difference
-    if found is None:
+    """Return the outcome in one sentence, without its full stop."""
+    difference = agreement.difference
+    if difference is None:
         return f"{agreement.name}: answers {WORDS.get(agreement.word, agreement.word)}"
-    told = _HEADLINES.get(found.kind, "{name}: answers differ")
-    return told.format(name=agreement.name, n=agreement.n_threads, thread=found.thread)
+    text = _HEADLINES.get(difference.kind, "{name}: answers differ")
+    return text.format(name=agreement.name, n=agreement.n_threads, thread=difference.thread)
 
 
 def amount(agreement: Agreement) -> str:
-    """How much was compared?"""
+    """Return how much was compared."""
     n_examples, n_calls = agreement.n_examples, agreement.n_calls
     examples = "1 example" if n_examples == 1 else f"{n_examples:,} examples"
     threads = "1 thread" if agreement.n_threads == 1 else f"{agreement.n_threads} threads"
@@ -38,19 +38,19 @@ def amount(agreement: Agreement) -> str:
 
 
 def line(agreement: Agreement) -> str:
-    """Everything that matters, in one line; long inputs are cut."""
+    """Return the outcome and its amount or its difference in one line; long inputs are cut."""
     if agreement.difference is None:
         return f"{headline(agreement)} ({amount(agreement)})"
     return f"{headline(agreement)}: {agreement.difference.brief()}"
 
 
 def message(agreement: Agreement) -> str:
-    """A difference at length, and how to repeat it."""
+    """Return a difference at length, and how to repeat it."""
     return "\n".join([headline(agreement), *_details(agreement)])
 
 
 def report_lines(agreement: Agreement) -> Iterator[str]:
-    """What was found out, line by line; the first line alone tells agreement or difference."""
+    """Yield the report section of an agreement, line by line; the first line says whether answers agree."""
     if agreement.difference is None:
         yield line(agreement)
         return
@@ -60,18 +60,19 @@ def report_lines(agreement: Agreement) -> Iterator[str]:
 
 
 def _details(agreement: Agreement) -> Iterator[str]:
-    found = agreement.difference
-    if found is None:
+    difference = agreement.difference
+    if difference is None:
         return
-    yield f"  input:    {found.inputs}"
-    yield f"  expected: {found.expected}"
-    yield f"  got:      {found.got}"
-    yield f"  came again in {found.n_differ} of {found.n_replays} replays"
-    yield f"  to repeat: agrees(..., inputs={found.inputs})" + (f" or blob={found.blob}" if found.blob else "")
+    yield f"  input:    {difference.inputs}"
+    yield f"  expected: {difference.expected}"
+    yield f"  got:      {difference.got}"
+    yield f"  came again in {difference.n_differ} of {difference.n_replays} replays"
+    blob = f" or blob={difference.blob}" if difference.blob else ""
+    yield f"  to repeat: agrees(..., inputs={difference.inputs}){blob}"
 
 
-def properties(agreement: Agreement) -> Iterator[tuple[str, str]]:
-    """Name and value of what a JUnit file says of an agreement."""
+def junit_properties(agreement: Agreement) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each property that a JUnit file has for an agreement."""
     prefix = f"gilcheck.{agreement.name}"
     yield f"{prefix}.agreement", agreement.word
     for name in ("n_examples", "n_calls", "n_threads"):

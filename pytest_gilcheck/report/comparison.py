@@ -1,10 +1,8 @@
-"""Two runs side by side, as text."""
+"""Comparisons of two runs as text."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from pytest_gilcheck.evidence import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:
-    """The comparison for people, line by line."""
+    """Yield the lines of a comparison."""
 
     def n(kind: str) -> int:
         return sum(change.kind == kind for change in comparison.changes)
@@ -21,7 +19,7 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     n_checks = comparison.n_checks
     yield (
         f"{comparison.after} compared with {comparison.before}: {n_checks} check{'' if n_checks == 1 else 's'} in both; "
-        f"{n('worse')} worse, {n('better')} better, {comparison.n_same} same, {n('unknown')} cannot tell"
+        f"{n('worse')} worse, {n('better')} better, {comparison.n_same} same, {n('unknown')} not compared"
     )
     if comparison.machines:
         yield f"ANOTHER CLASS OF MACHINE: {'; '.join(comparison.machines)}. Shares of time compare, speed-ups with care."
@@ -37,9 +35,9 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
 
 
 def change_text(change: Change) -> str:
-    """One change in one line."""
-    name = {"worse": "WORSE", "unknown": "CANNOT TELL"}.get(change.kind, change.kind)
-    text = f"{name}: {change.key}: {change.figure} {change.before} -> {change.after}"
-    if change.figure not in WORDS and change.kind == "worse":
-        text += f", worse by at least {change.least:.3g}"
+    """Return one change in one line."""
+    if change.kind == "unknown":
+        return f"{change.key}: {change.figure} {change.why}, not compared"
+    kind = "WORSE" if change.kind == "worse" else change.kind
+    text = f"{kind}: {change.key}: {change.figure} {change.before} -> {change.after}"
     return f"{text} ({change.why})" if change.why else text

@@ -1,4 +1,4 @@
-"""What services show beside the code: annotations for GitHub, code quality for GitLab, properties for JUnit."""
+"""Findings in the formats of other services: annotations of GitHub, code quality of GitLab, properties of JUnit."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_gilcheck.evidence import Verdict
-    from pytest_gilcheck.store.json_report import Check, Entry
+    from pytest_gilcheck.store.json_report import CheckEntry, Entry
 
 
 def severity(entry: Entry) -> str | None:
-    """``error``: its test failed, or its claim is not met. ``warning``: it is not decided, or answers differ in a test
-    that passed all the same. None: nothing to find."""
+    """Return how serious a finding is, or None where there is nothing to find.
+
+    ``error``: the test failed, or the claim is not met. ``warning``: the check is inconclusive, or answers differ in a test
+    that passed nevertheless.
+    """
     if isinstance(entry, AgreementEntry):
         return None if entry.agreement.word == "agree" else ("error" if entry.failed else "warning")
     return _severity_of_check(entry)
 
 
-def _severity_of_check(check: Check) -> str | None:
+def _severity_of_check(check: CheckEntry) -> str | None:
     if check.failed or check.verdict.claim_met is False:
         return "error"
     if check.verdict.gil == "inconclusive" or (check.verdict.limits and check.verdict.claim_met is None):
@@ -34,11 +37,11 @@ def _severity_of_check(check: Check) -> str | None:
 
 
 def message(entry: Entry) -> str:
-    """What was found, in one line."""
+    """Return a finding in one line."""
     return f"{agreement_text.line(entry.agreement)}." if isinstance(entry, AgreementEntry) else _message_of_check(entry)
 
 
-def _message_of_check(check: Check) -> str:
+def _message_of_check(check: CheckEntry) -> str:
     verdict = check.verdict
     parts = [f"{check.name}: {verdict.gil}.", verdict.diagnosis]
     parts += [f"{limit_text(limit)}." for limit in verdict.limits if not limit.met]
@@ -46,22 +49,30 @@ def _message_of_check(check: Check) -> str:
 
 
 def github(entries: Iterable[Entry], prefix: str = "") -> Iterator[str]:
-    """GitHub's workflow commands, a line for each finding. `prefix` leads from the repository to pytest's root."""
+    """Yield GitHub's workflow commands, a line for each finding.
+
+    Args:
+        entries: Checks and agreements.
+        prefix: Path from the root of the repository to pytest's root, with a slash at its end.
+
+    Yields:
+        str: A line without its line end.
+    """
     for entry in entries:
         level = severity(entry)
         if level is None:
             continue
-        where = []
+        properties = []
         if entry.file:
-            where.append(f"file={_property(prefix + entry.file)}")
+            properties.append(f"file={_property(prefix + entry.file)}")
             if entry.line:
-                where.append(f"line={entry.line}")
-        where.append(f"title={_property(f'gilcheck: {entry.name}')}")
-        yield f"::{level} {','.join(where)}::{_data(message(entry))}"
+                properties.append(f"line={entry.line}")
+        properties.append(f"title={_property(f'gilcheck: {entry.name}')}")
+        yield f"::{level} {','.join(properties)}::{_data(message(entry))}"
 
 
 def github_failures(failures: Iterable[str]) -> Iterator[str]:
-    """The same for what fails the gate as a whole."""
+    """Yield the same for failures of the gate as a whole."""
     for failure in failures:
         yield f"::error title=gilcheck::{_data(failure)}"
 
@@ -75,7 +86,7 @@ def _property(text: str) -> str:
 
 
 def gitlab(entries: Iterable[Entry]) -> Iterator[str]:
-    """GitLab's code quality report, piece by piece: a JSON list with an item for each finding."""
+    """Yield GitLab's code quality report in parts: a JSON array with an item for each finding."""
     yield "["
     separator = "\n"
     for entry in entries:
@@ -96,8 +107,8 @@ def gitlab(entries: Iterable[Entry]) -> Iterator[str]:
     yield "\n]\n"
 
 
-def properties(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """Name and value of what a JUnit file says of a check."""
+def junit_properties(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each property that a JUnit file has for a check."""
     prefix = f"gilcheck.{verdict.name}"
     yield f"{prefix}.gil", verdict.gil
     for name in ("held_share", "speedup", "efficiency"):

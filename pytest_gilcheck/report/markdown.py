@@ -1,4 +1,4 @@
-"""The report as Markdown: for a job's summary, a pull request, a wiki."""
+"""The report as Markdown, for the summary of a job, a pull request or a wiki."""
 
 from __future__ import annotations
 
@@ -14,13 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_gilcheck.evidence import Comparison
-    from pytest_gilcheck.store.json_report import Check, Entry
+    from pytest_gilcheck.store.json_report import CheckEntry, Entry
 
 
 def markdown(
     entries: Iterable[Entry], *, comparison: Comparison | None = None, failures: Sequence[str] = ()
 ) -> Iterator[str]:
-    """The report, line by line, without line ends. Of `entries`, agreements come after the checks."""
+    """Yield the lines of the report: a table of the checks, a table of the agreements, and the comparison.
+
+    Args:
+        entries: Checks and agreements in any order.
+        comparison: Comparison with a baseline, if there was one.
+        failures: Why the gate fails.
+
+    Yields:
+        str: A line without its line end.
+    """
     yield "## gilcheck"
     yield ""
     for failure in failures:
@@ -42,49 +51,60 @@ _OF_AGREEMENTS = ("| agreement of | answers | examples | calls | threads |", "|-
 
 
 def _entries(entries: Iterable[Entry]) -> Iterator[str]:
-    """A table of the checks and one of the agreements, each followed by what is to be told of its rows."""
-    heading: tuple[str, str] | None = None
-    told: list[str] = []
+    """Yield a table of the checks, then one of the agreements, each with what is to be said of its rows below it.
+
+    The rows of checks are yielded as they come. Those of agreements wait as text: a session has few, and they are short.
+    """
+    agreements: list[str] = []
+    below: list[str] = []
+    below_agreements: list[str] = []
+    has_checks = False
     for entry in entries:
-        wanted = _OF_AGREEMENTS if isinstance(entry, AgreementEntry) else _OF_CHECKS
-        if heading is not wanted:
-            yield from _told(told)
-            yield from ((*wanted,) if heading is None else ("", *wanted))
-            heading, told = wanted, []
-        row, more = _of_answers(entry) if isinstance(entry, AgreementEntry) else _of_check(entry)
-        yield f"| {' | '.join(escaped(cell) for cell in row)} |"
-        told += more
-    if heading is None:
+        if isinstance(entry, AgreementEntry):
+            cells, details = _of_agreement(entry)
+            agreements.append(_row(cells))
+            below_agreements += details
+            continue
+        if not has_checks:
+            yield from _OF_CHECKS
+            has_checks = True
+        cells, details = _of_check(entry)
+        yield _row(cells)
+        below += details
+    if not has_checks and not agreements:
         yield from _OF_CHECKS
-    yield from _told(told)
+    if below:
+        yield from ("", *below)
+    if agreements:
+        yield from (*([""] if has_checks else []), *_OF_AGREEMENTS, *agreements)
+    if below_agreements:
+        yield from ("", *below_agreements)
 
 
-def _told(told: list[str]) -> Iterator[str]:
-    if told:
-        yield ""
-        yield from told
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(escaped(cell) for cell in cells)} |"
 
 
 def _name(entry: Entry) -> str:
     return f"{entry.origin}: {entry.name}" if entry.origin else entry.name
 
 
-def _of_check(check: Check) -> tuple[tuple[str, ...], list[str]]:
-    """A row's cells, and what is told below the table."""
+def _of_check(check: CheckEntry) -> tuple[tuple[str, ...], list[str]]:
+    """Return the cells of a row, and the lines about it below the table."""
     verdict, name = check.verdict, _name(check)
     hold = "-" if verdict.longest_hold_ns is None else duration(verdict.longest_hold_ns)
     speedup = f"{verdict.speedup.value:.3g}" if verdict.speedup.value is not None else "-"
     row = (name, verdict.gil, share_text(verdict.held_share), hold, speedup, _claim(check), margin_text(verdict))
-    told = []
+    details = []
     if check.failed or verdict.claim_met is False or verdict.gil == "inconclusive":
-        told.append(f"- **{escaped(name)}**: {escaped(verdict.diagnosis)}")
-        told += [f"  - {escaped(limit_text(limit))}" for limit in verdict.limits if not limit.met]
-        told += [f"  - `{note.slug}` {escaped(note.detail)}".rstrip() for note in verdict.notes]
-    return row, told
+        details.append(f"- **{escaped(name)}**: {escaped(verdict.diagnosis)}")
+        details += [f"  - {escaped(limit_text(limit))}" for limit in verdict.limits if not limit.met]
+        details += [f"  - `{note.slug}` {escaped(note.detail)}".rstrip() for note in verdict.notes]
+    return row, details
 
 
-def _of_answers(entry: AgreementEntry) -> tuple[tuple[str, ...], list[str]]:
-    """The same of an agreement."""
+def _of_agreement(entry: AgreementEntry) -> tuple[tuple[str, ...], list[str]]:
+    """Return the same of an agreement."""
     agreement = entry.agreement
     word = agreement_text.WORDS.get(agreement.word, agreement.word)
     counts = (agreement.n_examples, agreement.n_calls, agreement.n_threads)
@@ -92,14 +112,14 @@ def _of_answers(entry: AgreementEntry) -> tuple[tuple[str, ...], list[str]]:
     return row, [] if agreement.difference is None else [f"- {escaped(agreement_text.line(agreement))}"]
 
 
-def _claim(check: Check) -> str:
+def _claim(check: CheckEntry) -> str:
     if not check.verdict.limits:
         return "-"
-    return {True: "met", False: "NOT met", None: "undecided"}[check.verdict.claim_met]
+    return {True: "met", False: "FAILED", None: "inconclusive"}[check.verdict.claim_met]
 
 
 def escaped(text: str) -> str:
-    """A text that Markdown, and a table's cell, show as it is."""
+    """Return a text that Markdown shows as it is, in the cell of a table too."""
     for sign in "\\`*_[]<>|":
         text = text.replace(sign, f"\\{sign}")
     return " ".join(text.split())

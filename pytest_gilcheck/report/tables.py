@@ -1,14 +1,14 @@
-"""The checks and agreements of a run as tables, and counted in one line."""
+"""The checks and agreements of a run as tables, and their counts in one line."""
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.report import agreement as agreement_text
-from pytest_gilcheck.report.rows import GAP, Rows
 from pytest_gilcheck.report.text import count_text, drawn, margin_text, overlap_text, report_lines, share_text
 from pytest_gilcheck.store.json_report import AgreementEntry
 
@@ -18,21 +18,37 @@ if TYPE_CHECKING:
 
 _TIMELINE_WIDTH = 16
 
+#: No table is laid out for a terminal narrower than this.
 _NARROWEST = 60
-#: The column of names gets at least so much, and more only where names are longer.
+#: The column of names has at least the first width, and at most the second is kept free for it.
 _SHORTEST_NAME = 8
 _LONGEST_NAME = 24
+#: Spaces between two columns.
+_GAP = 2
+
+#: A cell that begins with one of these words is shown in its colour.
+_COLOURS = {
+    "released": "green",
+    "held": "red",
+    "partial": "yellow",
+    "inconclusive": "magenta",
+    "not_applicable": "cyan",
+    "overlaps": "green",
+    "serialised": "yellow",
+    "agree": "green",
+    "DIFFER": "red",
+}
 
 
 def lines_of_entry(entry: Entry, *, encoding: str | None = "utf-8", all_frames: bool = False) -> Iterator[str]:
-    """What was found out, line by line, of a check or an agreement."""
+    """Return the report section of a check or an agreement, line by line."""
     if isinstance(entry, AgreementEntry):
         return agreement_text.report_lines(entry.agreement)
     return report_lines(entry.observation, entry.verdict, encoding=encoding, all_frames=all_frames)
 
 
 def counts(entries: Iterable[Entry]) -> str:
-    """How many of each word, in one line?"""
+    """Return how many checks and agreements have each word, in one line."""
     checks: Counter[str] = Counter()
     agreements: Counter[str] = Counter()
     for entry in entries:
@@ -40,46 +56,62 @@ def counts(entries: Iterable[Entry]) -> str:
             agreements[agreement_text.WORDS.get(entry.agreement.word, entry.agreement.word)] += 1
         else:
             checks[entry.verdict.gil] += 1
-    told = [_counted(checks, "check")] if checks or not agreements else []
-    told += [_counted(agreements, "agreement")] if agreements else []
-    return f"gilcheck: {'; '.join(told)}"
+    parts = [_counted(checks, "check")] if checks or not agreements else []
+    parts += [_counted(agreements, "agreement")] if agreements else []
+    return f"gilcheck: {'; '.join(parts)}"
 
 
-def _counted(found: Counter[str], what: str) -> str:
-    n = sum(found.values())
-    words = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in found.most_common())
-    return f"{n} {what}{'' if n == 1 else 's'}: {words}"
+def _counted(words: Counter[str], what: str) -> str:
+    n = sum(words.values())
+    text = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in words.most_common())
+    return f"{n} {what}{'' if n == 1 else 's'}: {text}"
 
 
 def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[str]:
-    """The checks, then the agreements, in a table each. Of an entry nothing is kept but its cells, and these on disk."""
+    """Yield the lines of a table of the checks, then of one of the agreements.
+
+    Only the cells of an entry are kept: 10,000 checks take about 60 MB, most of it while rich lays them out.
+    """
     width = max(_NARROWEST, width)
-    with (
-        Rows(_OF_CHECKS, width=width, colour=colour) as checks,
-        Rows(_OF_AGREEMENTS, width=width, colour=colour) as agreements,
-    ):
-        left_out = {_OVERLAP, _MARGIN}
-        for entry in entries:
-            name = f"{entry.origin}: {entry.name}" if entry.origin else entry.name
-            if isinstance(entry, AgreementEntry):
-                agreements.append(_cells_of_answers(name, entry.agreement), below=_below(entry.agreement))
-            else:
-                checks.append(_cells_of_check(name, entry.verdict))
-                if entry.verdict.limits:
-                    left_out.discard(_MARGIN)
-                if entry.verdict.overlap != "not_measured":
-                    left_out.discard(_OVERLAP)
-        if checks.n or not agreements.n:
-            yield from checks.lines(_fitting(checks.widths, width, left_out))
-        if checks.n and agreements.n:
-            yield ""
-        if agreements.n:
-            yield from agreements.lines(range(len(_OF_AGREEMENTS)))
-            yield from agreements.below()
+    checks: list[tuple[str, ...]] = []
+    agreements: list[tuple[str, ...]] = []
+    below: list[str] = []
+    left_out = {_OVERLAP, _MARGIN}
+    for entry in entries:
+        name = f"{entry.origin}: {entry.name}" if entry.origin else entry.name
+        if isinstance(entry, AgreementEntry):
+            agreements.append(_cells_of_agreement(name, entry.agreement))
+            below += _below(entry.agreement)
+        else:
+            checks.append(_cells_of_check(name, entry.verdict))
+            if entry.verdict.limits:
+                left_out.discard(_MARGIN)
+            if entry.verdict.overlap != "not_measured":
+                left_out.discard(_OVERLAP)
+    if checks or not agreements:
+        columns = _fitting(_widths(_OF_CHECKS, checks), width, left_out)
+        headings, *rows = ([cells[n] for n in columns] for cells in (_OF_CHECKS, *checks))
+        yield from _table(headings, rows, width=width, colour=colour)
+    if checks and agreements:
+        yield ""
+    if agreements:
+        yield from _table(_OF_AGREEMENTS, agreements, width=width, colour=colour)
+        yield from below
 
 
 #: Both columns of the held share have one heading: where there is no room for its bounds, the second stands for the first.
-_OF_CHECKS = ("check", "GIL", "held", "held", "overlap", "margin", "longest hold", "makes wait", "let go", "over time")
+_OF_CHECKS = (
+    "check",
+    "GIL",
+    "held",
+    "held",
+    "overlap",
+    "margin",
+    "longest hold",
+    "longest wait",
+    "releases",
+    "over time",
+)
 _HELD, _HELD_WITHOUT_BOUNDS, _OVERLAP, _MARGIN = 2, 3, 4, 5
 _OF_AGREEMENTS = ("agreement of", "answers", "examples", "calls", "threads")
 
@@ -100,26 +132,39 @@ def _cells_of_check(name: str, verdict: Verdict) -> tuple[str, ...]:
     )
 
 
-def _cells_of_answers(name: str, agreement: Agreement) -> tuple[str, ...]:
-    counted = (f"{n:,}" for n in (agreement.n_examples, agreement.n_calls, agreement.n_threads))
-    return (name, agreement_text.WORDS.get(agreement.word, agreement.word), *counted)
+def _cells_of_agreement(name: str, agreement: Agreement) -> tuple[str, ...]:
+    numbers = (f"{n:,}" for n in (agreement.n_examples, agreement.n_calls, agreement.n_threads))
+    return (name, agreement_text.WORDS.get(agreement.word, agreement.word), *numbers)
 
 
 def _below(agreement: Agreement) -> tuple[str, ...]:
-    """Of answers that differ: what is wrong, and where."""
+    """Return the lines below the table about answers that differ."""
     if agreement.difference is None:
         return ()
     return agreement_text.headline(agreement), f"  {agreement.difference.brief()}"
 
 
+def _widths(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[int]:
+    """Return the width of the widest cell of each column, or of its heading; of names without their heading."""
+    from rich.cells import cell_len  # noqa: PLC0415  (a run that shows no table does not pay for it)
+
+    widths = [0, *map(len, headings[1:])]
+    for row in rows:
+        widths = [max(width, *map(cell_len, cell.split("\n"))) for width, cell in zip(widths, row, strict=True)]
+    return widths
+
+
 def _fitting(widths: Sequence[int], width: int, left_out: Collection[int]) -> list[int]:
-    """Which columns fit into `width`? The word always does. Where it is narrow, bounds are left out first, then columns
-    from the right, so that names stay readable and no figure is cut. `left_out`: nobody set a limit, or measured overlap."""
-    room = width - max(_SHORTEST_NAME, min(_LONGEST_NAME, widths[0])) - GAP
+    """Return the columns that fit into `width`, by number: the name, the word, and as many others as there is room for.
+
+    Bounds are left out first, then columns from the right, so that names stay readable and no figure is cut. Columns of
+    `left_out` have no value in any row.
+    """
+    room = width - max(_SHORTEST_NAME, min(_LONGEST_NAME, widths[0])) - _GAP
     columns = [n for n in range(1, len(widths)) if n != _HELD_WITHOUT_BOUNDS and n not in left_out]
 
     def is_too_wide() -> bool:
-        return sum(GAP + widths[n] for n in columns) > room
+        return sum(_GAP + widths[n] for n in columns) > room
 
     if is_too_wide():
         columns[columns.index(_HELD)] = _HELD_WITHOUT_BOUNDS
@@ -128,12 +173,35 @@ def _fitting(widths: Sequence[int], width: int, left_out: Collection[int]) -> li
     return [0, *columns]
 
 
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, width: int, colour: bool) -> list[str]:
+    from rich.console import Console  # noqa: PLC0415  (as above)
+    from rich.table import Table  # noqa: PLC0415  (as above)
+    from rich.text import Text  # noqa: PLC0415  (as above)
+
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    table.add_column(headings[0], overflow="fold", ratio=1)
+    for heading in headings[1:]:
+        table.add_column(heading, no_wrap=True)
+    for name, *cells in rows:
+        table.add_row(Text(name), *(Text(cell, style=_COLOURS.get(cell.partition(" ")[0], "")) for cell in cells))
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().rstrip("\n").split("\n")
+
+
 def _duration(ns: int | None) -> str:
     return "-" if ns is None else duration(ns)
 
 
 def _narrow(timeline: str) -> str:
-    """The picture, each sign standing for a few: the state that all of them share, or mixed."""
+    """Return the drawn timeline with one sign for several: the state that all of them share, or mixed."""
     step = max(1, len(timeline) // _TIMELINE_WIDTH)
     parts = [timeline[at : at + step] for at in range(0, len(timeline), step)]
     return drawn("".join(part[0] if len(set(part)) == 1 else "m" for part in parts))

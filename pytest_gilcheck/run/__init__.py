@@ -1,4 +1,4 @@
-"""Runs calls in competing threads, under a deadline, beside a rival, in a child process. Never imports `observe`."""
+"""Runs calls in competing threads, under a deadline, beside a background thread, in a child process. Never imports `observe`."""
 
 from __future__ import annotations
 

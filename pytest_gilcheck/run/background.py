@@ -1,4 +1,4 @@
-"""The rival: a thread of plain Python that gets on only while the call does not hold the GIL."""
+"""The background thread: a thread of plain Python that makes progress only while the call does not hold the GIL."""
 
 from __future__ import annotations
 
@@ -8,65 +8,68 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck import _native
-from pytest_gilcheck.run.competing import CompetingThreads, real
+from pytest_gilcheck.run.competing import CompetingThreads, unpatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: One turn of the rival. Long against a hand-over (microseconds), short against the calls worth measuring so.
-TURN_NS = 200_000
+#: One run of the background thread: long against a hand-over of the GIL (microseconds), short against the calls that are
+#: worth measuring in this way.
+RUN_NS = 200_000
 
-#: Nobody is asked to give way while the rival runs: seconds, far above the calls that are measured beside it.
+#: In seconds, and far above the calls that are measured beside the background thread: nobody asks it to drop the GIL.
 SWITCH_INTERVAL = 10.0
 
 
-_n_patient = 0
+_n_blocks = 0
 _interval_before = 0.0
 
 
 @contextlib.contextmanager
-def _nobody_is_asked() -> Iterator[None]:
-    """The long switch interval while the block runs; the last of several blocks puts back what the first one found.
+def _without_drop_requests() -> Iterator[None]:
+    """Set the long switch interval while the block runs; the last of several blocks restores what the first one found.
 
-    (Two that each put back what they found themselves, in another order, left the process with the long one.)
+    (When each block restored what it had found itself, two blocks that ended in another order left the process with the
+    long interval.)
     """
-    global _n_patient, _interval_before  # noqa: PLW0603  (the interval is the interpreter's)
-    if not _n_patient:
+    global _n_blocks, _interval_before  # noqa: PLW0603  (the interval is the interpreter's)
+    if not _n_blocks:
         _interval_before = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_INTERVAL)
-    _n_patient += 1
+    _n_blocks += 1
     try:
         yield
     finally:
-        _n_patient -= 1
-        if not _n_patient:
+        _n_blocks -= 1
+        if not _n_blocks:
             sys.setswitchinterval(_interval_before)
 
 
 @contextlib.contextmanager
-def background_thread(turns: list[tuple[int, int]], *, patience: float = 60.0) -> Iterator[None]:
-    """Did a rival thread get on beside the block? Its turns, in `_native.clock_ns`, are added to `turns`.
+def background_thread(runs: list[tuple[int, int]], *, wait_seconds: float = 60.0) -> Iterator[None]:
+    """Run a background Python thread beside the block, and add its runs to `runs`.
 
-    During a turn it holds the GIL all the time: the switch interval is made so long that it is never asked to give way.
-    The interval is put back at the end.
+    A run is (start, end) in nanoseconds of `_native.clock_ns`. The thread holds the GIL during a whole run: the switch
+    interval is so long that nobody asks it to drop the GIL. The interval is restored at the end, which waits up to
+    `wait_seconds` for the thread to stop.
     """
-    test_state = True
+    is_running = True
     clock_ns = _native.clock_ns
-    nap = real(time, "sleep")  # gevent's runs its own loop instead, and keeps the GIL
+    give_way = unpatched(time, "sleep")  # gevent's runs its own loop instead, and keeps the GIL
 
     def run() -> None:
-        while test_state:
+        while is_running:
             start = now = clock_ns()
-            while now - start < TURN_NS:
+            while now - start < RUN_NS:
                 now = clock_ns()
-            turns.append((start, now))
-            nap(0)
+            runs.append((start, now))
+            give_way(0)
 
-    with CompetingThreads(1) as competing, _nobody_is_asked():
-        worker = competing._workers[0]  # noqa: SLF001  (same folder: the rival is a crew of one that runs beside another)
+    with CompetingThreads(1) as competing, _without_drop_requests():
+        worker = competing._workers[0]  # noqa: SLF001  (same folder; one thread that runs beside another one's calls)
         try:
             worker.begin(run)
             yield
         finally:
-            test_state = False
-            worker.wait(patience)
+            is_running = False
+            worker.wait(wait_seconds)

@@ -1,4 +1,4 @@
-"""What is called: a function with its arguments, fresh for each call or made for each thread."""
+"""A function and its arguments, which may be made anew for each call or for each thread."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 from pytest_gilcheck.evidence import UsageError
 
-#: Under this name a thread keeps the arguments made for it.
+#: A thread keeps the arguments that were made for it under this name.
 _ARGS = "arguments"
 
 
 @dataclass(frozen=True)
 class Call:
-    """What is called, and with which arguments?
+    """A function and its arguments.
 
-    `setup` is run before each call and `args_for` once in each thread of a check, with the thread's index: each returns a
-    tuple of positional arguments that takes the place of `args`, or None to keep them. `setup` wins.
+    `setup` is called before each call, `args_for` once in each thread of a check, with the thread's index. Each returns a
+    tuple of positional arguments that replaces `args`, or None to keep them. What `setup` returns replaces both.
     """
 
     function: Callable[..., Any]
@@ -31,46 +31,46 @@ class Call:
 
     @property
     def title(self) -> str:
-        """What do reports call it?"""
+        """The name of the call in reports."""
         return self.name or getattr(self.function, "__qualname__", None) or repr(self.function)
 
     def args_in_thread(self, index: int, own: dict[str, Any]) -> tuple[Any, ...]:
-        """Which arguments do calls in thread `index` get? To be asked in that thread, which keeps them in `own`."""
+        """Return the arguments of calls in thread `index`; to be called in that thread, which keeps them in `own`."""
         if self.args_for is None:
             return self.args
         if _ARGS not in own:
             try:
-                own[_ARGS] = self._made("args_for", self.args_for(index), self.args)
+                own[_ARGS] = self._checked("args_for", self.args_for(index), self.args)
             except BaseException as error:
-                noted(error, f"in args_for({index}), which makes the arguments of thread {index}")
+                with_note(error, f"in args_for({index}), which makes the arguments of thread {index}")
                 raise
-        made: tuple[Any, ...] = own[_ARGS]
-        return made
+        args: tuple[Any, ...] = own[_ARGS]
+        return args
 
     def args_of_next(self, thread_args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Which arguments does the next call get, in a thread whose own are `thread_args`?"""
-        return self._made("setup", self.setup(), thread_args) if self.setup else thread_args
+        """Return the arguments of the next call, in a thread whose own arguments are `thread_args`."""
+        return self._checked("setup", self.setup(), thread_args) if self.setup else thread_args
 
     @staticmethod
-    def _made(option: str, made: object, otherwise: tuple[Any, ...]) -> tuple[Any, ...]:
-        if made is None:
+    def _checked(option: str, args: object, otherwise: tuple[Any, ...]) -> tuple[Any, ...]:
+        if args is None:
             return otherwise
-        if not isinstance(made, tuple):
+        if not isinstance(args, tuple):
             message = (
                 f"{option}= must return a tuple of positional arguments, or None to keep those given; "
-                f"it returned {made!r}. For one argument write `(value,)`."
+                f"it returned {args!r}. For one argument write `(value,)`."
             )
             raise UsageError(message)
-        return made
+        return args
 
     def describe(self) -> str:
-        """What is called, in one line?"""
-        return self.shown(self.args)
+        """Return the call in one line."""
+        return self.describe_with(self.args)
 
-    def shown(self, args: tuple[Any, ...]) -> str:
-        """A call with these positional arguments, in one line."""
-        given = [_short(arg) for arg in args] + [f"{key}={_short(value)}" for key, value in self.kwargs.items()]
-        return f"{self.title}({', '.join(given)})"
+    def describe_with(self, args: tuple[Any, ...]) -> str:
+        """Return a call with these positional arguments in one line."""
+        parts = [_short(arg) for arg in args] + [f"{key}={_short(value)}" for key, value in self.kwargs.items()]
+        return f"{self.title}({', '.join(parts)})"
 
 
 def _short(value: object, limit: int = 40) -> str:
@@ -78,17 +78,18 @@ def _short(value: object, limit: int = 40) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def noted(error: BaseException, note: str) -> BaseException:
-    """The exception itself, so that skips stay skips, with a note that pytest and the interpreter print below it."""
+def with_note(error: BaseException, note: str) -> BaseException:
+    """Return the exception itself, with a note that pytest and the interpreter print below it: skips stay skips."""
     notes = [*getattr(error, "__notes__", ()), f"gilcheck: {note}"]
     error.__notes__ = notes  # type: ignore[attr-defined,unused-ignore]  # `add_note` came with 3.11
     return error
 
 
 def refuse_what_returns_at_once(function: object) -> None:
-    """Can a call of `function` be measured at all? Raises `UsageError` with the remedy where it cannot.
+    """Refuse a function whose calls cannot be measured.
 
-    A coroutine or generator function only makes an object: it would look fast and innocent.
+    A coroutine or generator function only makes an object: it would look fast and innocent. Raises `UsageError`, which says
+    what to do instead.
     """
     if not callable(function):
         message = (

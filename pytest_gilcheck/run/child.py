@@ -1,4 +1,4 @@
-"""A process of its own for one check: a crash or a kept GIL ends it, and the suite goes on."""
+"""One check in a child process: a crash or a kept GIL ends that process, and the suite goes on."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pytest_gilcheck.evidence import CheckFailed, DeadlineExceeded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: How a child ends whose call kept the GIL past its deadline: told from a crash, and from an exit of the callee's.
+#: The exit status of a child whose call kept the GIL past its deadline; differs from a crash and from an exit by the function.
 STUCK_STATUS = 97
 
-#: Starting an interpreter and importing the callee's modules, beyond the deadline of the calls themselves.
+#: For starting an interpreter and importing the function's modules, beside the deadlines of the calls.
 _START_SECONDS = 120.0
-#: When it is called long.
+#: `meanwhile` is called for a check that runs for longer than this.
 _SOON_SECONDS = 0.5
-#: A check runs calls in at most this many turns, each with its own deadline.
-_N_TURNS = 8
+#: A check has at most this many stages that make calls, each with its own deadline.
+_N_STAGES = 8
 
 
-#: The child runs the very package that its parent runs, wherever a package of the same name lies (a source tree in the
-#: current folder, without its native module, came first with ``python -m``), and has the parent's path otherwise.
+#: The child runs the same package as its parent, and otherwise has the parent's path. With ``python -m`` a package of the
+#: same name in the current folder came first: a source tree without its native module.
 _BEGIN = (
     "import sys; sys.path[0] = sys.argv.pop(1); import pytest_gilcheck.__main__ as command; del sys.path[0]; "
     "sys.exit(command.main())"
@@ -38,17 +38,26 @@ _BEGIN = (
 def in_child(
     payload: bytes, *, deadline_seconds: float, what: str, meanwhile: Callable[[], object] | None = None
 ) -> bytes:
-    """What did a child process make of `payload`? It runs `gilcheck --child IN OUT`. `meanwhile` is called once, if that
-    takes longer than half a second.
+    """Run ``gilcheck --child IN OUT`` in a child process with `payload` in IN, and return the bytes that it writes to OUT.
 
-    Raises `CheckFailed` where it crashed, `DeadlineExceeded` where a call in it never came back.
+    `deadline_seconds` is the deadline of each stage of the check, and `what` its name in messages. `meanwhile` is called
+    once, if the child has not ended after half a second. Raises `CheckFailed` where the child crashed or exited by
+    itself, and `DeadlineExceeded` where a call in it did not return in time.
     """
     with tempfile.TemporaryDirectory(prefix="gilcheck-") as folder:
-        given, made = Path(folder, "call"), Path(folder, "observation")
-        given.write_bytes(payload)
+        call_file, observation_file = Path(folder, "call"), Path(folder, "observation")
+        call_file.write_bytes(payload)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)}
         child = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
-            [sys.executable, "-c", _BEGIN, str(Path(__file__).parents[2]), "--child", str(given), str(made)],
+            [
+                sys.executable,
+                "-c",
+                _BEGIN,
+                str(Path(__file__).parents[2]),
+                "--child",
+                str(call_file),
+                str(observation_file),
+            ],
             env=environment,
             stdin=subprocess.DEVNULL,
         )
@@ -57,7 +66,7 @@ def in_child(
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.wait(_SOON_SECONDS)
                 meanwhile()
-            status = child.wait(_START_SECONDS + _N_TURNS * deadline_seconds)
+            status = child.wait(_START_SECONDS + _N_STAGES * deadline_seconds)
         except subprocess.TimeoutExpired:
             message = (
                 f"{what} did not come back from its child process, which was killed (deadline {deadline_seconds:g} s)"
@@ -67,8 +76,8 @@ def in_child(
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        if status == 0 and made.exists():
-            return made.read_bytes()
+        if status == 0 and observation_file.exists():
+            return observation_file.read_bytes()
         if status == STUCK_STATUS:
             message = (
                 f"{what} kept the GIL for longer than its deadline of {deadline_seconds:g} s; the child process that ran it was "

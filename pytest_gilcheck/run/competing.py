@@ -21,27 +21,30 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: What threads keep for themselves may take so long to be disposed of; then nobody waits for it any more.
+#: How long the end of the competing threads waits for what they keep for themselves to be disposed of.
 _DISPOSAL_SECONDS = 10.0
 
-#: When a job is called long.
+#: `meanwhile` is called for a job that runs for longer than this.
 _SOON_SECONDS = 0.5
 
 
-def real(module: ModuleType, name: str) -> Any:
-    """This function of a module as the interpreter has it. gevent replaces it, also before we are imported: what it puts
-    there never competes for the GIL, and a gate that waits for two of its threads waits for ever."""
+def unpatched(module: ModuleType, name: str) -> Any:
+    """Return the interpreter's own function `name` of a module, where gevent has replaced it.
+
+    gevent may do so before this module is imported. Its threads never compete for the GIL, and a barrier that waits for two of
+    them waits for ever.
+    """
     monkey = sys.modules.get("gevent.monkey")
     return getattr(module, name) if monkey is None else monkey.get_original(module.__name__, name)
 
 
-_start_thread = real(_thread, "start_new_thread")
-_allocate_lock = real(_thread, "allocate_lock")
-_get_ident = real(_thread, "get_ident")
+_start_thread = unpatched(_thread, "start_new_thread")
+_allocate_lock = unpatched(_thread, "allocate_lock")
+_get_ident = unpatched(_thread, "get_ident")
 
 
 class ThreadFailed(Exception):  # noqa: N818  (a record of what happened, kept beside results)
-    """Which thread raised, and what? The exception keeps that thread's traceback."""
+    """One thread's failure: its `index`, and the `error` that it raised, with that thread's traceback."""
 
     def __init__(self, index: int, error: BaseException) -> None:
         super().__init__(f"thread {index}: {type(error).__name__}: {error}")
@@ -50,7 +53,7 @@ class ThreadFailed(Exception):  # noqa: N818  (a record of what happened, kept b
 
 
 class _Worker:
-    """One thread that runs what it is handed, in a copy of the context of whoever made it."""
+    """One thread that runs jobs, in a copy of the context in which it was made."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -71,7 +74,7 @@ class _Worker:
 
     def _run(self) -> None:
         self.ident = _get_ident()
-        # As `threading` does for its own threads: coverage measurement and debuggers want to see what runs only here.
+        # As `threading` does for its own threads: coverage measurement and debuggers want to see code that runs only here.
         if (trace := threading.gettrace()) is not None:
             sys.settrace(trace)
         if (profile := threading.getprofile()) is not None:
@@ -87,7 +90,7 @@ class _Worker:
                 return
             try:
                 self._result = job()
-            except BaseException as error:  # noqa: BLE001  (kept and raised again in the thread that asked)
+            except BaseException as error:  # noqa: BLE001  (kept, and raised again in the caller's thread)
                 self._error = error
             self._job = job = None
             self._done.release()
@@ -97,11 +100,11 @@ class _Worker:
         self._wake.release()
 
     def wait(self, seconds: float) -> bool:
-        """Has it ended within `seconds`? A signal's handler runs meanwhile, and may raise here."""
+        """Return whether the job has ended within `seconds`; signal handlers run meanwhile, and may raise here."""
         return bool(self._done.acquire(timeout=seconds))
 
     def wait_until_gone(self, seconds: float) -> bool:
-        """Has it disposed of its own things within `seconds`, after its `end`?"""
+        """Return whether the thread has disposed of what it kept for itself within `seconds` after its `end`."""
         return bool(self._gone.acquire(timeout=seconds))
 
     def outcome(self) -> Any:
@@ -113,23 +116,26 @@ class _Worker:
 
     def end(self) -> None:
         self._job = None
-        # An interrupt may come when a job has begun and its thread has not woken yet: it wakes to find none.
+        # An interrupt may come after a job was begun and before its thread has woken: the thread then finds no job.
         if self._wake.locked():
             self._wake.release()
 
 
 def _forget_this_thread() -> None:
-    """Takes out what `threading` noted of this thread when the function asked for it (`current_thread`, each line of
-    `logging`): it was not started there, so it would stay in `threading.enumerate` for good."""
-    noted = threading._active  # type: ignore[attr-defined]  # noqa: SLF001  (before 3.13 nobody else takes it out)
-    if isinstance(noted.get(_get_ident()), threading._DummyThread):  # noqa: SLF001  (as above)
-        noted.pop(_get_ident(), None)
+    """Remove the entry that `threading` made for this thread.
+
+    `threading` makes one when the function asks for it (`current_thread`, each line of `logging`). It did not start this
+    thread, so the entry would stay in `threading.enumerate` for good.
+    """
+    active = threading._active  # type: ignore[attr-defined]  # noqa: SLF001  (before 3.13 nobody else removes it)
+    if isinstance(active.get(_get_ident()), threading._DummyThread):  # noqa: SLF001  (as above)
+        active.pop(_get_ident(), None)
 
 
 class CompetingThreads:
-    """`n_threads` competing Python threads, kept for as long as the block runs.
+    """A number of Python threads that run jobs at the same time, kept for as long as the block runs.
 
-    Threads whose job never ends are abandoned: they end with the process, or after their job.
+    A thread whose job does not end in time is abandoned: it ends after its job, or with the process.
     """
 
     def __init__(self, n_threads: int) -> None:
@@ -151,18 +157,21 @@ class CompetingThreads:
         return len(self._workers)
 
     def own(self, index: int) -> dict[str, Any]:
-        """What does thread `index` keep for itself, by name? To be used in that thread, which also disposes of it when the
-        crew ends: objects that are bound to a thread refuse others even that."""
+        """Return what thread `index` keeps for itself, by name.
+
+        Only that thread may use it, and disposes of it in the end: objects that are bound to a thread must not even be
+        disposed of in another one.
+        """
         return self._workers[index].own
 
     @property
     def idents(self) -> tuple[int, ...]:
-        """Which threads are these, as `threading.get_ident` numbers them?"""
+        """The threads' idents, as `threading.get_ident` returns them."""
         return tuple(worker.ident for worker in self._workers)
 
     @contextlib.contextmanager
     def armed(self, deadline: Deadline) -> Iterator[None]:
-        """Keeps one watchdog for all runs within the block: arming one costs a thread and a signal handler."""
+        """Keep one watchdog for all runs within the block: arming one costs a thread and a signal handler."""
         with armed(deadline, self.idents) as put_off:
             self._put_off = put_off
             try:
@@ -173,11 +182,11 @@ class CompetingThreads:
     def run(
         self, jobs: Sequence[Callable[[], T]], deadline: Deadline, *, meanwhile: Callable[[], object] | None = None
     ) -> list[T | ThreadFailed]:
-        """What did each job give? One job a thread, begun together; failures are kept, not raised.
+        """Run one job in each thread, begun together; return for each its result, or a `ThreadFailed` where it raised.
 
-        `meanwhile` is called once, in the thread that asks, if they have not ended after half a second.
+        `meanwhile` is called once, in the caller's thread, if the jobs have not ended after half a second.
 
-        Raises `DeadlineExceeded` where one does not end in time. A job that keeps the GIL past the deadline ends the
+        Raises `DeadlineExceeded` where a job does not end in time. A job that keeps the GIL past the deadline ends the
         process (see `run.deadline`).
         """
         if self._lost or len(jobs) > len(self._workers):
@@ -224,7 +233,10 @@ class CompetingThreads:
                 raise DeadlineExceeded(message)
 
     def solo(self, job: Callable[[], T], deadline: Deadline, *, meanwhile: Callable[[], object] | None = None) -> T:
-        """What does `job` give in one thread? Raises what it raises, with its own traceback. `meanwhile` as for `run`."""
+        """Run `job` in the first thread and return its result; raise what it raises, with its own traceback.
+
+        `deadline` and `meanwhile` are those of `run`.
+        """
         (outcome,) = self.run([job], deadline, meanwhile=meanwhile)
         if isinstance(outcome, ThreadFailed):
             raise outcome.error
@@ -232,8 +244,10 @@ class CompetingThreads:
 
 
 def start_barrier(n_threads: int) -> Callable[[int], object]:
-    """A gate: each of `n_threads` threads that comes to it, saying its index, waits for the others; then all begin at once,
-    each on a processor of its own if there are enough. (Left where they were woken, threads sit on one processor
-    for milliseconds: three of ten runs then missed a race that is caught each time with it.)"""
-    gate = _native.Barrier(n_threads)
-    return lambda index: gate.begin(index, n_threads)
+    """Return a barrier at which each of `n_threads` threads, called with its index, waits for the others.
+
+    Then all begin at once, each on a processor of its own if there are enough. (Threads that stay where they were woken
+    share one processor for milliseconds: three of ten runs then missed a race that is caught each time with the barrier.)
+    """
+    barrier = _native.Barrier(n_threads)
+    return lambda index: barrier.begin(index, n_threads)

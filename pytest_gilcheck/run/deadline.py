@@ -1,8 +1,8 @@
 """A deadline for calls that may never return, with the GIL released or kept.
 
-Released: whoever waits notices, has the stacks dumped and goes on without the thread. Kept: no Python code runs any
-more, so a native thread has `faulthandler` dump all stacks (through a real-time signal: pytest and others own its
-timer), saves what was measured so far, and ends the process.
+Where the call has released the GIL, the waiting thread dumps all stacks and goes on without the call's thread. Where the
+call keeps the GIL, no Python code runs any more. Then a native thread has `faulthandler` dump all stacks, saves what was
+measured so far, and ends the process. It uses a real-time signal, because pytest and others own `faulthandler`'s timer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EXIT_STATUS = 1
 
 
 def _free_signal() -> int:
-    """A real-time signal that nobody handles; 0 where there is none."""
+    """Return a real-time signal that nobody handles, or 0 where there is none."""
     if not hasattr(signal, "SIGRTMAX"):
         return 0
     for number in range(signal.SIGRTMAX - 2, signal.SIGRTMIN + 2, -1):
@@ -35,11 +35,12 @@ def _free_signal() -> int:
 
 @dataclass(frozen=True)
 class Deadline:
-    """By when must it have come back, and what is saved if it never does?
+    """When calls must have returned, and what is saved if they do not.
 
-    `so_far` gives the document of what was measured before, piece by piece, asked for before each run; None: nothing
-    is saved. A path stands for what its file holds by then: what grows with the session is not copied at each run.
-    `stderr_fd` is where stacks and last words go: a copy made before anybody captured the real one.
+    `so_far` returns the JSON report of what was measured before, in pieces, and is called before each run; None: nothing
+    is saved. A path among the pieces stands for what its file holds when the process ends, so that what grows with the
+    session is not copied at each run. Stacks and last words are written to `stderr_fd`, a copy made before anybody
+    captured the real one. `status` is the exit status of a process that the deadline ends.
     """
 
     seconds: float
@@ -50,11 +51,11 @@ class Deadline:
     stderr_fd: int = 2
 
     def dump_stacks(self) -> None:
-        """Writes the stacks of all threads."""
+        """Write the stacks of all threads to `stderr_fd`."""
         faulthandler.dump_traceback(file=self.stderr_fd, all_threads=True)
 
     def last_words(self) -> str:
-        """What is said when the process ends?"""
+        """Return the message that is written when the process ends."""
         saved = f" What was measured before is in {self.save_path}." if self.save_path else ""
         return (
             f"\ngilcheck: {self.what} has kept the GIL for longer than its deadline of {self.seconds:g} s: no other thread can "
@@ -63,18 +64,18 @@ class Deadline:
         )
 
 
-#: Signal -> the descriptor it dumps to, and how many checks rely on it now.
+#: Signal -> the descriptor to which it dumps, and how many checks use it now.
 _dumping: dict[int, tuple[int, int]] = {}
 
 
 @contextlib.contextmanager
 def _stacks_on_signal(fd: int) -> Iterator[int]:
-    """Which signal dumps all stacks to `fd` while the block runs? 0: none is free.
+    """Give the number of a signal that dumps all stacks to `fd` while the block runs, or 0 where none is free.
 
-    One signal for each descriptor, for as long as any check needs it: checks nest, and run in several threads, and
-    `signal.getsignal` does not show what `faulthandler` has taken.
+    Each descriptor has one signal for as long as any check needs it: checks nest, and run in several threads, and
+    `signal.getsignal` does not show the signals that `faulthandler` has taken.
     """
-    number = next((known for known, (its_fd, _) in _dumping.items() if its_fd == fd), 0) or _free_signal()
+    number = next((known for known, (known_fd, _) in _dumping.items() if known_fd == fd), 0) or _free_signal()
     if not number:
         yield 0
         return
@@ -94,7 +95,7 @@ def _stacks_on_signal(fd: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[Callable[[], None]]:
-    """The native watchdog, armed for the block for calls in `threads` (idents); what it gives puts the deadline off."""
+    """Arm the native watchdog for calls in `threads` (idents); gives a function that puts the deadline off."""
     after_ns = int(deadline.seconds * 1e9)
     with _stacks_on_signal(deadline.stderr_fd) as number:
         watchdog = _native.Watchdog(
@@ -115,8 +116,10 @@ def armed(deadline: Deadline, threads: tuple[int, ...]) -> Iterator[Callable[[],
 
 @dataclass(frozen=True)
 class Rescue:
-    """What is saved if a call ends this process: where, and the document of everything measured before, piece by piece
-    (a path: what that file holds by then); with which exit status it ends, and where its last words go."""
+    """What happens if a call ends this process: what `Deadline` needs beside a time and a name.
+
+    The JSON report of everything measured before, `so_far`, is saved to `path`.
+    """
 
     path: Path | None = None
     so_far: Callable[[], Sequence[bytes | Path]] | None = None
@@ -124,7 +127,7 @@ class Rescue:
     stderr_fd: int = 2
 
     def deadline(self, seconds: float, name: str) -> Deadline:
-        """The deadline of the calls of `name`."""
+        """Return the deadline of the calls of `name`."""
         return Deadline(
             seconds, name, save_path=self.path, so_far=self.so_far, status=self.status, stderr_fd=self.stderr_fd
         )

@@ -1,7 +1,7 @@
-"""Keeps other workers still while wall time is measured: a lock of the whole machine that ordinary tests share.
+"""A lock of the whole machine: ordinary tests share it, and rounds on the wall clock hold it exclusively.
 
-Several processes (the workers of pytest-xdist) compete for the same cores. Their ordinary tests hold the lock together;
-rounds on the wall clock hold it alone.
+Several processes (the workers of pytest-xdist) compete for the same cores. Wall time that is measured beside the tests of
+other workers is not the call's own.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,133 +17,151 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-try:
-    import fcntl
-except ImportError:  # no such lock on this platform: rounds are run unguarded, and say so
-    fcntl = None  # type: ignore[assignment]
+    from fasteners import InterProcessReaderWriterLock
 
 #: Between two attempts to get a lock: short beside any round, long beside the attempt.
 _PAUSE_SECONDS = 0.005
-
 
 #: Set in the environment while a test holds the lock, for processes that it starts.
 _INSIDE = "PYTEST_GILCHECK_INSIDE"
 
 
 class MachineLock:
-    """The lock of this machine, as one process sees it. Not for several threads at a time.
+    """The lock of one user on this machine, as one process sees it.
 
-    Two files. `door` is held alone, for a moment, by whoever comes in, and for as long as it takes by who wants to be
-    alone: whoever comes later waits outside, so that the one is not kept waiting for ever by the many. `room` is held
-    together by those inside, or alone. Nobody waits at the door with the room in hand, so there is no deadlock. A
-    process that dies gives both back: the system does it.
+    It consists of two file locks. Everybody who comes in holds the *turnstile* for a moment. Who wants to be exclusive
+    holds it for the whole time: later ones wait outside, so that many tests cannot keep one check waiting for ever. The
+    *main* lock is held shared or exclusively. Nobody waits for the turnstile while holding the main lock, so there is
+    no deadlock. When a process dies, the system releases both.
+
+    File locks belong to the process. Two of these objects in one process do not exclude each other, and one of them
+    releases what the other one holds.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder or Path(tempfile.gettempdir()) / f"pytest-gilcheck-{_user()}"
-        self._files: tuple[int, int] | None = None
-        self._is_inside = False
+        self._locks: tuple[InterProcessReaderWriterLock, InterProcessReaderWriterLock] | None = None
+        self._begin_process()
+
+    def _begin_process(self) -> None:
+        """Start without any lock: a forked child holds none of its parent's."""
+        for lock in self._locks or ():
+            _close_file(lock)
         self._pid = os.getpid()
-        #: A process that a test started: that test holds the lock for it, and waits for it.
-        self._is_guest = _INSIDE in os.environ
+        self._is_shared = False
+        self._exclusive_thread = threading.Lock()
+        self._locks = None
+        # The test that started this process holds the lock, and waits for it.
+        self._is_child_of_test = _INSIDE in os.environ
 
     @contextlib.contextmanager
-    def together(self, wait_seconds: float = 60.0) -> Iterator[bool]:
-        """Beside others of this kind, and beside nobody who measures. False: it could not be had in time; go on."""
-        self._is_inside = self._enter(wait_seconds)
-        if self._is_inside:
+    def shared(self, wait_seconds: float = 60.0) -> Iterator[bool]:
+        """Hold the lock beside other shared holders; gives False if that failed within `wait_seconds`."""
+        self._is_shared = self._enter(wait_seconds)
+        if self._is_shared:
             os.environ[_INSIDE] = str(os.getpid())
         try:
-            yield self._is_inside
+            yield self._is_shared
         finally:
-            if self._is_inside:
+            if self._is_shared:
                 os.environ.pop(_INSIDE, None)
                 self._leave()
 
     @contextlib.contextmanager
-    def alone(self, wait_seconds: float = 60.0) -> Iterator[bool]:
-        """Beside nobody who takes part. False: others were still there after `wait_seconds`."""
-        files = self._opened()
-        if files is None:
+    def exclusive(self, wait_seconds: float = 60.0) -> Iterator[bool]:
+        """Hold the lock beside nobody; gives False if others still held it after `wait_seconds`.
+
+        Within `shared` the shared lock is released first and taken again at the end: two processes that both want to be
+        exclusive do not wait for each other. Threads of one process take turns.
+        """
+        deadline = time.monotonic() + wait_seconds
+        locks = self._opened()
+        if locks is None or not self._exclusive_thread.acquire(timeout=wait_seconds):
             yield False
             return
-        door, room = files
-        deadline = time.monotonic() + wait_seconds
-        was_inside = self._is_inside
-        if was_inside:
-            _release(room)
-        has_door = has_room = False
+        turnstile, main = locks
+        was_shared = self._is_shared
         try:
-            has_door = _take(door, alone=True, deadline=deadline)
-            has_room = has_door and _take(room, alone=True, deadline=deadline)
-            yield has_room
+            if was_shared:
+                _release(main)
+            yield _acquire(turnstile, exclusive=True, deadline=deadline) and _acquire(
+                main, exclusive=True, deadline=deadline
+            )
         finally:
-            if has_room:
-                _release(room)
-            if has_door:
-                _release(door)
-            if was_inside:
-                self._is_inside = self._enter(wait_seconds)
+            _release(main)
+            _release(turnstile)
+            if was_shared:
+                self._is_shared = self._enter(wait_seconds)
+            self._exclusive_thread.release()
 
     def _enter(self, wait_seconds: float) -> bool:
-        files = self._opened()
-        if files is None:
+        locks = self._opened()
+        if locks is None:
             return False
-        door, room = files
+        turnstile, main = locks
         deadline = time.monotonic() + wait_seconds
-        if not _take(door, alone=True, deadline=deadline):
-            return False
         try:
-            return _take(room, alone=False, deadline=deadline)
+            return _acquire(turnstile, exclusive=True, deadline=deadline) and _acquire(
+                main, exclusive=False, deadline=deadline
+            )
         finally:
-            _release(door)
+            _release(turnstile)
 
     def _leave(self) -> None:
-        self._is_inside = False
-        if self._files is not None and self._pid == os.getpid():
-            _release(self._files[1])
+        self._is_shared = False
+        if self._locks is not None and self._pid == os.getpid():
+            _release(self._locks[1])
 
-    def _opened(self) -> tuple[int, int] | None:
-        if self._pid != os.getpid():  # forked: the parent's descriptors share the parent's locks
-            self._files, self._is_inside, self._pid = None, False, os.getpid()
-        if self._files is None and not self._is_guest and fcntl is not None:
+    def _opened(self) -> tuple[InterProcessReaderWriterLock, InterProcessReaderWriterLock] | None:
+        """Return the turnstile and the main lock, or None where this process takes no part."""
+        if self._pid != os.getpid():
+            self._begin_process()
+        if self._locks is None and not self._is_child_of_test:
             try:
+                from fasteners import InterProcessReaderWriterLock  # noqa: PLC0415  (only where a lock is taken)
+
                 self._folder.mkdir(mode=0o700, exist_ok=True)
-                flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-                door, room = (os.open(self._folder / name, flags, 0o600) for name in ("door", "room"))
-            except OSError:  # somebody else has it
+            except (ImportError, OSError):  # no file locks on this platform, or no folder for them
                 return None
-            self._files = door, room
-        return self._files
+            if self._folder.lstat().st_uid != _user():  # another user made it, and could put links there
+                return None
+            self._locks = (
+                InterProcessReaderWriterLock(self._folder / "turnstile"),
+                InterProcessReaderWriterLock(self._folder / "main"),
+            )
+        return self._locks
 
     def close(self) -> None:
-        """Gives back whatever is held."""
-        if self._files is not None:
-            for file in self._files:
-                os.close(file)
-        self._files, self._is_inside = None, False
+        """Release whatever is held."""
+        if self._locks is not None and self._pid == os.getpid():
+            for lock in self._locks:
+                _release(lock)
+        self._locks, self._is_shared = None, False
 
 
 def _user() -> int:
     return os.getuid() if hasattr(os, "getuid") else 0
 
 
-def _take(file: int, *, alone: bool, deadline: float) -> bool:
-    how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
-    while not _locked(file, how):
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(_PAUSE_SECONDS)
-    return True
-
-
-def _locked(file: int, how: int) -> bool:
+def _acquire(lock: InterProcessReaderWriterLock, *, exclusive: bool, deadline: float) -> bool:
+    acquire = lock.acquire_write_lock if exclusive else lock.acquire_read_lock
     try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
-    except OSError:  # somebody else has it
+        return bool(
+            acquire(delay=_PAUSE_SECONDS, max_delay=_PAUSE_SECONDS, timeout=max(0.0, deadline - time.monotonic()))
+        )
+    except (OSError, threading.ThreadError):  # the file cannot be opened, or its file system has no locks
+        _close_file(lock)
         return False
-    return True
 
 
-def _release(file: int) -> None:
-    fcntl.flock(file, fcntl.LOCK_UN)
+def _release(lock: InterProcessReaderWriterLock) -> None:
+    """Release the lock, if it is held, and close its file, which an attempt without success leaves open too."""
+    if lock.lockfile is not None:
+        lock.release_write_lock()  # the same for a shared one
+
+
+def _close_file(lock: InterProcessReaderWriterLock) -> None:
+    """Close the file of a lock that is not held by this process."""
+    if lock.lockfile is not None:
+        lock.lockfile.close()
+        lock.lockfile = None

@@ -1,4 +1,4 @@
-"""Paired rounds: the same calls in one thread and in the crew, interleaved with controls, in random order."""
+"""Paired rounds: the same calls in one thread and in competing threads, with controls between them, in random order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck import _native, specimens
 from pytest_gilcheck.evidence import Arm, Round, UsageError
-from pytest_gilcheck.run.call import noted
+from pytest_gilcheck.run.call import with_note
 from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _rounds_lock = _thread.allocate_lock()
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Rounds of two checks of this process, in two threads, would measure each other: they wait for each other."""
+    """Let one check of this process make rounds at a time: those of two threads would measure each other."""
     with _rounds_lock:
         yield
 
@@ -39,17 +39,18 @@ _CONTROLS = ("control", "released", "held")
 _WARM = "warm-up"
 
 
-#: Before a control the callee's own threads are waited for, but no longer than this: OpenBLAS' spin on for 20 ms and more
-#: after a call has returned, on the processors that the control needs.
+#: How long a control waits for the function's own threads to stop. Those of OpenBLAS spin for 20 ms and more after a call
+#: has returned, on the processors that the control needs.
 _LONGEST_SETTLING_NS = 60_000_000
 _SETTLING_STEP_NS = 500_000
-#: A call that alone uses so many cores has threads of its own; once they use less than the other, they have stopped.
+#: A function that uses more cores than this in the serial arm has threads of its own. They have stopped once the process
+#: uses fewer than `_STOPPED_CORES`.
 _HAS_THREADS_CORES = 1.3
 _STOPPED_CORES = 0.2
 
 
 def _settle() -> None:
-    """Until the callee's own threads have stopped."""
+    """Wait until the function's own threads have stopped."""
     end_ns = time.perf_counter_ns() + _LONGEST_SETTLING_NS
     while (begun_ns := time.perf_counter_ns()) < end_ns:
         used_ns = time.process_time_ns()
@@ -58,27 +59,30 @@ def _settle() -> None:
             return
 
 
-def _between() -> None:
-    """One way through the evaluation loop."""
+def _between_calls() -> None:
+    """Pass through the evaluation loop once, between two calls."""
 
 
 @dataclass(frozen=True)
 class _Phase:
-    """Who makes how many calls, from one opening of the gate to the next: a number for each thread."""
+    """What happens from one opening of the barrier to the next: in which arm, and how many calls each thread makes."""
 
     arm: str
     n_calls: tuple[int, ...]
 
     @property
     def n_working(self) -> int:
-        """How many threads work in it?"""
+        """The number of threads that make calls."""
         return sum(1 for n_calls in self.n_calls if n_calls)
 
 
 class Rounds:
-    """Makes rounds with a crew; the order of their arms is drawn from `seed`. In the serial arms thread after thread makes its
-    calls: each has its own arguments, processor and memory. (One thread took 27 ms for what another one did in 17, and
-    all calls made in the first seemed to gain more from two threads than they did.)"""
+    """Makes rounds with competing threads; the order of the arms in a round is drawn from `seed`.
+
+    In the serial arm each thread makes its calls while the others wait. A thread has its own arguments, processor and
+    memory: one thread took 27 ms for work that took another one 17 ms. When the first thread made all serial calls, they
+    seemed to gain more from two threads than they did.
+    """
 
     def __init__(self, competing: CompetingThreads, call: Call, size: RoundSize, seed: int) -> None:
         self._competing = competing
@@ -88,33 +92,33 @@ class Rounds:
         self._totals = (0, 0)
         self._is_warm = False
         self._has_own_threads = False
-        # The first one of a process finds out how much work it is that takes so long: 1 ms that belongs into no round.
+        # The first call in a process measures how much work takes how long. That takes 1 ms, outside of any round.
         specimens.computes(1)
 
     def next(self, deadline: Deadline) -> Round:
-        """One more round. Raises what the call raises, saying in which thread and with which input."""
+        """Make one more round; raise what the call raises, with a note of the thread and its arguments."""
         n = len(self._competing)
-        turns = [turn for arm in self._random.sample(_ARMS, len(_ARMS)) for turn in self._phases(arm)]
+        phases = [phase for arm in self._random.sample(_ARMS, len(_ARMS)) for phase in self._phases(arm)]
         if not self._is_warm:
-            # Buffers made for a thread, thread-local caches: a first call is another than the later ones.
-            turns.insert(0, _Phase(_WARM, (1,) * n))
+            # The first call in a thread fills thread-local buffers and caches, and takes longer than later ones.
+            phases.insert(0, _Phase(_WARM, (1,) * n))
             self._is_warm = True
-        gate = _native.Barrier(n)
+        barrier = _native.Barrier(n)
         try:
-            outcomes = self._competing.run([self._job(index, turns, gate) for index in range(n)], deadline)
+            outcomes = self._competing.run([self._job(index, phases, barrier) for index in range(n)], deadline)
         finally:
-            gate.abort()  # after a deadline or Ctrl-C nobody is left waiting at it
+            barrier.abort()  # after a deadline or Ctrl-C no thread waits at it any more
         thread_runs = _all_returned(outcomes)
         arms: dict[str, Arm] = {}
-        for position, turn in enumerate(turns):
-            made = [thread[position] for thread in thread_runs]
-            arms[turn.arm] = _sum(
-                arms.get(turn.arm), self._arm([thread_run for thread_run in made if thread_run is not None])
+        for position, phase in enumerate(phases):
+            in_phase = [thread[position] for thread in thread_runs]
+            arms[phase.arm] = _sum(
+                arms.get(phase.arm), self._arm([thread_run for thread_run in in_phase if thread_run is not None])
             )
         arms.pop(_WARM, None)
         size = self._size
-        alone = arms["serial"]
-        self._has_own_threads = self._has_own_threads or alone.process_cpu_ns > _HAS_THREADS_CORES * alone.wall_ns
+        serial = arms["serial"]
+        self._has_own_threads = self._has_own_threads or serial.process_cpu_ns > _HAS_THREADS_CORES * serial.wall_ns
         return Round(n, size.n_calls, size.n_control_calls, size.control_ns, **arms)
 
     def _phases(self, arm: str) -> list[_Phase]:
@@ -122,61 +126,63 @@ class Rounds:
         n_calls = self._size.n_calls if arm in ("serial", "competing") else self._size.n_control_calls
         if arm in ("competing", "released", "held"):
             return [_Phase(arm, (n_calls,) * n)]
-        return [_Phase(arm, tuple(n_calls if index == who else 0 for index in range(n))) for who in range(n)]
+        return [_Phase(arm, tuple(n_calls if index == working else 0 for index in range(n))) for working in range(n)]
 
     def _job(
-        self, index: int, turns: Sequence[_Phase], gate: _native.Barrier
+        self, index: int, phases: Sequence[_Phase], barrier: _native.Barrier
     ) -> Callable[[], list[_native.ThreadRun | None]]:
         def run() -> list[_native.ThreadRun | None]:
             thread_runs: list[_native.ThreadRun | None] = []
             try:
-                for turn in turns:
-                    n_calls = turn.n_calls[index]
-                    if self._has_own_threads and not index and turn.arm in _CONTROLS:
-                        _settle()  # the others wait at the gate
+                for phase in phases:
+                    n_calls = phase.n_calls[index]
+                    if self._has_own_threads and not index and phase.arm in _CONTROLS:
+                        _settle()  # the others wait at the barrier
                     if n_calls:
-                        thread_runs.append(self._thread_run(index, turn, gate))
+                        thread_runs.append(self._thread_run(index, phase, barrier))
                     else:
-                        gate.wait()
+                        barrier.wait()
                         thread_runs.append(None)
             except BaseException:
-                gate.abort()
+                barrier.abort()
                 raise
             return thread_runs
 
         return run
 
-    def _thread_run(self, index: int, turn: _Phase, gate: _native.Barrier) -> _native.ThreadRun:
-        arm, n_calls = turn.arm, turn.n_calls[index]
+    def _thread_run(self, index: int, phase: _Phase, barrier: _native.Barrier) -> _native.ThreadRun:
+        arm, n_calls = phase.arm, phase.n_calls[index]
         if arm in ("serial", "competing", _WARM):
             function, kwargs = self._call.function, dict(self._call.kwargs) or None
             arguments = self._arguments(index, n_calls)
         else:
-            # A fixed amount of work: of a machine that gives two threads little more than one, it shall tell. For a fixed
-            # time: what it takes to keep others out for so long is known.
+            # The control and the released control do a fixed amount of work, so that they show a machine that gives two
+            # threads little more than one. The held control works for a fixed time: how long it keeps others out is known.
             function = specimens.holds if arm == "held" else specimens.computes
             arguments, kwargs = [(self._size.control_ns,)], None
-        thread_run = _native.run_phase(gate, function, arguments, kwargs, n_calls, _between, index, turn.n_working)
+        thread_run = _native.run_phase(
+            barrier, function, arguments, kwargs, n_calls, _between_calls, index, phase.n_working
+        )
         if thread_run.error is not None:
             args = arguments[(thread_run.n_calls - 1) % len(arguments)]
-            raise noted(
+            raise with_note(
                 thread_run.error,
-                f"in thread {index} of {len(self._competing)} ({arm} arm), call {thread_run.n_calls}: {self._call.shown(args)}",
+                f"in thread {index} of {len(self._competing)} ({arm} arm), call {thread_run.n_calls}: {self._call.describe_with(args)}",
             )
         return thread_run
 
     def _arguments(self, index: int, n_calls: int) -> list[tuple[Any, ...]]:
-        own = self._call.args_in_thread(index, self._competing.own(index))
+        thread_args = self._call.args_in_thread(index, self._competing.own(index))
         if self._call.setup is None:
-            return [own]
-        return [self._call.args_of_next(own) for _ in range(n_calls)]
+            return [thread_args]
+        return [self._call.args_of_next(thread_args) for _ in range(n_calls)]
 
     def _arm(self, thread_runs: Sequence[_native.ThreadRun]) -> Arm:
         totals = [thread_run.totals for thread_run in thread_runs if thread_run.totals is not None]
-        before, competing = self._totals, len(thread_runs) > 1
+        before, is_competing = self._totals, len(thread_runs) > 1
         if totals:
             self._totals = max(totals)
-        exact = competing and len(totals) == len(thread_runs)
+        is_exact = is_competing and len(totals) == len(thread_runs)
         opened_ns, last_ns = thread_runs[0].opened_ns, max(thread_run.end_ns for thread_run in thread_runs)
         return Arm(
             wall_ns=last_ns - opened_ns,
@@ -187,13 +193,16 @@ class Rounds:
             waiting_ns=_total([thread_run.waiting_ns for thread_run in thread_runs]),
             held_cpu_ns=_total([_held_cpu(thread_run) for thread_run in thread_runs]),
             n_releases_by_function=_total([thread_run.n_releases_by_function for thread_run in thread_runs]),
-            both_released_ns=max(0, self._totals[0] - before[0]) if exact else None,
-            both_not_waiting_ns=max(0, self._totals[1] - before[1]) if exact else None,
+            both_released_ns=max(0, self._totals[0] - before[0]) if is_exact else None,
+            both_not_waiting_ns=max(0, self._totals[1] - before[1]) if is_exact else None,
         )
 
 
 def _delay(thread_run: _native.ThreadRun, last_ns: int) -> int | None:
-    """A thread preempted at its end may keep those waiting that still work: until the last of them is done."""
+    """Return the thread's delay, with what followed its end while another one still worked.
+
+    A thread that is preempted at its end may keep the others waiting, until the last of them has ended.
+    """
     return (
         None
         if thread_run.delay_ns is None
@@ -202,7 +211,10 @@ def _delay(thread_run: _native.ThreadRun, last_ns: int) -> int | None:
 
 
 def _held_cpu(thread_run: _native.ThreadRun) -> int | None:
-    """All of its processor time but what fits into the time in which it neither held nor waited."""
+    """Return the processor time that the thread must have spent holding the GIL.
+
+    It is all of its processor time except as much as fits into the time in which it neither held the GIL nor waited.
+    """
     if thread_run.held_ns is None or thread_run.waiting_ns is None:
         return None
     free_ns = thread_run.end_ns - thread_run.opened_ns - thread_run.late_ns - thread_run.held_ns - thread_run.waiting_ns
@@ -210,8 +222,8 @@ def _held_cpu(thread_run: _native.ThreadRun) -> int | None:
 
 
 def _total(figures: Sequence[int | None]) -> int | None:
-    told = [figure for figure in figures if figure is not None]
-    return sum(told) if len(told) == len(figures) else None
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if len(known) == len(figures) else None
 
 
 def _sum(first: Arm | None, second: Arm) -> Arm:
@@ -231,17 +243,17 @@ def _sum(first: Arm | None, second: Arm) -> Arm:
 
 def _all_returned(outcomes: Sequence[Any]) -> list[list[_native.ThreadRun | None]]:
     failed = [outcome for outcome in outcomes if isinstance(outcome, ThreadFailed)]
-    told = [outcome for outcome in failed if not isinstance(outcome.error, _native.BarrierBroken)]
-    if not told:
+    causes = [outcome for outcome in failed if not isinstance(outcome.error, _native.BarrierBroken)]
+    if not causes:
         if failed:
             raise failed[0].error
         return list(outcomes)
-    errors = [outcome.error for outcome in told]
-    # A skip, an exit or a misuse is meant for whoever asked, and means the same from any thread.
+    errors = [outcome.error for outcome in causes]
+    # A skip, an exit or a misuse is meant for the caller, and means the same from any thread.
     for error in errors:
         if len(errors) == 1 or isinstance(error, UsageError) or not isinstance(error, Exception):
             raise error
-    where = ", ".join(str(outcome.index) for outcome in told)
+    where = ", ".join(str(outcome.index) for outcome in causes)
     raise ExceptionGroup(
         f"the call raised in threads {where}", [error for error in errors if isinstance(error, Exception)]
     )

@@ -1,4 +1,4 @@
-"""Single calls, alone, each stamped natively around the call itself."""
+"""Single calls in one thread, each timed natively around the call itself."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SoloRun:
-    """What did single calls give? The result of the first one, the raw record of each, and the threads whose Python
-    state was known before (idents)."""
+    """What single calls gave.
+
+    `result` is what the first call returned, `spans` holds the raw record of each call, and `known_threads` the idents of
+    the threads whose Python state was known before.
+    """
 
     result: Any
     spans: tuple[_native.Span, ...]
@@ -27,35 +30,35 @@ class SoloRun:
 
 
 class Solo:
-    """Makes single calls in the crew's first thread, with that thread's own arguments."""
+    """Makes single calls in the first of the competing threads, with that thread's own arguments."""
 
     def __init__(self, call: Call, competing: CompetingThreads) -> None:
         self._call = call
         self._competing = competing
 
     def job(self, n_calls: int, *, fine: bool = False, budget_ns: int | None = None) -> Callable[[], SoloRun]:
-        """A job that makes `n_calls` calls one after the other, or fewer once `budget_ns` is spent (at least one).
+        """Return a job that makes `n_calls` calls one after the other.
 
-        With `fine`, time off the processor is told apart by what the thread was doing, at the price of a system call
-        for each hand-over.
+        After `budget_ns` no further call is made, but at least one. With `fine`, the record also says what the thread was
+        doing while it was off the processor. This costs a system call for each GIL event.
         """
 
         def run() -> SoloRun:
             call = self._call
-            own_args = call.args_in_thread(0, self._competing.own(0))
+            thread_args = call.args_in_thread(0, self._competing.own(0))
             kwargs = dict(call.kwargs) or None
-            known = frozenset(sys._current_frames())  # noqa: SLF001  (documented, if specialised)
+            known_threads = frozenset(sys._current_frames())  # noqa: SLF001  (documented, if specialised)
             end_ns = None if budget_ns is None else _native.clock_ns() + budget_ns
-            first, spans = None, []
-            for done in range(n_calls):
-                args = call.args_of_next(own_args)
+            first_result, spans = None, []
+            for n_done in range(n_calls):
+                args = call.args_of_next(thread_args)
                 result, span = _native.call(call.function, args, kwargs, fine, MAX_EVENTS)
-                if not done:
-                    first = result
+                if not n_done:
+                    first_result = result
                 del result, args  # disposed of between spans
                 spans.append(span)
                 if end_ns is not None and _native.clock_ns() > end_ns:
                     break
-            return SoloRun(first, tuple(spans), known)
+            return SoloRun(first_result, tuple(spans), known_threads)
 
         return run

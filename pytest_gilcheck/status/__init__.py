@@ -1,1 +1,1 @@
-"""Events of long work, and the callback that they go to; who shows them stands in pytest_plugin/ and commands/."""
+"""Events of long work, and the callback that receives them. pytest_plugin/ and commands/ display them."""

@@ -1,7 +1,7 @@
-"""Who is shown what long work is doing?
+"""The callback that receives the events of long work.
 
-The one way goes outwards: measuring and comparing tell, a front end shows. They tell between stages and between rounds,
-never between timed calls; where nobody listens, nothing is made to be told.
+Events only go outwards: measuring and comparing report them, a display shows them. They are reported between stages and
+between rounds, never between timed calls. Where there is no display, no event is made.
 """
 
 from __future__ import annotations
@@ -17,27 +17,30 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.status.events import StatusEvent
 
-#: Takes each step as it is reached, in the thread that asked for the work.
+#: Receives each event as it happens, in the thread that asked for the work.
 StatusCallback = Callable[["StatusEvent"], None]
 
-#: Opened by a front end for one piece of work, and closed when it has ended, however: what was shown is gone then.
+#: Opened for one piece of work, and closed when that ends in whatever way. It then takes away what it has shown.
 StatusDisplay = Callable[[], "AbstractContextManager[StatusCallback | None]"]
 
-#: The status_callback of work that begins here. Of a context and not of a checker: a plain `check()` or `agrees()` in a test is
-#: shown as the fixture is. Threads that a test starts have none, so that nobody writes while another does.
-STATUS_DISPLAY: ContextVar[StatusDisplay | None] = ContextVar("pytest_gilcheck.status_callback", default=None)
+#: The display of work that begins in this context. It belongs to the context and not to a checker: a plain `check()` or
+#: `agrees()` in a test is displayed as the fixture's is. Threads that a test starts have none, so that only one thread writes.
+STATUS_DISPLAY: ContextVar[StatusDisplay | None] = ContextVar("pytest_gilcheck.status_display", default=None)
 
 
 @contextlib.contextmanager
 def status_callback() -> Iterator[StatusCallback | None]:
-    """Whom does work that begins now tell what it does? None: nobody listens, and work within it has nobody either."""
-    opened = STATUS_DISPLAY.get()
-    if opened is None:
+    """Open the display of this context for one piece of work, and yield its callback; None where there is no display.
+
+    Work inside the block has no display: its events are part of the outer work.
+    """
+    display = STATUS_DISPLAY.get()
+    if display is None:
         yield None
         return
     token = STATUS_DISPLAY.set(None)
     try:
-        with opened() as tell:
-            yield tell
+        with display() as report:
+            yield report
     finally:
         STATUS_DISPLAY.reset(token)

@@ -1,4 +1,4 @@
-"""When is a step worth a line on the terminal, and how is it worded?"""
+"""What displays on a terminal share: which events they show, and in which words."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.status.events import StatusEvent
 
-#: Work that takes less is not worth a line, and a line is not written anew before. pytest waits as long between two lines
-#: of its collecting; and what a terminal costs the machine stays far below what is measured beside it.
+#: Time before the first event is shown, and between two of one stage. Shorter work is not worth a line. pytest waits as
+#: long between two updates of its collecting line, and the terminal's cost stays far below what is measured beside it.
 SHOWN_EVERY_NS = 500_000_000
 
 
 class Throttle:
-    """Which steps are shown? None in the first half second, then one each half second, and the first of each kind."""
+    """Chooses the events that are shown: none in the first half second, then one each half second and at each new stage."""
 
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock = clock
         self._since_ns = clock()
-        self._doing: str | None = None
+        self._stage: str | None = None
 
-    def wants(self, step: StatusEvent) -> bool:
-        """Is it time for this one?"""
-        is_new = self._doing is not None and step.doing != self._doing
+    def is_due(self, event: StatusEvent) -> bool:
+        """Return whether this event is to be shown now; if so, the next half second begins."""
+        is_new = self._stage is not None and event.stage != self._stage
         now_ns = self._clock()
         if not is_new and now_ns - self._since_ns < SHOWN_EVERY_NS:
             return False
-        self._since_ns, self._doing = now_ns, step.doing
+        self._since_ns, self._stage = now_ns, event.stage
         return True
 
 
-def event_text(step: StatusEvent, *, counted: bool = False) -> str:
-    """``competing threads [ 40%]``, or with `counted` ``examples [40/100]``, as pytest writes its own progress."""
-    if counted and step.n_all is not None:
-        return f"{step.doing} [{step.n_done:{len(str(step.n_all))}d}/{step.n_all}]"
-    share = step.done_share
-    # Rounded down: 100 % is what has ended.
-    return step.doing if share is None else f"{step.doing} [{int(share * 100):3d}%]"
+def event_text(event: StatusEvent, *, counted: bool = False) -> str:
+    """Return ``competing threads [ 40%]``, or with `counted` ``examples [40/100]``, as pytest writes its own progress."""
+    if counted and event.n_all is not None:
+        return f"{event.stage} [{event.n_done:{len(str(event.n_all))}d}/{event.n_all}]"
+    share = event.done_share
+    # Rounded down: 100 % means that the stage has ended.
+    return event.stage if share is None else f"{event.stage} [{int(share * 100):3d}%]"
 
 
 def is_dumb() -> bool:
-    """Is the terminal, if there is one, of the kind that cannot write over what it has written?"""
+    """Return whether a terminal, if there is one, cannot write over what it has written."""
     return os.environ.get("TERM", "") in {"", "dumb", "unknown"}

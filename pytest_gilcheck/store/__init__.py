@@ -1,1 +1,1 @@
-"""JSON reports on disk: their form, the journal of a session, streams, baselines, merging."""
+"""JSON reports on disk: their form, the journal of a session, reading and merging, baselines, older versions."""

@@ -1,4 +1,4 @@
-"""Baselines: documents of earlier runs, kept in a folder, numbered, one subfolder for each kind of interpreter."""
+"""Baselines: reports of earlier runs in a folder, numbered, with a subfolder for each kind of interpreter."""
 
 from __future__ import annotations
 
@@ -19,41 +19,53 @@ _FILE = re.compile(r"(\d{4,})_(.+)\.json")
 
 
 def kind_folder() -> str:
-    """Which subfolder is this interpreter's?"""
+    """Return the name of this interpreter's subfolder."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}{'t' if 't' in getattr(sys, 'abiflags', '') else ''}"
     return f"{platform.system()}-{platform.python_implementation()}-{version}-{platform.machine()}"
 
 
 def saved(storage: Path) -> list[Path]:
-    """Every baseline, oldest first; those of this kind of interpreter last, so that the last one is found among them."""
+    """Return every baseline, oldest first, those of this kind of interpreter after all others.
+
+    Raises `UsageError` where the folder cannot be read.
+    """
     try:
-        found = [path for path in storage.glob("*/*.json") if _FILE.fullmatch(path.name)]
+        paths = [path for path in storage.glob("*/*.json") if _FILE.fullmatch(path.name)]
     except OSError as error:
         message = f"--gilcheck-storage={storage} cannot be read: {error}"
         raise UsageError(message) from None
     return sorted(
-        found, key=lambda path: (path.parent.name == kind_folder(), int(path.name.partition("_")[0]), path.parent.name)
+        paths, key=lambda path: (path.parent.name == kind_folder(), int(path.name.partition("_")[0]), path.parent.name)
     )
 
 
 def find(storage: Path, wanted: str, base: Path) -> Path:
-    """Which file is meant? ``last``, a number, a name, or the path of a document (relative to `base`).
+    """Return the file of a baseline; of several, the last one of this kind of interpreter.
 
-    Of several, the last one of this kind of interpreter. Raises `UsageError` where there is none.
+    Args:
+        storage: Folder of the baselines.
+        wanted: ``last``, a number, a name, or the path of a report.
+        base: Folder that a path is relative to.
+
+    Returns:
+        Path: The file.
+
+    Raises:
+        UsageError: There is none.
     """
-    there = saved(storage)
+    baselines = saved(storage)
     if wanted == "last":
-        fitting = there
+        fitting = baselines
     elif wanted.isdecimal():
-        fitting = [path for path in there if int(path.name.partition("_")[0]) == int(wanted)]
+        fitting = [path for path in baselines if int(path.name.partition("_")[0]) == int(wanted)]
     else:
-        fitting = [path for path in there if _name(path) == wanted]
+        fitting = [path for path in baselines if _name(path) == wanted]
         path = base / wanted
         if not fitting and path.is_file():
             return path
     if fitting:
         return fitting[-1]
-    names = sorted({_name(path) for path in there})
+    names = sorted({_name(path) for path in baselines})
     near = difflib.get_close_matches(wanted, names, n=1)
     known = f"; there are {', '.join(names[:20])}" if names else ", which has none"
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -70,10 +82,10 @@ def _name(path: Path) -> str:
     return match[2] if match else path.stem
 
 
-def save(storage: Path, name: str, parts: Iterable[str]) -> Path:
-    """Keeps a document as the next baseline. Raises `OSError`."""
+def save(storage: Path, name: str, lines: Iterable[str]) -> Path:
+    """Save the lines of a report as the next baseline, and return its file. Raises `OSError`."""
     folder = storage / kind_folder()
     numbers = [int(path.name.partition("_")[0]) for path in folder.glob("*.json") if _FILE.fullmatch(path.name)]
     path = folder / f"{max(numbers, default=0) + 1:04}_{name}.json"
-    json_report.write(path, parts)
+    json_report.write(path, lines)
     return path

@@ -1,36 +1,49 @@
-"""The JSON document: every check's observation and verdict, every agreement; readable by other tools and by `gilcheck show`."""
+"""The form of the JSON report: JSON Lines, one object a line.
+
+The first line names the version and the tool. Then comes a line for each check and each agreement, in the order in which
+their tests ended. The last line says how the run ended: a file without it is cut off.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pytest_gilcheck.evidence import Agreement, Estimate, Observation, UsageError, Verdict, own_version
-from pytest_gilcheck.store.migration import upgraded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cattrs import Converter
 
-#: Version of the document's form. Raised with every change that a reader could stumble over, or must not pass over.
-#: 1: the first one. 2: agreements, in a list of their own after the checks. 3: today's words (see `store.migration`).
+#: Version of the form. Raised with every change that a reader could stumble over, or must not pass over.
+#: 1: the first one. 2: agreements, in a list of their own after the checks. 3: today's words, and JSON Lines. Versions 1
+#: and 2 were single JSON objects; `store.migration` reads them.
 SCHEMA_VERSION = 3
 
-#: Events kept of the timeline that is saved; a picture needs no more, and totals are exact without it.
+#: Number of events that a report keeps of a timeline. A drawing needs no more, and totals are exact without them.
 MAX_SAVED_EVENTS = 2_000
 
 
 @dataclass(frozen=True)
-class Check:
-    """One check of a document: what was seen, and what was made of it. `test` is the test that made it, which begins in
-    `line` (from 1) of `file` (relative to pytest's root) and has `failed` or not; `origin` is the document that it was
-    merged from."""
+class CheckEntry:
+    """One check of a report.
+
+    Attributes:
+        name: Name of the check.
+        verdict: What the judge concluded.
+        observation: What was measured.
+        test: Id of the test that made the check.
+        file: File of that test, relative to pytest's root.
+        line: Line in which that test begins, from 1.
+        failed: Whether that test failed.
+        origin: Name of the report that the entry was merged from.
+    """
 
     name: str
     verdict: Verdict
@@ -44,7 +57,10 @@ class Check:
 
 @dataclass(frozen=True)
 class AgreementEntry:
-    """One agreement of a document: what came of comparing a function's answers. The test and its place as in `Check`."""
+    """One agreement of a report: the outcome of comparing a function's answers.
+
+    The fields besides `agreement` are those of `CheckEntry`.
+    """
 
     agreement: Agreement
     test: str | None = None
@@ -55,32 +71,36 @@ class AgreementEntry:
 
     @property
     def name(self) -> str:
-        """Which function's answers?"""
+        """Name of the function whose answers were compared."""
         return self.agreement.name
 
 
-#: What a document holds.
-Entry: TypeAlias = Check | AgreementEntry
+#: What a report has between its first and its last line.
+Entry: TypeAlias = CheckEntry | AgreementEntry
 
 
 @dataclass(frozen=True)
-class JsonReport:
-    """Everything that a run checked. `interrupted` says why it ended early, if it did; `warnings` what else to know."""
+class End:
+    """The last line of a report.
 
-    checks: tuple[Check, ...] = ()
-    agreements: tuple[AgreementEntry, ...] = ()
-    tool: str = ""
+    Attributes:
+        interrupted: Why the run ended early; None if it did not.
+        warnings: What else the reader must know.
+    """
+
     interrupted: str | None = None
     warnings: tuple[str, ...] = ()
-    schema_version: int = field(default=SCHEMA_VERSION)
 
 
 _ESTIMATES = tuple(f.name for f in fields(Verdict) if f.type in ("Estimate", Estimate))
 
+#: Quantities whose name is not that of their field.
+_QUANTITIES = {"speedup": "speed-up"}
+
 
 @lru_cache(maxsize=1)
 def _converter() -> Converter:
-    import cattrs  # noqa: PLC0415  (a run that writes no document does not pay for it)
+    import cattrs  # noqa: PLC0415  (a run that writes no report does not pay for it)
     from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override  # noqa: PLC0415
 
     converter = cattrs.Converter(forbid_extra_keys=False)
@@ -88,60 +108,63 @@ def _converter() -> Converter:
     plain_in = make_dict_structure_fn(Verdict, converter, result=override(omit=True))
 
     def verdict_out(verdict: Verdict) -> dict[str, Any]:
-        made = plain_out(verdict)
+        record = plain_out(verdict)
         for name in _ESTIMATES:
-            estimate = made.pop(name)
-            # A figure stands under its own name, its bounds beside it: easy to pick with any JSON tool.
-            made |= {
+            estimate = record.pop(name)
+            # A figure stands under its own name and its bounds beside it, so that any JSON tool can pick them.
+            record |= {
                 name: estimate["value"],
                 f"{name}_low": estimate["low"],
                 f"{name}_high": estimate["high"],
                 f"{name}_why_not": estimate["why_not"],
             }
-        return made
+        return record
 
-    def verdict_in(made: dict[str, Any], _type: type) -> Verdict:
-        made = dict(made)
+    def verdict_in(record: dict[str, Any], _type: type) -> Verdict:
+        record = dict(record)
         for name in _ESTIMATES:
-            made[name] = {
-                "value": made.get(name),
-                "low": made.pop(f"{name}_low", None),
-                "high": made.pop(f"{name}_high", None),
+            record[name] = {
+                "value": record.get(name),
+                "low": record.pop(f"{name}_low", None),
+                "high": record.pop(f"{name}_high", None),
                 "quantity": _QUANTITIES.get(name, name.replace("_", " ")),
-                "why_not": made.pop(f"{name}_why_not", ""),
+                "why_not": record.pop(f"{name}_why_not", ""),
             }
-        return plain_in(made, Verdict)
+        return plain_in(record, Verdict)
 
-    # A limit and what was found are figures, or words.
+    # The bound of a limit, and the value that was found, are figures or words.
     for type_ in (float | str, float | str | None):
-        converter.register_structure_hook(type_, _as_it_is)
+        converter.register_structure_hook(type_, _figure_or_word)
     converter.register_unstructure_hook(Verdict, verdict_out)
     converter.register_structure_hook(Verdict, verdict_in)
     return converter
 
 
-def _as_it_is(value: Any, _type: object) -> float | str | None:
+def _figure_or_word(value: Any, _type: object) -> float | str | None:
     if value is None or (isinstance(value, (int, float, str)) and not isinstance(value, bool)):
         return value
     message = f"expected a number or a text, got {value!r}"
     raise TypeError(message)
 
 
-_QUANTITIES = {"speedup": "speed-up"}
-
-
 def _saved(observation: Observation) -> dict[str, Any]:
-    made: dict[str, Any] = _converter().unstructure(observation)
-    for call in made["calls"]:
+    """Return the observation as JSON, its timelines cut to `MAX_SAVED_EVENTS`."""
+    record: dict[str, Any] = _converter().unstructure(observation)
+    for call in record["calls"]:
         timeline = call["timeline"]
         if timeline and len(timeline["events"]) > MAX_SAVED_EVENTS:
             timeline["n_dropped"] += len(timeline["events"]) - MAX_SAVED_EVENTS
             timeline["events"] = timeline["events"][:MAX_SAVED_EVENTS]
-    return made
+    return record
 
 
-def line_of(entry: Entry) -> str:
-    """One check, or one agreement, as JSON in one line."""
+def first_line() -> str:
+    """Return the first line of a report."""
+    return _line({"schema_version": SCHEMA_VERSION, "tool": f"pytest-gilcheck {own_version()}"})
+
+
+def to_line(entry: Entry) -> str:
+    """Return the line of one check or one agreement, with its line end."""
     place = {
         "test": entry.test,
         "file": entry.file,
@@ -149,111 +172,93 @@ def line_of(entry: Entry) -> str:
         "failed": entry.failed,
         "origin": entry.origin,
     }
-    made: dict[str, Any]
     if isinstance(entry, AgreementEntry):
-        made = {**place, "agreement": _converter().unstructure(entry.agreement)}
-    else:
-        verdict, observation = _converter().unstructure(entry.verdict), _saved(entry.observation)
-        made = {"name": entry.name, **place, "verdict": verdict, "observation": observation}
-    return json.dumps(made, separators=(",", ":"))
+        return _line({"agreement": {**place, "agreement": _converter().unstructure(entry.agreement)}})
+    verdict, observation = _converter().unstructure(entry.verdict), _saved(entry.observation)
+    return _line({"check": {"name": entry.name, **place, "verdict": verdict, "observation": observation}})
 
 
-def check_entry_of(made: object, where: str, version: int = SCHEMA_VERSION) -> Check:
-    """The check in a parsed line. Raises `UsageError`, naming `where`."""
-    return _structured(upgraded(made, version), Check, where)
+def end_line(*, interrupted: str | None = None, warnings: Sequence[str] = ()) -> str:
+    """Return the last line of a report."""
+    return _line({"end": asdict(End(interrupted, tuple(warnings)))})
 
 
-def agreement_entry_of(made: object, where: str, version: int = SCHEMA_VERSION) -> AgreementEntry:
-    """The agreement in a parsed line. Raises `UsageError`, naming `where`."""
-    return _structured(upgraded(made, version), AgreementEntry, where)
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record, separators=(",", ":")) + "\n"
+
+
+def lines(entries: Iterable[Entry], *, interrupted: str | None = None, warnings: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the lines of a report of these entries."""
+    yield first_line()
+    yield from map(to_line, entries)
+    yield end_line(interrupted=interrupted, warnings=warnings)
+
+
+def json_array(entries: Iterable[Entry]) -> Iterator[str]:
+    """Yield the parts of one JSON array of these entries, for tools that read no JSON Lines."""
+    separator = "[\n"
+    for entry in entries:
+        yield separator + to_line(entry).rstrip("\n")
+        separator = ",\n"
+    yield "[]\n" if separator == "[\n" else "\n]\n"
 
 
 _T = TypeVar("_T")
 
+_KINDS: dict[str, type[CheckEntry | AgreementEntry | End]] = {
+    "check": CheckEntry,
+    "agreement": AgreementEntry,
+    "end": End,
+}
 
-def _structured(made: object, type_: type[_T], where: str) -> _T:
+
+def from_line(line: str, where: str) -> Entry | End:
+    """Return the entry, or the end, in a line after the first one.
+
+    Raises `UsageError`, with a message that begins with `where`, for any other line.
+    """
+    record = _parsed(line, where)
+    kinds = [kind for kind in _KINDS if kind in record] if isinstance(record, dict) else []
+    if len(kinds) != 1:
+        message = f"{where} has none of these, or several: {', '.join(_KINDS)}"
+        raise UsageError(message)
+    return structured(record[kinds[0]], _KINDS[kinds[0]], where)
+
+
+def structured(record: object, type_: type[_T], where: str) -> _T:
+    """Return a parsed record of version 3 as a `type_`.
+
+    Raises `UsageError`, with a message that begins with `where`, where it has another form.
+    """
     try:
-        return _converter().structure(made, type_)
+        return _converter().structure(record, type_)
     except Exception as error:
         message = f"{where} has not the form of schema_version {SCHEMA_VERSION}: {_first_cause(error)}"
         raise UsageError(message) from error
 
 
-#: How the line ends after which checks follow, each on a line of its own, so that a document can be read piece by piece.
-CHECKS_FOLLOW = '"checks": [\n'
+def versioned(text: str, source: str) -> dict[str, Any]:
+    """Return the JSON object in `text`: the first line of a report, or a whole report of an older version.
 
-#: The line after which agreements follow, in the same way.
-AGREEMENTS_FOLLOW = '], "agreements": [\n'
-
-
-def head() -> str:
-    """What a document begins with; checks follow."""
-    tool = f"pytest-gilcheck {own_version()}"
-    return f'{{"schema_version": {SCHEMA_VERSION}, "tool": {json.dumps(tool)}, {CHECKS_FOLLOW}'
-
-
-def tail(*, interrupted: str | None = None, warnings: Sequence[str] = ()) -> str:
-    """What a document ends with."""
-    rest = json.dumps({"interrupted": interrupted, "warnings": list(warnings)})
-    return f"\n], {rest[1:]}\n"
-
-
-def to_json(
-    checks: Iterable[Check], agreements: Iterable[AgreementEntry] = (), *, interrupted: str | None = None
-) -> str:
-    """The document of these, as JSON text."""
-    compared = ",\n".join(map(line_of, agreements))
-    checked = ",\n".join(map(line_of, checks))
-    return f"{head()}{checked}\n{AGREEMENTS_FOLLOW}{compared}{tail(interrupted=interrupted)}"
-
-
-def from_json(text: str, source: str = "the document") -> JsonReport:
-    """The document in `text`. Raises `UsageError`, naming `source`, where it is none, cut off, or of a newer version."""
-    made = parsed(text, source)
-    if made["schema_version"] == 1:
-        made["agreements"] = []
-    checks, agreements = _list_in(made, "checks", source), _list_in(made, "agreements", source)
-    return JsonReport(
-        checks=tuple(
-            check_entry_of(check, f"{source} check {number}", made["schema_version"])
-            for number, check in enumerate(checks, 1)
-        ),
-        agreements=tuple(
-            agreement_entry_of(entry, f"{source} agreement {number}", made["schema_version"])
-            for number, entry in enumerate(agreements, 1)
-        ),
-        tool=str(made.get("tool", "")),
-        interrupted=made.get("interrupted"),
-        warnings=tuple(made.get("warnings", ())),
-        schema_version=made["schema_version"],
-    )
-
-
-def _list_in(made: dict[str, Any], name: str, source: str) -> list[Any]:
-    found = made.get(name)
-    if not isinstance(found, list):
-        message = f"{source} has no list of {name}"
+    Raises `UsageError`, with a message that begins with `source`, where it is no JSON object, or its version is not known.
+    """
+    record = _parsed(text, source)
+    if not isinstance(record, dict) or "schema_version" not in record:
+        message = f"{source} is JSON but no gilcheck report: it has no schema_version. Save one with --json PATH or --gilcheck-json=PATH."
         raise UsageError(message)
-    return found
+    version = record["schema_version"]
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
+        message = f"{source} has schema_version {version!r}; this gilcheck reads 1 to {SCHEMA_VERSION}: update it"
+        raise UsageError(message)
+    return record
 
 
-def parsed(text: str, source: str) -> dict[str, Any]:
-    """The JSON object in `text`, its version known to us. Raises `UsageError`, naming `source`."""
+def _parsed(text: str, where: str) -> Any:
     try:
-        made = json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
-        message = (
-            f"{source} is no JSON document, or is cut off (line {error.lineno}, column {error.colno}: {error.msg})"
-        )
+        message = f"{where} is no JSON report, or is cut off (line {error.lineno}, column {error.colno}: {error.msg})"
         raise UsageError(message) from None
-    if not isinstance(made, dict) or "schema_version" not in made:
-        message = f"{source} is JSON but no gilcheck document: it has no schema_version. Save one with --json PATH or --gilcheck-json=PATH."
-        raise UsageError(message)
-    found = made["schema_version"]
-    if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= SCHEMA_VERSION:
-        message = f"{source} has schema_version {found!r}; this gilcheck reads 1 to {SCHEMA_VERSION}: update it"
-        raise UsageError(message)
-    return made
 
 
 def _first_cause(error: BaseException) -> str:
@@ -262,34 +267,26 @@ def _first_cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def read(path: Path) -> JsonReport:
-    """The document saved at `path`. Raises `UsageError` where it cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path} cannot be read: {error}"
-        raise UsageError(message) from None
-    return from_json(text, str(path))
+def write(path: Path, parts: Iterable[str]) -> None:
+    """Write the parts of a text to a file, whole or not at all: no reader and no full disk ever sees half of it.
 
-
-def write(path: Path, parts: str | Iterable[str]) -> None:
-    """Saves a text, or its parts one after another, whole or not at all: a reader, or a full disk, never sees half of
-    it. Raises `OSError`."""
-    parts = (parts,) if isinstance(parts, str) else parts
+    Missing folders are made. A pipe or a device is written directly. Raises `OSError`; a file that was there before is then
+    unchanged.
+    """
     if path.exists() and not path.is_file():  # a pipe, /dev/stdout: nothing to rename over
         with path.open("w", encoding="utf-8") as file:
             file.writelines(parts)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    made = Path(name)
+    unfinished = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.writelines(parts)
         umask = os.umask(0)
         os.umask(umask)
-        made.chmod(0o666 & ~umask)
-        made.replace(path)
+        unfinished.chmod(0o666 & ~umask)
+        unfinished.replace(path)
     except BaseException:
-        made.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise

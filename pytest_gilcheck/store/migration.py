@@ -1,8 +1,16 @@
-"""Entries of older JSON reports in today's form: versions 1 and 2 used other names for the same things."""
+"""Reads reports of versions 1 and 2: single JSON objects, with other names for the same things."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry, End, structured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_gilcheck.store.json_report import Entry
 
 #: Names of versions 1 and 2, wherever they stand, and those of version 3.
 _RENAMED = {
@@ -35,9 +43,32 @@ _RENAMED_IN = {
 _KINDS = {"drop": "release", "drop_on_request": "release_by_interpreter"}
 
 
-def upgraded(entry: Any, version: int) -> Any:
-    """Return the JSON of one entry, written by schema `version`, in the form of version 3."""
-    return entry if version > 2 else _renamed(entry, "")  # noqa: PLR2004  (the last version with the old names)
+def entries(report: dict[str, Any], source: str) -> Iterator[Entry]:
+    """Yield the checks of a parsed report, then its agreements, which version 1 did not have.
+
+    Raises `UsageError`, with a message that begins with `source`, where the report has another form.
+    """
+    for number, check in enumerate(_list_in(report, "checks", source), 1):
+        yield structured(_renamed(check, ""), CheckEntry, f"{source} check {number}")
+    if report["schema_version"] > 1:
+        for number, agreement in enumerate(_list_in(report, "agreements", source), 1):
+            yield structured(_renamed(agreement, ""), AgreementEntry, f"{source} agreement {number}")
+
+
+def end(report: dict[str, Any], source: str) -> End:
+    """Return how the run of a parsed report ended.
+
+    Raises `UsageError`, with a message that begins with `source`, where the report has another form.
+    """
+    return structured(report, End, source)
+
+
+def _list_in(report: dict[str, Any], name: str, source: str) -> list[Any]:
+    value = report.get(name)
+    if not isinstance(value, list):
+        message = f"{source} has no list of {name}"
+        raise UsageError(message)
+    return value
 
 
 def _renamed(value: Any, record: str) -> Any:

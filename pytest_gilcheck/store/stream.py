@@ -1,16 +1,15 @@
-"""Documents read entry by entry, so that a large one takes no more memory than a small one."""
+"""JSON reports read entry by entry, so that a large one takes no more memory than a small one."""
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from pytest_gilcheck.evidence import UsageError
-from pytest_gilcheck.store import json_report
-from pytest_gilcheck.store.json_report import AgreementEntry
+from pytest_gilcheck.store import json_report, migration
+from pytest_gilcheck.store.json_report import SCHEMA_VERSION, End
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,10 +19,13 @@ if TYPE_CHECKING:
 
 
 class Stream:
-    """A document's checks, then its agreements, one after another. `interrupted` and `warnings` are known once all have
-    been read; `n_read` of its `size` characters have been read so far (None: it is no file, or one of another tool).
+    """The checks and agreements of a saved report, in the order of the file.
 
-    Everything raises `UsageError` where the document cannot be read, is cut off, of a newer version, or none at all.
+    Each iteration opens the file anew; a pipe can be read once. Reports of versions 1 and 2 are read as a whole. Iteration
+    raises `UsageError` where the file cannot be read, is cut off, of a newer version, or no report.
+
+    `n_read` of `size` characters have been read so far; `size` is None for a pipe and for older versions. `interrupted` says
+    why the run ended early, and `warnings` what else there is to know, once all entries have been read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,90 +34,81 @@ class Stream:
         self.size: int | None = None
         self.interrupted: str | None = None
         self.warnings: tuple[str, ...] = ()
-        self._version = json_report.SCHEMA_VERSION
 
     def __iter__(self) -> Iterator[Entry]:
         try:
             with self.path.open(encoding="utf-8") as file:
-                yield from self._read(file)
+                yield from self._entries(file)
         except (OSError, UnicodeDecodeError) as error:
             message = f"{self.path} cannot be read: {error}"
             raise UsageError(message) from None
 
-    def _read(self, file: IO[str]) -> Iterator[Entry]:
+    def _entries(self, file: IO[str]) -> Iterator[Entry]:
         first = file.readline()
-        if not first.endswith(json_report.CHECKS_FOLLOW):  # written by another tool: whole, then
-            made = json_report.from_json(first + file.read(), str(self.path))
-            self.interrupted, self.warnings = made.interrupted, made.warnings
-            yield from made.checks
-            yield from made.agreements
-            return
-        self._version = json_report.parsed(f"{first}]}}", str(self.path))["schema_version"]
-        self.size = os.fstat(file.fileno()).st_size or None  # what we write is ASCII
-        what, number = "check", 0
-        for line in file:
-            if line == json_report.AGREEMENTS_FOLLOW:
-                what, number = "agreement", 0
-            elif line.startswith("]"):
-                self._ended(json_report.parsed(f"{first}{line}", str(self.path)))
-                return
-            elif line.strip():
-                number += 1
-                self.n_read += len(line)
-                yield self._entry(line, what, number)
-        message = f"{self.path} is cut off: its end is missing."
-        raise UsageError(message)
+        is_one_line = _is_json(first)
+        report = json_report.versioned(first if is_one_line else first + file.read(), str(self.path))
+        if report["schema_version"] < SCHEMA_VERSION:
+            yield from migration.entries(report, str(self.path))
+            self._ended(migration.end(report, str(self.path)))
+        elif is_one_line:
+            self.size = os.fstat(file.fileno()).st_size or None  # in characters: what we write is ASCII
+            self.n_read = len(first)
+            yield from self._of_lines(file)
+        else:
+            message = f"{self.path} is not JSON Lines: its first object spans several lines (`jq -c` writes one a line)"
+            raise UsageError(message)
 
-    def _entry(self, line: str, what: str, number: int) -> Entry:
-        try:
-            made = json.loads(line.rstrip().removesuffix(","))
-        except json.JSONDecodeError as error:
-            message = f"{self.path} is no gilcheck document, or is cut off ({what} {number}, column {error.colno}: {error.msg})"
-            raise UsageError(message) from None
-        read = json_report.check_entry_of if what == "check" else json_report.agreement_entry_of
-        return read(made, f"{self.path} {what} {number}", self._version)
+    def _of_lines(self, file: IO[str]) -> Iterator[Entry]:
+        end: End | None = None
+        for number, line in enumerate(file, 2):
+            self.n_read += len(line)
+            if line.isspace():
+                continue
+            if end is not None:
+                message = f"{self.path} goes on after its end, in line {number}. Combine reports with `gilcheck merge`."
+                raise UsageError(message)
+            entry = json_report.from_line(line, f"{self.path} line {number}")
+            if isinstance(entry, End):
+                end = entry
+            else:
+                yield entry
+        if end is None:
+            message = f"{self.path} is cut off: its end is missing."
+            raise UsageError(message)
+        self._ended(end)
 
-    def _ended(self, made: dict[str, Any]) -> None:
-        self.interrupted = made.get("interrupted")
-        self.warnings = tuple(made.get("warnings", ()))
+    def _ended(self, end: End) -> None:
+        self.interrupted, self.warnings = end.interrupted, end.warnings
 
 
-def merged(sources: Iterable[tuple[str, Path]], through: Callable[[Stream], Iterable[Entry]] = iter) -> Iterator[str]:
-    """One document of several, piece by piece; each entry keeps where it came from. They are read `through` a function
-    that gives a stream's entries, for whoever wants to count them.
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return False
+    return True
 
-    Each is read once, for it may be a pipe. Agreements come after all checks: they wait in a file.
+
+def merged(
+    sources: Iterable[tuple[str, Path]], entries_of: Callable[[Stream], Iterable[Entry]] = iter
+) -> Iterator[str]:
+    """Yield the lines of one report that has the entries of several. Raises `UsageError` as `Stream` does.
+
+    Args:
+        sources: Label and file of each report. Each file is read once, because it may be a pipe. An entry whose `origin`
+            is not set gets the label of its report.
+        entries_of: Returns the entries of a stream, for callers that count them on the way.
+
+    Yields:
+        str: A line with its line end.
     """
-    separator = compared = ""
-    warnings, interrupted = [], []
-    yield json_report.head()
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as waiting:
-        for label, path in sources:
-            stream = Stream(path)
-            for entry in through(stream):
-                line = json_report.line_of(replace(entry, origin=entry.origin or label))
-                if isinstance(entry, AgreementEntry):
-                    waiting.write(compared + line)
-                    compared = ",\n"
-                    continue
-                yield separator + line
-                separator = ",\n"
-            warnings += [f"{label}: {warning}" for warning in stream.warnings]
-            interrupted += [f"{label}: {stream.interrupted}"] if stream.interrupted else []
-        yield f"\n{json_report.AGREEMENTS_FOLLOW}"
-        waiting.seek(0)
-        yield from waiting
-    yield json_report.tail(interrupted="; ".join(interrupted) or None, warnings=warnings)
-
-
-def keyed(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
-    """Each entry under a name that is the same in the next run: its origin, its test, its name, and which of several
-    of that name it is."""
-    seen: dict[str, int] = {}
-    for entry in entries:
-        # A marked test is called as itself.
-        is_body = entry.test is not None and entry.name == entry.test.rpartition("/")[2]
-        name = f"agreement of {entry.name}" if isinstance(entry, AgreementEntry) else ("" if is_body else entry.name)
-        key = " ".join(filter(None, (f"[{entry.origin}]" if entry.origin else "", entry.test or "", name)))
-        seen[key] = seen.get(key, 0) + 1
-        yield (key if seen[key] == 1 else f"{key} #{seen[key]}"), entry
+    warnings: list[str] = []
+    interrupted: list[str] = []
+    yield json_report.first_line()
+    for label, path in sources:
+        stream = Stream(path)
+        for entry in entries_of(stream):
+            yield json_report.to_line(replace(entry, origin=entry.origin or label))
+        warnings += [f"{label}: {warning}" for warning in stream.warnings]
+        interrupted += [f"{label}: {stream.interrupted}"] if stream.interrupted else []
+    yield json_report.end_line(interrupted="; ".join(interrupted) or None, warnings=warnings)

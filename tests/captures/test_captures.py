@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.store import json_report
+from pytest_gilcheck.store.stream import Stream
 
 CAPTURES = sorted(Path(__file__).parent.glob("*.json"))
 EXPECTED = {
@@ -23,7 +23,7 @@ EXPECTED = {
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
 def test_capture_gets_its_verdict_again(path):
     """A change of the judge that changes one must be meant."""
-    (check,) = json_report.read(path).checks
+    (check,) = Stream(path)
     verdict = judge(check.observation)
 
     assert verdict.gil == check.verdict.gil == EXPECTED.get(path.stem, check.verdict.gil)
@@ -34,7 +34,7 @@ def test_capture_gets_its_verdict_again(path):
 
 def test_the_captures_that_matter_are_there():
     """One of each word, and one of a call that was hardly ever on a processor."""
-    seen = {path.stem: json_report.read(path).checks[0].observation for path in CAPTURES}
+    seen = {path.stem: next(iter(Stream(path))).observation for path in CAPTURES}
 
     assert set(EXPECTED) <= set(seen)
     disturbed = seen["disturbed"].calls

@@ -1,4 +1,4 @@
-"""Texts for people, byte by byte."""
+"""Texts for people, compared byte by byte."""
 
 import os
 import re
@@ -14,15 +14,16 @@ from pytest_gilcheck.report import findings
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.report.tables import tables
 from pytest_gilcheck.report.text import report_lines
-from pytest_gilcheck.store import json_report
+from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry
+from pytest_gilcheck.store.stream import Stream
 
 HERE = Path(__file__).parent
 CAPTURES = sorted((HERE.parent / "captures").glob("*.json"))
 REFRESH = bool(os.environ.get("GILCHECK_REFRESH_GOLDEN"))
-#: Two agreements of tests, the second merged from another document.
+#: Two agreements of tests, the second merged from another report.
 AGREEMENTS = [
-    json_report.AgreementEntry(RACE, "tests/test_counter.py::test_add", "tests/test_counter.py", 12, failed=True),
-    json_report.AgreementEntry(
+    AgreementEntry(RACE, "tests/test_counter.py::test_add", "tests/test_counter.py", 12, failed=True),
+    AgreementEntry(
         Agreement("word_count.search", "agree", n_examples=100, n_calls=12_400, n_threads=4),
         "tests/test_count.py::test_counts",
         "tests/test_count.py",
@@ -30,24 +31,24 @@ AGREEMENTS = [
         origin="py3.13",
     ),
 ]
-#: What may differ from run to run and version to version, and says nothing about the text.
+#: Parts that may differ between runs and versions without a change of the text.
 SCRUBS = ((re.compile(r"\b\d+\.\d+\.\d+(?:\.dev\d+)?\b"), "VERSION"), (re.compile(r" +$", re.MULTILINE), ""))
 
 
 def judged(path):
-    """The capture, judged now."""
-    (check,) = json_report.read(path).checks
+    """Observation and verdict of a capture, judged now."""
+    (check,) = Stream(path)
     return check.observation, judge(check.observation)
 
 
 def checked(path):
     """The capture as a row of a table."""
     observation, verdict = judged(path)
-    return json_report.Check(observation.name, verdict, observation)
+    return CheckEntry(observation.name, verdict, observation)
 
 
 def compare(name, lines):
-    """With the golden text; what was got instead is kept beside it."""
+    """Compare with the golden text; a text that differs is kept beside it."""
     text = "\n".join(lines) + "\n"
     for pattern, replacement in SCRUBS:
         text = pattern.sub(replacement, text)
@@ -62,7 +63,7 @@ def compare(name, lines):
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
-def test_story_is_as_it_was(path):
+def test_report_section_of_a_capture_is_as_it_was(path):
     """Every line of it."""
     compare(f"{path.stem}.story", report_lines(*judged(path)))
 
@@ -79,7 +80,7 @@ REPORTS = {
     "with_checks": lambda: tables([*map(checked, CAPTURES[:2]), *AGREEMENTS], width=80, colour=False),
     "markdown": lambda: markdown([*map(checked, CAPTURES[:2]), *AGREEMENTS]),
     "junit": lambda: (
-        f"{name}={value}" for entry in AGREEMENTS for name, value in agreement_text.properties(entry.agreement)
+        f"{name}={value}" for entry in AGREEMENTS for name, value in agreement_text.junit_properties(entry.agreement)
     ),
     "github": lambda: findings.github(AGREEMENTS, prefix="sub/"),
     "gitlab": lambda: "".join(findings.gitlab(AGREEMENTS)).splitlines(),
@@ -88,13 +89,13 @@ REPORTS = {
 
 
 @pytest.mark.parametrize("report", REPORTS)
-def test_agreements_are_told_as_they_were(report):
-    """In each report's own manner."""
+def test_report_of_agreements_is_as_it_was(report):
+    """In each form of report."""
     compare(f"agreements.{report}", REPORTS[report]())
 
 
 def test_no_golden_text_is_left_over():
-    """Each belongs to a capture, a table, or a report of agreements."""
+    """Each belongs to a capture, a table or a report of agreements."""
     known = {f"{path.stem}.story.txt" for path in CAPTURES} | {f"table_{width}.txt" for width in (60, 80, 120)}
     known |= {f"agreements.{report}.txt" for report in REPORTS}
 

@@ -1,5 +1,7 @@
-"""Real time, specimens only. Assertions are about order and safety: *inconclusive* may happen on a busy machine, a wrong
-word may not."""
+"""Tests in real time, on specimens only.
+
+Assertions are about order and safety: on a busy machine a verdict may be *inconclusive*, but never a wrong word.
+"""
 
 import subprocess
 import sys
@@ -11,15 +13,15 @@ from pytest_gilcheck import _native
 
 
 @pytest.fixture(autouse=True)
-def hooks_are_out_again():
-    """After every test, whatever it did."""
+def no_hooks_left():
+    """Check after every test that the ledger's hooks are removed."""
     yield
     assert not _native.ledger_is_recording()
 
 
 @pytest.fixture
 def python(tmp_path):
-    """Runs a script in a process of its own: what it printed, and how it ended."""
+    """Run a script in a process of its own; gives its output and exit status."""
 
     def run(source, *arguments, **more):
         script = tmp_path / "script.py"

@@ -1,5 +1,5 @@
-/* Another tool that stands in the interpreter's slots on top of ours: it re-points the words it is given to functions of
-   its own, which count and hand on to what stood there, and puts them back. */
+/* Another tool that hooks GOT entries of the interpreter on top of ours: it sets them to functions of its own, which count,
+   call the function that was there before, and restore it in the end. */
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/mman.h>

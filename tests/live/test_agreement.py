@@ -1,4 +1,4 @@
-"""Agreement on specimens: a race is caught, a correct function is never accused."""
+"""Agreement on specimens: a race is found, and a correct function always agrees."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pytest_gilcheck import Disagreement, agrees, specimens
 
 
-def test_a_race_is_caught_and_the_thread_is_named() -> None:
+def test_agrees_when_the_function_has_a_race_then_the_difference_names_a_thread() -> None:
     with pytest.raises(Disagreement) as failed:
         agrees(specimens.races, lambda n: min(n, 1000), st.integers(0, 2000).map(lambda n: (n,)))
 
@@ -18,11 +18,11 @@ def test_a_race_is_caught_and_the_thread_is_named() -> None:
     assert difference.n_replays > 0
 
 
-def test_a_function_without_a_race_is_not_accused() -> None:
+def test_agrees_when_the_function_has_no_race_then_it_agrees() -> None:
     inputs = st.integers(0, 20_000).map(lambda ns: (ns,))
 
     assert agrees(specimens.releases, lambda _ns: None, inputs).word == "agree"
 
 
-def test_the_fixture_compares_too(gilcheck) -> None:
+def test_fixture_when_asked_for_agreement_then_it_compares(gilcheck) -> None:
     assert gilcheck.agrees(len, lambda text: sum(1 for _ in text), st.text().map(lambda text: (text,))).word == "agree"

@@ -20,7 +20,7 @@ TEXT = json.dumps(list(range(20_000)))
 
 @pytest.fixture(scope="module", autouse=True)
 def busy():
-    """All of them gone afterwards, however it ends; and by themselves if this process is killed."""
+    """Start the busy processes; they end with these tests, or by themselves if this process is killed."""
     with ExitStack() as stack:
         for _ in range(2 * len(os.sched_getaffinity(0))):
             spinner = stack.enter_context(subprocess.Popen([sys.executable, "-I", "-c", SPIN, str(os.getpid())]))
@@ -40,7 +40,7 @@ def busy():
     ],
 )
 def test_gil_when_every_processor_is_wanted_by_others_then_the_word_is_right(function, args, word):
-    """Preempted on the way out of a system call of ours, a held call once was *partial, 0.5 [0.5, 0.5]*."""
+    """A held call that was preempted at the end of our system call once was *partial, 0.5 [0.5, 0.5]*."""
     words = {check.options(overlap=False)(function, *args).gil for _ in range(N_CHECKS)}
 
     assert words <= {word, "inconclusive"}

@@ -1,4 +1,4 @@
-"""The command, as typed."""
+"""The command, as a user types it."""
 
 import json
 import signal
@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from pytest_gilcheck.store.json_report import SCHEMA_VERSION
+
 PARTIAL = ["-s", "from pytest_gilcheck.specimens import *", "releases_then_holds(10_000_000, 10_000_000)"]
 HELD = ["-s", "from pytest_gilcheck.specimens import *", "holds(20_000_000)"]
 RELEASED = ["-s", "from pytest_gilcheck.specimens import *", "releases(20_000_000)"]
@@ -15,7 +17,7 @@ RELEASED = ["-s", "from pytest_gilcheck.specimens import *", "releases(20_000_00
 
 @pytest.fixture
 def gilcheck(tmp_path):
-    """Runs the command: status, output, messages."""
+    """Run the command; gives its exit status, output and messages."""
 
     def run(*arguments, **more):
         return subprocess.run(
@@ -31,8 +33,8 @@ def gilcheck(tmp_path):
 
 
 @pytest.mark.parametrize(("statement", "word"), [(HELD, "held"), (RELEASED, "released"), (PARTIAL, "partial")])
-def test_expectations_decide_the_exit_status(gilcheck, statement, word):
-    """0 as expected, 1 not, 3 undecided."""
+def test_exit_status_when_a_word_is_expected_then_the_verdict_decides(gilcheck, statement, word):
+    """0: as expected, 1: another word, 3: inconclusive."""
     for expected in ("held", "released", "partial"):
         done = gilcheck("-q", "--no-overlap", "--expect", expected, *statement)
 
@@ -42,7 +44,7 @@ def test_expectations_decide_the_exit_status(gilcheck, statement, word):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--expect", "free", "1"], "expected one of released, held, partial, got 'free'"),
         (["--budget", "soon", "1"], "budget: expected seconds"),
@@ -54,19 +56,19 @@ def test_expectations_decide_the_exit_status(gilcheck, statement, word):
         (["--nonsense", "1"], "unrecognized arguments"),
     ],
 )
-def test_wrong_usage_is_status_2_with_the_value(gilcheck, arguments, says):
-    """And no traceback."""
+def test_command_when_misused_then_it_shows_the_value_and_exits_with_2(gilcheck, arguments, message):
+    """There is no traceback."""
     done = gilcheck(*arguments)
 
     assert done.returncode == 2
-    assert says in done.stderr and "Traceback" not in done.stderr
+    assert message in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
     ("statement", "error"),
     [("1/0", "ZeroDivisionError"), ("exit()", "SystemExit"), ("assert 0", "AssertionError"), ("nowhere", "NameError")],
 )
-def test_a_statement_that_raises_is_status_1_with_its_traceback(gilcheck, statement, error):
+def test_command_when_the_statement_raises_then_it_shows_the_traceback_and_exits_with_1(gilcheck, statement, error):
     """There is nothing to judge."""
     done = gilcheck(statement)
 
@@ -74,20 +76,23 @@ def test_a_statement_that_raises_is_status_1_with_its_traceback(gilcheck, statem
     assert "Traceback" in done.stderr and f"gilcheck: the statement raised {error}" in done.stderr
 
 
-def test_a_saved_document_shows_the_same_verdict(gilcheck, tmp_path):
-    """Judged again."""
+def test_show_when_a_report_was_saved_then_the_verdict_is_the_same(gilcheck, tmp_path):
+    """It is judged again."""
     first = gilcheck("--json", "x.json", *PARTIAL)
     again = gilcheck("show", "x.json")
 
     assert (first.returncode, again.returncode) in ((0, 0), (3, 3))
     assert first.stdout == again.stdout
-    check = json.loads((tmp_path / "x.json").read_text())["checks"][0]
+    check = json.loads((tmp_path / "x.json").read_text().splitlines()[1])["check"]
     assert check["verdict"]["gil"] == first.stdout.splitlines()[0].rpartition(": ")[2]
-    assert json.loads(gilcheck("--json", "-", "--no-overlap", *HELD).stdout)["schema_version"] == 2
+    assert (
+        json.loads(gilcheck("--json", "-", "--no-overlap", *HELD).stdout.splitlines()[0])["schema_version"]
+        == SCHEMA_VERSION
+    )
 
 
-def test_a_full_disk_loses_no_report(gilcheck):
-    """The verdict is printed instead, status 2."""
+def test_command_when_the_disk_is_full_then_the_verdict_is_printed(gilcheck):
+    """The exit status is 2."""
     done = gilcheck("--json", "/dev/full", "--no-overlap", *HELD)
 
     assert done.returncode == 2
@@ -96,8 +101,8 @@ def test_a_full_disk_loses_no_report(gilcheck):
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json", "-")])
-def test_a_full_stdout_is_said(gilcheck, arguments):
-    """Status 2, no traceback."""
+def test_command_when_stdout_is_full_then_it_says_so(gilcheck, arguments):
+    """The exit status is 2, and there is no traceback."""
     with open("/dev/full", "w") as full:
         done = gilcheck(*arguments, "--no-overlap", *HELD, stdout=full)
 
@@ -105,8 +110,8 @@ def test_a_full_stdout_is_said(gilcheck, arguments):
     assert "cannot be written" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_an_interrupt_is_status_130(tmp_path):
-    """As shells expect it."""
+def test_command_when_interrupted_then_it_exits_with_130(tmp_path):
+    """Shells expect this status."""
     statement = "open('begun', 'w').close(); never_returns(False)"
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest_gilcheck", "-s", "from pytest_gilcheck.specimens import *", statement],
@@ -115,7 +120,7 @@ def test_an_interrupt_is_status_130(tmp_path):
         cwd=tmp_path,
     )
     while not (tmp_path / "begun").exists() and process.poll() is None:
-        time.sleep(0.01)  # a poll of another process's progress, ended by that progress alone
+        time.sleep(0.01)  # a poll, ended by the progress of the other process
     process.send_signal(signal.SIGINT)
     _, messages = process.communicate(timeout=60)
 
@@ -123,16 +128,16 @@ def test_an_interrupt_is_status_130(tmp_path):
     assert "interrupted" in messages and "Traceback" not in messages
 
 
-def test_isolated_statements_survive_a_crash(gilcheck):
-    """Status 1, said how."""
+def test_command_when_an_isolated_statement_crashes_then_it_says_how(gilcheck):
+    """The exit status is 1."""
     done = gilcheck("--isolate", "-s", "import os", "os.abort()")
 
     assert done.returncode == 1
     assert "killed by SIGABRT" in done.stderr
 
 
-def test_a_statement_that_keeps_the_gil_for_ever_ends_with_stacks(gilcheck):
-    """Status 1."""
+def test_command_when_the_statement_keeps_the_gil_then_it_ends_with_stacks(gilcheck):
+    """The exit status is 1."""
     done = gilcheck("--deadline", "200ms", "-s", "from pytest_gilcheck.specimens import *", "never_returns(True)")
 
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""Calls that do not come back, and runs that are broken off."""
+"""Calls that do not return, and runs that are interrupted."""
 
 import json
 import signal
@@ -14,16 +14,16 @@ from pytest_gilcheck import DeadlineExceeded, check, specimens
 MS = 1_000_000
 
 
-def test_a_call_that_never_returns_and_released_is_abandoned():
-    """The test fails, the process goes on."""
+def test_call_when_it_releases_and_never_returns_then_it_is_abandoned():
+    """The test fails, and the process goes on."""
     with pytest.raises(DeadlineExceeded, match=r"never_returns did not return within 0\.1 s.*isolate=True"):
         check.options(deadline="100ms")(specimens.never_returns, False)
 
     assert check.options(overlap=False)(specimens.holds, 20 * MS).gil in ("held", "inconclusive")
 
 
-def test_a_call_that_hangs_only_beside_another_thread_is_past_its_deadline():
-    """Not a note, and not an error of the crew's."""
+def test_call_when_it_hangs_only_beside_another_thread_then_its_deadline_is_exceeded():
+    """That is neither a note nor an error of the competing threads."""
     inside = []
 
     def one_at_a_time():
@@ -37,8 +37,8 @@ def test_a_call_that_hangs_only_beside_another_thread_is_past_its_deadline():
         check.options(deadline="2s", budget="10s")(one_at_a_time)
 
 
-def test_python_code_that_never_ends_is_past_its_deadline(python):
-    """It gives way on request, so that somebody notices."""
+def test_call_when_python_code_never_ends_then_its_deadline_is_exceeded(python):
+    """The interpreter releases the GIL, so that the waiting thread notices."""
     done = python(
         PRELUDE
         + """
@@ -72,17 +72,17 @@ def test_after():
 """
 
 
-def test_a_kept_gil_ends_the_run_after_stacks_and_data_are_saved(pytester):
-    """Status 1; what was measured before is not lost."""
+def test_call_when_it_keeps_the_gil_then_the_run_ends_with_stacks_and_saved_data(pytester):
+    """The exit status is 1, and what was measured before is not lost."""
     pytester.makepyfile(STUCK.format(isolate=False))
 
     result = pytester.runpytest_subprocess("--gilcheck-json=out/saved.json")
 
     assert result.ret == 1
-    said = result.stderr.str()
-    assert "never_returns has kept the GIL for longer than its deadline of 0.2 s" in said
-    assert "saved.json" in said and "--gilcheck-isolate" in said
-    assert "test_stuck" in said or "in job" in said or "solo.py" in said
+    messages = result.stderr.str()
+    assert "never_returns has kept the GIL for longer than its deadline of 0.2 s" in messages
+    assert "saved.json" in messages and "--gilcheck-isolate" in messages
+    assert "test_stuck" in messages or "in job" in messages or "solo.py" in messages
     saved = pytester.path / "out" / "saved.json"
     shown = subprocess.run(
         [sys.executable, "-m", "pytest_gilcheck", "show", str(saved)], capture_output=True, text=True, check=False
@@ -90,8 +90,8 @@ def test_a_kept_gil_ends_the_run_after_stacks_and_data_are_saved(pytester):
     assert "before: held" in shown.stdout and shown.returncode == 0
 
 
-def test_a_kept_gil_in_a_child_process_lets_the_suite_go_on(pytester):
-    """One test fails."""
+def test_call_when_it_keeps_the_gil_in_a_child_process_then_the_suite_goes_on(pytester):
+    """Only its test fails."""
     pytester.makepyfile(STUCK.format(isolate=True))
 
     result = pytester.runpytest_subprocess()
@@ -120,8 +120,8 @@ def test_long(gilcheck):
 """
 
 
-def test_ctrl_c_in_the_middle_takes_hooks_out_and_saves_what_there_is(pytester):
-    """Status 2, as pytest's own."""
+def test_run_when_interrupted_then_hooks_are_removed_and_data_is_saved(pytester):
+    """The exit status is 2, pytest's own."""
     pytester.makepyfile(INTERRUPTED)
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "--gilcheck", "--gilcheck-json=saved.json", "-p", "no:cacheprovider"],
@@ -131,13 +131,13 @@ def test_ctrl_c_in_the_middle_takes_hooks_out_and_saves_what_there_is(pytester):
         cwd=pytester.path,
     )
     while not (pytester.path / "begun").exists() and process.poll() is None:
-        time.sleep(0.01)  # a poll of another process's progress, ended by that progress alone
+        time.sleep(0.01)  # a poll, ended by the progress of the other process
     process.send_signal(signal.SIGINT)
     shown, _ = process.communicate(timeout=60)
 
     assert process.returncode == 2, shown
     assert "KeyboardInterrupt" in shown
     assert "recording at exit: False" in shown
-    saved = json.loads((pytester.path / "saved.json").read_text())
-    assert [check["name"] for check in saved["checks"]] == ["before"]
-    assert saved["interrupted"], "an interrupted run says so"
+    _, *entries, end = map(json.loads, (pytester.path / "saved.json").read_text().splitlines())
+    assert [entry["check"]["name"] for entry in entries] == ["before"]
+    assert end["end"]["interrupted"], "an interrupted run says so"

@@ -1,4 +1,4 @@
-"""Calls that are measured in a child process."""
+"""Calls in a child process."""
 
 import sys
 
@@ -10,28 +10,28 @@ MS = 1_000_000
 
 
 def abort():
-    """Crashes."""
+    """Crash."""
     import os
 
     os.abort()
 
 
 def leave():
-    """Ends its process by itself."""
+    """End the process."""
     import os
 
     os._exit(5)
 
 
 @pytest.mark.parametrize(("function", "how"), [(abort, "killed by SIGABRT"), (leave, "exit status 5")])
-def test_a_crash_in_a_child_process_fails_one_check(function, how):
-    """And says how it ended."""
+def test_check_when_its_child_process_crashes_then_it_fails_and_says_how(function, how):
+    """The suite goes on."""
     with pytest.raises(CheckFailed, match=f"ended its child process: {how}"):
         check.options(isolate=True)(function)
 
 
-def test_isolated_calls_give_verdicts_results_and_exceptions():
-    """As if measured here."""
+def test_check_when_isolated_then_it_has_verdict_result_and_exceptions():
+    """As in this process."""
     isolated = check.options(isolate=True, overlap=False)
 
     verdict = isolated(lambda ns: (specimens.holds(ns), "result")[1], 20 * MS)
@@ -42,8 +42,8 @@ def test_isolated_calls_give_verdicts_results_and_exceptions():
         isolated(sys.exit, 3)
 
 
-def test_what_cannot_travel_is_said():
-    """To the child: misuse. Back from it: a reason."""
+def test_check_when_a_value_cannot_be_sent_then_it_says_so():
+    """To the child it is misuse, and back from it a reason."""
     with pytest.raises(UsageError, match="cannot be sent to a child process.*setup="):
         check.options(isolate=True)(len, (line for line in ()))
 

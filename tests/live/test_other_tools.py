@@ -1,4 +1,4 @@
-"""Other tools that stand in the same slots."""
+"""Other tools that hook the same entries of the GOT."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ other = ctypes.CDLL(sys.argv[1])
 other.calls_seen.restype = ctypes.c_long
 
 def words():
-    '''Every word of the interpreter's writable or once writable data.'''
+    '''Return every word of the interpreter's writable or once writable data.'''
     address = ctypes.cast(ctypes.pythonapi.PyEval_SaveThread, ctypes.c_void_p).value
     lines = [line.split() for line in open("/proc/self/maps")]
     spans = [[int(end, 16) for end in line[0].split("-")] for line in lines]
@@ -35,7 +35,7 @@ def into_our_library(word):
     return info[0] and b"_native" in ctypes.string_at(info[0])
 
 def ours():
-    '''The slots that lead to our functions now.'''
+    '''Return the GOT entries that lead to our functions now.'''
     return {at: word for at, word in words().items() if word > 4096 and into_our_library(word)}
 
 def right():
@@ -55,26 +55,26 @@ assert not any(words()[at] == word for at, word in slots.items()), "hooks are ou
 """
 
 
-#: Slots hold their functions from the start: a lazy stub, called by a tool on top, would rebind the slot and take that tool
-#: out again, whoever else is there.
+#: GOT entries hold their functions from the start. A lazy stub, called by a tool on top, would bind the entry again and remove
+#: that tool.
 BOUND = {**os.environ, "LD_BIND_NOW": "1"}
 
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):
-    """The other tool, compiled."""
+    """The compiled library of the other tool."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler here")
-    made = tmp_path_factory.mktemp("other") / "on_top.so"
+    library = tmp_path_factory.mktemp("other") / "on_top.so"
     subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", str(Path(__file__).with_name("on_top.c")), "-o", str(made)], check=True
+        [compiler, "-shared", "-fPIC", "-O1", str(Path(__file__).with_name("on_top.c")), "-o", str(library)], check=True
     )
-    return made
+    return library
 
 
-def test_slots_are_pointed_while_recording_and_put_back(python, other):
-    """Word by word, in the interpreter's own memory."""
+def test_got_when_recording_ends_then_its_entries_are_restored(python, other):
+    """The interpreter's memory is compared word by word."""
     done = python(
         SCRIPT
         + """
@@ -89,7 +89,7 @@ assert all(now[at] == without[at] for at in slots)
     assert done.stdout == "slots 2\n"
 
 
-#: It goes on seeing its calls, and is found in its place afterwards.
+#: The other tool keeps seeing its calls, and is in its place afterwards.
 THERE_FIRST = """
 other.stand_on_top(ctypes.c_void_p(at))
 theirs = words()[at]
@@ -99,7 +99,7 @@ assert other.calls_seen() > 0
 right()
 """
 
-#: Our function stays in below it, silent, and later checks are right; once it is gone, ours goes too.
+#: Our function stays below the other tool, without effect, and later checks are right. Ours goes once the other is gone.
 CAME_ON_TOP = """
 with exact_ledger():
     other.stand_on_top(ctypes.c_void_p(at))
@@ -110,7 +110,7 @@ right()
 assert words()[at] == theirs
 with exact_ledger():
     _, span = _native.call(specimens.chatters, (10, 0), None, False, 100)
-    assert span.n_voluntary == 10
+    assert span.n_releases_by_function == 10
 other.step_down(ctypes.c_void_p(at))
 right()
 assert words()[at] == without[at], "out again"
@@ -119,9 +119,9 @@ assert words()[at] == without[at], "out again"
 
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize(
-    "story", [pytest.param(THERE_FIRST, id="there-first"), pytest.param(CAME_ON_TOP, id="came-on-top")]
+    "situation", [pytest.param(THERE_FIRST, id="there-first"), pytest.param(CAME_ON_TOP, id="came-on-top")]
 )
-def test_a_tool_in_a_slot_is_chained_to_and_left_alone(python, other, report_lines, which):
-    """In each of the two slots."""
-    done = python(f"{SCRIPT}\nat = sorted(slots)[{which}]\n{report_lines}", str(other), env=BOUND)
+def test_got_when_another_tool_is_there_then_it_is_called_and_stays(python, other, situation, which):
+    """In each of the two entries."""
+    done = python(f"{SCRIPT}\nat = sorted(slots)[{which}]\n{situation}", str(other), env=BOUND)
     assert done.returncode == 0, done.stderr

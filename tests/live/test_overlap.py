@@ -27,8 +27,8 @@ def summed(connection):
     ).fetchall()
 
 
-def said(verdict):
-    """Which losses are named? Nothing may be said where nothing was decided."""
+def named(verdict):
+    """Return the losses that the verdict names."""
     return SHORTFALLS & set(verdict.reasons)
 
 
@@ -62,7 +62,7 @@ def test_diagnosis_when_a_loss_is_named_then_it_is_the_right_one(specimen, args,
     verdict = check(specimen, *args)
 
     if verdict.overlap in ("overlaps", "serialised"):
-        assert said(verdict) <= allowed
+        assert named(verdict) <= allowed
 
 
 def test_diagnosis_when_one_connection_is_shared_then_an_inner_lock_or_nothing_is_named():
@@ -70,7 +70,7 @@ def test_diagnosis_when_one_connection_is_shared_then_an_inner_lock_or_nothing_i
         verdict = check(summed, connection)
 
     assert verdict.overlap != "overlaps"
-    assert said(verdict) <= {"inner-lock"}
+    assert named(verdict) <= {"inner-lock"}
 
 
 def test_diagnosis_when_rows_are_fetched_one_by_one_then_chatter_or_nothing_is_named():
@@ -78,12 +78,12 @@ def test_diagnosis_when_rows_are_fetched_one_by_one_then_chatter_or_nothing_is_n
 
         def args_for(_index):
             connection = sqlite3.connect(":memory:", check_same_thread=False)
-            opened.callback(connection.close)  # of themselves they close with a warning
+            opened.callback(connection.close)  # a connection that is not closed warns
             return (connection,)
 
         verdict = check.options(args_for=args_for)(rows)
 
-    assert said(verdict) <= {"chatter"}
+    assert named(verdict) <= {"chatter"}
 
 
 def test_diagnosis_when_one_generator_is_shared_then_an_inner_lock_or_nothing_is_named():
@@ -92,7 +92,7 @@ def test_diagnosis_when_one_generator_is_shared_then_an_inner_lock_or_nothing_is
     verdict = check(numpy.random.default_rng(1).standard_normal, 100_000)
 
     assert verdict.overlap != "overlaps"
-    assert said(verdict) <= {"inner-lock"}
+    assert named(verdict) <= {"inner-lock"}
 
 
 def test_ledger_when_calls_hold_then_never_two_are_outside_the_gil_at_once():
@@ -155,12 +155,12 @@ def test_overlap_when_one_thread_was_asked_for_then_it_says_so():
     assert (verdict.overlap, "one-thread" in verdict.reasons) == ("inconclusive", True)
 
 
-def test_setup_when_given_then_each_call_gets_its_own():
-    made = []
+def test_setup_when_set_then_each_call_gets_its_own_argument():
+    arguments = []
 
     def setup():
-        made.append([])
-        return (made[-1],)
+        arguments.append([])
+        return (arguments[-1],)
 
     def call(fresh):
         assert not fresh
@@ -169,4 +169,4 @@ def test_setup_when_given_then_each_call_gets_its_own():
 
     check.options(setup=setup)(call)
 
-    assert all(len(fresh) <= 1 for fresh in made)
+    assert all(len(fresh) <= 1 for fresh in arguments)

@@ -1,11 +1,11 @@
-"""What makes processes, ends them, or shares them: each in a process of its own."""
+"""Forks, child processes, exits, and other users of the process: each test has a process of its own."""
 
 import pytest
 from scripts import PRELUDE
 
 
-def test_a_forked_child_records_nothing_and_says_why(python):
-    """The parent's record stays right."""
+def test_ledger_when_a_child_is_forked_then_it_is_unavailable_there(python):
+    """The child gives the reason, and the parent's record stays right."""
     done = python(
         PRELUDE
         + """
@@ -24,15 +24,15 @@ with exact_ledger():
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0, status
     _, span = _native.call(specimens.releases_then_holds, (5 * MS, 5 * MS), None, False, 100)
-    assert span.held_ns >= 4 * MS and span.n_voluntary == 1
+    assert span.held_ns >= 4 * MS and span.n_releases_by_function == 1
 assert check.options(overlap=False)(specimens.holds, 20 * MS).held
 """
     )
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_child_forked_between_checks_has_a_ledger_of_its_own(python):
-    """Hooks were not in."""
+def test_ledger_when_a_child_is_forked_between_checks_then_it_is_exact_there(python):
+    """No hooks were installed at the fork."""
     done = python(
         PRELUDE
         + """
@@ -47,8 +47,8 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize("vfork", [True, False])
-def test_processes_started_within_a_check_are_unaffected(python, vfork):
-    """Waiting for one is released."""
+def test_check_when_the_call_starts_a_process_then_that_is_unaffected(python, vfork):
+    """Waiting for a process releases the GIL."""
     done = python(
         PRELUDE
         + f"""
@@ -65,8 +65,8 @@ assert not _native.ledger_is_recording()
 @pytest.mark.parametrize(
     "how", ["pass", "raise SystemExit(7)", "threading.Thread(target=specimens.sleeps, args=(50 * MS,)).start()"]
 )
-def test_an_interpreter_may_end_while_a_ledger_is_open(python, how):
-    """Hooks are taken out, the exit status is the program's."""
+def test_ledger_when_the_interpreter_ends_then_hooks_are_removed(python, how):
+    """The exit status is the program's own."""
     done = python(
         PRELUDE
         + f"""
@@ -82,8 +82,8 @@ threading.Thread(target=specimens.never_returns, args=(False,), daemon=True).sta
     assert done.stderr == ""
 
 
-def test_patched_threading_is_named_and_real_threads_are_used(python):
-    """As gevent does it."""
+def test_check_when_gevent_has_patched_threading_then_real_threads_are_used(python):
+    """The verdict names gevent."""
     pytest.importorskip("gevent")
     done = python(
         "from gevent import monkey; monkey.patch_all()\n"
@@ -96,7 +96,7 @@ print(verdict.gil in ("released", "inconclusive"), "gevent" in verdict.reasons)
     assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr
 
 
-def test_faulthandler_in_use_by_others_stays_theirs(python):
+def test_check_when_others_use_faulthandler_then_it_stays_theirs(python):
     """pytest and others own its timer and its file."""
     done = python(
         PRELUDE

@@ -1,4 +1,4 @@
-"""Systems that forbid what the ledger needs: each in a process that forbids it to itself."""
+"""Systems that forbid what the ledger needs: each is a process that forbids it to itself."""
 
 import pytest
 from scripts import PRELUDE
@@ -7,8 +7,8 @@ FILTER = """
 import ctypes, struct
 LOAD, IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 def refuse(*numbers, length=None):
-    # BPF: load the number of the system call; refuse those given with EPERM (where `length` is given: only with this
-    # second argument); allow others.
+    # BPF: load the number of the system call, refuse `numbers` with EPERM, allow all others. With `length`, a call is
+    # refused only if that is its second argument.
     code = []
     for number in numbers:
         code += [struct.pack("HBBI", LOAD, 0, 0, 0), struct.pack("HBBI", IF_EQUAL, 0, 1 if length is None else 3, number)]
@@ -20,8 +20,8 @@ def refuse(*numbers, length=None):
     class Program(ctypes.Structure):
         _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
     libc = ctypes.CDLL(None, use_errno=True)
-    told = Program(len(code), ctypes.addressof(program))
-    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(told), 0, 0):
+    filter_program = Program(len(code), ctypes.addressof(program))
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(filter_program), 0, 0):
         print("no seccomp here"); sys.exit(77)
 READV = {"x86_64": 310, "aarch64": 270}[os.uname().machine]
 PREAD = {"x86_64": 17, "aarch64": 67}[os.uname().machine]
@@ -29,13 +29,13 @@ PREAD = {"x86_64": 17, "aarch64": 67}[os.uname().machine]
 
 
 def allowed(done):
-    """Where filters themselves are forbidden there is nothing to test."""
+    """Skip the test where filters themselves are forbidden."""
     if done.returncode == 77:
         pytest.skip("this system allows no seccomp filters")
     return done
 
 
-def test_a_sandbox_without_process_vm_readv_keeps_the_exact_ledger(python):
+def test_ledger_when_process_vm_readv_is_forbidden_then_it_is_exact(python):
     """Memory is read through /proc/self/mem."""
     done = allowed(
         python(
@@ -51,8 +51,8 @@ print(verdict.instrument.grade, verdict.gil in ("partial", "inconclusive"))
     assert (done.returncode, done.stdout) == (0, "exact True\n"), done.stderr
 
 
-def test_a_sandbox_that_refuses_all_reading_of_memory_leaves_the_weaker_witness(python):
-    """Typed, no crash, no guess."""
+def test_ledger_when_reading_memory_is_forbidden_then_progress_is_the_witness(python):
+    """There is a reason, no crash and no guess."""
     done = allowed(
         python(
             PRELUDE
@@ -70,8 +70,8 @@ for function, words in ((specimens.holds, ("inconclusive",)), (specimens.release
     assert (done.returncode, done.stdout) == (0, "ledger-memory-unreadable\n" * 2), done.stderr
 
 
-def test_locked_pages_leave_the_weaker_witness(python):
-    """Where the slots cannot be re-pointed."""
+def test_ledger_when_its_pages_are_locked_then_progress_is_the_witness(python):
+    """The GOT entries cannot be changed."""
     done = allowed(
         python(
             PRELUDE
@@ -84,8 +84,7 @@ print(verdict.gil, verdict.instrument.name, *verdict.reasons)
         )
     )
     assert done.returncode == 0, done.stderr
-    # An interpreter whose slots are writable anyway needs no permission.
-    # What the wall-clock rounds add is not this test's.
+    # An interpreter with a writable GOT needs no permission. Reasons of the wall-clock rounds may follow.
     assert done.stdout.split()[:4] == [
         "inconclusive",
         "progress",

@@ -1,4 +1,4 @@
-"""Every specimen gets its word, or none."""
+"""Each specimen gets its own word, or *inconclusive*."""
 
 import sys
 import threading
@@ -29,7 +29,7 @@ SPECIMENS = {
 
 
 def never_wrong(verdict, word):
-    """A busy machine may leave it open."""
+    """Accept the right word, or *inconclusive* with a reason."""
     assert verdict.instrument.grade == "exact", verdict.notes
     assert verdict.gil in (word, "inconclusive"), (verdict.held_share, verdict.notes)
     if verdict.gil == "inconclusive":
@@ -37,8 +37,8 @@ def never_wrong(verdict, word):
 
 
 @pytest.mark.parametrize("name", SPECIMENS)
-def test_specimen_gets_its_word_or_none(name):
-    """Never another one."""
+def test_check_when_a_specimen_is_known_then_the_word_is_its_own_or_inconclusive(name):
+    """It is never another word."""
     function, arguments, word = SPECIMENS[name]
 
     never_wrong(check.options(budget="1ms")(function, *arguments), word)
@@ -46,8 +46,8 @@ def test_specimen_gets_its_word_or_none(name):
 
 @pytest.mark.parametrize("interval", [1e-6, 1e-4, 0.5, 100.0])
 @pytest.mark.parametrize("name", ["holds 20 ms", "releases 20 ms", "half and half", "yields"])
-def test_any_switch_interval_will_do(name, interval):
-    """The shape of the GIL is looked for with the interval as it is now, and it is left as it was."""
+def test_check_when_the_switch_interval_is_unusual_then_the_word_is_right(name, interval):
+    """The shape of the GIL is looked for with the present interval, and the interval does not change."""
     function, arguments, word = SPECIMENS[name]
     before = sys.getswitchinterval()
     sys.setswitchinterval(interval)
@@ -58,8 +58,8 @@ def test_any_switch_interval_will_do(name, interval):
         sys.setswitchinterval(before)
 
 
-def test_processor_time_and_longest_hold_follow_the_construction():
-    """A specimen works for so much processor time, whatever the wall clock says."""
+def test_figures_when_a_specimen_is_known_then_they_follow_its_construction():
+    """A specimen works for a fixed processor time, whatever the wall clock shows."""
     verdict = check.options(overlap=False)(specimens.releases_then_holds, 10 * MS, 20 * MS)
 
     assert verdict.cpu_ns >= 29 * MS
@@ -67,31 +67,31 @@ def test_processor_time_and_longest_hold_follow_the_construction():
     assert verdict.n_releases.by_function == 1
 
 
-def test_hand_overs_are_counted_one_by_one():
-    """Each of a chatterer's."""
+def test_releases_when_there_are_hundreds_then_each_is_counted():
+    """Each release of `chatters`."""
     assert check.options(overlap=False)(specimens.chatters, 321, 0).n_releases.by_function == 321
 
 
-def test_giving_way_on_request_is_told_from_letting_go():
-    """Python code gives way, native code lets go or does neither."""
+def test_releases_when_made_by_function_or_interpreter_then_they_are_told_apart():
+    """The interpreter releases in Python code; native code releases by itself or not at all."""
     yields = check.options(overlap=False)(specimens.yields, 60 * MS).n_releases
     chatters = check.options(overlap=False)(specimens.chatters, 1000, 20_000).n_releases
     holds = check.options(overlap=False)(specimens.holds, 60 * MS).n_releases
 
-    assert yields.n_releases_by_function == 0 and yields.n_releases_by_interpreter >= 1
-    assert chatters.n_releases_by_interpreter == 0
-    assert (holds.n_releases_by_function, holds.n_releases_by_interpreter) == (0, 0)
+    assert yields.by_function == 0 and yields.by_interpreter >= 1
+    assert chatters.by_interpreter == 0
+    assert (holds.by_function, holds.by_interpreter) == (0, 0)
 
 
-def test_the_longest_wait_follows_what_the_call_does_to_others():
-    """A hold keeps others waiting, a release does not: compared with each other, not with a clock."""
+def test_longest_wait_when_a_call_holds_then_it_is_longer_than_when_it_releases():
+    """The two are compared with each other, not with a clock."""
     holds = check.options(overlap=False)(specimens.holds, 50 * MS)
     releases = check.options(overlap=False)(specimens.releases, 50 * MS)
 
     assert holds.longest_wait_ns > releases.longest_wait_ns
 
 
-def test_what_the_result_does_when_it_dies_is_not_the_calls():
+def test_span_when_the_result_is_disposed_of_then_that_is_not_part_of_it():
     """The span ends before."""
 
     class HoldsAtItsEnd:
@@ -105,8 +105,8 @@ def test_what_the_result_does_when_it_dies_is_not_the_calls():
     never_wrong(check.options(overlap=False)(releases_and_makes), "released")
 
 
-def test_hooks_go_in_with_the_first_and_out_with_the_last():
-    """Nested, and in any order of closing."""
+def test_ledger_when_opened_twice_then_the_last_to_close_removes_the_hooks():
+    """In any order of closing."""
     assert not _native.ledger_is_recording()
     first, second = exact_ledger(), exact_ledger()
     first.__enter__()
@@ -117,8 +117,8 @@ def test_hooks_go_in_with_the_first_and_out_with_the_last():
     assert not _native.ledger_is_recording()
 
 
-def test_a_check_inside_of_a_check_measures_its_own():
-    """The inner one holds, the outer one holds too, for it waits for its crew with the GIL released."""
+def test_check_when_made_inside_of_a_check_then_its_verdict_is_right():
+    """The inner one measures a call that holds; the outer one waits for its threads with the GIL released."""
     inner = []
 
     def outer():
@@ -131,8 +131,8 @@ def test_a_check_inside_of_a_check_measures_its_own():
         never_wrong(verdict, "held")
 
 
-def test_checks_of_several_threads_at_once_are_each_right():
-    """Waiting for each other dilutes nothing."""
+def test_check_when_several_threads_check_at_once_then_each_verdict_is_right():
+    """Their waits for each other do not count."""
     words = {}
 
     def one(name):
@@ -151,8 +151,8 @@ def test_checks_of_several_threads_at_once_are_each_right():
         never_wrong(verdict, word)
 
 
-def test_hundreds_of_threads_of_the_callee_are_followed():
-    """Also more than one recording would have room for, one after the other."""
+def test_check_when_the_function_starts_hundreds_of_threads_then_they_count():
+    """Also more threads, one after the other, than one recording has room for."""
 
     def many():
         threads = [threading.Thread(target=specimens.holds, args=(1_000,)) for _ in range(100)]
@@ -167,16 +167,16 @@ def test_hundreds_of_threads_of_the_callee_are_followed():
         assert verdict.gil != "released"
 
 
-def test_a_full_list_of_events_hides_no_thread_of_the_callee():
-    """An outer ledger stays open while many hand-overs go by: own threads still count as held."""
+def test_check_when_the_list_of_events_is_full_then_threads_of_the_function_still_count():
+    """An outer ledger stays open during many GIL events."""
     with exact_ledger():
         with exact_ledger():
             _native.call(specimens.chatters, (80_000, 0), None, False, 10)
         never_wrong(check.options(overlap=False)(specimens.spawns, 2, 10 * MS), "held")
 
 
-def test_events_that_do_not_fit_are_counted():
-    """So that a picture says where it ends."""
+def test_events_when_they_do_not_fit_then_they_are_counted():
+    """A timeline shows where it ends."""
     with exact_ledger():
         _, span = _native.call(specimens.chatters, (1_000, 0), None, False, 100)
         # Other threads of this process (one that is just ending) may add some.
@@ -188,8 +188,8 @@ def test_events_that_do_not_fit_are_counted():
 
 
 @pytest.mark.parametrize("depth", [8, 9])
-def test_spans_nest_to_depth_eight(depth):
-    """Deeper ones are refused with their reason, and the others stay right."""
+def test_spans_when_nested_deeper_than_eight_then_the_ninth_is_refused(depth):
+    """It has a reason, and the other ones stay right."""
     verdicts = {}
 
     def nest(level):
@@ -206,8 +206,8 @@ def test_spans_nest_to_depth_eight(depth):
         assert "ledger-too-deep" in verdicts[9].reasons and verdicts[9].gil == "inconclusive"
 
 
-def test_running_total_is_there_while_recording_only():
-    """Of the calling thread."""
+def test_held_total_when_nothing_is_recorded_then_it_is_none():
+    """It is that of the calling thread."""
     assert _native.held_total_ns() is None
     with exact_ledger():
         before = _native.held_total_ns()
@@ -216,8 +216,8 @@ def test_running_total_is_there_while_recording_only():
     assert _native.held_total_ns() is None
 
 
-def test_parts_of_a_span_add_up():
-    """Holding, waiting, released and the instrument's own are the whole."""
+def test_span_when_recorded_then_its_parts_add_up():
+    """Held, waiting, released and the instrument's own time are the whole span."""
     with exact_ledger():
         for fine in (True, False):
             _, span = _native.call(specimens.chatters, (100, 10_000), None, fine, 10**4)

@@ -1,4 +1,4 @@
-"""Arguments made for each thread: once in a check, in that thread, used there and disposed of there."""
+"""Arguments for each thread are made once in a check, in that thread, which alone uses and disposes of them."""
 
 import sqlite3
 import threading
@@ -12,51 +12,51 @@ MS = 1_000_000
 
 
 class Bound:
-    """Knows the thread that made it, and notes who used it and who disposed of it."""
+    """Knows the thread that made it, and records which threads use it and dispose of it."""
 
-    seen: list
+    records: list
 
     def __init__(self, index):
         self.index = index
         self.owner = threading.get_ident()
-        self.seen.append(("made", index, self.owner, self.owner))
+        self.records.append(("made", index, self.owner, self.owner))
 
     def __call__(self):
-        self.seen.append(("used", self.index, self.owner, threading.get_ident()))
+        self.records.append(("used", self.index, self.owner, threading.get_ident()))
         specimens.releases(MS)
 
     def __del__(self):
-        self.seen.append(("gone", self.index, self.owner, threading.get_ident()))
+        self.records.append(("gone", self.index, self.owner, threading.get_ident()))
 
 
 @pytest.fixture
-def seen():
-    Bound.seen = []
-    return Bound.seen
+def records():
+    Bound.records = []
+    return Bound.records
 
 
-def used(bound):
-    """Every call of the check."""
+def use(bound):
+    """Be the call that is checked."""
     bound()
 
 
-def test_each_thread_makes_its_own_once_uses_it_alone_and_disposes_of_it_itself(seen):
-    verdict = check.options(threads=3, budget="60ms", args_for=lambda index: (Bound(index),))(used)
+def test_arguments_when_made_for_threads_then_each_thread_makes_uses_and_disposes_of_its_own(records):
+    verdict = check.options(threads=3, budget="60ms", args_for=lambda index: (Bound(index),))(use)
 
     assert verdict.gil in ("released", "inconclusive")
-    assert {owner == there for _, _, owner, there in seen} == {True}
-    n = Counter((what, index) for what, index, _, _ in seen)
+    assert {owner == there for _, _, owner, there in records} == {True}
+    n = Counter((what, index) for what, index, _, _ in records)
     competed = "one-cpu" not in verdict.reasons and "budget-too-small" not in verdict.reasons
     made = {("made", index): 1 for index in range(3 if competed else 1)}
     assert {key: count for key, count in n.items() if key[0] == "made"} == made
     assert {index for what, index in n if what == "used"} == {index for _, index in made}
     assert {index: count for (what, index), count in n.items() if what == "gone"} == {index: 1 for _, index in made}
     # Single calls, and those of the serial arm, are made by the threads whose arguments they take.
-    assert len({owner for _, _, owner, _ in seen}) == len(made)
-    assert threading.get_ident() not in {there for _, _, _, there in seen}
+    assert len({owner for _, _, owner, _ in records}) == len(made)
+    assert threading.get_ident() not in {there for _, _, _, there in records}
 
 
-def test_the_diagnosing_pass_uses_those_of_its_thread(seen):
+def test_arguments_when_lines_are_looked_for_then_the_same_ones_are_used(records):
     def held(bound):
         bound()
         specimens.holds(2 * MS)
@@ -64,13 +64,16 @@ def test_the_diagnosing_pass_uses_those_of_its_thread(seen):
     verdict = check.options(overlap=False, args_for=lambda index: (Bound(index),))(held)
 
     assert verdict.where is not None or verdict.gil == "inconclusive"
-    assert Counter(what for what, _, _, _ in seen)["made"] == 1
-    assert {owner == there for _, _, owner, there in seen} == {True}
+    assert Counter(what for what, _, _, _ in records)["made"] == 1
+    assert {owner == there for _, _, owner, there in records} == {True}
 
 
 class Opened:
-    """A connection that is closed with it: sqlite3 refuses that, as everything else, to any thread but the one that opened
-    it, and an error within `__del__` fails this run."""
+    """A connection that is closed with this object.
+
+    sqlite3 refuses everything, closing too, in any thread but the one that opened the connection. An error within
+    `__del__` fails the test run.
+    """
 
     def __init__(self):
         self.connection = sqlite3.connect(":memory:")
@@ -79,7 +82,7 @@ class Opened:
         self.connection.close()
 
 
-def test_connections_of_sqlite3_which_know_their_thread():
+def test_arguments_when_they_are_connections_of_sqlite3_then_no_thread_is_refused():
     def summed(opened):
         return opened.connection.execute(
             "with recursive c(x) as (select 1 union all select x+1 from c where x<5000) select sum(x) from c"
@@ -90,7 +93,7 @@ def test_connections_of_sqlite3_which_know_their_thread():
     assert verdict.result == (12_497_500 + 5000,)
 
 
-def test_when_it_fails_for_the_first_thread_that_one_is_named_too():
+def test_args_for_when_it_fails_for_the_first_thread_then_its_index_is_named():
     def args_for(index):
         raise LookupError(f"no file for {index}")
 

@@ -1,4 +1,4 @@
-"""The lines that are named, against the source: whoever moves a line in these sources moves what is expected with it."""
+"""The lines that a verdict names, compared with the source; marks in the source say which lines are expected."""
 
 import hashlib
 import importlib.machinery
@@ -95,14 +95,14 @@ def imported(name, path):
 
 
 def compiled(folder, source, *flags, compiler=None):
-    """The shared library made from `source`, with debug information and optimised as releases are."""
-    found = shutil.which(compiler or "cc")
+    """Return the library compiled from `source`, with debug information and optimised as releases are."""
+    program = shutil.which(compiler or "cc")
     include = sysconfig.get_paths()["include"]
-    if found is None or not (Path(include) / "Python.h").is_file():
+    if program is None or not (Path(include) / "Python.h").is_file():
         pytest.skip(f"no {compiler or 'C'} compiler, or no headers of this interpreter, here")
-    made = source.with_suffix(sysconfig.get_config_var("EXT_SUFFIX"))
+    library = source.with_suffix(sysconfig.get_config_var("EXT_SUFFIX"))
     command = [
-        found,
+        program,
         "-shared",
         "-fPIC",
         "-O2",
@@ -112,12 +112,12 @@ def compiled(folder, source, *flags, compiler=None):
         f"-I{folder}",
         str(source),
         "-o",
-        str(made),
+        str(library),
         *flags,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return made
+    return library
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def c_source(folder):
     return source
 
 
-def judged(function, *args):
+def where_of(function, *args):
     verdict = SINGLE(function, *args)
     assert verdict.gil in ("held", "partial"), (verdict.gil, verdict.notes)
     assert verdict.where is not None, verdict.notes
@@ -143,23 +143,23 @@ def at(site):
     return (Path(site.place.file).name, site.place.line)
 
 
-def test_a_rust_specimen_lets_go_and_takes_back_at_one_line():
+def test_where_when_rust_releases_and_takes_at_one_line_then_it_is_named():
     source = (ROOT / "rust/ext/src/specimens.rs").read_text()
     first = line_of(source, "fn releases_then_holds")
     expected = ("specimens.rs", first + 1)
 
-    where = judged(specimens.releases_then_holds, 3 * MS, 3 * MS)
+    where = where_of(specimens.releases_then_holds, 3 * MS, 3 * MS)
 
     assert (at(where.let_go), at(where.taken), where.dropped) == (expected, expected, None)
     assert where.let_go.place.function.endswith("releases_then_holds")
     assert where.longest_hold_ns >= 3 * MS
 
 
-def test_a_c_extension(folder, c_source):
-    """Release, re-take and the longest hold, which goes on through two functions; inlined ones included."""
+def test_where_when_the_extension_is_c_then_its_lines_are_named(folder, c_source):
+    """The longest hold goes on through two functions, and inlined functions count."""
     module = imported("cpart", compiled(folder, c_source))
 
-    where = judged(module.partial)
+    where = where_of(module.partial)
 
     text = c_source.read_text()
     assert at(where.let_go) == ("cpart.c", line_of(text, "/* LET GO"))
@@ -170,26 +170,26 @@ def test_a_c_extension(folder, c_source):
     assert where.longest_hold_ns >= 4 * MS
 
 
-def test_a_c_extension_without_debug_information_names_symbol_and_library(folder, c_source):
+def test_where_when_there_is_no_debug_information_then_symbol_and_library_are_named(folder, c_source):
     stripped = folder / "bare.c"
     stripped.write_text(
         c_source.read_text().replace("cpart", "bare").replace("static PyObject *partial", "PyObject *partial")
     )
     module = imported("bare", compiled(folder, stripped, "-g0"))
 
-    where = judged(module.partial)
+    where = where_of(module.partial)
 
     assert where.dropped.place.file is None
     assert where.dropped.place.function == "partial"
     assert Path(where.dropped.place.library).name.startswith("bare.")
 
 
-def test_a_cpp_extension_is_demangled(folder):
+def test_where_when_the_extension_is_cpp_then_names_are_demangled(folder):
     source = folder / "cpppart.cpp"
     source.write_text(CPP_SOURCE.replace("NAME", "cpppart"))
     module = imported("cpppart", compiled(folder, source, compiler="c++"))
 
-    where = judged(module.partial)
+    where = where_of(module.partial)
 
     text = source.read_text()
     assert at(where.let_go) == ("cpppart.cpp", line_of(text, "// CONSTRUCTOR"))
@@ -198,7 +198,7 @@ def test_a_cpp_extension_is_demangled(folder):
     assert not where.let_go.place.function.startswith("_Z")
 
 
-def test_a_cython_extension_is_led_back_to_its_pyx(folder):
+def test_where_when_the_extension_is_cython_then_lines_of_its_pyx_are_named(folder):
     pytest.importorskip("Cython", reason="Cython is not installed")
     pyx = folder / "cypart.pyx"
     pyx.write_text(CYTHON_SOURCE)
@@ -210,7 +210,7 @@ def test_a_cython_extension_is_led_back_to_its_pyx(folder):
     assert done.returncode == 0, done.stderr
     module = imported("cypart", compiled(folder, folder / "cypart.c"))
 
-    where = judged(module.partial)
+    where = where_of(module.partial)
 
     expected = ("cypart.pyx", line_of(CYTHON_SOURCE, "# LET GO"))
     assert (at(where.let_go), at(where.taken), where.dropped) == (expected, expected, None)
@@ -223,8 +223,8 @@ def lets_go_then_holds(data, n):
     return digest
 
 
-def test_python_code_that_calls_a_releasing_function_is_named_beside_it():
-    where = judged(lets_go_then_holds, bytes(1_000_000), 5 * MS)
+def test_where_when_python_code_calls_a_releasing_function_then_both_are_named():
+    where = where_of(lets_go_then_holds, bytes(1_000_000), 5 * MS)
 
     expected = next(
         n
@@ -246,26 +246,26 @@ def sleeps_then_holds():
     specimens.holds(5 * MS)
 
 
-def test_a_function_of_the_interpreter_is_named_at_the_line_that_calls_it():
-    where = judged(sleeps_then_holds)
+def test_where_when_the_interpreter_has_the_function_then_the_calling_line_is_named():
+    where = where_of(sleeps_then_holds)
 
     expected = next(n for n, text in enumerate(Path(__file__).read_text().splitlines(), 1) if text.endswith("# SLEEP"))
     caller = where.let_go.called_from or where.let_go.place
     assert (Path(caller.file).name, caller.line) == ("test_where.py", expected)
 
 
-def test_a_held_native_function_names_its_library():
-    where = judged(math.factorial, 20_000)
+def test_where_when_a_native_function_holds_then_its_library_is_named():
+    where = where_of(math.factorial, 20_000)
 
     assert (where.let_go, where.taken, where.dropped) == (None, None, None)
     assert "factorial" in where.function.function
     assert where.function.library == getattr(math, "__file__", None) or where.function.library == _native.libraries()[1]
 
 
-def test_a_held_python_function_names_the_line_that_took_the_time():
+def test_where_when_a_python_function_holds_then_the_busiest_line_is_named():
     text = json.dumps(list(range(100_000)))
 
-    where = judged(json.loads, text)
+    where = where_of(json.loads, text)
 
     assert where.function.file == json.loads.__code__.co_filename
     assert where.busiest.share > 0.5
@@ -273,8 +273,8 @@ def test_a_held_python_function_names_the_line_that_took_the_time():
 
 
 @pytest.mark.parametrize("called", [lambda: time.sleep(0.002), lambda: [n * n for n in range(300_000)]])
-def test_what_made_the_call_is_in_no_stack_and_no_hand_over_lies_outside_of_the_span(called):
-    """Another thread asks for the GIL all the while."""
+def test_stacks_when_kept_then_they_lie_within_the_call_and_its_span(called):
+    """Another thread asks for the GIL all the time."""
     ended = threading.Event()
 
     def asks():
@@ -298,8 +298,8 @@ def test_what_made_the_call_is_in_no_stack_and_no_hand_over_lies_outside_of_the_
         assert frames[0][3] == _native.libraries()[0] != frames[-1][3]
 
 
-def test_python_code_that_is_made_to_give_way_names_itself_and_no_glue():
-    """A thread of its own asks; which line gave way is another one each time."""
+def test_where_when_the_interpreter_releases_in_python_code_then_only_that_code_is_named():
+    """Another thread asks for the GIL; the line is another one each time."""
     ended = threading.Event()
 
     def counts_up():
@@ -312,7 +312,7 @@ def test_python_code_that_is_made_to_give_way_names_itself_and_no_glue():
     asking = threading.Thread(target=asks)
     asking.start()
     try:
-        where = judged(counts_up)
+        where = where_of(counts_up)
     finally:
         ended.set()
         asking.join()
@@ -322,34 +322,34 @@ def test_python_code_that_is_made_to_give_way_names_itself_and_no_glue():
     assert where.function.function.endswith("counts_up")
 
 
-def test_a_rust_function_is_not_found_in_the_glue_that_wraps_it():
-    where = judged(specimens.holds, 5 * MS)
+def test_where_when_a_rust_function_holds_then_its_wrapper_is_not_named():
+    where = where_of(specimens.holds, 5 * MS)
 
     assert (where.function.file, where.function.function) == (None, "pytest_gilcheck.specimens.holds")
 
 
-def test_a_released_call_is_not_made_once_more():
+def test_where_when_a_call_is_released_then_there_is_none():
     verdict = SINGLE(specimens.releases, 20 * MS)
 
     assert verdict.gil in ("released", "inconclusive")
     assert verdict.where is None
 
 
-def test_the_pass_leaves_traces_of_others_in_place():
-    seen = []
+def test_trace_when_lines_are_looked_for_then_it_is_restored():
+    traces = []
 
     def called():
-        seen.append(sys.gettrace())
+        traces.append(sys.gettrace())
         specimens.holds(2 * MS)
 
     SINGLE(called)
 
-    assert seen[-1] is not None
-    assert sys.gettrace() not in seen[-1:]
-    assert any(trace is None for trace in seen)
+    assert traces[-1] is not None
+    assert sys.gettrace() not in traces[-1:]
+    assert any(trace is None for trace in traces)
 
 
-def test_a_pass_that_raises_is_said_and_the_verdict_stands():
+def test_where_when_the_pass_raises_then_a_note_says_so_and_the_verdict_stands():
     calls = []
 
     def gives_up():
@@ -365,7 +365,7 @@ def test_a_pass_that_raises_is_said_and_the_verdict_stands():
     assert "where-failed" in {note.slug for note in verdict.notes}
 
 
-def test_one_pass_at_a_time():
+def test_stacks_when_a_pass_is_under_way_then_another_is_refused():
     _native.keep_stacks(1)
     try:
         with pytest.raises(RuntimeError, match="another diagnosing pass"):

@@ -34,8 +34,11 @@ RACES = AGREES.replace("agrees(right", "agrees(races")
 REGRESSED = RACES.replace("agrees(races", "options(name='right').agrees(races")
 
 
-def document(pytester, name="o.json"):
-    return json.loads((pytester.path / name).read_text())
+def report(pytester, name="o.json"):
+    """Checks and agreements of a saved report, and how its run ended."""
+    _, *lines, end = map(json.loads, (pytester.path / name).read_text().splitlines())
+    entries = {f"{kind}s": [line[kind] for line in lines if kind in line] for kind in ("check", "agreement")}
+    return entries | end["end"]
 
 
 def test_an_agreement_is_shown_kept_and_enough_for_a_gate(project, pytester):
@@ -45,7 +48,7 @@ def test_an_agreement_is_shown_kept_and_enough_for_a_gate(project, pytester):
     result.stdout.fnmatch_lines(
         ["*= gilcheck =*", "agreement of  answers  examples  calls  threads*", "right*agree*4*"]
     )
-    made = document(pytester)
+    made = report(pytester)
     assert made["checks"] == []
     (entry,) = made["agreements"]
     assert entry["agreement"]["name"] == "right"
@@ -79,10 +82,10 @@ def test_a_difference_fails_its_test_and_every_report_tells_it(project, pytester
             "::error *test_a.py,line=*,title=gilcheck%3A wrong::wrong alone contradicts the oracle: on (100,)*20 of 20*",
         ]
     )
-    (entry,) = document(pytester)["agreements"]
+    (entry,) = report(pytester)["agreements"]
     assert entry["failed"] is True
     assert entry["agreement"]["difference"]["inputs"] == "(100,)"
-    (finding,) = document(pytester, "q.json")
+    (finding,) = json.loads((pytester.path / "q.json").read_text())
     assert finding["severity"] == "major"
     assert finding["description"].startswith("wrong alone contradicts the oracle")
     assert '<property name="gilcheck.wrong.agreement" value="differ" />' in (pytester.path / "j.xml").read_text()
@@ -100,7 +103,7 @@ def test_it(gilcheck):
 
     assert result.ret == 0
     result.stdout.fnmatch_lines(["races  *DIFFER*", "::warning *races gives another answer when 4 threads call it*"])
-    assert document(pytester)["agreements"][0]["failed"] is False
+    assert report(pytester)["agreements"][0]["failed"] is False
 
 
 def test_answers_that_became_wrong_are_worse_than_the_baseline(project):
@@ -171,9 +174,9 @@ def test_another(gilcheck):
     )
 
     result.assert_outcomes(passed=3)
-    told = [(check["name"], check["verdict"]["agreement"]) for check in document(pytester)["checks"]]
+    told = [(check["name"], check["verdict"]["agreement"]) for check in report(pytester)["checks"]]
     assert told[1] == ("right", "agree")
-    assert document(pytester)["checks"][1]["observation"]["agreement"] == "agree"
+    assert report(pytester)["checks"][1]["observation"]["agreement"] == "agree"
 
 
 def test_the_public_function_is_noted_in_any_test(project, pytester):
@@ -186,7 +189,7 @@ class CountTest(unittest.TestCase):
 """
     assert project(body, "--gilcheck", "--gilcheck-json=o.json").ret == 0
 
-    (entry,) = document(pytester)["agreements"]
+    (entry,) = report(pytester)["agreements"]
     assert (entry["test"], entry["agreement"]["word"]) == ("test_a.py::CountTest::test_counts", "agree")
 
 
@@ -204,7 +207,7 @@ def test_wrong(n):
 """
     project(body, "--gilcheck", "--gilcheck-json=o.json").assert_outcomes(passed=1, failed=1)
 
-    own, wrong = document(pytester)["agreements"]
+    own, wrong = report(pytester)["agreements"]
     assert (own["test"], own["agreement"]["n_examples"]) == ("test_a.py::test_own", 8)
     assert wrong["agreement"]["word"] == "differ"
     assert wrong["agreement"]["difference"]["inputs"] == "(100,)"
@@ -220,7 +223,7 @@ def test_it(gilcheck):
 """
     project(body, "--gilcheck", "--gilcheck-threads=3", "--gilcheck-json=o.json").assert_outcomes(passed=1)
 
-    told = [(e["agreement"]["name"], e["agreement"]["n_threads"]) for e in document(pytester)["agreements"]]
+    told = [(e["agreement"]["name"], e["agreement"]["n_threads"]) for e in report(pytester)["agreements"]]
     assert told == [("right", 3), ("of", 2), ("right", 5)]
 
 
@@ -256,7 +259,7 @@ def test_it(gilcheck):
     project(body, "--gilcheck", "--gilcheck-json=o.json").assert_outcomes(failed=1)
 
     assert (pytester.path / "o.json").stat().st_size < 10_000
-    assert "characters left out" in document(pytester)["agreements"][0]["agreement"]["difference"]["inputs"]
+    assert "characters left out" in report(pytester)["agreements"][0]["agreement"]["difference"]["inputs"]
 
 
 def test_an_interrupted_run_keeps_the_agreements_of_the_test_that_was_broken_off(project, pytester):
@@ -267,7 +270,7 @@ def test_stopped(gilcheck):
 """
     project(body, "--gilcheck", "--gilcheck-json=o.json", subprocess=True)
 
-    made = document(pytester)
+    made = report(pytester)
     assert made["interrupted"] == "stopped"
     assert [entry["agreement"]["name"] for entry in made["agreements"]] == ["right", "oracle"]
 
@@ -290,7 +293,7 @@ def test_stuck(gilcheck):
     result = project(body, "--gilcheck", "--gilcheck-json=o.json", subprocess=True)
 
     assert result.ret == 1
-    made = document(pytester)
+    made = report(pytester)
     assert made["interrupted"] == "deadline"
     assert [check["name"] for check in made["checks"]] == ["before"]
     assert [entry["agreement"]["name"] for entry in made["agreements"]] == ["right", "oracle"]
@@ -309,7 +312,7 @@ def test_wrong(gilcheck):
     result = project(body, "--gilcheck", "--gilcheck-json=o.json", "-n2", subprocess=True)
 
     result.assert_outcomes(passed=4, failed=1)
-    found = {entry["test"]: entry["agreement"]["word"] for entry in document(pytester)["agreements"]}
+    found = {entry["test"]: entry["agreement"]["word"] for entry in report(pytester)["agreements"]}
     assert len(found) == 5
     assert found["test_a.py::test_wrong"] == "differ"
 
@@ -324,7 +327,7 @@ def test_stuck(gilcheck):
     result = project(body, "--gilcheck", "--gilcheck-json=o.json", "-n2", subprocess=True)
 
     result.assert_outcomes(passed=1, failed=1)
-    found = {entry["agreement"]["name"]: entry["failed"] for entry in document(pytester)["agreements"]}
+    found = {entry["agreement"]["name"]: entry["failed"] for entry in report(pytester)["agreements"]}
     assert found == {"right": False, "oracle": True}
 
 
@@ -345,7 +348,7 @@ def test_the_command_shows_compares_and_merges_them(project, pytester):
     assert compared.ret == 1
     compared.stdout.fnmatch_lines(["FAILS WORSE: *agreement of right: agreement agree -> differ*(limit: agreement)"])
     assert gilcheck("merge", "good.json", "bad.json", "-o", "all.json").ret == 0
-    found = [(entry["origin"], entry["agreement"]["word"]) for entry in document(pytester, "all.json")["agreements"]]
+    found = [(entry["origin"], entry["agreement"]["word"]) for entry in report(pytester, "all.json")["agreements"]]
     assert found == [("good", "agree"), ("bad", "differ")]
     table = gilcheck("show", "-f", "table", "all.json").stdout
     table.fnmatch_lines(["agreement of*", "good: right*agree*", "bad: right*DIFFER*"])

@@ -23,7 +23,7 @@ def test_the_margin_is_shown_and_kept_on_passes_too(project, pytester):
     result = project(RELEASED, "--gilcheck", "--gilcheck-longest-hold=2ms", "--gilcheck-json=o.json")
 
     result.assert_outcomes(passed=1)
-    (limit,) = json.loads((pytester.path / "o.json").read_text())["checks"][0]["verdict"]["limits"]
+    (limit,) = json.loads((pytester.path / "o.json").read_text().splitlines()[1])["check"]["verdict"]["limits"]
     assert limit["name"] == "longest_hold"
     assert limit["met"] is True
     assert 0 < limit["margin"] < 2_000_000
@@ -89,6 +89,7 @@ def test_another_class_of_machine_is_said_aloud(project, pytester):
         ("--gilcheck-compare=nothing", "the baseline 'nothing' is not in*Save one with --gilcheck-save=NAME."),
         ("--gilcheck-compare-fail=gil", "a baseline is not in*"),
         ("--gilcheck-compare-fail=held:5", "expected a word*or a figure*got 'held:5'"),
+        ("--gilcheck-compare-fail=results", "'results' is called 'agreement' now, got 'results'"),
         ("--gilcheck-compare-fail=speedup:-1", "*got 'speedup:-1'"),
         ("--gilcheck-save=7", "expected a letter*got '7'"),
         ("--gilcheck-min-speedup=fast", "expected a number above 0, got 'fast'"),

@@ -15,6 +15,7 @@ HEAVY = (
     "rich",
     "cattrs",
     "cloudpickle",
+    "fasteners",
 )
 LIST = """
 import json, sys

@@ -1,19 +1,23 @@
-//! The native core of pytest-gilcheck, free of any Python binding.
+//! The native core of pytest-gilcheck, without any Python binding.
 //!
-//! - [`clock`]: nanoseconds, processor time, and what one reading costs.
-//! - [`counter`]: how often a word stands in a text; the reference for answers under competing threads.
-//! - [`gate`]: the barrier at which the rounds of competing threads begin.
-//! - [`ledger`]: which thread held the GIL when; pure bookkeeping, no interpreter memory.
-//! - [`interpreter`]: the one folder that reads the interpreter's memory and re-points its functions.
-//! - [`labour`]: work of a fixed amount, for controls.
-//! - [`places`]: which line of whose source is an address?
-//! - [`watchdog`]: the deadline that also works while the GIL is never given back.
+//! - [`clock`]: monotonic time and processor time in nanoseconds, and what a reading costs.
+//! - [`workload`]: computations of a fixed length, for specimens and controls.
+//! - [`barrier`]: where competing threads wait until a round begins.
+//! - [`watchdog`]: a deadline that also works while the GIL is never released.
+//! - [`ledger`]: records which thread holds the GIL when; it reads no memory of the interpreter.
+//! - [`cpython`]: finds the GIL in the interpreter and hooks the functions through which it changes hands.
+//! - [`places`]: resolves addresses to source lines.
+//!
+//! `cpython`, `clock`, `places` and `watchdog` reach the operating system through `os`.
 
+pub mod barrier;
 pub mod clock;
-pub mod counter;
-pub mod gate;
-pub mod interpreter;
-pub mod labour;
+pub mod cpython;
 pub mod ledger;
+mod os;
 pub mod places;
+mod unavailable;
 pub mod watchdog;
+pub mod workload;
+
+pub use unavailable::Unavailable;

@@ -1,9 +1,9 @@
-//! The recorder against a naive fold of the same history, for any possible history.
+//! The recorder agrees with a naive fold of the same events, for any possible sequence.
 
-use gilcheck_core::ledger::{Kind, Recorder, SpanError, SpanStart, State};
+use gilcheck_core::ledger::{EventKind, Recorder, SpanError, SpanStart, State};
 use proptest::prelude::*;
 
-/// Thread descriptors are aligned: their low bits are free.
+/// Thread identifiers are aligned addresses.
 const OWN: usize = 0x7f00_0000_0040;
 const OTHERS: [usize; 2] = [0x7f00_0010_0040, 0x7f00_0020_0040];
 
@@ -11,10 +11,10 @@ const OTHERS: [usize; 2] = [0x7f00_0010_0040, 0x7f00_0020_0040];
 enum Act {
     Wait(usize),
     Take(usize),
-    Drop { on_request: bool },
+    Release { by_interpreter: bool },
 }
 
-/// One nanosecond-exact history that a GIL can have: `choices` pick among what is possible next.
+/// Returns a possible sequence of events: each choice is one of those that are possible next.
 fn history(start_ns: u64, choices: &[(u64, u8)]) -> Vec<(u64, Act)> {
     let mut holder = Some(OWN);
     let mut waiting: Vec<usize> = Vec::new();
@@ -29,7 +29,7 @@ fn history(start_ns: u64, choices: &[(u64, u8)]) -> Vec<(u64, Act)> {
             .map(Act::Wait)
             .collect();
         match holder {
-            Some(_) => possible.extend([Act::Drop { on_request: false }, Act::Drop { on_request: true }]),
+            Some(_) => possible.extend([Act::Release { by_interpreter: false }, Act::Release { by_interpreter: true }]),
             None => possible.extend(threads.map(Act::Take)),
         }
         let act = possible[usize::from(*choice) % possible.len()];
@@ -39,9 +39,9 @@ fn history(start_ns: u64, choices: &[(u64, u8)]) -> Vec<(u64, Act)> {
                 waiting.retain(|other| *other != thread);
                 holder = Some(thread);
             }
-            Act::Drop { on_request } => {
-                let thread = holder.take().expect("only a holder drops");
-                if on_request {
+            Act::Release { by_interpreter } => {
+                let thread = holder.take().expect("only a holder releases");
+                if by_interpreter {
                     waiting.push(thread);
                 }
             }
@@ -52,7 +52,7 @@ fn history(start_ns: u64, choices: &[(u64, u8)]) -> Vec<(u64, Act)> {
     if holder != Some(OWN) {
         if holder.is_some() {
             now_ns += 1;
-            acts.push((now_ns, Act::Drop { on_request: false }));
+            acts.push((now_ns, Act::Release { by_interpreter: false }));
         }
         now_ns += 1;
         acts.push((now_ns, Act::Take(OWN)));
@@ -60,7 +60,7 @@ fn history(start_ns: u64, choices: &[(u64, u8)]) -> Vec<(u64, Act)> {
     acts
 }
 
-/// Plays a history into the recorder, as the hooks would.
+/// Reports events to the recorder as the hooks do.
 fn play(recorder: &Recorder, acts: &[(u64, Act)]) {
     let mut holder = OWN;
     for (at_ns, act) in acts {
@@ -70,8 +70,8 @@ fn play(recorder: &Recorder, acts: &[(u64, Act)]) {
                 holder = *thread;
                 recorder.unlocked(*at_ns, true, holder, false);
             }
-            Act::Drop { on_request } => {
-                recorder.unlocked(*at_ns, false, holder, *on_request);
+            Act::Release { by_interpreter } => {
+                recorder.unlocked(*at_ns, false, holder, *by_interpreter);
             }
         }
     }
@@ -82,20 +82,20 @@ struct Naive {
     held: u64,
     waiting: u64,
     longest: u64,
-    n_voluntary: u64,
-    n_on_request: u64,
+    n_releases_by_function: u64,
+    n_releases_by_interpreter: u64,
 }
 
-/// The same, stretch by stretch, for the thread `OWN`.
+/// Folds the events of the thread `OWN`.
 fn naive(start_ns: u64, end_ns: u64, acts: &[(u64, Act)]) -> Naive {
-    let mut seen = Naive::default();
+    let mut sums = Naive::default();
     let (mut state, mut since, mut holder) = (State::Holding, start_ns, OWN);
-    let close = |state: State, from: u64, to: u64, seen: &mut Naive| match state {
+    let close = |state: State, from: u64, to: u64, sums: &mut Naive| match state {
         State::Holding => {
-            seen.held += to - from;
-            seen.longest = seen.longest.max(to - from);
+            sums.held += to - from;
+            sums.longest = sums.longest.max(to - from);
         }
-        State::Waiting => seen.waiting += to - from,
+        State::Waiting => sums.waiting += to - from,
         State::Released | State::Unknown => {}
     };
     for (at_ns, act) in acts {
@@ -105,26 +105,26 @@ fn naive(start_ns: u64, end_ns: u64, acts: &[(u64, Act)]) -> Naive {
                 holder = *thread;
                 (holder == OWN).then_some(State::Holding)
             }
-            Act::Drop { on_request } if holder == OWN => {
-                if *on_request {
-                    seen.n_on_request += 1;
+            Act::Release { by_interpreter } if holder == OWN => {
+                if *by_interpreter {
+                    sums.n_releases_by_interpreter += 1;
                 } else {
-                    seen.n_voluntary += 1;
+                    sums.n_releases_by_function += 1;
                 }
-                Some(if *on_request { State::Waiting } else { State::Released })
+                Some(if *by_interpreter { State::Waiting } else { State::Released })
             }
-            Act::Wait(_) | Act::Drop { .. } => None,
+            Act::Wait(_) | Act::Release { .. } => None,
         };
         if let Some(next) = next {
-            close(state, since, *at_ns, &mut seen);
+            close(state, since, *at_ns, &mut sums);
             (state, since) = (next, *at_ns);
         }
     }
-    close(state, since, end_ns, &mut seen);
-    seen
+    close(state, since, end_ns, &mut sums);
+    sums
 }
 
-fn begun() -> (Recorder, SpanStart) {
+fn begin_span() -> (Recorder, SpanStart) {
     let recorder = Recorder::new();
     recorder.start(gilcheck_core::clock::now_ns(), OWN);
     let start = recorder.begin(OWN, None).expect("a fresh recorder");
@@ -140,7 +140,7 @@ proptest! {
 
     #[test]
     fn a_span_equals_the_naive_fold(choices in choices(), rest_ns in 0u64..1000) {
-        let (recorder, start) = begun();
+        let (recorder, start) = begin_span();
         let acts = history(start.start_ns(), &choices);
         play(&recorder, &acts);
         let end_ns = acts.last().map_or(start.start_ns(), |(at_ns, _)| *at_ns) + rest_ns;
@@ -148,14 +148,14 @@ proptest! {
         let figures = recorder.end(&start, end_ns, None, usize::MAX).expect("a possible history");
 
         let expected = naive(start.start_ns(), end_ns, &acts);
-        let seen = Naive {
+        let actual = Naive {
             held: figures.held_ns,
             waiting: figures.waiting_ns,
             longest: figures.longest_hold_ns,
-            n_voluntary: figures.n_voluntary,
-            n_on_request: figures.n_on_request,
+            n_releases_by_function: figures.n_releases_by_function,
+            n_releases_by_interpreter: figures.n_releases_by_interpreter,
         };
-        prop_assert_eq!(seen, expected);
+        prop_assert_eq!(actual, expected);
         prop_assert_eq!(figures.events.len(), acts.len());
         prop_assert_eq!(figures.n_dropped, 0);
         prop_assert_eq!(recorder.n_impossible(), 0);
@@ -163,20 +163,20 @@ proptest! {
 
     #[test]
     fn nested_spans_are_each_their_own_part(before in choices(), inside in choices(), after in choices()) {
-        let (recorder, outer) = begun();
+        let (recorder, outer) = begin_span();
         let first = history(outer.start_ns(), &before);
-        // Scripted time must not lie behind the clock that stamps the inner span.
-        let late = |acts: &[(u64, Act)], from: u64| acts.last().map_or(from, |(at_ns, _)| *at_ns);
-        while gilcheck_core::clock::now_ns() <= late(&first, outer.start_ns()) {}
+        // The clock stamps the inner span, so it must be past the scripted time.
+        let last_ns = |acts: &[(u64, Act)], from: u64| acts.last().map_or(from, |(at_ns, _)| *at_ns);
+        while gilcheck_core::clock::now_ns() <= last_ns(&first, outer.start_ns()) {}
         play(&recorder, &first);
         let inner = recorder.begin(OWN, None).expect("a second level");
         let second = history(inner.start_ns(), &inside);
         play(&recorder, &second);
-        let inner_end = late(&second, inner.start_ns());
+        let inner_end = last_ns(&second, inner.start_ns());
         let inner_figures = recorder.end(&inner, inner_end, None, usize::MAX).expect("possible");
         let third = history(inner_end, &after);
         play(&recorder, &third);
-        let end_ns = late(&third, inner_end) + 1;
+        let end_ns = last_ns(&third, inner_end) + 1;
 
         let figures = recorder.end(&outer, end_ns, None, usize::MAX).expect("possible");
 
@@ -190,7 +190,7 @@ proptest! {
 
     #[test]
     fn events_beyond_the_limit_are_counted(choices in choices(), limit in 0usize..20) {
-        let (recorder, start) = begun();
+        let (recorder, start) = begin_span();
         let acts = history(start.start_ns(), &choices);
         play(&recorder, &acts);
         let end_ns = acts.last().map_or(start.start_ns(), |(at_ns, _)| *at_ns);
@@ -206,7 +206,7 @@ proptest! {
 fn impossible_events_make_a_span_inconsistent() {
     type Event = dyn Fn(&Recorder, u64);
     let impossible: [&Event; 3] = [
-        // A drop by a thread that does not hold; waiting while holding; a second take by the holder.
+        // A release by a thread that does not hold; waiting while holding; a second take by the holder.
         &|recorder, now| {
             recorder.unlocked(now, false, OTHERS[0], false);
         },
@@ -217,7 +217,7 @@ fn impossible_events_make_a_span_inconsistent() {
         },
     ];
     for act in impossible {
-        let (recorder, start) = begun();
+        let (recorder, start) = begin_span();
 
         act(&recorder, start.start_ns() + 1);
 
@@ -227,8 +227,8 @@ fn impossible_events_make_a_span_inconsistent() {
 }
 
 #[test]
-fn unlocking_without_a_change_is_no_hand_over() {
-    let (recorder, start) = begun();
+fn unlocking_without_a_change_is_no_event() {
+    let (recorder, start) = begin_span();
 
     recorder.unlocked(start.start_ns() + 1, true, OTHERS[0], false);
 
@@ -237,7 +237,7 @@ fn unlocking_without_a_change_is_no_hand_over() {
 }
 
 #[test]
-fn a_span_begins_only_while_its_thread_holds_and_something_records() {
+fn a_span_begins_only_during_a_recording_and_while_its_thread_holds() {
     let recorder = Recorder::new();
     assert_eq!(recorder.begin(OWN, None).err(), Some(SpanError::NotRecording));
     recorder.start(1, OWN);
@@ -248,7 +248,7 @@ fn a_span_begins_only_while_its_thread_holds_and_something_records() {
 
 #[test]
 fn a_span_of_an_earlier_recording_cannot_end_in_a_later_one() {
-    let (recorder, start) = begun();
+    let (recorder, start) = begin_span();
     recorder.stop();
     recorder.start(start.start_ns() + 1, OWN);
 
@@ -257,7 +257,7 @@ fn a_span_of_an_earlier_recording_cannot_end_in_a_later_one() {
 
 #[test]
 fn the_ninth_level_is_refused_and_the_others_go_on() {
-    let (recorder, first) = begun();
+    let (recorder, first) = begin_span();
     let mut levels = vec![first];
     for _ in 1..8 {
         levels.push(recorder.begin(OWN, None).expect("eight levels"));
@@ -289,7 +289,7 @@ fn a_recording_of_any_length_keeps_room_for_the_next_span() {
 
     let figures = recorder.end(&start, start.start_ns() + 5, None, 10).expect("possible");
     assert_eq!((figures.events.len(), figures.n_dropped, figures.held_ns), (4, 0, 2));
-    assert_eq!(figures.events[1].kind, Kind::Take);
+    assert_eq!(figures.events[1].kind, EventKind::Take);
     assert_eq!(figures.events[1].thread, OTHERS[0]);
 }
 
@@ -308,13 +308,13 @@ fn threads_that_ended_leave_room_for_those_of_the_next_recording() {
 }
 
 #[test]
-fn a_request_is_pending_until_somebody_takes() {
-    let (recorder, start) = begun();
-    assert!(!recorder.request_pending());
-    recorder.ran_out_of_patience();
-    assert!(recorder.request_pending());
+fn a_drop_request_is_pending_until_the_next_take() {
+    let (recorder, start) = begin_span();
+    assert!(!recorder.drop_request_pending());
+    recorder.drop_requested();
+    assert!(recorder.drop_request_pending());
     recorder.unlocked(start.start_ns() + 1, false, OWN, true);
-    assert!(recorder.request_pending());
+    assert!(recorder.drop_request_pending());
     recorder.unlocked(start.start_ns() + 2, true, OTHERS[0], false);
-    assert!(!recorder.request_pending());
+    assert!(!recorder.drop_request_pending());
 }

@@ -1,8 +1,8 @@
-//! Opening the ledger and taking spans.
+//! Opens the ledger and measures spans.
 
 use gilcheck_core::clock::{self, RunDelay};
-use gilcheck_core::interpreter::{current_thread, instrument, stacks};
-use gilcheck_core::ledger::{Kind, SpanError, SpanStart};
+use gilcheck_core::cpython::{current_thread, instrument, stacks};
+use gilcheck_core::ledger::{EventKind, SpanError, SpanStart};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::ffi;
@@ -13,32 +13,36 @@ create_exception!(
     _native,
     LedgerUnavailable,
     PyException,
-    "Why is there no exact record here? `args` are the stable slug and one sentence."
+    "The ledger is not available. `args` are the stable slug of the reason and one sentence."
 );
 
-/// Opens the ledger, or counts one more user: address of the GIL, distance of its mutex, and whether hand-overs on
-/// request are told apart by their way.
+/// Opens the ledger, or adds a user to an open one.
+///
+/// Returns the address of the GIL, the offset of its mutex, and whether releases by the interpreter are distinguished.
+/// Raises `LedgerUnavailable`.
 #[pyfunction]
 fn open_ledger(switch_interval_us: usize) -> PyResult<(usize, usize, bool)> {
     let layout = instrument()
         .open(switch_interval_us)
         .map_err(|reason| LedgerUnavailable::new_err((reason.slug(), reason.to_string())))?;
-    Ok((layout.gil, layout.mutex_offset, layout.knows_giveway))
+    Ok((layout.gil, layout.mutex_offset, layout.knows_drop_request))
 }
 
-/// One user less; the last one takes the hooks out. False: somebody hooked on top of ours, which stay in and do nothing.
+/// Removes a user; the last one removes the hooks.
+///
+/// Returns False if somebody else has put a hook over ours, which then stay in and only pass calls on.
 #[pyfunction]
 fn close_ledger() -> bool {
     instrument().close()
 }
 
-/// Is the ledger recording?
+/// Returns whether the ledger is recording.
 #[pyfunction]
 fn ledger_is_recording() -> bool {
     instrument().recorder().is_recording()
 }
 
-/// For how long has the calling thread held the GIL since recording began? None while nothing is recorded.
+/// Returns how long the calling thread has held the GIL since the recording began; None if there is no recording.
 #[pyfunction]
 fn held_total_ns() -> Option<u64> {
     let recorder = instrument().recorder();
@@ -48,7 +52,7 @@ fn held_total_ns() -> Option<u64> {
     recorder.accounts().find(current_thread()).map(|account| account.held_ns_at(clock::now_ns()))
 }
 
-/// Where the time of one span went; see `pytest_gilcheck.evidence.CallSpan`.
+/// The time of one span by state. `pytest_gilcheck.evidence.CallSpan` documents the names.
 #[pyclass(frozen, get_all, module = "pytest_gilcheck._native")]
 struct Span {
     start_ns: u64,
@@ -57,9 +61,9 @@ struct Span {
     cpu_ns: u64,
     process_cpu_ns: u64,
     delay_ns: Option<u64>,
-    /// False: the figures of the GIL are zero and mean nothing.
+    /// Whether the figures of the GIL are valid; if not, they are zero.
     recorded: bool,
-    /// Why not, although a ledger was open: slug and sentence.
+    /// Why they are not, although a ledger was open: slug and sentence.
     refused: Option<(&'static str, &'static str)>,
     held_ns: u64,
     waiting_ns: u64,
@@ -75,8 +79,8 @@ struct Span {
 }
 
 /// A span that has begun.
-struct Begun {
-    recorded: Result<SpanStart, SpanError>,
+struct StartedSpan {
+    record: Result<SpanStart, SpanError>,
     delay: Option<RunDelay>,
     delay_ns: Option<u64>,
     cpu_ns: u64,
@@ -84,48 +88,46 @@ struct Begun {
     start_ns: u64,
 }
 
-/// Stable slug and one sentence.
+/// Returns the stable slug and one sentence.
 fn refusal(error: SpanError) -> (&'static str, &'static str) {
     match error {
-        SpanError::NotRecording => ("ledger-not-open", "the ledger was closed meanwhile"),
-        SpanError::TooManyThreads => ("ledger-too-many-threads", "more threads than the ledger can follow (1024)"),
-        SpanError::TooDeep => {
-            ("ledger-too-deep", "spans of this thread are nested deeper than 8: measure fewer inside of each other")
+        SpanError::NotRecording => ("ledger-not-open", "the ledger was closed during the span"),
+        SpanError::TooManyThreads => {
+            ("ledger-too-many-threads", "there are more threads than the ledger can follow (1024)")
         }
+        SpanError::TooDeep => ("ledger-too-deep", "spans of this thread are nested deeper than 8: nest fewer of them"),
         SpanError::Inconsistent => ("ledger-inconsistent", "the record contradicts that this thread holds the GIL"),
     }
 }
 
-impl Begun {
-    /// With `fine`, time off the processor is told apart by state, at the price of a system call a hand-over.
-    fn now(fine: bool) -> Self {
+impl StartedSpan {
+    /// Begins a span. With `fine`, its run delay is split by state, which costs a system call for each event.
+    fn start(fine: bool) -> Self {
         let delay = RunDelay::of_this_thread();
         let process_cpu_ns = clock::process_cpu_ns();
         let cpu_ns = clock::thread_cpu_ns();
-        // Last: a kernel that preempts lazily does so on the way out of a system call (beside two busy processes in one
-        // of ten); whatever of that came before the span has now come.
+        // Read last: a kernel that preempts lazily does it at the end of a system call (beside two busy processes, at one of
+        // ten). A preemption that was due before the span has then happened.
         let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
         let recorder = instrument().recorder();
-        let mut begun =
-            Self { recorded: Err(SpanError::NotRecording), delay, delay_ns, cpu_ns, process_cpu_ns, start_ns: 0 };
-        let told_apart = match (fine, &begun.delay, delay_ns) {
-            (true, Some(delay), Some(ns)) => Some((delay.fd(), ns)),
+        let split_delay = match (fine, &delay, delay_ns) {
+            (true, Some(delay), Some(ns)) => Some((delay.handle(), ns)),
             _ => None,
         };
-        begun.recorded = recorder.begin(current_thread(), told_apart);
-        begun.start_ns = begun.recorded.as_ref().map_or_else(|_| clock::now_ns(), SpanStart::start_ns);
-        begun
+        let record = recorder.begin(current_thread(), split_delay);
+        let start_ns = record.as_ref().map_or_else(|_| clock::now_ns(), SpanStart::start_ns);
+        Self { record, delay, delay_ns, cpu_ns, process_cpu_ns, start_ns }
     }
 
-    /// A span that cannot be recorded still has its stamps: the call has run, and its result is not lost.
+    /// Ends the span. If it cannot be recorded it still has its stamps: the call was made, and its result is not lost.
     fn end(self, end_ns: u64, max_events: usize) -> Span {
-        // First, as a thread that is due to be preempted is so on the way out of a system call: read after another one,
-        // milliseconds off the processor that came after the span counted as its.
+        // Read first: a thread that is due to be preempted is preempted at the end of a system call. After another system
+        // call, the span's delay contained milliseconds that came after the span.
         let final_delay_ns = self.delay.as_ref().and_then(RunDelay::read_ns);
         let cpu_ns = clock::thread_cpu_ns() - self.cpu_ns;
         let process_cpu_ns = clock::process_cpu_ns() - self.process_cpu_ns;
         let figures =
-            self.recorded.and_then(|start| instrument().recorder().end(&start, end_ns, final_delay_ns, max_events));
+            self.record.and_then(|start| instrument().recorder().end(&start, end_ns, final_delay_ns, max_events));
         let refused = match &figures {
             Ok(_) | Err(SpanError::NotRecording) => None,
             Err(error) => Some(refusal(*error)),
@@ -147,28 +149,29 @@ impl Begun {
             held_delay_ns: figures.held_delay_ns,
             free_delay_ns: figures.free_delay_ns,
             longest_hold_ns: figures.longest_hold_ns,
-            n_releases_by_function: figures.n_voluntary,
-            n_releases_by_interpreter: figures.n_on_request,
+            n_releases_by_function: figures.n_releases_by_function,
+            n_releases_by_interpreter: figures.n_releases_by_interpreter,
             n_dropped: figures.n_dropped,
             events: figures
                 .events
                 .iter()
-                .map(|event| (event.at_ns - self.start_ns, name_of(event.kind), event.thread))
+                .map(|event| (event.at_ns - self.start_ns, kind_name(event.kind), event.thread))
                 .collect(),
         }
     }
 }
 
-pub fn name_of(kind: Kind) -> &'static str {
+/// Returns the name of a kind of event in Python.
+pub fn kind_name(kind: EventKind) -> &'static str {
     match kind {
-        Kind::Take => "take",
-        Kind::Drop => "release",
-        Kind::DropOnRequest => "release_by_interpreter",
-        Kind::Wait => "wait",
+        EventKind::Take => "take",
+        EventKind::Release => "release",
+        EventKind::ReleaseByInterpreter => "release_by_interpreter",
+        EventKind::Wait => "wait",
     }
 }
 
-/// Calls `function` once and stamps the span around the call itself: it ends before the result is disposed of.
+/// Calls `function` once; returns its result and the span of the call, which ends before the result is freed.
 ///
 /// An exception of the call is raised as it is.
 #[pyfunction]
@@ -181,27 +184,27 @@ fn call<'py>(
     fine: bool,
     max_events: usize,
 ) -> PyResult<(Bound<'py, PyAny>, Span)> {
-    let (thread, in_this_frame) = (current_thread(), 0u8);
-    let begun = Begun::now(fine);
-    // Costs a comparison where no diagnosing pass runs; in one, stacks are kept from here on, down to this frame.
-    stacks::bound(thread, Some(&raw const in_this_frame as usize));
-    // Not `Bound::call`: a frame of its own would lie within the boundary, and pass for one of the callee's.
-    // SAFETY: the GIL is held, the pointers are of live objects of the types that are asked for (no keywords: null), and the
-    // result is a new reference, or null with an exception set.
+    let (thread, variable) = (current_thread(), 0u8);
+    let started = StartedSpan::start(fine);
+    // During a diagnosing pass, stacks are recorded from here on, up to this frame.
+    stacks::set_boundary(thread, Some(&raw const variable as usize));
+    // `Bound::call` would have a frame of its own within the boundary, which would be taken for one of the function's.
+    // SAFETY: the thread is attached. The pointers are those of live objects, of a tuple for `args` and of a dict or null for
+    // `kwargs`, as PyObject_Call requires. It returns a new reference, or null with an exception set.
     let result = unsafe {
         let kwargs = kwargs.map_or(std::ptr::null_mut(), Bound::as_ptr);
         Bound::from_owned_ptr_or_err(py, ffi::PyObject_Call(function.as_ptr(), args.as_ptr(), kwargs))
     };
     let end_ns = clock::now_ns();
-    stacks::bound(thread, None);
-    let span = begun.end(end_ns, max_events);
+    stacks::set_boundary(thread, None);
+    let span = started.end(end_ns, max_events);
     Ok((result?, span))
 }
 
-/// A block being measured; see `call` for calls.
+/// A span of a block of code that has not ended. `call` is for calls.
 #[pyclass(module = "pytest_gilcheck._native", unsendable)]
 struct OpenSpan {
-    begun: Option<Begun>,
+    started: Option<StartedSpan>,
 }
 
 #[pymethods]
@@ -209,14 +212,14 @@ impl OpenSpan {
     /// Begins a span in the calling thread.
     #[new]
     fn new() -> Self {
-        Self { begun: Some(Begun::now(false)) }
+        Self { started: Some(StartedSpan::start(false)) }
     }
 
-    /// Ends it, in the same thread, innermost span first.
+    /// Ends the span, in the thread that began it, innermost span first.
     fn end(&mut self, max_events: usize) -> PyResult<Span> {
         let end_ns = clock::now_ns();
-        let begun = self.begun.take().ok_or_else(|| PyRuntimeError::new_err("this span has ended already"))?;
-        Ok(begun.end(end_ns, max_events))
+        let started = self.started.take().ok_or_else(|| PyRuntimeError::new_err("this span has ended already"))?;
+        Ok(started.end(end_ns, max_events))
     }
 }
 

@@ -1,7 +1,7 @@
-//! The Python face of the native core: extract, detach, call, map the error.
+//! The Python binding of the native crates: extract the arguments, detach, call, map the error.
 
-mod crew;
-mod knocker;
+mod competing;
+mod gil_waiter;
 mod ledger;
 mod places;
 mod reference;
@@ -11,33 +11,33 @@ mod watchdog;
 use gilcheck_core::clock;
 use pyo3::prelude::*;
 
-/// Monotonic nanoseconds.
+/// Returns the monotonic time in nanoseconds.
 #[pyfunction]
 fn clock_ns() -> u64 {
     clock::now_ns()
 }
 
-/// What one reading of the clock costs, and its smallest step, in nanoseconds.
+/// Returns what one reading of the clock costs, and its smallest step, in nanoseconds.
 #[pyfunction]
 fn clock_quality(py: Python<'_>) -> (u64, u64) {
     let quality = py.detach(clock::quality);
     (quality.price_ns, quality.resolution_ns)
 }
 
-/// Processor time of the calling thread.
+/// Returns the processor time of the calling thread in nanoseconds.
 #[pyfunction]
 fn thread_cpu_ns() -> u64 {
     clock::thread_cpu_ns()
 }
 
-/// Processor time of the whole process.
+/// Returns the processor time of the whole process in nanoseconds.
 #[pyfunction]
 fn process_cpu_ns() -> u64 {
     clock::process_cpu_ns()
 }
 
-// Nothing here relies on the GIL for its own safety, so that importing this module must not switch it on in a
-// free-threaded interpreter.
+// Nothing here needs the GIL for its own safety, so importing this module does not have to enable it in a free-threaded
+// interpreter.
 #[pymodule(gil_used = false)]
 fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
@@ -45,9 +45,9 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(clock_quality, m)?)?;
     m.add_function(wrap_pyfunction!(thread_cpu_ns, m)?)?;
     m.add_function(wrap_pyfunction!(process_cpu_ns, m)?)?;
-    crew::register(m)?;
+    competing::register(m)?;
     ledger::register(m)?;
-    knocker::register(m)?;
+    gil_waiter::register(m)?;
     places::register(m)?;
     specimens::register(m)?;
     reference::register(m)?;

@@ -1,63 +1,64 @@
-//! The diagnosing pass: which lines let go of the GIL and take it back?
+//! The diagnosing pass: which lines release and take the GIL.
 
-use gilcheck_core::interpreter::stacks::{self, Kept};
+use gilcheck_core::cpython::stacks::{self, StackRecord};
 use gilcheck_core::places::{Frame, Resolver};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::ledger::name_of;
+use crate::ledger::kind_name;
 
-/// (file, line, function, library), each None where it is not known.
+/// (file, line, function, library), each None if it is not known.
 type PlaceTuple = (Option<String>, Option<u32>, Option<String>, Option<String>);
-/// (monotonic nanoseconds, kind, nanoseconds spent on keeping it, frames from the innermost on).
-type HandOverTuple = (u64, &'static str, u64, Vec<PlaceTuple>);
+/// (monotonic nanoseconds, kind, nanoseconds that the recording took, frames from the innermost on).
+type StackTuple = (u64, &'static str, u64, Vec<PlaceTuple>);
 
-fn tuple(frame: &Frame) -> PlaceTuple {
+fn to_tuple(frame: &Frame) -> PlaceTuple {
     (frame.file.clone(), frame.line, frame.function.clone(), frame.library.clone())
 }
 
-/// Keeps the native stacks of the hand-overs of the calls that thread `thread` (its ident) measures from now on.
+/// Begins to record the native stacks of releases and takes in the calls that `thread`, an identifier, measures.
 ///
-/// Raises `RuntimeError` where another pass is under way.
+/// Raises `RuntimeError` if another pass is running.
 #[pyfunction]
 fn keep_stacks(thread: usize) -> PyResult<()> {
-    if stacks::begin(thread) {
+    if stacks::begin_pass(thread) {
         return Ok(());
     }
-    Err(PyRuntimeError::new_err("another diagnosing pass is under way in this process"))
+    Err(PyRuntimeError::new_err("another diagnosing pass is running in this process"))
 }
 
-/// Ends the pass: every hand-over kept, resolved, and how many did not fit.
+/// Ends the pass; returns the recorded stacks with their source lines, and the number of those that did not fit.
 #[pyfunction]
-fn kept_stacks(py: Python<'_>) -> (Vec<HandOverTuple>, usize) {
-    let (kept, n_dropped) = stacks::end();
+fn kept_stacks(py: Python<'_>) -> (Vec<StackTuple>, usize) {
+    let (records, n_dropped) = stacks::end_pass();
     let resolved = py.detach(|| {
         let mut resolver = Resolver::new();
-        kept.iter().map(|event| resolve(event, &mut resolver)).collect()
+        records.iter().map(|record| resolve(record, &mut resolver)).collect()
     });
     (resolved, n_dropped)
 }
 
-fn resolve(event: &Kept, resolver: &mut Resolver) -> HandOverTuple {
-    let frames = event.addresses.iter().flat_map(|address| resolver.frames_at(*address).to_vec());
-    (event.at_ns, name_of(event.kind), event.instrument_ns, frames.map(|frame| tuple(&frame)).collect())
+fn resolve(record: &StackRecord, resolver: &mut Resolver) -> StackTuple {
+    let frames = record.addresses.iter().flat_map(|address| resolver.frames_at(*address).to_vec());
+    (record.at_ns, kind_name(record.kind), record.instrument_ns, frames.map(|frame| to_tuple(&frame)).collect())
 }
 
-/// Where is the native code that a call of `function` runs? None where it is not a builtin function or method.
+/// Returns the place of the native code that a call of `function` runs; None if it is not a builtin function or method.
 #[pyfunction]
 fn place_of(py: Python<'_>, function: &Bound<'_, PyAny>) -> Option<PlaceTuple> {
-    // SAFETY: the GIL is held and `function` alive; the second call is made for builtin functions only.
+    // SAFETY: the thread is attached and `function` is alive. PyCFunction_GetFunction requires a builtin function, and
+    // PyCFunction_Check has just said that it is one.
     let entry = unsafe {
         if ffi::PyCFunction_Check(function.as_ptr()) == 0 {
             return None;
         }
         ffi::PyCFunction_GetFunction(function.as_ptr())
     }? as *const () as usize;
-    Some(py.detach(|| tuple(&Resolver::new().function_at(entry))))
+    Some(py.detach(|| to_tuple(&Resolver::new().function_at(entry))))
 }
 
-/// The files of this library and of the one that holds the interpreter's GIL.
+/// Returns the files of this library and of the one that has the interpreter's GIL.
 #[pyfunction]
 fn libraries() -> (Option<String>, Option<String>) {
     let ours = place_of as *const () as usize;

@@ -1,12 +1,11 @@
-//! The word counter for Python: what the text is, how long the GIL is kept, which error to raise.
+//! The word counter for Python: extracts the text, decides about the GIL, maps the errors.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::ffi::OsStringExt;
 
-use gilcheck_core::counter::{self, Needle, Rule, controls, letters};
+use gilcheck_counter::{self as counter, Needle, Rule, controls, letters};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyUnicodeEncodeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -14,22 +13,22 @@ use pyo3::types::{PyBytes, PyCFunction, PyMemoryView, PySlice, PyString};
 
 pyo3::import_exception!(pytest_gilcheck.evidence, UsageError);
 
-/// Bytes that never change while somebody holds them.
-enum Fixed<'py> {
-    /// ASCII text as it lies in the interpreter; other text as the interpreter's own, cached UTF-8.
+/// Bytes that do not change while this object holds them.
+enum Immutable<'py> {
+    /// ASCII text without a copy; other text through the UTF-8 that the interpreter caches.
     Str(Bound<'py, PyString>),
-    /// Bytes as they lie in the interpreter; or text with lone surrogates, encoded like any other characters.
+    /// Bytes without a copy; or text with lone surrogates, encoded as if they were characters.
     Bytes(Bound<'py, PyBytes>),
 }
 
-impl<'py> Fixed<'py> {
+impl<'py> Immutable<'py> {
     fn of_str(string: &Bound<'py, PyString>) -> PyResult<Self> {
         let py = string.py();
         match string.to_str() {
             Ok(_) => Ok(Self::Str(string.clone())),
             Err(error) if error.is_instance_of::<PyUnicodeEncodeError>(py) => {
-                let how = (intern!(py, "utf-8"), intern!(py, "surrogatepass"));
-                Ok(Self::Bytes(string.call_method1(intern!(py, "encode"), how)?.cast_into()?))
+                let encoding = (intern!(py, "utf-8"), intern!(py, "surrogatepass"));
+                Ok(Self::Bytes(string.call_method1(intern!(py, "encode"), encoding)?.cast_into()?))
             }
             Err(error) => Err(error),
         }
@@ -43,21 +42,21 @@ impl<'py> Fixed<'py> {
     }
 }
 
-/// The text of a call.
+/// The text argument.
 enum Text<'py> {
-    Fixed(Fixed<'py>),
-    /// Any other buffer: whoever owns it may write to it at any time.
+    Immutable(Immutable<'py>),
+    /// Any other buffer: its owner may write to it at any time.
     View(Bound<'py, PyAny>),
 }
 
 impl<'py> Text<'py> {
-    /// Which bytes are meant, and are they those of a `str`?
+    /// Returns the text's bytes, and whether it is a `str`.
     fn of(text: &Bound<'py, PyAny>) -> PyResult<(Self, bool)> {
         if let Ok(string) = text.cast::<PyString>() {
-            return Ok((Self::Fixed(Fixed::of_str(string)?), true));
+            return Ok((Self::Immutable(Immutable::of_str(string)?), true));
         }
         if let Ok(bytes) = text.cast::<PyBytes>() {
-            return Ok((Self::Fixed(Fixed::Bytes(bytes.clone())), false));
+            return Ok((Self::Immutable(Immutable::Bytes(bytes.clone())), false));
         }
         let py = text.py();
         let kind = text.get_type().name()?;
@@ -67,7 +66,7 @@ impl<'py> Text<'py> {
             )));
         };
         if view.getattr(intern!(py, "nbytes"))?.extract::<usize>()? == 0 {
-            return Ok((Self::Fixed(Fixed::Bytes(PyBytes::new(py, b""))), false));
+            return Ok((Self::Immutable(Immutable::Bytes(PyBytes::new(py, b""))), false));
         }
         if !view.getattr(intern!(py, "c_contiguous"))?.is_truthy()? {
             return Err(PyTypeError::new_err(format!(
@@ -78,10 +77,10 @@ impl<'py> Text<'py> {
     }
 }
 
-/// How much of a view is copied at a time: nobody waits long for the GIL meanwhile.
+/// How much of a view is copied at a time, so that no thread waits long for the GIL.
 const COPY_BYTES: usize = 256 << 10;
 
-/// Reads a view block by block. Each block is copied under the GIL, so that nobody changes it while it is counted.
+/// Reads a view block by block. Each block is copied under the GIL, so nobody changes it while it is counted.
 struct ViewReader {
     view: Py<PyAny>,
     at: usize,
@@ -103,119 +102,120 @@ impl Read for ViewReader {
     }
 }
 
-/// Which word is looked for? `of_str`: the text's kind, where there is a text.
-fn needle_of<'py>(needle: &Bound<'py, PyAny>, of_str: Option<bool>) -> PyResult<Fixed<'py>> {
-    let remedy = match of_str {
+/// Returns the needle's bytes. `of_str`: whether the text is a `str`, if there is a text.
+fn needle_of<'py>(needle: &Bound<'py, PyAny>, of_str: Option<bool>) -> PyResult<Immutable<'py>> {
+    let expected = match of_str {
         Some(true) => {
             if let Ok(string) = needle.cast::<PyString>() {
-                return Fixed::of_str(string);
+                return Immutable::of_str(string);
             }
             "str, as the text is (needle.decode())"
         }
         Some(false) => {
             if let Ok(bytes) = needle.cast::<PyBytes>() {
-                return Ok(Fixed::Bytes(bytes.clone()));
+                return Ok(Immutable::Bytes(bytes.clone()));
             }
             "bytes, as the text is (needle.encode())"
         }
         None => {
             if let Ok(string) = needle.cast::<PyString>() {
-                return Fixed::of_str(string);
+                return Immutable::of_str(string);
             }
             if let Ok(bytes) = needle.cast::<PyBytes>() {
-                return Ok(Fixed::Bytes(bytes.clone()));
+                return Ok(Immutable::Bytes(bytes.clone()));
             }
             "str or bytes"
         }
     };
     let kind = needle.get_type().name()?;
-    Err(PyTypeError::new_err(format!("needle must be {remedy}, got {kind}: {}", needle.repr()?)))
+    Err(PyTypeError::new_err(format!("needle must be {expected}, got {kind}: {}", needle.repr()?)))
 }
 
-fn prepare<'n>(word: &'n Fixed<'_>, needle: &Bound<'_, PyAny>, ignore_case: bool) -> PyResult<Needle<'n>> {
+fn prepare<'n>(word: &'n Immutable<'_>, needle: &Bound<'_, PyAny>, ignore_case: bool) -> PyResult<Needle<'n>> {
     let rule = if ignore_case { Rule::Folded } else { Rule::Exact };
     Needle::new(word.bytes()?, rule).map_err(|error| match needle.repr() {
         Ok(repr) => UsageError::new_err(format!(
-            "needle {repr} {error}, which no word is or has: pass one word, without spaces and line ends"
+            "needle {repr} {error}, so no word can match it: pass one word, without spaces and line ends"
         )),
         Err(unprintable) => unprintable,
     })
 }
 
-/// How is it counted, and is the GIL kept meanwhile?
+/// How the words are counted.
 #[derive(Clone, Copy)]
-enum Way {
+enum Mode {
     Parallel,
     Sequential,
-    Holding,
+    /// In parallel, with the GIL held.
+    HoldingGil,
 }
 
-fn count_by(way: Way, text: &Bound<'_, PyAny>, needle: &Bound<'_, PyAny>, ignore_case: bool) -> PyResult<usize> {
+fn count_by(mode: Mode, text: &Bound<'_, PyAny>, needle: &Bound<'_, PyAny>, ignore_case: bool) -> PyResult<usize> {
     let py = text.py();
     let (text, is_str) = Text::of(text)?;
     let word = needle_of(needle, Some(is_str))?;
     let prepared = prepare(&word, needle, ignore_case)?;
     match text {
-        Text::Fixed(fixed) => {
+        Text::Immutable(fixed) => {
             let bytes = fixed.bytes()?;
-            Ok(match way {
-                Way::Parallel => py.detach(|| counter::count(bytes, &prepared)),
-                Way::Sequential => py.detach(|| counter::count_sequential(bytes, &prepared)),
-                Way::Holding => counter::count(bytes, &prepared),
+            Ok(match mode {
+                Mode::Parallel => py.detach(|| counter::count(bytes, &prepared)),
+                Mode::Sequential => py.detach(|| counter::count_sequential(bytes, &prepared)),
+                Mode::HoldingGil => counter::count(bytes, &prepared),
             })
         }
         Text::View(view) => {
             let mut reader = ViewReader { view: view.unbind(), at: 0 };
             let mut count = || counter::count_stream(&mut reader, &prepared, &mut || true);
-            let total = if matches!(way, Way::Holding) { count() } else { py.detach(count) };
+            let total = if matches!(mode, Mode::HoldingGil) { count() } else { py.detach(count) };
             Ok(total?)
         }
     }
 }
 
-/// How many words of the text match the needle?
+/// Returns how many words of the text match the needle.
 ///
-/// Counted by all cores, without the GIL. ASCII `str` and `bytes` are not copied, other `str` through its UTF-8 as the
-/// interpreter caches it; other buffers block by block, each copied under the GIL, by one core.
+/// All cores count, without the GIL. ASCII `str` and `bytes` are not copied; other `str` is read through the UTF-8 that the
+/// interpreter caches. Of other buffers one core counts block by block, and each block is copied under the GIL.
 #[pyfunction]
 #[pyo3(signature = (text, needle, *, ignore_case = false))]
 fn count(text: &Bound<'_, PyAny>, needle: &Bound<'_, PyAny>, ignore_case: bool) -> PyResult<usize> {
-    count_by(Way::Parallel, text, needle, ignore_case)
+    count_by(Mode::Parallel, text, needle, ignore_case)
 }
 
-/// How many words of the text match the needle? Counted by the calling thread alone, without the GIL.
+/// Returns how many words of the text match the needle. The calling thread counts alone, without the GIL.
 #[pyfunction]
 #[pyo3(signature = (text, needle, *, ignore_case = false))]
 fn count_sequential(text: &Bound<'_, PyAny>, needle: &Bound<'_, PyAny>, ignore_case: bool) -> PyResult<usize> {
-    count_by(Way::Sequential, text, needle, ignore_case)
+    count_by(Mode::Sequential, text, needle, ignore_case)
 }
 
-/// How many words of the text match the needle? The same work as `count`, with the GIL kept from beginning to end.
+/// Returns how many words of the text match the needle. Does the same work as `count`, with the GIL held.
 #[pyfunction]
 #[pyo3(signature = (text, needle, *, ignore_case = false))]
 fn count_holding_gil(text: &Bound<'_, PyAny>, needle: &Bound<'_, PyAny>, ignore_case: bool) -> PyResult<usize> {
-    count_by(Way::Holding, text, needle, ignore_case)
+    count_by(Mode::HoldingGil, text, needle, ignore_case)
 }
 
-/// How many words of the file match the needle? Without the GIL, in constant memory, by all cores.
+/// Returns how many words of the file match the needle. All cores count, without the GIL, in constant memory.
 #[pyfunction]
 #[pyo3(signature = (path, needle, *, ignore_case = false))]
 fn count_file(path: &Bound<'_, PyAny>, needle: &Bound<'_, PyAny>, ignore_case: bool) -> PyResult<usize> {
     let py = path.py();
     let word = needle_of(needle, None)?;
     let prepared = prepare(&word, needle, ignore_case)?;
-    let encoded = py.import(intern!(py, "os"))?.call_method1(intern!(py, "fsencode"), (path,))?;
-    let place = OsString::from_vec(encoded.cast::<PyBytes>()?.as_bytes().to_vec());
-    // Ctrl-C is heard here: Python runs its signal handlers only where somebody asks.
+    let decoded = py.import(intern!(py, "os"))?.call_method1(intern!(py, "fsdecode"), (path,))?;
+    let file_name: OsString = decoded.extract()?;
+    // Python runs its signal handlers (for Ctrl-C) only where code asks for it.
     let mut interruption = None;
     let counted = py.detach(|| {
         let mut go_on = || {
             #[expect(clippy::redundant_closure_for_method_calls, reason = "the bare method has one lifetime, not any")]
-            let heard = Python::attach(|py| py.check_signals());
-            interruption = heard.err();
+            let result = Python::attach(|py| py.check_signals());
+            interruption = result.err();
             interruption.is_none()
         };
-        counter::count_file(&File::open(&place)?, &prepared, &mut go_on)
+        counter::count_file(&File::open(&file_name)?, &prepared, &mut go_on)
     });
     match (counted, interruption) {
         (_, Some(interruption)) => Err(interruption),
@@ -224,7 +224,7 @@ fn count_file(path: &Bound<'_, PyAny>, needle: &Bound<'_, PyAny>, ignore_case: b
     }
 }
 
-/// The error that `open(path)` would raise.
+/// Returns the error that `open(path)` would raise.
 fn os_error(path: &Bound<'_, PyAny>, error: &io::Error) -> PyErr {
     match error.raw_os_error() {
         Some(errno) => match path.py().import("os").and_then(|os| os.call_method1("strerror", (errno,))) {
@@ -232,19 +232,20 @@ fn os_error(path: &Bound<'_, PyAny>, error: &io::Error) -> PyErr {
             Err(unexpected) => unexpected,
         },
         None if error.kind() == ErrorKind::InvalidInput => {
-            UsageError::new_err(format!("path {path:?} has a null byte in it, and no file's name has: {error}"))
+            UsageError::new_err(format!("path {path:?} contains a null byte, so no file can have this name: {error}"))
         }
         None => PyOSError::new_err(error.to_string()),
     }
 }
 
-/// How many words of the text match, counted by all cores however short it is? The same number as `count`: for
-/// measuring from which length that pays.
+/// Returns how many words of the text match. All cores count, however short it is.
+///
+/// It serves to measure from which length several cores pay.
 #[pyfunction]
 fn count_parallel(text: &Bound<'_, PyAny>, needle: &Bound<'_, PyAny>) -> PyResult<usize> {
     let (text, is_str) = Text::of(text)?;
-    let Text::Fixed(fixed) = text else {
-        return Err(PyTypeError::new_err("text must be str or bytes: no other buffer is cut into chunks"));
+    let Text::Immutable(fixed) = text else {
+        return Err(PyTypeError::new_err("text must be str or bytes: other buffers cannot be cut into chunks"));
     };
     let word = needle_of(needle, Some(is_str))?;
     let prepared = prepare(&word, needle, false)?;
@@ -252,8 +253,9 @@ fn count_parallel(text: &Bound<'_, PyAny>, needle: &Bound<'_, PyAny>) -> PyResul
     Ok(needle.py().detach(|| counter::count_parallel(bytes, &prepared)))
 }
 
-/// How many words match if the text is cut after every `chunk_bytes` and counted by `n_threads` threads of their own?
-/// The same number as `count`: for tests and measurements.
+/// Returns how many words of the text match, counted in chunks of `chunk_bytes` by `n_threads` new threads.
+///
+/// It serves tests and measurements.
 #[pyfunction]
 fn count_in_chunks(
     text: &Bound<'_, PyAny>,
@@ -268,37 +270,39 @@ fn count_in_chunks(
         )));
     }
     let (text, is_str) = Text::of(text)?;
-    let Text::Fixed(fixed) = text else {
-        return Err(PyTypeError::new_err("text must be str or bytes: no other buffer is cut into chunks"));
+    let Text::Immutable(fixed) = text else {
+        return Err(PyTypeError::new_err("text must be str or bytes: other buffers cannot be cut into chunks"));
     };
     let word = needle_of(needle, Some(is_str))?;
     let prepared = prepare(&word, needle, ignore_case)?;
     let bytes = fixed.bytes()?;
     let counted = needle.py().detach(|| counter::count_in_chunks(bytes, &prepared, chunk_bytes, n_threads));
-    counted.ok_or_else(|| PyOSError::new_err(format!("the system does not grant {n_threads} threads")))
+    counted.ok_or_else(|| PyOSError::new_err(format!("the system does not allow {n_threads} threads")))
 }
 
-/// Is every byte of the text ASCII? Loads each, by one core or by all: as fast as the text can be read, for measuring
-/// how near the counter comes to that.
+/// Returns whether every byte of the text is ASCII. One core or all load every byte.
+///
+/// It serves to measure how close the counter comes to the speed of reading.
 #[pyfunction]
 fn read(text: &Bound<'_, PyAny>, all_cores: bool) -> PyResult<bool> {
-    let (Text::Fixed(fixed), _) = Text::of(text)? else {
-        return Err(PyTypeError::new_err("text must be str or bytes: no other buffer is cut into chunks"));
+    let (Text::Immutable(fixed), _) = Text::of(text)? else {
+        return Err(PyTypeError::new_err("text must be str or bytes: other buffers cannot be cut into chunks"));
     };
     let bytes = fixed.bytes()?;
     let read = if all_cores { controls::read_parallel } else { controls::read_sequential };
     Ok(text.py().detach(|| read(bytes)))
 }
 
-/// Turns a wheel so often for each of so many chunks, by one core or by all, as chunks of a text are counted: for
-/// measuring what the threads themselves cost, and whether the cores are as fast together as alone.
+/// Makes `n_steps` steps of arithmetic for each of `n_chunks` chunks, with one core or all; returns a checksum.
+///
+/// It serves to measure what the threads themselves cost, and whether the cores are as fast together as alone.
 #[pyfunction]
-fn spin(py: Python<'_>, n_chunks: usize, n_turns: usize, all_cores: bool) -> u64 {
-    let turn = if all_cores { controls::spin_parallel } else { controls::spin_sequential };
-    py.detach(|| turn(n_chunks, n_turns))
+fn spin(py: Python<'_>, n_chunks: usize, n_steps: usize, all_cores: bool) -> u64 {
+    let spin = if all_cores { controls::spin_parallel } else { controls::spin_sequential };
+    py.detach(|| spin(n_chunks, n_steps))
 }
 
-/// Which code points are letters to the counter? First and last of each stretch.
+/// Returns the first and the last code point of each range of letters.
 #[pyfunction]
 fn letter_stretches() -> Vec<(u32, u32)> {
     let mut stretches: Vec<(u32, u32)> = Vec::new();
@@ -311,7 +315,7 @@ fn letter_stretches() -> Vec<(u32, u32)> {
     stretches
 }
 
-/// Which characters does the counter fold, and to which?
+/// Returns the characters that folding changes, and what it changes them to.
 #[pyfunction]
 fn foldings() -> BTreeMap<char, char> {
     ('\0'..=char::MAX).map(|c| (c, letters::fold(c))).filter(|(c, folded)| c != folded).collect()
@@ -319,8 +323,7 @@ fn foldings() -> BTreeMap<char, char> {
 
 /// Adds the counter to `_native`, under names that begin with `reference_`.
 ///
-/// The functions themselves say that they are `pytest_gilcheck.reference.count` and so on: under that name they are
-/// reported, and pickled.
+/// The functions' own names are `pytest_gilcheck.reference.count` and so on: reports and `pickle` use these.
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     let home = PyModule::new(m.py(), "pytest_gilcheck.reference")?;
     let functions: [Bound<'_, PyCFunction>; 10] = [

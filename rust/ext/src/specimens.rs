@@ -1,6 +1,6 @@
-//! Functions whose dealings with the GIL are exact by construction. The only code here that misbehaves on purpose.
+//! Functions whose use of the GIL is exact by construction. No other code here misbehaves on purpose.
 //!
-//! All but one work for so much *processor* time: a specimen that is descheduled works on afterwards, as real code does.
+//! All but one work for a fixed *processor* time: a specimen that is descheduled works on afterwards, as real code does.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -8,12 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use gilcheck_core::clock::work;
-use gilcheck_core::labour;
+use gilcheck_core::workload::{self, work};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-/// Works for `ns` with the GIL kept.
+/// Works for `ns` with the GIL held.
 #[pyfunction]
 fn holds(ns: u64) {
     work(ns);
@@ -25,11 +24,12 @@ fn releases(py: Python<'_>, ns: u64) {
     py.detach(|| work(ns));
 }
 
-/// Computes as much as one thread alone does in about `ns`, with the GIL released. The only one that takes longer where
-/// the processor gives less, as real code does: beside another hyper-thread of its core.
+/// Computes what one thread alone computes in about `ns`, with the GIL released.
+///
+/// It is the only specimen that takes longer on a slower core, for instance beside another hyper-thread, as real code does.
 #[pyfunction]
 fn computes(py: Python<'_>, ns: u64) -> u32 {
-    py.detach(|| labour::compute(labour::steps_in(ns)))
+    py.detach(|| workload::compute(workload::steps_in(ns)))
 }
 
 /// Works for `released_ns` without the GIL, then for `held_ns` with it.
@@ -39,8 +39,10 @@ fn releases_then_holds(py: Python<'_>, released_ns: u64, held_ns: u64) {
     work(held_ns);
 }
 
-/// Lets go and takes back `n_times`, working for `ns` each time without the GIL. With 0 it is nothing but pairs:
-/// asking for processor time costs more than a pair, and would hide what recording adds to one.
+/// Releases and takes the GIL `n_times` and works for `ns` each time in between.
+///
+/// With 0 ns it does nothing in between: reading the processor time costs more than a release and a take, and would hide
+/// what recording adds to them.
 #[pyfunction]
 fn chatters(py: Python<'_>, n_times: u64, ns: u64) {
     for _ in 0..n_times {
@@ -52,13 +54,13 @@ fn chatters(py: Python<'_>, n_times: u64, ns: u64) {
     }
 }
 
-/// Sleeps for `ns` with the GIL released: no processor time.
+/// Sleeps for `ns` with the GIL released, without processor time.
 #[pyfunction]
 fn sleeps(py: Python<'_>, ns: u64) {
     py.detach(|| thread::sleep(Duration::from_nanos(ns)));
 }
 
-/// Releases the GIL and starts `n_threads` of its own, each of which attaches and works for `ns` with the GIL.
+/// Releases the GIL and starts `n_threads` threads, which attach and work for `ns` each with the GIL held.
 #[pyfunction]
 fn spawns(py: Python<'_>, n_threads: usize, ns: u64) -> PyResult<()> {
     let failed = py.detach(|| {
@@ -68,12 +70,12 @@ fn spawns(py: Python<'_>, n_threads: usize, ns: u64) -> PyResult<()> {
     if failed == 0 { Ok(()) } else { Err(PyRuntimeError::new_err(format!("{failed} of {n_threads} threads panicked"))) }
 }
 
-/// Counts to `n` without the GIL in a place that all threads share: right alone, wrong under competition. `n` is cut to
-/// 1000; the first step, and some later ones, give the processor away, so that competitors meet on one processor, too.
+/// Counts to `n`, at most 1000, with the GIL released, in a counter that all threads share: right alone, wrong under
+/// competition.
 ///
-/// It does so between its steps and not within them: threads that take turns evenly, as beside busy processes, would
-/// otherwise read and write in lock-step, and all count right. And not after each step: beside busy processes every
-/// yield costs a whole turn of theirs.
+/// The first step and some later ones yield the processor, so that competitors collide on one processor too. They yield
+/// between steps, not within them: threads that alternate evenly, as beside busy processes, would otherwise read and write
+/// in lock-step and all count right. Not every step yields, because beside busy processes a yield costs a whole time slice.
 #[pyfunction]
 fn races(py: Python<'_>, n: u64) -> u64 {
     const YIELDS_EVERY: u64 = 64;
@@ -90,7 +92,7 @@ fn races(py: Python<'_>, n: u64) -> u64 {
     })
 }
 
-/// Works for `ns` with the GIL released, under one lock that all its callers share: released, and yet one at a time.
+/// Works for `ns` with the GIL released, under a lock that all its callers share: released, but serialised.
 #[pyfunction]
 fn serialises(py: Python<'_>, ns: u64) {
     static INNER: Mutex<()> = Mutex::new(());
@@ -100,8 +102,9 @@ fn serialises(py: Python<'_>, ns: u64) {
     });
 }
 
-/// Copies `n_bytes` with the GIL released, `n_times`, between two buffers of the calling thread's own: what bounds it
-/// is memory, where `n_bytes` is far beyond the caches. Returns a byte of the copy.
+/// Copies `n_bytes` between two buffers of the calling thread `n_times`, with the GIL released; returns a byte of the copy.
+///
+/// If `n_bytes` is much larger than the caches, memory bounds its speed.
 #[pyfunction]
 fn memory_bound(py: Python<'_>, n_bytes: usize, n_times: usize) -> u8 {
     thread_local! {
@@ -109,7 +112,7 @@ fn memory_bound(py: Python<'_>, n_bytes: usize, n_times: usize) -> u8 {
     }
     py.detach(|| {
         BUFFERS.with_borrow_mut(|(from, to)| {
-            // Kept between calls: fresh pages are made by the kernel one at a time, which is another bottleneck.
+            // They are kept between calls, because making new pages is another bottleneck in the kernel.
             from.resize(n_bytes, 1);
             to.resize(n_bytes, 0);
             for _ in 0..n_times {
@@ -120,7 +123,7 @@ fn memory_bound(py: Python<'_>, n_bytes: usize, n_times: usize) -> u8 {
     })
 }
 
-/// Releases the GIL and shares `ns` of work out to `n_threads` of its own, which never attach: a callee with a pool.
+/// Releases the GIL and splits `ns` of work among `n_threads` new threads that never attach: a function with a pool.
 #[pyfunction]
 fn pools(py: Python<'_>, n_threads: usize, ns: u64) {
     let n_threads = n_threads.max(1);
@@ -133,7 +136,7 @@ fn pools(py: Python<'_>, n_threads: usize, ns: u64) {
     });
 }
 
-/// Never returns, with the GIL kept (`holding`) or released. For deadlines; it cannot be interrupted.
+/// Never returns, with the GIL held (`holding`) or released. It serves to test deadlines and cannot be interrupted.
 #[pyfunction]
 fn never_returns(py: Python<'_>, holding: bool) {
     let for_ever = || {
@@ -145,7 +148,7 @@ fn never_returns(py: Python<'_>, holding: bool) {
 }
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
-    // Under the public name, by which `pickle` finds the functions again in a child process.
+    // They have the public name, under which `pickle` finds them in a child process.
     let specimens = PyModule::new(m.py(), "pytest_gilcheck.specimens")?;
     specimens.add_function(wrap_pyfunction!(holds, &specimens)?)?;
     specimens.add_function(wrap_pyfunction!(releases, &specimens)?)?;

@@ -1,15 +1,15 @@
-//! The deadline's Python face.
+//! The deadline for Python.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use gilcheck_core::clock;
-use gilcheck_core::interpreter::instrument;
+use gilcheck_core::cpython::instrument;
 use gilcheck_core::ledger::State;
-use gilcheck_core::watchdog::{LastWill, Piece as CorePiece, Watchdog as Core};
+use gilcheck_core::watchdog::{Ending, Piece as CorePiece, Watchdog as CoreWatchdog};
 use pyo3::prelude::*;
 
-/// A hold as long as this, past a deadline, is no hand-over in progress.
+/// After the deadline, a thread that has held the GIL for longer than this is stuck.
 const LONG_HOLD_NS: u64 = 500_000_000;
 
 /// Bytes, or the path of a file.
@@ -28,18 +28,18 @@ impl From<Piece> for CorePiece {
     }
 }
 
-/// Ends the process if nobody disarms it: see `pytest_gilcheck.run.deadline`.
+/// Ends the process if it is not disarmed in time.
 #[pyclass(frozen, module = "pytest_gilcheck._native")]
 struct Watchdog {
-    core: Core,
+    core: CoreWatchdog,
 }
 
 #[pymethods]
 impl Watchdog {
-    /// Arms a deadline `after_ns` from now for calls in `threads` (their idents).
+    /// Arms a deadline `after_ns` from now for calls in `threads`, which are identifiers of threads.
     #[new]
     #[pyo3(signature = (after_ns, threads, *, signal, message_fd, message, save_path, save_pieces, status))]
-    #[allow(clippy::too_many_arguments)] // keywords of a Python constructor
+    #[allow(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
         after_ns: u64,
         threads: Vec<usize>,
@@ -53,7 +53,7 @@ impl Watchdog {
         let is_stuck = move || {
             let recorder = instrument().recorder();
             if !recorder.is_recording() {
-                // Without a record: nobody who could disarm has had a turn for a second.
+                // Without a record: no Python code that could disarm it has run for a second.
                 return true;
             }
             threads.iter().filter_map(|thread| recorder.accounts().find(*thread)).any(|account| {
@@ -61,16 +61,16 @@ impl Watchdog {
             })
         };
         let save = save_path.map(|path| (path, save_pieces.into_iter().map(CorePiece::from).collect()));
-        let will = LastWill { signal, message_fd, message, save, status };
-        Ok(Self { core: Core::arm(Duration::from_nanos(after_ns), is_stuck, will)? })
+        let ending = Ending { signal, message_fd, message, save, status };
+        Ok(Self { core: CoreWatchdog::arm(Duration::from_nanos(after_ns), is_stuck, ending)? })
     }
 
-    /// All is well so far: the deadline is `after_ns` from now.
+    /// Moves the deadline to `after_ns` from now.
     fn put_off(&self, after_ns: u64) {
         self.core.put_off(Duration::from_nanos(after_ns));
     }
 
-    /// The call came back, or somebody else deals with it.
+    /// Removes the deadline.
     fn disarm(&self) {
         self.core.disarm();
     }

@@ -1,4 +1,4 @@
-"""Agreement: what is caught, what is told apart, what is never accused."""
+"""Agreement: which differences are found, and which functions agree."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pytest_gilcheck.evidence import OracleFailed
 ONE_INT = st.integers(0, 10_000).map(lambda n: (n,))
 
 
-def test_a_correct_function_agrees_and_the_record_says_how_much_was_compared() -> None:
+def test_agrees_when_the_function_is_right_then_the_record_counts_what_was_compared() -> None:
     agreement = agrees(lambda n: n + 1, lambda n: 1 + n, ONE_INT, threads=3, examples=10)
 
     assert agreement.word == "agree"
@@ -25,7 +25,7 @@ def test_a_correct_function_agrees_and_the_record_says_how_much_was_compared() -
     assert agreement.n_calls > agreement.n_examples
 
 
-def test_a_function_that_is_wrong_alone_shrinks_to_the_smallest_example() -> None:
+def test_agrees_when_the_function_is_wrong_alone_then_the_smallest_example_is_found() -> None:
     with pytest.raises(Disagreement) as failed:
         agrees(lambda n: n if n < 100 else 0, lambda n: n, ONE_INT)
 
@@ -36,14 +36,14 @@ def test_a_function_that_is_wrong_alone_shrinks_to_the_smallest_example() -> Non
     assert "inputs=(100,)" in str(failed.value)
 
 
-def test_a_function_that_changes_its_arguments_is_told_apart_from_a_wrong_answer() -> None:
+def test_agrees_when_the_function_changes_its_arguments_then_the_difference_says_so() -> None:
     with pytest.raises(Disagreement, match="changes its own arguments") as failed:
         agrees(lambda items: items.append(0), None, st.lists(st.integers()).map(lambda items: (items,)))
 
     assert failed.value.difference.kind == "mutates"
 
 
-def test_an_oracle_that_raises_is_told_apart() -> None:
+def test_agrees_when_the_oracle_raises_then_the_oracle_has_failed() -> None:
     def broken_oracle(n: int) -> int:
         message = f"cannot say for {n}"
         raise LookupError(message)
@@ -54,7 +54,7 @@ def test_an_oracle_that_raises_is_told_apart() -> None:
     assert isinstance(failed.value.__cause__, LookupError)
 
 
-def test_function_and_oracle_may_refuse_the_same_input() -> None:
+def test_agrees_when_function_and_oracle_raise_the_same_then_they_agree() -> None:
     def refuse(n: int) -> int:
         message = f"refused {n}"
         raise ValueError(message)
@@ -62,7 +62,7 @@ def test_function_and_oracle_may_refuse_the_same_input() -> None:
     assert agrees(refuse, refuse, ONE_INT, examples=5).word == "agree"
 
 
-def test_a_function_that_raises_where_the_oracle_answers_differs() -> None:
+def test_agrees_when_only_the_function_raises_then_they_differ() -> None:
     def refuse(n: int) -> int:
         message = f"refused {n}"
         raise ValueError(message)
@@ -74,31 +74,31 @@ def test_a_function_that_raises_where_the_oracle_answers_differs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("inputs", "said"),
+    ("inputs", "message"),
     [
         (st.integers(), "tuples of positional arguments"),
         (st.just((1, 2)), "does not take"),
         ([1, 2], "a hypothesis strategy or a tuple"),
     ],
 )
-def test_inputs_of_the_wrong_shape_are_refused(inputs: object, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_agrees_when_inputs_have_the_wrong_shape_then_they_are_refused(inputs: object, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         agrees(lambda n: n, None, inputs)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("options", [{"threads": 0}, {"examples": 0}, {"deadline": -1}, {"threads": "many"}])
-def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
+def test_agrees_when_options_make_no_sense_then_they_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=next(iter(options))):
         agrees(lambda n: n, None, ONE_INT, **options)  # type: ignore[arg-type]
 
 
 @hypothesis.settings(max_examples=5, deadline=None)
 @given(st.integers())
-def test_it_works_under_a_given_of_the_users_own(n: int) -> None:
+def test_agrees_when_used_under_a_given_of_the_user_then_it_compares_one_example(n: int) -> None:
     assert agrees(lambda value: value * 2, lambda value: value + value, inputs=(n,), threads=2).word == "agree"
 
 
-def test_a_blob_repeats_the_drawing_that_a_failure_printed() -> None:
+def test_blob_when_a_failure_printed_it_then_it_repeats_the_drawing() -> None:
     with pytest.raises(Disagreement) as first:
         agrees(lambda n: n if n < 100 else 0, lambda n: n, ONE_INT)
     blob = str(first.value).rpartition("blob=")[2]
@@ -110,7 +110,7 @@ def test_a_blob_repeats_the_drawing_that_a_failure_printed() -> None:
 
 
 @given(st.recursive(st.floats() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.tuples(inner, inner)))
-def test_everything_equals_itself_even_nan(value: object) -> None:
+def test_equal_when_values_are_copies_then_it_is_true_even_for_nan(value: object) -> None:
     import copy
 
     assert equal(value, copy.deepcopy(value))
@@ -119,11 +119,11 @@ def test_everything_equals_itself_even_nan(value: object) -> None:
 @pytest.mark.parametrize(
     ("first", "second"), [(math.nan, 0.0), ([1], [2]), ((1,), [1]), ({"a": 1}, {"a": 2}), (1, "1")]
 )
-def test_what_differs_is_not_equal(first: object, second: object) -> None:
+def test_equal_when_values_differ_then_it_is_false(first: object, second: object) -> None:
     assert not equal(first, second)
 
 
-def test_a_comparison_may_raise_instead_of_answering() -> None:
+def test_predicate_when_the_comparison_raises_then_it_is_false() -> None:
     def close(first: float, second: float) -> None:
         assert abs(first - second) < 0.5
 

@@ -12,6 +12,6 @@ if str(ROOT) not in sys.path:
 
 @pytest.fixture
 def fake_adapter(monkeypatch):
-    """An adapter whose verdicts, crashes and hangs are told by the case; workers find it by name."""
+    """An adapter whose verdicts, crashes and hangs the case defines; workers import it by name."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    return "told_adapter"
+    return "scripted_adapter"

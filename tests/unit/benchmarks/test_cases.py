@@ -1,4 +1,4 @@
-"""Cases are told apart, chosen and grouped so that none spoils another."""
+"""Cases have distinct keys, and are selected and grouped so that none disturbs another."""
 
 import dataclasses
 import json

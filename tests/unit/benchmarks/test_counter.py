@@ -42,8 +42,8 @@ def test_a_row_without_a_bar_is_neither_met_nor_missed():
         (0.5, 1.0, "no"),
         (1.2, 1.0, "memory"),
         # What others took of the cores must pass neither for the memory's limit nor for the counter's fault.
-        (0.5, 1.5, "undecided: the cores were not ours"),
-        (1.2, 1.5, "undecided: the cores were not ours"),
+        (0.5, 1.5, "inconclusive: other processes used the cores"),
+        (1.2, 1.5, "inconclusive: other processes used the cores"),
     ],
 )
 def test_a_shortfall_is_put_on_memory_only_where_the_cores_were_there(monkeypatch, reading_s, spinning_s, met):

@@ -13,7 +13,7 @@ def case(name, call, package="p"):
     return Case(
         id=name,
         package=package,
-        setup="import os, told_adapter\ntold = dict(gil='held', n_calls=1)",
+        setup="import os, scripted_adapter\nanswer = dict(gil='held', n_calls=1)",
         call=call,
         truth="held",
     )
@@ -63,22 +63,22 @@ def test_run_when_cases_fail_in_every_way_then_the_others_still_answer(fake_adap
 
 
 def test_run_when_a_case_never_returns_then_it_is_a_timeout(fake_adapter):
-    answers = asked([case("hangs", "told_adapter.never()")], fake_adapter, timeout_s=2)
+    answers = asked([case("hangs", "scripted_adapter.never()")], fake_adapter, timeout_s=2)
 
     assert answers["hangs", 0].outcome == "timeout"
 
 
 def test_run_when_what_keeps_answers_raises_then_no_worker_is_left(fake_adapter, tmp_path):
-    told = tmp_path / "pid"
-    tells = case("tells", f"open({str(told)!r}, 'w').write(str(os.getpid()))")
+    pid_file = tmp_path / "pid"
+    writes = case("writes", f"open({str(pid_file)!r}, 'w').write(str(os.getpid()))")
 
     def full(_):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        run(plan([tells], ["ledger"], [0], 1, seed=0), full, adapter=fake_adapter, timeout_s=60)
+        run(plan([writes], ["ledger"], [0], 1, seed=0), full, adapter=fake_adapter, timeout_s=60)
 
-    assert is_gone(int(told.read_text()))
+    assert is_gone(int(pid_file.read_text()))
 
 
 def test_run_when_loaded_then_every_load_gets_its_answer(fake_adapter):

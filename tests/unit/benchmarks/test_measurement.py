@@ -76,7 +76,7 @@ def test_read_measurements_when_a_question_was_answered_twice_then_the_last_answ
     assert [m.gil for m in read_measurements([path])] == ["released"]
 
 
-def test_read_measurements_when_a_whole_line_is_broken_then_its_place_is_told(tmp_path):
+def test_read_measurements_when_a_whole_line_is_broken_then_the_error_names_its_place(tmp_path):
     path = tmp_path / "m.jsonl"
     path.write_text("{}\n")
 

@@ -1,4 +1,4 @@
-"""The hand-written tests leave the interpreter as they found it, and say what they are built to say."""
+"""The tests that people write by hand restore the interpreter, and give the words for which they are built."""
 
 import ctypes
 import gc

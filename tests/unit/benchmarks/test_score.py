@@ -14,7 +14,7 @@ from benchmarks.ledger.score import bars, length, mark, score, tallies
 CASE = Case(id="a", package="p", setup="", call="f()", truth="held", independent_truth=True)
 
 
-def said(case=CASE, **changes):
+def measured(case=CASE, **changes):
     fields = {
         "python": "3.11.7",
         "case": case.id,
@@ -50,11 +50,11 @@ def bar(rows, name):
 def test_mark_when_said_then_only_the_ledger_answers_for_partial(truth, witness, outcome, gil, expected):
     case = dataclasses.replace(CASE, truth=truth)
 
-    assert mark(case, said(case, witness=witness, outcome=outcome, gil=gil)) == expected
+    assert mark(case, measured(case, witness=witness, outcome=outcome, gil=gil)) == expected
 
 
 def test_score_when_a_case_was_changed_since_then_its_measurement_is_left_out():
-    assert score([CASE], [said(digest="another"), said(case=dataclasses.replace(CASE, id="gone"))]) == []
+    assert score([CASE], [measured(digest="another"), measured(case=dataclasses.replace(CASE, id="gone"))]) == []
 
 
 def test_tallies_when_counted_then_witness_and_load_are_apart_and_absent_ones_no_part():
@@ -63,10 +63,10 @@ def test_tallies_when_counted_then_witness_and_load_are_apart_and_absent_ones_no
         score(
             [CASE, leaning],
             [
-                said(gil="released", seconds=1.0),
-                said(leaning, gil="released", seconds=3.0),
-                said(load=4),
-                said(witness="ratio", outcome="absent"),
+                measured(gil="released", seconds=1.0),
+                measured(leaning, gil="released", seconds=3.0),
+                measured(load=4),
+                measured(witness="ratio", outcome="absent"),
             ],
         )
     )
@@ -84,24 +84,24 @@ def test_tallies_when_counted_then_witness_and_load_are_apart_and_absent_ones_no
 def test_bars_when_inconclusive_then_idle_two_and_loaded_five_in_a_hundred_are_met(
     n_inconclusive, verdict, load, of, name
 ):
-    some = [said(repeat=i, load=load, gil="inconclusive" if i < n_inconclusive else "held") for i in range(of)]
+    some = [measured(repeat=i, load=load, gil="inconclusive" if i < n_inconclusive else "held") for i in range(of)]
 
     assert bar(bars(score([CASE], some)), name).verdict == verdict
 
 
 def test_bars_when_one_verdict_is_wrong_then_the_promise_is_missed_and_rivals_do_not_count():
-    rows = bars(score([CASE], [said(), said(witness="ratio", gil="released")]))
+    rows = bars(score([CASE], [measured(), measured(witness="ratio", gil="released")]))
     assert bar(rows, "wrong verdicts, all loads").verdict == "met"
 
-    rows = bars(score([CASE], [said(), said(repeat=1, gil="released")]))
+    rows = bars(score([CASE], [measured(), measured(repeat=1, gil="released")]))
     assert bar(rows, "wrong verdicts, all loads") == bar(
         rows, "wrong verdicts, truth written before measuring"
     ).__class__("wrong verdicts, all loads", "0", "1 of 2 (50.0%)", "missed")
 
 
 def test_bars_when_an_inconclusive_verdict_gives_no_reason_then_it_is_counted():
-    silent = said(gil="inconclusive")
-    speaking = said(gil="inconclusive", repeat=1, reasons=(("borderline", "0.04 to 0.06"),))
+    silent = measured(gil="inconclusive")
+    speaking = measured(gil="inconclusive", repeat=1, reasons=(("borderline", "0.04 to 0.06"),))
 
     assert bar(bars(score([CASE], [silent, speaking])), "inconclusive without a reason").seen == "1 of 2 (50.0%)"
     assert bar(bars(score([CASE], [speaking])), "inconclusive without a reason").verdict == "met"
@@ -110,16 +110,16 @@ def test_bars_when_an_inconclusive_verdict_gives_no_reason_then_it_is_counted():
 @pytest.mark.parametrize(("off", "verdict"), [(0.0049, "met"), (0.0051, "missed")])
 def test_bars_when_a_share_is_off_then_the_border_for_its_length_decides(off, verdict):
     (case,) = [c for c in specimen_cases() if c.nominal_ns == 1_000_000 and c.expected_held_share == 0.5]
-    rows = bars(score([case], [said(case, held_share=0.5 - off)]))
+    rows = bars(score([case], [measured(case, held_share=0.5 - off)]))
 
     assert bar(rows, "held share against construction, calls of 1 ms").verdict == verdict
     assert bar(rows, "held share against construction, calls of 5 ms").verdict == "not measured"
 
 
 def test_bars_when_a_long_call_took_two_then_the_promise_of_one_is_missed():
-    once = said(n_calls=1, span_ns=10_000_000)
-    short = said(repeat=1, n_calls=9, span_ns=9_999_999)
-    twice = said(repeat=2, n_calls=2, span_ns=10_000_000)
+    once = measured(n_calls=1, span_ns=10_000_000)
+    short = measured(repeat=1, n_calls=9, span_ns=9_999_999)
+    twice = measured(repeat=2, n_calls=2, span_ns=10_000_000)
     name = "calls that a verdict needs, calls of 10 ms and more, idle"
 
     assert bar(bars(score([CASE], [once, short])), name).verdict == "met"
@@ -132,7 +132,7 @@ def test_bars_when_nothing_was_measured_then_nothing_is_met():
 
 @pytest.mark.parametrize(
     ("interval", "verdict"),
-    [(Interval(2, 1.9, 3.0), "met"), (Interval(3, 2.9, 3.1), "undecided"), (Interval(4, 3.1, 5), "missed")],
+    [(Interval(2, 1.9, 3.0), "met"), (Interval(3, 2.9, 3.1), "inconclusive"), (Interval(4, 3.1, 5), "missed")],
 )
 def test_bars_when_a_price_has_bounds_then_both_must_lie_on_one_side(interval, verdict):
     price = Price(interval, interval, interval, Interval(0, -1, 1), Interval(0, -1, 1), 120, 900, 20, 0, 12, 8)
@@ -158,13 +158,13 @@ def test_bars_when_the_hooks_are_out_then_neither_one_nor_its_price_may_be_left(
 @pytest.mark.parametrize(
     ("ns", "words"), [(20_000, "20 µs"), (1_000_000, "1 ms"), (2_500_000_000, "2.5 s"), (7, "7 ns")]
 )
-def test_length_when_told_then_in_the_unit_that_fits(ns, words):
+def test_length_when_written_then_it_has_the_unit_that_fits(ns, words):
     assert length(ns) == words
 
 
 def test_render_when_a_verdict_is_wrong_then_it_is_listed_with_what_was_seen():
     scored = score(
-        [CASE], [said(gil="released", held_share=0.01, held_share_low=0.0, held_share_high=0.02, detail="a|b\nc")]
+        [CASE], [measured(gil="released", held_share=0.01, held_share_low=0.0, held_share_high=0.02, detail="a|b\nc")]
     )
     page = render(["one machine"], bars(scored), scored)
 

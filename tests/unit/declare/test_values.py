@@ -125,3 +125,10 @@ def test_anything_is_read_or_refused_with_its_value(anything, reader):
     except UsageError as error:
         assert str(error).startswith("where: ")
         assert repr(anything) in str(error)
+
+
+@pytest.mark.parametrize("value", ["results", "results:5%"])
+def test_a_tolerance_by_its_old_name_is_refused_with_the_new_one(value):
+    """`results` became `agreement`."""
+    with pytest.raises(UsageError, match=f"--fail: 'results' is called 'agreement' now, got '{value}'"):
+        values.tolerance(value, "--fail")

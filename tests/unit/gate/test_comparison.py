@@ -1,26 +1,120 @@
-"""What is kept of a run to compare it."""
+"""Comparison of two runs, and what it decides."""
 
+import pytest
 from built import RACE, call, observation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.gate.comparison import baseline_entries
+from pytest_gilcheck.evidence import Change, Comparison, Tolerance
+from pytest_gilcheck.gate.comparison import (
+    CANNOT_TELL,
+    SAME_OR_BETTER,
+    WORSE,
+    baseline_entries,
+    compare,
+    failures,
+    keyed,
+    status_of,
+)
+from pytest_gilcheck.gate.session import Session
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.judge.drift import baseline_entry
-from pytest_gilcheck.store.json_report import AgreementEntry, Check
+from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry, to_line
+
+
+def check(*calls, **more):
+    """A check of these calls."""
+    evidence = observation(*calls)
+    return CheckEntry(evidence.name, judge(evidence), evidence, **more)
+
+
+HELD, RELEASED = check(call(20_000_000)), check(call(0, 20_000_000))
 
 
 @given(st.lists(st.sampled_from([1_000_000, 20_000_000]), min_size=1, max_size=5))
-def test_checks_of_one_machine_share_what_is_told_of_it(spans):
-    """And each stands where it would stand alone."""
-    seen = [observation(call(span)) for span in spans]
-    checks = [Check("f", judge(one), one, test=f"test_{n}") for n, one in enumerate(seen)]
+def test_checks_of_one_machine_share_its_class(spans):
+    """And each has the entry that it would have alone."""
+    checks = [check(call(span), test=f"test_{n}") for n, span in enumerate(spans)]
 
-    found = baseline_entries([*checks, AgreementEntry(RACE, "test_race")])
+    *of_checks, of_agreement = baseline_entries([*checks, AgreementEntry(RACE, "test_race")]).values()
 
-    *of_checks, of_answers = found.values()
     assert of_checks == [
-        baseline_entry(key, check.observation, check.verdict) for key, check in zip(found, checks, strict=False)
+        baseline_entry(key, entry.observation, entry.verdict)
+        for key, entry in zip([entry.key for entry in of_checks], checks, strict=True)
     ]
-    assert len({id(one.machine_class) for one in of_checks}) == 1
-    assert (of_answers.agreement, of_answers.machine_class) == ("differ", ())
+    assert len({id(entry.machine_class) for entry in of_checks}) == 1
+    assert (of_agreement.agreement, of_agreement.machine_class) == ("differ", ())
+
+
+def test_keys_have_origin_test_and_name_and_are_unique():
+    """A marked test is checked under its own name, which its id has already."""
+    entries = [
+        check(test="a.py::test_f"),
+        check(test="a.py::test_f", origin="one"),
+        check(test="a.py::test_f"),
+        check(),
+        CheckEntry("a.py::f", HELD.verdict, HELD.observation, "tests/a.py::f"),
+        AgreementEntry(RACE, "a.py::test_f"),
+    ]
+
+    assert [key for key, _ in keyed(entries)] == [
+        "a.py::test_f f",
+        "[one] a.py::test_f f",
+        "a.py::test_f f #2",
+        "f",
+        "tests/a.py::f",
+        "a.py::test_f agreement of counter.add",
+    ]
+
+
+def compared(before, after):
+    """The comparison of two runs with these entries."""
+    return compare(baseline_entries(before), baseline_entries(after), ("before", "after"))
+
+
+UNDECIDED = Comparison("before", "after", (Change("f", "gil", "unknown", "held", "inconclusive"),), n_checks=1)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "tolerances", "status"),
+    [
+        (compared([HELD], [HELD]), (), SAME_OR_BETTER),
+        (compared([HELD], [RELEASED]), (), SAME_OR_BETTER),
+        (compared([RELEASED], [HELD]), (), WORSE),
+        (compared([RELEASED], [HELD]), (Tolerance("gil"),), WORSE),
+        (compared([RELEASED], [HELD]), (Tolerance("agreement"),), SAME_OR_BETTER),
+        (compared([RELEASED, HELD], [RELEASED]), (), CANNOT_TELL),
+        (compared([RELEASED, HELD], [RELEASED]), (Tolerance("gil"),), CANNOT_TELL),
+        (compared([], [HELD]), (), CANNOT_TELL),
+        (compared([], [HELD]), (Tolerance("gil"),), CANNOT_TELL),
+        (UNDECIDED, (), CANNOT_TELL),
+        (UNDECIDED, (Tolerance("gil"),), CANNOT_TELL),
+        (UNDECIDED, (Tolerance("overlap"),), SAME_OR_BETTER),
+    ],
+)
+def test_exit_status_is_worse_only_for_what_counts(comparison, tolerances, status):
+    """Every change without tolerances, the overrun ones with them; a check that is lost cannot be told."""
+    assert status_of(comparison, tolerances) == status
+
+
+def test_a_comparison_without_common_checks_fails_a_gate():
+    """A gate that checked nothing fails."""
+    overrun, inconclusive = failures(compared([], [HELD]), [Tolerance("gil")])
+
+    assert ["nothing was compared with before" in line for line in overrun] == [True]
+    assert inconclusive == []
+
+
+@pytest.mark.parametrize("fails_if_inconclusive", [False, True])
+def test_a_change_that_cannot_be_judged_fails_the_gate_or_is_a_warning(fails_if_inconclusive):
+    """``--gilcheck-inconclusive`` says which."""
+    session = Session()
+    session.journal.extend([to_line(check())])
+    session.compare_with(
+        "main", baseline_entries([HELD]), [Tolerance("gil")], fails_if_inconclusive=fails_if_inconclusive
+    )
+    session.close()
+
+    assert (len(session.failures), len(session.warnings)) == ((1, 0) if fails_if_inconclusive else (0, 1))
+    (line,) = session.failures + session.warnings
+    assert line.startswith("f: gil inconclusive now, not compared (asked for by gil)")

@@ -1,4 +1,4 @@
-"""From raw records to evidence, against a twin that walks through time step by step."""
+"""Raw records become evidence; checked against a naive twin that goes through time step by step."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ OWN, KNOWN, END_NS = 1, 2, 60
 
 @dataclass
 class Raw:
-    """What the native module says of one span."""
+    """One span, as the native module records it."""
 
     events: list = field(default_factory=list)
     start_ns: int = 1000
@@ -35,15 +35,15 @@ class Raw:
 
 @st.composite
 def histories(draw):
-    """A possible history of one GIL and four threads: the holder drops, anybody waits, anybody takes what is free."""
+    """A possible history of one GIL and four threads: its holder releases it, and any thread waits or takes it."""
     holder, waiting, free, events = OWN, set(), {2, 3, 4}, []
     for at_ns in sorted(draw(st.lists(st.integers(0, END_NS), max_size=24))):
-        acts = [("wait", one) for one in sorted(free - waiting)]
+        steps = [("wait", one) for one in sorted(free - waiting)]
         if holder is None:
-            acts += [("take", one) for one in sorted(free)]
+            steps += [("take", one) for one in sorted(free)]
         else:
-            acts += [("release", holder), ("release_by_interpreter", holder)]
-        kind, who = draw(st.sampled_from(acts))
+            steps += [("release", holder), ("release_by_interpreter", holder)]
+        kind, who = draw(st.sampled_from(steps))
         events.append((at_ns, kind, who))
         if kind == "take":
             holder = who
@@ -64,9 +64,9 @@ def histories(draw):
 
 
 def naive(events, workers):
-    """Nanosecond by nanosecond: (held by workers, longest hold of one, own waiting while a worker held)."""
+    """Return (held by workers, longest hold of one, own waiting while a worker held), nanosecond by nanosecond."""
     held = waited = longest = 0
-    test_state = dict.fromkeys(workers, 0)
+    lengths = dict.fromkeys(workers, 0)
     for now_ns in range(END_NS):
         holder, own_waits = OWN, False
         for at_ns, kind, who in events:
@@ -79,18 +79,18 @@ def naive(events, workers):
             if who == OWN:
                 own_waits = kind in ("wait", "release_by_interpreter")
             if who in workers and kind != "wait" and at_ns == now_ns:
-                test_state[who] = 0
+                lengths[who] = 0
         if holder in workers:
             held += 1
-            test_state[holder] += 1
-            longest = max(longest, test_state[holder])
+            lengths[holder] += 1
+            longest = max(longest, lengths[holder])
             waited += own_waits
     return held, longest, waited
 
 
 @given(histories())
 def test_call_span_equals_its_naive_twin(events):
-    """Threads that nobody knew before count as the callee's own; known ones do not."""
+    """Threads that were not known before count as the function's own; known ones do not."""
     span = call_span(Raw(events), {OWN, KNOWN})
 
     assert (span.workers_held_ns, span.longest_hold_ns, span.waiting_on_workers_ns) == naive(events, {3, 4})
@@ -98,8 +98,8 @@ def test_call_span_equals_its_naive_twin(events):
 
 
 @given(histories())
-def test_timeline_keeps_every_event_and_renames_threads(events):
-    """The call's own thread is 0; others follow in the order in which they were seen."""
+def test_timeline_keeps_every_event_and_renumbers_threads(events):
+    """The call's own thread is 0; others follow in the order of their first event."""
     timeline = call_span(Raw(events, n_dropped=3), {OWN, KNOWN}).timeline
 
     assert [(event.at_ns, event.kind) for event in timeline.events] == [(at, kind) for at, kind, _ in events]
@@ -110,8 +110,8 @@ def test_timeline_keeps_every_event_and_renames_threads(events):
     assert timeline.n_dropped == 3
 
 
-def test_call_without_timeline_keeps_its_totals():
-    """One picture is enough."""
+def test_call_span_when_it_has_no_timeline_then_it_keeps_its_totals():
+    """One timeline is enough to draw."""
     events = [(0, "release", OWN), (10, "take", 3), (30, "release", 3)]
 
     span = call_span(Raw(events), {OWN}, with_timeline=False)
@@ -128,54 +128,59 @@ intervals = (
 
 @given(intervals, intervals)
 def test_common_time_equals_its_naive_twin_and_is_symmetric(first, second):
-    """Point by point."""
+    """The twin counts nanosecond by nanosecond."""
     covered = [{now for start, end in part for now in range(start, end)} for part in (first, second)]
 
     assert common_ns(first, second) == len(covered[0] & covered[1]) == common_ns(second, first)
 
 
-def test_waits_are_cut_to_the_calls_and_lose_their_own_delay():
-    """What lay outside of a call, or was time off the processor, was not caused by it."""
+def test_waits_when_they_reach_beyond_a_call_then_they_are_cut_and_lose_their_delay():
+    """The call caused neither what lies outside of it nor the waiter's own time off the processor."""
     calls = [call(100, start_ns=0), call(100, start_ns=200)]
 
-    seen = waits_beside_calls(calls, [(50, 260, 0), (150, 190, 0), (210, 290, 30), (10, 40, 35)])
+    waits = waits_beside_calls(calls, [(50, 260, 0), (150, 190, 0), (210, 290, 30), (10, 40, 35)])
 
-    assert seen.n_calls == 2
-    assert seen.longest_wait_ns == 60
+    assert waits.n_calls == 2
+    assert waits.longest_wait_ns == 60
     assert waits_beside_calls([], []).longest_wait_ns == 0
 
 
 @given(intervals, st.lists(st.tuples(st.integers(0, 100), st.integers(0, 30), st.integers(0, 10)), max_size=8))
-def test_knocks_equal_their_naive_twin(spans, asked):
-    """Each with each."""
+def test_waits_equal_their_naive_twin(spans, raw_waits):
+    """The twin compares each wait with each call."""
     calls = [call(end - start, start_ns=start) for start, end in spans]
-    gil_waits = [(begin, begin + took, delay) for begin, took, delay in asked]
-    waits = [
+    gil_waits = [(begin, begin + took, delay) for begin, took, delay in raw_waits]
+    cut_waits = [
         (min(got, one.end_ns) - max(begin, one.start_ns), delay) for begin, got, delay in gil_waits for one in calls
     ]
 
-    seen = waits_beside_calls(calls, gil_waits)
+    waits = waits_beside_calls(calls, gil_waits)
 
-    assert seen.n_waits == sum(waited > 0 for waited, _ in waits)
-    assert seen.longest_wait_ns == max([0, *(waited - delay for waited, delay in waits if waited > 0)])
+    assert waits.n_waits == sum(waited > 0 for waited, _ in cut_waits)
+    assert waits.longest_wait_ns == max([0, *(waited - delay for waited, delay in cut_waits if waited > 0)])
 
 
-def test_longest_wait_is_never_negative():
-    """A thread off the processor for longer than it waited."""
+def test_longest_wait_when_the_delay_is_longer_then_it_is_not_negative():
+    """The waiter may be off the processor for longer than it waited."""
     assert waits_beside_calls([call(100)], [(10, 20, 50)]).longest_wait_ns == 0
 
 
-def test_rivals_turns_count_within_spans_only():
-    """Between calls anybody may run."""
+def test_background_runs_count_within_spans_only():
+    """Between calls any thread may run."""
     calls = [call(100, start_ns=0), call(100, start_ns=200)]
 
-    seen = progress_beside(calls, [(50, 250), (120, 180), (290, 400)])
+    progress = progress_beside(calls, [(50, 250), (120, 180), (290, 400)])
 
-    assert (seen.n_background_runs, seen.background_ns, seen.span_ns, seen.held_ns) == (2, 50 + 50 + 10, 200, None)
+    assert (progress.n_background_runs, progress.background_ns, progress.span_ns, progress.held_ns) == (
+        2,
+        50 + 50 + 10,
+        200,
+        None,
+    )
 
 
-def test_where_the_ledger_is_open_progress_tells_for_how_long_the_same_calls_held():
-    """Only of the same calls it is a contradiction that both held the GIL at once."""
-    seen = progress_beside([call(60, 40), call(10, 90, start_ns=200)], [], is_exact=True)
+def test_progress_when_the_ledger_is_open_then_it_has_the_held_time_of_the_same_calls():
+    """That both held the GIL at once is a contradiction only within the same calls."""
+    progress = progress_beside([call(60, 40), call(10, 90, start_ns=200)], [], is_exact=True)
 
-    assert (seen.held_ns, seen.span_ns) == (70, 200)
+    assert (progress.held_ns, progress.span_ns) == (70, 200)

@@ -1,16 +1,16 @@
-"""From the raw hand-overs of a pass to places: pure."""
+"""The raw GIL events of a pass become places."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import HoldPlace, Place
-from pytest_gilcheck.observe.places import Kept, folded, python_stacks
+from pytest_gilcheck.observe.places import KeptStacks, folded, python_stacks
 
 A = ("a.c", 1, "a", "/lib/a.so")
 B = ("b.c", 2, "b", "/lib/b.so")
 
 
-def test_holds_lie_between_the_start_hand_overs_and_the_return():
+def test_holds_when_the_gil_is_released_once_then_they_end_there_and_at_the_return():
     events = [(10, "release", 5, [A]), (20, "take", 3, [B])]
 
     event_places, holds = folded(events, 0, 100)
@@ -19,11 +19,11 @@ def test_holds_lie_between_the_start_hand_overs_and_the_return():
     assert holds == (HoldPlace(None, None, 0, 1, 10), HoldPlace(0, 1, None, 1, 77))
 
 
-def test_a_call_without_hand_overs_is_one_hold():
+def test_holds_when_there_is_no_event_then_the_call_is_one_hold():
     assert folded([], 5, 100) == ((), (HoldPlace(None, None, None, 1, 95),))
 
 
-def test_the_same_places_are_counted_once():
+def test_events_when_their_places_are_the_same_then_they_are_counted_together():
     events = []
     for at in range(0, 1000, 100):
         events += [(at + 10, "release", 0, [A]), (at + 20, "take", 0, [A])]
@@ -34,7 +34,7 @@ def test_the_same_places_are_counted_once():
     assert HoldPlace(0, 1, 0, 9, 90) in holds
 
 
-def test_different_python_lines_are_different_places():
+def test_events_when_their_python_lines_differ_then_their_places_differ():
     first, second = (Place("x.py", 1, "f"),), (Place("x.py", 2, "f"),)
     events = [(10, "release", 0, [A]), (20, "take", 0, [A]), (30, "release", 0, [A]), (40, "take", 0, [A])]
 
@@ -43,7 +43,7 @@ def test_different_python_lines_are_different_places():
     assert [h.python for h in event_places] == [first, first, second, second]
 
 
-def test_what_lies_outside_of_the_span_is_no_hand_over_of_the_call():
+def test_events_when_outside_of_the_span_then_they_are_not_of_the_call():
     events = [(5, "take", 0, [B]), (20, "release", 0, [A]), (30, "take", 0, [A]), (101, "release", 0, [B])]
 
     event_places, holds = folded(events, 10, 100)
@@ -54,7 +54,7 @@ def test_what_lies_outside_of_the_span_is_no_hand_over_of_the_call():
 
 @st.composite
 def histories(draw):
-    """Drops and takes in turn, with times that do not run backwards."""
+    """Releases and takes in turn, in the order of time."""
     steps = draw(st.lists(st.tuples(st.integers(1, 1000), st.integers(0, 50), st.sampled_from([A, B])), max_size=20))
     now, events = 0, []
     for number, (gap, instrument_ns, frame) in enumerate(steps):
@@ -65,7 +65,7 @@ def histories(draw):
 
 
 @given(histories())
-def test_every_hand_over_and_every_hold_is_counted_once(history):
+def test_every_event_and_every_hold_is_counted_once(history):
     events, end_ns = history
 
     event_places, holds = folded(events, 0, end_ns)
@@ -76,9 +76,9 @@ def test_every_hand_over_and_every_hold_is_counted_once(history):
 
 
 def kept(*kinds):
-    made = Kept()
-    made.events = [(at, kind, 0, [A]) for at, kind in enumerate(kinds)]
-    return made
+    stacks = KeptStacks()
+    stacks.events = [(at, kind, 0, [A]) for at, kind in enumerate(kinds)]
+    return stacks
 
 
 class Lines:
@@ -86,7 +86,7 @@ class Lines:
         return (Place("x.py", at_ns, "f"),)
 
 
-def test_python_lines_go_over_by_number_where_both_calls_went_the_same_way():
+def test_python_stacks_when_both_calls_have_the_same_events_then_they_are_taken_over_by_number():
     first = kept("release", "take")
 
     assert python_stacks(kept("release", "take"), Lines(), first.events) == [
@@ -95,13 +95,13 @@ def test_python_lines_go_over_by_number_where_both_calls_went_the_same_way():
     ]
 
 
-def test_what_somebody_else_asked_for_does_not_cost_the_lines_of_what_the_call_did():
-    """The interpreter gives way whenever it is asked to, in each call at another line."""
+def test_python_stacks_when_the_interpreter_released_then_those_of_the_function_are_kept():
+    """The interpreter releases the GIL whenever it is asked to, in each call at another line."""
     first = kept("release_by_interpreter", "take", "release", "take")
     again = kept("release", "take", "release_by_interpreter", "take", "release_by_interpreter", "take")
 
     assert python_stacks(again, Lines(), first.events) == [(), (), (Place("x.py", 0, "f"),), (Place("x.py", 1, "f"),)]
 
 
-def test_python_lines_are_left_out_where_the_calls_differ():
+def test_python_stacks_when_the_calls_differ_then_they_are_empty():
     assert python_stacks(kept("release", "take", "release"), Lines(), kept("release", "take").events) == [(), ()]

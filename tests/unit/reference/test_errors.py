@@ -1,4 +1,4 @@
-"""What is no text, no word or no file is told apart from a count, by every way to count alike."""
+"""Every counter refuses what is not a text, a word or a file, in the same way."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ import pytest
 from pytest_gilcheck import _native, reference
 from pytest_gilcheck.evidence import UsageError
 
-WAYS = [reference.count, reference.count_sequential, reference.count_holding_gil, reference.count_python]
-every_way = pytest.mark.parametrize("count", WAYS, ids=lambda way: way.__name__)
+COUNTERS = [reference.count, reference.count_sequential, reference.count_holding_gil, reference.count_python]
+every_counter = pytest.mark.parametrize("count", COUNTERS, ids=lambda counter: counter.__name__)
 
 
-@every_way
+@every_counter
 @pytest.mark.parametrize(("needle", "why"), [("", "is empty"), ("a b", "has a space"), ("a\n", "has a line end")])
 @pytest.mark.parametrize("ignore_case", [False, True])
-def test_a_needle_that_no_word_is_is_refused(count, needle: str, why: str, *, ignore_case: bool) -> None:
+def test_count_when_no_word_can_be_the_needle_then_it_refuses(
+    count, needle: str, why: str, *, ignore_case: bool
+) -> None:
     """The message shows the needle, why nothing can match, and what to pass instead."""
     with pytest.raises(UsageError) as refused:
         count("a b", needle, ignore_case=ignore_case)
@@ -36,16 +38,16 @@ def test_a_needle_that_no_word_is_is_refused(count, needle: str, why: str, *, ig
     assert "pass one word" in str(refused.value)
 
 
-@every_way
+@every_counter
 @pytest.mark.parametrize("text", [3, None, ["a"], object()], ids=["int", "None", "list", "object"])
-def test_what_is_no_text_is_refused(count, text: object) -> None:
-    """The message names what came and what is taken."""
+def test_count_when_the_text_is_not_a_text_then_it_refuses(count, text: object) -> None:
+    """The message names what it got and what it takes."""
     with pytest.raises(TypeError, match=f"text must be str, bytes or another buffer, got {type(text).__name__}"):
         count(text, "a")
 
 
-@every_way
-def test_a_needle_of_the_other_kind_is_refused_with_the_remedy(count) -> None:
+@every_counter
+def test_count_when_the_needle_is_of_the_other_kind_then_the_message_has_the_remedy(count) -> None:
     """`str` in `bytes` could mean two things, as in Python itself."""
     with pytest.raises(TypeError, match=r"needle must be bytes, as the text is \(needle\.encode\(\)\), got str: 'a'"):
         count(b"a", "a")
@@ -55,9 +57,9 @@ def test_a_needle_of_the_other_kind_is_refused_with_the_remedy(count) -> None:
         count("a", None)
 
 
-@every_way
-def test_buffers_of_every_kind_are_texts(count) -> None:
-    """Bytes in order, whatever their owner calls them; an empty one has no words."""
+@every_counter
+def test_count_when_the_text_is_any_buffer_then_its_bytes_count(count) -> None:
+    """In their order, whatever their item type; an empty one has no words."""
     with mmap.mmap(-1, 8) as mapped:
         mapped[:] = b"zen zen\n"
         assert count(mapped, b"zen") == 2
@@ -68,15 +70,15 @@ def test_buffers_of_every_kind_are_texts(count) -> None:
     assert count(memoryview(b"").cast("H"), b"zen") == 0
 
 
-@every_way
-def test_a_buffer_with_gaps_is_refused_with_the_remedy(count) -> None:
-    """Its bytes have no one order."""
+@every_counter
+def test_count_when_a_buffer_has_gaps_then_the_message_has_the_remedy(count) -> None:
+    """Its bytes do not lie in one piece."""
     with pytest.raises(TypeError, match=r"a buffer without gaps, got a memoryview with strides: pass bytes\(text\)"):
         count(memoryview(b"abcdef")[::2], b"a")
 
 
-@every_way
-def test_subclasses_of_str_and_bytes_are_texts(count) -> None:
+@every_counter
+def test_count_when_the_text_is_of_a_subclass_then_it_counts(count) -> None:
     """As everywhere in Python."""
 
     class Text(str):
@@ -89,8 +91,8 @@ def test_subclasses_of_str_and_bytes_are_texts(count) -> None:
     assert count(Raw(b"a b"), Raw(b"b")) == 1
 
 
-def test_a_buffer_that_changes_meanwhile_never_breaks_anything() -> None:
-    """Some count comes back, between none and all; the buffer cannot be resized as long as it is read."""
+def test_count_when_a_buffer_changes_meanwhile_then_nothing_breaks() -> None:
+    """The count is possible for some moment, and the buffer cannot be resized while it is read."""
     text = bytearray(b"zen " * 1_000_000)
     stop = threading.Event()
 
@@ -111,10 +113,12 @@ def test_a_buffer_that_changes_meanwhile_never_breaks_anything() -> None:
 
 @pytest.mark.parametrize("kind", [str, Path, os.fsencode], ids=["str", "Path", "bytes"])
 @pytest.mark.parametrize("name", ["missing", "."])
-def test_a_missing_or_unreadable_file_raises_what_open_raises(tmp_path: Path, name: str, kind) -> None:
-    """Class, number and name."""
+def test_count_file_when_a_file_cannot_be_opened_then_it_raises_what_open_raises(
+    tmp_path: Path, name: str, kind
+) -> None:
+    """Class, number and name are the same."""
     path = kind(str(tmp_path / name))
-    with pytest.raises(OSError) as by_open:  # noqa: PT011  (which one is the question)
+    with pytest.raises(OSError) as by_open:  # noqa: PT011  (whichever it is)
         open(path).close()
     with pytest.raises(OSError) as by_count:  # noqa: PT011
         reference.count_file(path, "a")
@@ -124,16 +128,16 @@ def test_a_missing_or_unreadable_file_raises_what_open_raises(tmp_path: Path, na
     assert by_count.value.filename == path
 
 
-def test_a_file_that_breaks_while_it_is_read_raises_the_systems_error() -> None:
-    """A process's memory as a file: opens, and its beginning cannot be read."""
+def test_count_file_when_reading_fails_then_it_raises_the_error_of_the_system() -> None:
+    """The memory of a process is a file that opens, and whose beginning cannot be read."""
     with pytest.raises(OSError, match="Input/output error") as broken:
         reference.count_file("/proc/self/mem", "a")
 
     assert broken.value.errno == errno.EIO
 
 
-def test_what_is_no_path_is_refused() -> None:
-    """As by `open`; a descriptor is none here."""
+def test_count_file_when_the_path_is_not_a_path_then_it_refuses() -> None:
+    """As `open` does; a descriptor is not a path here."""
     with pytest.raises(TypeError, match=r"expected str, bytes or os\.PathLike object, not int"):
         reference.count_file(3, "a")
     with pytest.raises(UsageError, match="null byte"):
@@ -144,7 +148,7 @@ def test_what_is_no_path_is_refused() -> None:
         reference.count_file("missing", 3)
 
 
-def test_names_with_odd_bytes_are_names(tmp_path: Path) -> None:
+def test_count_file_when_the_name_is_not_utf8_then_it_counts(tmp_path: Path) -> None:
     """A file's name need not be UTF-8."""
     name = os.fsencode(tmp_path) + b"/\xff"
     with open(name, "wb") as file:
@@ -154,8 +158,8 @@ def test_names_with_odd_bytes_are_names(tmp_path: Path) -> None:
     assert reference.count_file(os.fsdecode(name), "zen") == 2
 
 
-def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
-    """A path need not be a file's."""
+def test_count_file_when_the_path_is_a_pipe_then_it_is_read_to_its_end(tmp_path: Path) -> None:
+    """A path need not be that of a file."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_bytes, args=(b"zen " * 100_000,))
@@ -165,14 +169,14 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_ctrl_c_ends_the_count_of_a_pipe_that_never_ends(tmp_path: Path) -> None:
-    """The interruption comes out of the call, without waiting for the next byte."""
+def test_count_file_when_interrupted_in_an_endless_pipe_then_it_ends(tmp_path: Path) -> None:
+    """The call raises without waiting for the next byte."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     code = """if True:
         import os, signal, sys
         from pytest_gilcheck import reference
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background hands it down as ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with it ignored
         try:
             reference.count_file(sys.argv[1], "zen")
         except KeyboardInterrupt:
@@ -182,11 +186,11 @@ def test_ctrl_c_ends_the_count_of_a_pipe_that_never_ends(tmp_path: Path) -> None
     with subprocess.Popen([sys.executable, "-c", code, str(pipe)]) as process:
         while process.poll() is None:
             if writing is None:
-                # Refused until the other side has opened it, which is inside of its call.
+                # This fails until the other side has opened the pipe, inside of its call.
                 with contextlib.suppress(OSError):
                     writing = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
             else:
-                # Again and again: a signal that comes just before the read begins does not interrupt it.
+                # Repeated: a signal that comes just before the read begins does not interrupt it.
                 process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=0.05)
@@ -196,8 +200,8 @@ def test_ctrl_c_ends_the_count_of_a_pipe_that_never_ends(tmp_path: Path) -> None
     assert process.returncode == 7
 
 
-def test_a_forked_child_counts_as_its_parent_does() -> None:
-    """The parent's threads are not in the child: waiting for them would never end."""
+def test_count_when_in_a_forked_child_then_it_counts_as_in_its_parent() -> None:
+    """The parent's threads do not exist in the child, and waiting for them would never end."""
     code = """if True:
         import os, warnings
         from pytest_gilcheck import _native, reference
@@ -212,21 +216,21 @@ def test_a_forked_child_counts_as_its_parent_does() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_functions_are_known_by_their_public_names(way) -> None:
-    """Reports show them and worker processes get them by these."""
-    assert way.__module__.startswith("pytest_gilcheck.reference")
-    assert pickle.loads(pickle.dumps(way)) is way
-    assert way.__doc__
+@pytest.mark.parametrize("counter", COUNTERS, ids=lambda counter: counter.__name__)
+def test_counters_are_known_by_their_public_names(counter) -> None:
+    """Reports show these names, and worker processes import by them."""
+    assert counter.__module__.startswith("pytest_gilcheck.reference")
+    assert pickle.loads(pickle.dumps(counter)) is counter
+    assert counter.__doc__
 
 
-def test_chunks_of_nothing_are_refused() -> None:
-    """They would never end."""
+def test_chunks_when_they_are_empty_then_they_are_refused() -> None:
+    """Counting would never end."""
     with pytest.raises(UsageError, match="at least 1, got 0 and 1"):
         _native.reference_count_in_chunks("a", "a", 0, 1, False)
 
 
-def test_only_what_never_changes_is_read() -> None:
-    """A writable buffer would be copied, and that is not reading."""
+def test_reading_when_the_buffer_is_writable_then_it_is_refused() -> None:
+    """It would be copied, which is not reading."""
     with pytest.raises(TypeError, match="text must be str or bytes"):
         _native.reference_read(bytearray(b"a"), False)

@@ -1,4 +1,4 @@
-"""Every way to count is the naive twin's way, on any text, however it is cut and whoever counts."""
+"""Every counter equals the naive twin, on any text, for any chunks and number of threads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NATIVE = [reference.count, reference.count_sequential, reference.count_holding_g
 @example(pair=("a\ud800 a", "a\ud800"), ignore_case=True)
 @example(pair=("\ud83d\ude00 😀", "😀"), ignore_case=False)
 @example(pair=("\u212aind İs", "kind"), ignore_case=True)
-def test_every_way_equals_the_naive_twin(pair: tuple[str, str], *, ignore_case: bool) -> None:
+def test_every_counter_equals_the_naive_twin(pair: tuple[str, str], *, ignore_case: bool) -> None:
     """Parallel, sequential, holding the GIL; `str`, `bytes`, a writable buffer."""
     text, needle = pair
     expected = reference.count_python(text, needle, ignore_case=ignore_case)
@@ -44,8 +44,10 @@ def test_every_way_equals_the_naive_twin(pair: tuple[str, str], *, ignore_case: 
 
 @LAW
 @given(text=st.binary(max_size=200), needle=st.binary(min_size=1, max_size=4), ignore_case=st.booleans())
-def test_any_bytes_are_a_text(text: bytes, needle: bytes, *, ignore_case: bool) -> None:
-    """Bytes that are no UTF-8 have an answer too, and it is the naive twin's."""
+def test_count_when_the_bytes_are_not_utf8_then_it_equals_the_naive_twin(
+    text: bytes, needle: bytes, *, ignore_case: bool
+) -> None:
+    """Any bytes are a text."""
     needle = needle.replace(b" ", b"_").replace(b"\n", b"_")
     for whole in (text, text + b" " + needle + b"\n" + text):
         expected = reference.count_python(whole, needle, ignore_case=ignore_case)
@@ -54,8 +56,8 @@ def test_any_bytes_are_a_text(text: bytes, needle: bytes, *, ignore_case: bool) 
 
 @LAW
 @given(pair=PAIRS, ignore_case=st.booleans())
-def test_a_file_counts_as_its_contents(pair: tuple[str, str], *, ignore_case: bool) -> None:
-    """Written out and counted from there."""
+def test_count_file_equals_the_count_of_its_contents(pair: tuple[str, str], *, ignore_case: bool) -> None:
+    """The text is written to a file and counted from there."""
     text, needle = pair
     path = Path(_scratch.name)
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -78,10 +80,10 @@ def test_counts_add_up_over_lines(pair: tuple[str, str], *, ignore_case: bool) -
 
 @settings(LAW, max_examples=50)
 @given(pair=PAIRS, ignore_case=st.booleans(), chunk_bytes=st.integers(1, 100), n_threads=st.integers(1, 4))
-def test_chunks_and_threads_change_nothing(
+def test_count_is_the_same_for_all_chunks_and_threads(
     pair: tuple[str, str], *, ignore_case: bool, chunk_bytes: int, n_threads: int
 ) -> None:
-    """Wherever chunks are cut, and however many threads count them."""
+    """The count does not depend on where chunks are cut, or on the number of threads."""
     text, needle = pair
     in_chunks = _native.reference_count_in_chunks(text, needle, chunk_bytes, n_threads, ignore_case)
 
@@ -90,8 +92,8 @@ def test_chunks_and_threads_change_nothing(
 
 @settings(LAW, max_examples=15)
 @given(texts_with_needle())
-def test_texts_of_megabytes_count_alike(pair: tuple[str, str]) -> None:
-    """Sizes at which several threads count."""
+def test_count_when_the_text_has_megabytes_then_it_is_the_sum_of_its_parts(pair: tuple[str, str]) -> None:
+    """Several threads count texts of this size."""
     text, needle = pair
     copies = _native.REFERENCE_PARALLEL_FROM // (len(text) + 1) + 2
     long = (text + "\n") * copies
@@ -102,19 +104,19 @@ def test_texts_of_megabytes_count_alike(pair: tuple[str, str]) -> None:
 @LAW
 @given(text=st.binary(max_size=2_000))
 def test_reading_looks_at_each_byte(text: bytes) -> None:
-    """What counting is measured beside: it must not leave anything out."""
+    """Counting is compared with reading, which must not leave anything out."""
     for all_cores in (False, True):
         assert _native.reference_read(text, all_cores) == text.isascii()
         assert _native.reference_read("a" * _native.REFERENCE_PARALLEL_FROM, all_cores)
 
 
-def test_spinning_turns_as_often_on_all_cores_as_on_one() -> None:
-    """The other witness: the work is the same, whoever does it."""
+def test_spinning_does_the_same_work_on_all_cores_as_on_one() -> None:
+    """Counting is compared with spinning too."""
     assert _native.reference_spin(20, 1_000, True) == _native.reference_spin(20, 1_000, False)
 
 
 def test_letters_are_those_of_the_interpreter_where_it_knows_them() -> None:
-    """The counter's table against Python's own: every letter of Python's is one, and what it takes besides is known.
+    """Every letter of Python's own table is a letter of the counter's, and its other letters are of known kinds.
 
     Vowel signs, letter-like numbers and circled letters are alphabetic without being letters to Python;
     characters newer than this Python are unassigned to it.

@@ -1,4 +1,4 @@
-"""How much memory does a count take beyond its text? A constant, whatever the text."""
+"""The memory of a count beyond its text is constant."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-#: The bound that is promised, beyond the text.
+#: The documented bound, beyond the text.
 PROMISED_BYTES = 8 << 20
 
 PRELUDE = """if True:
@@ -25,7 +25,7 @@ PRELUDE = """if True:
 
 
 def run(code: str, *arguments: object) -> int:
-    """In a process of its own, whose memory is nobody else's."""
+    """Run the code in a process of its own, and return the number that it prints."""
     script = PRELUDE + "\n".join("    " + line for line in code.splitlines())
     done = subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)], check=True, capture_output=True, text=True, timeout=120
@@ -46,8 +46,8 @@ def sparse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["str", "bytes"])
-def test_a_text_in_memory_is_not_copied(kind: str) -> None:
-    """Peak of the resident memory during the call, against that before it."""
+def test_count_when_the_text_is_in_memory_then_it_is_not_copied(kind: str) -> None:
+    """The peak of the resident memory during the call is compared with the one before."""
     code = f"""
 text = "Now is better than never.\\n" * 4_000_000
 text = text if {kind == "str"} else text.encode()
@@ -60,8 +60,8 @@ print(peak_bytes() - before)
     assert run(code) <= PROMISED_BYTES
 
 
-def test_a_file_of_2_gib_takes_constant_memory_under_a_limit_of_the_address_space(sparse: Path) -> None:
-    """A quarter of the file's size for all of the process: it can be neither mapped nor read at once."""
+def test_count_file_when_the_address_space_is_limited_then_a_file_of_2_gib_counts(sparse: Path) -> None:
+    """The whole process has a quarter of the file's size: the file can be neither mapped nor read at once."""
     code = """
 forget_peak()
 before = peak_bytes()

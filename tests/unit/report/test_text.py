@@ -29,7 +29,7 @@ from pytest_gilcheck.report import findings
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.report.tables import counts, tables
 from pytest_gilcheck.report.text import claim_text, count_text, drawn, report_lines, share_text
-from pytest_gilcheck.store.json_report import AgreementEntry, Check, line_of
+from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry, to_line
 
 HALF = call(
     10_000_000, 10_000_000, timeline=GilTimeline((GilEvent(10_000_000, "release", 0), GilEvent(20_000_000, "take", 0)))
@@ -130,7 +130,7 @@ def test_every_part_of_a_claim_is_worded():
 )
 def test_table_of_any_checks_and_agreements_is_made(checks, compared, width, colour):
     """Names of any length, in any width."""
-    rows = [Check(seen.name, verdict, seen) for seen, verdict in checks]
+    rows = [CheckEntry(seen.name, verdict, seen) for seen, verdict in checks]
     rows += [AgreementEntry(agreement) for agreement in compared]
 
     assert len(list(tables(rows, width=width, colour=colour))) > len(rows)
@@ -149,7 +149,8 @@ def test_every_report_takes_any_agreement(entries):
     for entry in entries:
         assert next(agreement_text.report_lines(entry.agreement)).startswith(entry.name.split("\n")[0])
         assert (
-            dict(agreement_text.properties(entry.agreement))[f"gilcheck.{entry.name}.agreement"] == entry.agreement.word
+            dict(agreement_text.junit_properties(entry.agreement))[f"gilcheck.{entry.name}.agreement"]
+            == entry.agreement.word
         )
 
 
@@ -164,7 +165,7 @@ def test_a_long_difference_is_cut_where_a_line_must_do():
 def test_counts_name_both_kinds():
     """``-qq`` and ``show -q``."""
     made = observation(call(20_000_000))
-    check, agree = Check("f", judge(made), made), AgreementEntry(replace(RACE, word="agree", difference=None))
+    check, agree = CheckEntry("f", judge(made), made), AgreementEntry(replace(RACE, word="agree", difference=None))
 
     assert counts([check]) == "gilcheck: 1 check: 1 held"
     assert (
@@ -190,7 +191,7 @@ def test_table_keeps_to_the_width_and_loses_nothing(width, name):
     """Names are folded, figures are not cut."""
     made = observation(*[HALF] * 7, name=name, gil_waits=GilWaits(1, 9, 123_000_000, 0, 2))
 
-    lines = list(tables([Check(made.name, judge(made), made)], width=width, colour=False))
+    lines = list(tables([CheckEntry(made.name, judge(made), made)], width=width, colour=False))
 
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
@@ -206,7 +207,7 @@ def test_table_is_coloured_where_asked():
     """Escape sequences only on terminals that have them."""
     made = observation(*[HALF] * 7)
 
-    assert "\x1b[" in "\n".join(tables([Check(made.name, judge(made), made)], width=100, colour=True))
+    assert "\x1b[" in "\n".join(tables([CheckEntry(made.name, judge(made), made)], width=100, colour=True))
 
 
 def test_a_claim_that_is_met_says_nothing():
@@ -239,19 +240,19 @@ def test_without_a_gil_a_claim_is_not_applicable():
 def test_gate_fails_where_nothing_was_checked():
     """A gate that checked nothing fails; one that nobody asked for does not."""
     session = Session()
-    assert "no check ran" in session.gate(asked=True)[0]
-    assert session.gate(asked=False) == []
+    assert "no check ran" in session.gate_failures(checking=True)[0]
+    assert session.gate_failures(checking=False) == []
 
     made = observation(call(20_000_000))
-    session.journal.append(line_of(Check("f", judge(made), made)))
-    assert session.gate(asked=True) == []
+    session.journal.extend([to_line(CheckEntry("f", judge(made), made))])
+    assert session.gate_failures(checking=True) == []
     session.close()
 
 
 def test_an_agreement_counts_as_a_check_that_ran():
     """A suite that only compares answers has checked something."""
     session = Session()
-    session.journal.append_agreement(line_of(AgreementEntry(RACE)))
+    session.journal.extend([to_line(AgreementEntry(RACE))])
 
-    assert session.gate(asked=True) == []
+    assert session.gate_failures(checking=True) == []
     session.close()

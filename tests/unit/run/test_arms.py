@@ -1,4 +1,4 @@
-"""What a round makes of the stamps of its threads."""
+"""The figures of an arm, from the time stamps of its threads."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def thread_run(**changes):
     ("changes", "held_cpu_ns"),
     [
         ({}, 4 * MS),
-        # All of it may have been used while the GIL was free.
+        # It may have used all of it while the GIL was free.
         ({"held_ns": MS, "cpu_ns": 3 * MS}, 0),
-        # Of 4 ms on the processor 3 fit into the time without the GIL, in which it also slept or not: one did not.
+        # It ran for 4 ms, and was without the GIL for 3: for at least one it held the GIL while it ran.
         ({"held_ns": MS}, MS),
-        # Two threads that hold in turn: what the other held is waiting, and what it began late is neither.
+        # Two threads hold in turn. The time of the other one is waiting, and a late start is neither.
         ({"end_ns": 10 * MS, "late_ns": 2 * MS, "waiting_ns": 4 * MS}, 4 * MS),
-        # The processor time is read a little after the end: never more than was held.
+        # The processor time is read a little after the end: the figure is never more than the time held.
         ({"cpu_ns": 4 * MS + 5_000}, 4 * MS),
         ({"held_ns": None}, None),
         ({"waiting_ns": None}, None),
     ],
 )
-def test_held_cpu_is_what_cannot_have_been_used_without_the_gil(changes, held_cpu_ns):
+def test_held_cpu_when_time_without_the_gil_is_known_then_it_is_the_rest_of_the_processor_time(changes, held_cpu_ns):
     assert _held_cpu(thread_run(**changes)) == held_cpu_ns
 
 
@@ -40,11 +40,11 @@ def test_held_cpu_is_what_cannot_have_been_used_without_the_gil(changes, held_cp
     ("changes", "last_ns", "delay_ns"),
     [
         ({"delay_ns": MS}, 4 * MS, MS),
-        ({"delay_ns": MS, "after_ns": 3 * MS}, 4 * MS, MS),  # nobody was left to wait for it
+        ({"delay_ns": MS, "after_ns": 3 * MS}, 4 * MS, MS),  # no thread still worked
         ({"delay_ns": MS, "after_ns": 3 * MS}, 5 * MS, 2 * MS),
         ({"delay_ns": MS, "after_ns": 3 * MS}, 9 * MS, 4 * MS),
         ({"delay_ns": None, "after_ns": 3 * MS}, 9 * MS, None),
     ],
 )
-def test_delay_after_the_end_counts_while_others_still_work(changes, last_ns, delay_ns):
+def test_delay_when_a_thread_is_preempted_at_its_end_then_it_counts_while_others_work(changes, last_ns, delay_ns):
     assert _delay(thread_run(**changes), last_ns) == delay_ns

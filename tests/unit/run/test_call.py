@@ -1,4 +1,4 @@
-"""What is called, with which arguments, and what is refused."""
+"""Calls: their arguments, and the functions that are refused."""
 
 import asyncio
 import functools
@@ -10,21 +10,21 @@ from pytest_gilcheck.run.call import Call, refuse_what_returns_at_once
 
 
 async def coroutine():
-    """Makes a coroutine."""
+    """Return a coroutine."""
 
 
 async def async_generator():
-    """Makes an asynchronous generator."""
+    """Return an asynchronous generator."""
     yield
 
 
 def generator():
-    """Makes a generator."""
+    """Return a generator."""
     yield
 
 
 class Callable:
-    """Objects that are called."""
+    """Its objects can be called."""
 
     def __call__(self):
         """Plain."""
@@ -45,7 +45,7 @@ class Callable:
 
 
 class LazyCallable:
-    """Its calls make generators."""
+    """Calls of its objects return generators."""
 
     def __call__(self):
         """Lazy."""
@@ -81,56 +81,56 @@ EAGER = [
 
 
 @pytest.mark.parametrize(("function", "kind"), LAZY)
-def test_what_returns_at_once_is_refused_with_the_remedy(function, kind):
-    """It would look fast and innocent."""
+def test_refuse_when_a_function_returns_at_once_then_the_message_has_the_remedy(function, kind):
+    """Such a function would look fast and innocent."""
     with pytest.raises(UsageError, match=f"is an? {kind}: calling it does no work yet.*Instead: "):
         refuse_what_returns_at_once(function)
 
 
 @pytest.mark.parametrize("function", EAGER, ids=lambda function: type(function).__name__)
-def test_whatever_else_can_be_called_may_be_checked(function):
+def test_refuse_when_a_call_does_its_work_then_nothing_is_raised(function):
     """Functions, methods, classes, partials, callable objects."""
     refuse_what_returns_at_once(function)
 
 
 @pytest.mark.parametrize("thing", [1, None, "f", [len]])
-def test_what_cannot_be_called_is_refused_with_the_remedy(thing):
-    """The usual slip is to call it oneself."""
+def test_refuse_when_a_thing_cannot_be_called_then_the_message_has_the_remedy(thing):
+    """The usual mistake is to call the function oneself."""
     with pytest.raises(UsageError, match=r"cannot be called. Pass the function and its arguments apart"):
         refuse_what_returns_at_once(thing)
 
 
-def test_arguments_are_those_given():
-    """Without setup and args_for."""
+def test_arguments_when_there_is_no_setup_and_no_args_for_then_they_are_those_of_the_call():
+    """They are used as they are."""
     call = Call(len, ("abc",))
 
     assert call.args_of_next(call.args_in_thread(0, {})) == ("abc",)
 
 
-def test_setup_wins_over_args_for_over_args():
-    """Each may leave it to the next by returning None."""
-    by_thread = Call(len, ("given",), args_for=lambda index: (index,))
-    by_call = Call(len, ("given",), setup=lambda: ("fresh",), args_for=lambda index: (index,))
-    by_nobody = Call(len, ("given",), setup=lambda: None, args_for=lambda _index: None)
+def test_arguments_when_there_are_setup_and_args_for_then_setup_wins():
+    """Each of them returns None to leave the arguments to the next."""
+    by_thread = Call(len, ("own",), args_for=lambda index: (index,))
+    by_call = Call(len, ("own",), setup=lambda: ("fresh",), args_for=lambda index: (index,))
+    by_nobody = Call(len, ("own",), setup=lambda: None, args_for=lambda _index: None)
 
     assert by_thread.args_of_next(by_thread.args_in_thread(3, {})) == (3,)
     assert by_call.args_of_next(by_call.args_in_thread(3, {})) == ("fresh",)
-    assert by_nobody.args_of_next(by_nobody.args_in_thread(3, {})) == ("given",)
+    assert by_nobody.args_of_next(by_nobody.args_in_thread(3, {})) == ("own",)
 
 
 @pytest.mark.parametrize("option", ["setup", "args_for"])
-@pytest.mark.parametrize("made", ["text", [1], 0, False])
-def test_what_is_no_tuple_is_refused_by_the_options_name(option, made):
+@pytest.mark.parametrize("returned", ["text", [1], 0, False])
+def test_arguments_when_an_option_returns_no_tuple_then_the_message_names_the_option(option, returned):
     """A bare value would be taken apart, or lost."""
-    call = Call(len, **{option: lambda *_: made})
+    call = Call(len, **{option: lambda *_: returned})
 
     with pytest.raises(UsageError, match=f"{option}= must return a tuple") as raised:
         call.args_of_next(call.args_in_thread(0, {}))
-    assert repr(made) in str(raised.value)
+    assert repr(returned) in str(raised.value)
 
 
-def test_description_is_short():
-    """Long arguments are cut."""
+def test_describe_when_arguments_are_long_then_they_are_cut():
+    """The call stays on one line."""
     assert Call(len, ("x" * 1000,), {"key": 1}).describe() == "len('" + "x" * 38 + "…, key=1)"
     assert Call(functools.partial(len)).title == repr(functools.partial(len))
     assert Call(Callable.made, name="named").title == "named"

@@ -1,37 +1,55 @@
-"""The lock that workers share: together, alone, and given back by those that die."""
+"""The lock that processes share: shared, exclusive, and released when its holder dies."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from pytest_gilcheck.run.machine_lock import MachineLock
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such lock there")
-
+INSIDE = "PYTEST_GILCHECK_INSIDE"
 HOLDER = """
 import sys, pathlib
 from pytest_gilcheck.run.machine_lock import MachineLock
-quiet = MachineLock(pathlib.Path(sys.argv[1]))
-with getattr(quiet, sys.argv[2])() as had:
-    print(had, flush=True)
+lock = MachineLock(pathlib.Path(sys.argv[1]))
+with getattr(lock, sys.argv[2])() as is_held:
+    print(is_held, flush=True)
     sys.stdin.read(1)
+print("released", flush=True)
 """
 
 
+@pytest.fixture(autouse=True)
+def _outside_of_tests(monkeypatch):
+    """What a test starts takes no part, and this is a test."""
+    monkeypatch.delenv(INSIDE, raising=False)
+
+
 @pytest.fixture
-def other(tmp_path, monkeypatch):
-    """Starts another process that holds the lock until it is told, or killed."""
-    monkeypatch.delenv("PYTEST_GILCHECK_INSIDE", raising=False)
+def folder(tmp_path):
+    return tmp_path / "lock"
+
+
+@pytest.fixture
+def other(folder):
+    """Starts another process that holds the lock until a byte arrives, or until it is killed."""
     started = []
 
-    def start(how):
+    def start(how, *, waits=False):
         process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(tmp_path / "lock"), how], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", HOLDER, str(folder), how],
+            env={name: value for name, value in os.environ.items() if name != INSIDE},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         started.append(process)
-        assert process.stdout.readline() == b"True\n"
+        if not waits:
+            assert process.stdout.readline() == b"True\n"
         return process
 
     yield start
@@ -40,55 +58,152 @@ def other(tmp_path, monkeypatch):
         process.communicate()
 
 
+def release(process):
+    process.stdin.write(b".")
+    process.stdin.flush()
+    assert process.stdout.readline() == b"released\n"
+
+
 @pytest.mark.parametrize(
-    ("theirs", "ours", "had"),
+    ("theirs", "ours", "is_expected"),
     [
-        ("together", "together", True),
-        ("together", "alone", False),
-        ("alone", "together", False),
-        ("alone", "alone", False),
+        ("shared", "shared", True),
+        ("shared", "exclusive", False),
+        ("exclusive", "shared", False),
+        ("exclusive", "exclusive", False),
     ],
 )
-def test_only_ordinary_tests_go_on_beside_each_other(other, tmp_path, theirs, ours, had):
+def test_lock_when_another_process_holds_it_then_only_two_shared_holders_go_on(
+    other, folder, theirs, ours, is_expected
+):
     other(theirs)
 
-    with getattr(MachineLock(tmp_path / "lock"), ours)(wait_seconds=0.05) as got:
-        assert got is had
+    with getattr(MachineLock(folder), ours)(wait_seconds=0.05) as is_held:
+        assert is_held is is_expected
 
 
-def test_a_process_that_dies_gives_the_lock_back(other, tmp_path):
-    process = other("alone")
+@pytest.mark.parametrize("theirs", ["shared", "exclusive"])
+def test_lock_when_its_holder_dies_then_the_system_releases_it(other, folder, theirs):
+    process = other(theirs)
     process.kill()
     process.wait()
 
-    with MachineLock(tmp_path / "lock").alone(wait_seconds=10) as got:
-        assert got
+    with MachineLock(folder).exclusive(wait_seconds=10) as is_held:
+        assert is_held
 
 
-def test_two_that_both_want_to_be_alone_out_of_an_ordinary_test_do_not_wait_for_each_other(tmp_path, monkeypatch):
-    """Each lets go of what it shares before it asks."""
-    monkeypatch.delenv("PYTEST_GILCHECK_INSIDE", raising=False)
-    one = MachineLock(tmp_path / "lock")
-    two = MachineLock(tmp_path / "lock")
-    with one.together(), two.together():
-        with one.alone(wait_seconds=0.05) as got:
-            assert not got  # the other is still in its ordinary test
-        two._leave()
-        with one.alone(wait_seconds=1) as got:
-            assert got
+def test_exclusive_when_two_ask_within_shared_then_they_do_not_wait_for_each_other(other, folder):
+    """Each releases what it shares before it asks."""
+    theirs = other("shared")
+    ours = MachineLock(folder)
+    with ours.shared():
+        with ours.exclusive(wait_seconds=0.05) as is_held:
+            assert not is_held  # the other one is still in its ordinary test
+        release(theirs)
+        with ours.exclusive(wait_seconds=10) as is_held:
+            assert is_held
+        with MachineLock(folder / "other").exclusive() as is_held:
+            assert not is_held  # still within the test
 
 
-def test_what_a_test_starts_takes_no_part(tmp_path, monkeypatch):
+def test_exclusive_when_it_ends_within_shared_then_the_lock_is_shared_again(other, folder):
+    ours = MachineLock(folder)
+    with ours.shared():
+        with ours.exclusive() as is_held:
+            assert is_held
+        waiting = other("exclusive", waits=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(0.5)
+    assert waiting.stdout.readline() == b"True\n"
+
+
+def test_shared_when_another_process_waits_for_exclusive_then_it_waits_outside(other, folder):
+    """Many tests, of which one always runs, do not keep a check waiting for ever."""
+    first = other("shared")
+    other("exclusive", waits=True)
+    ours = MachineLock(folder)
+    for _ in range(1000):
+        with ours.shared(wait_seconds=0.05) as is_held:
+            if not is_held:
+                break
+        time.sleep(0.01)  # a poll, ended by the other process's coming into the turnstile
+    else:
+        pytest.fail("a later shared holder always got in")
+    release(first)
+
+
+def test_lock_when_a_test_starts_a_process_then_that_takes_no_part(folder):
     """The test holds the lock for it, and waits for it."""
-    monkeypatch.delenv("PYTEST_GILCHECK_INSIDE", raising=False)
-    with MachineLock(tmp_path / "lock").together() as got:
-        assert got
-        assert os.environ["PYTEST_GILCHECK_INSIDE"] == str(os.getpid())
-        with MachineLock(tmp_path / "lock").alone(wait_seconds=60) as alone:
-            assert not alone
-    assert "PYTEST_GILCHECK_INSIDE" not in os.environ
+    with MachineLock(folder).shared() as is_held:
+        assert is_held
+        assert os.environ[INSIDE] == str(os.getpid())
+        with MachineLock(folder).exclusive(wait_seconds=60) as is_exclusive:
+            assert not is_exclusive
+    assert INSIDE not in os.environ
 
 
-def test_a_folder_that_cannot_be_made_is_no_error(tmp_path):
-    with MachineLock(tmp_path / "no" / "such").alone() as got:
-        assert not got
+@pytest.mark.parametrize(("is_in_test", "wait_seconds"), [(True, 600), (False, 0.05)])
+def test_lock_when_a_process_is_forked_then_the_parent_keeps_it(other, folder, is_in_test, wait_seconds):
+    """A forked child holds nothing of its parent's; in a test it takes no part, and does not wait for its own parent."""
+    lock = MachineLock(folder)
+    with lock.shared() if is_in_test else lock.exclusive():
+        child = os.fork()
+        if not child:
+            with lock.exclusive(wait_seconds=wait_seconds) as is_held:
+                os._exit(1 if is_held else 0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        waiting = other("exclusive", waits=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(0.5)
+    assert waiting.stdout.readline() == b"True\n"
+
+
+def test_exclusive_when_threads_of_one_process_ask_then_one_after_the_other_holds_it(folder):
+    lock = MachineLock(folder)
+    n_inside, seen, held = 0, [], []
+
+    def enter():
+        nonlocal n_inside
+        with lock.exclusive(wait_seconds=30) as is_held:
+            n_inside += 1
+            seen.append(n_inside)
+            held.append(is_held)
+            n_inside -= 1
+
+    threads = [threading.Thread(target=enter) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (seen, held) == ([1] * 8, [True] * 8)
+
+
+def test_lock_when_its_folder_cannot_be_made_then_it_is_not_held(tmp_path):
+    with MachineLock(tmp_path / "no" / "such").exclusive() as is_held:
+        assert not is_held
+
+
+def test_lock_when_its_folder_is_another_users_then_it_is_not_held(folder, monkeypatch):
+    folder.mkdir()
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+
+    with MachineLock(folder).shared() as is_held:
+        assert not is_held
+
+
+def test_lock_when_the_file_system_has_none_then_it_is_not_held(folder, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "lockf", refuse)
+
+    with MachineLock(folder).exclusive() as is_held:
+        assert not is_held
+
+
+def test_lock_when_the_platform_has_none_then_it_is_not_held(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fasteners", None)  # importing it raises, as without `fcntl`
+
+    with MachineLock(folder).exclusive() as is_exclusive, MachineLock(folder).shared() as is_shared:
+        assert (is_exclusive, is_shared) == (False, False)

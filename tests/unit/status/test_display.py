@@ -1,4 +1,4 @@
-"""When a step is shown, and how it is worded."""
+"""Which events are shown, and how they are worded."""
 
 import pytest
 from hypothesis import given
@@ -17,28 +17,30 @@ class Clock:
         return self.now_ns
 
 
-def test_short_work_shows_nothing_however_often_it_tells():
+def test_short_work_shows_nothing_however_many_events_it_reports():
+    """New stages do not change that."""
     clock = Clock()
-    patience = Throttle(clock)
+    throttle = Throttle(clock)
 
     for clock.now_ns in range(0, SHOWN_EVERY_NS, SHOWN_EVERY_NS // 100):
-        assert not patience.wants(StatusEvent("a")) and not patience.wants(StatusEvent("b"))
+        assert not throttle.is_due(StatusEvent("a")) and not throttle.is_due(StatusEvent("b"))
 
 
-def test_then_one_step_each_half_second_and_the_first_of_each_kind():
+def test_longer_work_shows_one_event_each_half_second_and_each_new_stage():
+    """A new stage starts the half second anew."""
     clock = Clock()
-    patience = Throttle(clock)
+    throttle = Throttle(clock)
     shown = []
     for clock.now_ns in range(0, 4 * SHOWN_EVERY_NS, SHOWN_EVERY_NS // 10):
-        step = StatusEvent("a" if clock.now_ns < 2.5 * SHOWN_EVERY_NS else "b")
-        if patience.wants(step):
-            shown.append((clock.now_ns / SHOWN_EVERY_NS, step.doing))
+        event = StatusEvent("a" if clock.now_ns < 2.5 * SHOWN_EVERY_NS else "b")
+        if throttle.is_due(event):
+            shown.append((clock.now_ns / SHOWN_EVERY_NS, event.stage))
 
     assert shown == [(1, "a"), (2, "a"), (2.5, "b"), (3.5, "b")]
 
 
 @pytest.mark.parametrize(
-    ("step", "counted", "text"),
+    ("event", "counted", "text"),
     [
         (StatusEvent("calls"), False, "calls"),
         (StatusEvent("calls"), True, "calls"),
@@ -50,12 +52,14 @@ def test_then_one_step_each_half_second_and_the_first_of_each_kind():
         (StatusEvent("calls", 41, 40), False, "calls [100%]"),
     ],
 )
-def test_how_far_it_is_stands_in_brackets(step, counted, text):
-    assert event_text(step, counted=counted) == text
+def test_text_of_an_event_has_its_progress_in_brackets(event, counted, text):
+    """A percentage, or with `counted` the numbers, where they are known."""
+    assert event_text(event, counted=counted) == text
 
 
 @given(st.integers(0, 1000), MAYBE, st.integers(0, 1000), MAYBE)
-def test_whatever_bounds_it_is_told_and_never_more_than_all(n_done, n_all, spent_ns, budget_ns):
+def test_done_share_is_that_of_the_nearer_bound_and_at_most_one(n_done, n_all, spent_ns, budget_ns):
+    """Whichever of items and time is further along ends the stage."""
     share = StatusEvent("calls", n_done, n_all, spent_ns, budget_ns).done_share
 
     assert (share is None) == (not n_all and not budget_ns)

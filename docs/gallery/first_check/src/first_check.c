@@ -1,11 +1,11 @@
-/* Text search for Python, and the three ways in which such functions treat the GIL.
+/* Text search for Python, in three functions that differ in what they do to the GIL.
  *
- *   count(text, needle)          lets go of the GIL for the search: other threads run meanwhile.
- *   count_holding(text, needle)  the same search by an author who forgot: nobody else runs.
- *   positions(text, needle)      lets go for the search, then builds a list of all places with the GIL in hand.
- *                                Reviews pass it, because the macro is there; for much of the call it holds.
+ *   count(text, needle)          releases the GIL for the search: other threads run meanwhile.
+ *   count_holding(text, needle)  is the same search, but its author forgot the release: no other thread runs.
+ *   positions(text, needle)      releases the GIL for the search, then builds a list of all positions while holding it.
+ *                                Reviews pass it because the macro is there, but it holds the GIL for much of the call.
  *
- * Only `bytes` are taken: they cannot change while the GIL is out of our hands.
+ * Only `bytes` are accepted: they cannot change while the GIL is released.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -18,7 +18,7 @@ typedef struct {
     size_t length;
 } Slice;
 
-/* The first place of `needle` in `text` from `from` on, or `text.length` where there is none. No Python in here. */
+/* Returns the first position of `needle` in `text` at or after `from`, else `text.length`. Uses no Python object. */
 static size_t
 find_from(Slice text, Slice needle, size_t from)
 {
@@ -36,7 +36,7 @@ find_from(Slice text, Slice needle, size_t from)
     return text.length;
 }
 
-/* How often does `needle` occur, overlapping places included? */
+/* Returns how often `needle` occurs, including overlapping occurrences. */
 static size_t
 count_all(Slice text, Slice needle)
 {
@@ -47,8 +47,8 @@ count_all(Slice text, Slice needle)
     return n;
 }
 
-/* Reads (text, needle); on failure an exception is set and 0 returned.
- * The slices borrow from the arguments, which the caller keeps alive for the length of the call. */
+/* Reads (text, needle). On failure it sets an exception and returns 0.
+ * The slices borrow from the arguments, which the caller keeps alive during the call. */
 static int
 read_arguments(PyObject *args, Slice *text, Slice *needle)
 {
@@ -109,7 +109,7 @@ positions(PyObject *Py_UNUSED(module), PyObject *args)
     if (places == NULL) {
         return PyErr_NoMemory();
     }
-    /* From here on every line needs the GIL, and a common needle makes this the longer half. */
+    /* From here on every line needs the GIL. With a common needle this part takes longer than the search. */
     PyObject *list = PyList_New((Py_ssize_t)n);
     for (size_t i = 0; list != NULL && i < n; i++) {
         PyObject *place = PyLong_FromSize_t(places[i]);
@@ -125,11 +125,11 @@ positions(PyObject *Py_UNUSED(module), PyObject *args)
 
 static PyMethodDef methods[] = {
     {"count", count, METH_VARARGS,
-     PyDoc_STR("count(text, needle) -> int\n\nHow often does needle occur? Releases the GIL.")},
+     PyDoc_STR("count(text, needle) -> int\n\nReturn how often needle occurs. Releases the GIL.")},
     {"count_holding", count_holding, METH_VARARGS,
-     PyDoc_STR("count_holding(text, needle) -> int\n\nThe same, holding the GIL.")},
+     PyDoc_STR("count_holding(text, needle) -> int\n\nReturn the same as count, but hold the GIL.")},
     {"positions", positions, METH_VARARGS,
-     PyDoc_STR("positions(text, needle) -> list[int]\n\nWhere does needle occur?")},
+     PyDoc_STR("positions(text, needle) -> list[int]\n\nReturn all positions of needle.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,4 +1,4 @@
-"""What a maintainer of `first_check` would write: does each function do to the GIL what its documentation says?"""
+"""Tests as a maintainer of `first_check` would write them: each function does to the GIL what its documentation says."""
 
 import first_check
 import pytest
@@ -7,21 +7,21 @@ N_LINES = 400_000
 TEXT = b"the quick brown fox\n" * N_LINES
 
 
-def test_count_lets_other_threads_run(gilcheck):
+def test_count_releases_the_gil(gilcheck):
     verdict = gilcheck(first_check.count, TEXT, b"fox")
 
     assert verdict.released
     assert verdict.result == N_LINES
 
 
-def test_count_holding_keeps_them_out(gilcheck):
+def test_count_holding_holds_the_gil(gilcheck):
     verdict = gilcheck(first_check.count_holding, TEXT, b"fox")
 
     assert verdict.held
     assert verdict.result == N_LINES
 
 
-def test_positions_lets_go_for_the_search_and_holds_for_the_list(gilcheck):
+def test_positions_releases_for_the_search_and_holds_for_the_list(gilcheck):
     verdict = gilcheck(first_check.positions, TEXT, b"fox")
 
     assert verdict.gil == "partial"

@@ -1,9 +1,9 @@
-//! A word counter after the PyO3 guide's chapter on parallelism: what its readers write first.
+//! A word counter as in the PyO3 guide's chapter on parallelism, and as readers of the guide write it first.
 
 use pyo3::prelude::*;
 use rayon::prelude::*;
 
-/// Words of one line, cut at single spaces, that are the needle.
+/// Counts the words of one line, cut at single spaces, that equal the needle.
 fn in_line(line: &str, needle: &str) -> usize {
     line.split(' ').filter(|&word| word == needle).count()
 }
@@ -12,19 +12,19 @@ fn in_lines(text: &str, needle: &str) -> usize {
     text.lines().map(|line| in_line(line, needle)).sum()
 }
 
-/// One core, and the GIL held.
+/// Counts on one core and holds the GIL.
 #[pyfunction]
 fn sequential(text: &str, needle: &str) -> usize {
     in_lines(text, needle)
 }
 
-/// One core, and the GIL released.
+/// Counts on one core and releases the GIL.
 #[pyfunction]
 fn sequential_released(py: Python<'_>, text: &str, needle: &str) -> usize {
     py.detach(|| in_lines(text, needle))
 }
 
-/// All cores, and the GIL held: the other cores work, but no other Python thread does.
+/// Counts on all cores and holds the GIL: all cores work, but no other Python thread runs.
 #[pyfunction]
 fn parallel(text: &str, needle: &str) -> usize {
     text.par_lines().map(|line| in_line(line, needle)).sum()

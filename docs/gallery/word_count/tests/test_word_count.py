@@ -1,4 +1,4 @@
-"""Do the ways to count give one answer, and what do they do to the GIL?"""
+"""Whether the ways to count give the same result, and what they do to the GIL."""
 
 import sys
 from ast import literal_eval
@@ -17,25 +17,25 @@ WAYS = [word_count.python_by_file, word_count.python, word_count.sequential, wor
 README = Path(__file__).parents[1] / "README.md"
 
 
-def told():
-    """Which answers does the README's table give? Text, word, and a cell for each of WAYS and for the reference."""
+def rows_of_readme():
+    """Return the rows of the README's table: text, word, and a cell for each of WAYS and for the reference."""
     lines = README.read_text(encoding="utf-8").splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
     return [(literal_eval(text.strip("`")), word.strip("`"), cells) for text, word, *cells in rows]
 
 
-@pytest.mark.parametrize(("text", "word", "cells"), told(), ids=ascii)
-def test_each_way_answers_as_the_table_says(text, word, cells):
-    right = reference.count(text, word)
-    answers = [way(text, word) for way in WAYS]
+@pytest.mark.parametrize(("text", "word", "cells"), rows_of_readme(), ids=ascii)
+def test_each_way_counts_as_the_table_says(text, word, cells):
+    expected = reference.count(text, word)
+    counts = [way(text, word) for way in WAYS]
 
-    # Bold: another answer than the reference's.
-    assert cells == [*(str(n) if n == right else f"**{n}**" for n in answers), str(right)]
+    # Bold: a result that differs from the reference's.
+    assert cells == [*(str(n) if n == expected else f"**{n}**" for n in counts), str(expected)]
 
 
 def test_the_first_ways_disagree_on_a_line_that_ends():
-    """The guide's own benchmark compared them on a text where no line ends with the word."""
-    assert ("a\n", "a", ["**0**", "1", "1", "1", "1"]) in told()
+    """The guide's own benchmark compares them on a text in which no line ends with the word."""
+    assert ("a\n", "a", ["**0**", "1", "1", "1", "1"]) in rows_of_readme()
     assert word_count.python_by_file("a\n", "a") == 0
     assert word_count.sequential("a\n", "a") == word_count.parallel("a\n", "a") == 1
 
@@ -68,7 +68,7 @@ def test_sequential_holds_the_gil(gilcheck):
     assert gilcheck(word_count.sequential, TEXT, "better").held
 
 
-def test_sequential_released_lets_go(gilcheck):
+def test_sequential_released_releases_the_gil(gilcheck):
     assert gilcheck(word_count.sequential_released, TEXT, "better").released
 
 

@@ -1,26 +1,24 @@
-//! Running totals of each thread, found by its `pthread_self` without a thread-local variable.
+//! The running totals of each thread, found by the thread's identifier without a thread-local variable.
 //!
-//! A thread-local of a library that is loaded late is allocated at its first use, in the middle of the hook; a
-//! small table with open addressing is not.
+//! A thread-local variable of a library that is loaded late is allocated at its first use, inside the hook. A small table
+//! with open addressing needs no allocation.
 
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use super::meter::Member;
-
 /// How deeply spans of one thread may nest.
-pub const MAX_DEPTH: usize = 8;
+pub(super) const MAX_DEPTH: usize = 8;
 
-/// What a thread is doing with the GIL.
+/// What a thread does with the GIL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum State {
-    /// Nothing was seen of it yet.
+    /// The thread has not appeared yet.
     Unknown = 0,
-    /// It holds the GIL.
+    /// The thread holds the GIL.
     Holding = 1,
-    /// It runs without the GIL.
+    /// The thread runs without the GIL.
     Released = 2,
-    /// It wants the GIL and does not have it.
+    /// The thread waits for the GIL.
     Waiting = 3,
 }
 
@@ -35,29 +33,72 @@ impl State {
     }
 }
 
-/// One level of nested spans: the longest hold since its floor.
+/// Whether the meter counts a thread.
+///
+/// The meter starts and stops counting a thread at that thread's own takes and releases, under the GIL's mutex, so that its
+/// sums have one writer at a time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Membership {
+    /// The meter does not count the thread.
+    None = 0,
+    /// The meter counts the thread from its next take on.
+    FromNextTake = 1,
+    /// The meter counts the thread.
+    Counted = 2,
+    /// The meter counts the thread until its next release.
+    UntilNextRelease = 3,
+}
+
+/// One thread's part in the meter.
+#[derive(Debug, Default)]
+pub(super) struct Member {
+    membership: AtomicU8,
+    /// The [`State`] that the meter counts the thread in.
+    pub(super) counted_as: AtomicU8,
+}
+
+impl Member {
+    pub(super) fn set(&self, membership: Membership) {
+        self.membership.store(membership as u8, Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn is(&self, membership: Membership) -> bool {
+        self.membership.load(Relaxed) == membership as u8
+    }
+
+    fn clear(&self) {
+        self.set(Membership::None);
+        self.counted_as.store(State::Unknown as u8, Relaxed);
+    }
+}
+
+/// One level of nested spans.
 #[derive(Debug, Default)]
 pub(super) struct Level {
-    pub(super) floor_ns: AtomicU64,
+    /// When the span began.
+    pub(super) start_ns: AtomicU64,
+    /// The longest hold since then.
     pub(super) longest_ns: AtomicU64,
 }
 
 impl Level {
-    /// A hold that began at `since_ns` ends at `now_ns`: is it the longest since the floor?
+    /// Accounts for a hold from `since_ns` to `now_ns`.
     #[inline]
     pub(super) fn close_hold(&self, since_ns: u64, now_ns: u64) {
-        let hold_ns = now_ns.saturating_sub(since_ns.max(self.floor_ns.load(Relaxed)));
+        let hold_ns = now_ns.saturating_sub(since_ns.max(self.start_ns.load(Relaxed)));
         if hold_ns > self.longest_ns.load(Relaxed) {
             self.longest_ns.store(hold_ns, Relaxed);
         }
     }
 }
 
-/// The totals of one thread. Written by that thread alone (its hooks, its spans); read by any.
+/// The totals of one thread. Only that thread writes them, in its hooks and spans; all threads may read them.
 #[derive(Debug, Default)]
 pub struct Account {
     thread: AtomicUsize,
-    /// The recording that these totals belong to; an older one means: begin anew.
+    /// The recording that these totals belong to. Totals of an earlier recording are reset before they are used.
     pub(super) epoch: AtomicU32,
     state: AtomicU8,
     pub(super) depth: AtomicUsize,
@@ -65,10 +106,10 @@ pub struct Account {
     pub(super) held_ns: AtomicU64,
     pub(super) waiting_ns: AtomicU64,
     pub(super) instrument_ns: AtomicU64,
-    pub(super) n_voluntary: AtomicU64,
-    pub(super) n_on_request: AtomicU64,
-    /// Open file of the scheduler's account while hand-overs are to be told from being descheduled; else -1.
-    pub(super) delay_fd: AtomicI32,
+    pub(super) n_releases_by_function: AtomicU64,
+    pub(super) n_releases_by_interpreter: AtomicU64,
+    /// The handle of the thread's run delay while it is read at each event; else -1.
+    pub(super) delay_handle: AtomicI32,
     pub(super) last_delay_ns: AtomicU64,
     pub(super) held_delay_ns: AtomicU64,
     pub(super) free_delay_ns: AtomicU64,
@@ -77,26 +118,26 @@ pub struct Account {
 }
 
 impl Account {
-    /// What the thread is doing.
+    /// Returns what the thread does now.
     #[must_use]
     pub fn state(&self) -> State {
         State::from_byte(self.state.load(Relaxed))
     }
 
-    /// When it began to do that.
+    /// Returns since when the thread does that.
     #[must_use]
     pub fn since_ns(&self) -> u64 {
         self.since_ns.load(Relaxed)
     }
 
-    /// Nanoseconds of holding up to `now_ns`, the present hold included.
+    /// Returns how long the thread has held the GIL up to `now_ns`, including the present hold.
     #[must_use]
     pub fn held_ns_at(&self, now_ns: u64) -> u64 {
-        let running = match self.state() {
+        let present_ns = match self.state() {
             State::Holding => now_ns.saturating_sub(self.since_ns()),
             _ => 0,
         };
-        self.held_ns.load(Relaxed) + running
+        self.held_ns.load(Relaxed) + present_ns
     }
 
     #[inline]
@@ -105,43 +146,43 @@ impl Account {
         self.since_ns.store(now_ns, Relaxed);
     }
 
-    /// Begins anew for another recording.
+    /// Resets the totals for another recording.
     #[inline]
-    pub(super) fn renew(&self, epoch: u32) {
+    pub(super) fn reset(&self, epoch: u32) {
         for total in [
             &self.held_ns,
             &self.waiting_ns,
             &self.instrument_ns,
-            &self.n_voluntary,
-            &self.n_on_request,
+            &self.n_releases_by_function,
+            &self.n_releases_by_interpreter,
             &self.last_delay_ns,
             &self.held_delay_ns,
             &self.free_delay_ns,
         ] {
             total.store(0, Relaxed);
         }
-        self.delay_fd.store(-1, Relaxed);
-        self.member.forget();
+        self.delay_handle.store(-1, Relaxed);
+        self.member.clear();
         self.depth.store(0, Relaxed);
         self.state.store(State::Unknown as u8, Relaxed);
         self.epoch.store(epoch, Relaxed);
     }
 }
 
+/// Adds to a total that has one writer: a load and a store are enough, and cheaper than a locked instruction.
 #[inline]
 pub(super) fn add(total: &AtomicU64, amount: u64) {
-    // One writer: a plain load and store, without the price of a locked instruction.
     total.store(total.load(Relaxed).wrapping_add(amount), Relaxed);
 }
 
-/// All threads' accounts.
+/// The accounts of all threads.
 #[derive(Debug)]
 pub struct Accounts {
     table: Box<[Account]>,
 }
 
 impl Accounts {
-    /// Room for `capacity` threads (a power of two).
+    /// Makes room for `capacity` threads, rounded up to a power of two.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         let capacity = capacity.next_power_of_two();
@@ -150,7 +191,7 @@ impl Accounts {
 
     #[inline]
     fn home(&self, thread: usize) -> usize {
-        // Thread descriptors lie at multiples of a stack size: the low bits say nothing, so multiply and take the high ones.
+        // Thread descriptors lie at multiples of a stack size, so their low bits are equal: multiply and use the high bits.
         let spread = (thread as u64 >> 6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         #[allow(clippy::cast_possible_truncation)]
         {
@@ -158,18 +199,17 @@ impl Accounts {
         }
     }
 
-    /// Closes all accounts. Nothing is recorded at this moment.
+    /// Closes all accounts. Nothing is recorded meanwhile.
     ///
-    /// Threads come and go, and their descriptors' addresses with them: kept for ever, a thousand threads that ended long
-    /// ago would leave no room for those that are.
-    pub(super) fn forget_all(&self) {
+    /// Otherwise the accounts of threads that have ended would fill the table.
+    pub(super) fn close_all(&self) {
         for account in &self.table {
             account.thread.store(0, Relaxed);
             account.epoch.store(0, Relaxed);
         }
     }
 
-    /// The account of a thread, if it has one.
+    /// Returns the account of a thread, if it has one.
     #[must_use]
     pub fn find(&self, thread: usize) -> Option<&Account> {
         let home = self.home(thread);
@@ -184,7 +224,7 @@ impl Accounts {
         None
     }
 
-    /// The account of a thread, opened if need be; `None` where the table is full.
+    /// Returns the account of a thread and opens it if necessary; `None` if the table is full.
     #[inline]
     #[must_use]
     pub fn find_or_open(&self, thread: usize) -> Option<&Account> {
@@ -195,7 +235,7 @@ impl Accounts {
             if key == thread {
                 return Some(account);
             }
-            // A waiting thread and one that begins a span may open accounts at the same moment.
+            // A waiting thread and a thread that begins a span may open accounts at the same time.
             if key == 0 && account.thread.compare_exchange(0, thread, Relaxed, Relaxed).is_ok() {
                 return Some(account);
             }

@@ -1,47 +1,48 @@
-//! The bounded list of events.
+//! The events of a recording, in a list of fixed capacity.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
-/// What happened to the GIL.
+/// What a thread did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The thread let go of its own accord.
-    Drop,
-    /// The thread took it.
+pub enum EventKind {
+    /// The function that the thread runs released the GIL.
+    Release,
+    /// The thread took the GIL.
     Take,
-    /// The thread begins to wait for it.
+    /// The thread began to wait for the GIL.
     Wait,
-    /// The interpreter gave way because another thread had asked.
-    DropOnRequest,
+    /// The interpreter released the GIL because another thread had requested it.
+    ReleaseByInterpreter,
 }
 
-impl Kind {
-    /// The kind that the low bits of a word stand for (as `kind as u64` made them).
+impl EventKind {
+    /// Returns the kind whose number is in the low bits of a word.
     pub(crate) fn from_bits(bits: u64) -> Self {
         match bits & KIND_BITS {
-            0 => Self::Drop,
+            0 => Self::Release,
             1 => Self::Take,
             2 => Self::Wait,
-            _ => Self::DropOnRequest,
+            _ => Self::ReleaseByInterpreter,
         }
     }
 }
 
-/// One event: when, what, which thread (its `pthread_self`).
+/// One event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// Monotonic nanoseconds.
+pub struct GilEvent {
+    /// When it happened, in monotonic nanoseconds.
     pub at_ns: u64,
-    /// What happened.
-    pub kind: Kind,
-    /// The thread it happened to.
+    /// What the thread did.
+    pub kind: EventKind,
+    /// The thread, by its identifier.
     pub thread: usize,
 }
 
-/// `pthread_self` is the address of a thread descriptor, aligned far beyond four bytes: its low bits are free.
+/// The bits of a word that hold the kind. The other bits hold the thread: its identifier is the address of a descriptor
+/// that is aligned to far more than four bytes, so its low bits are zero.
 const KIND_BITS: u64 = 0b11;
 
-/// A list of events of fixed capacity, appended to under the GIL's mutex, readable at any time.
+/// A list of events with a fixed capacity. It is written under the GIL's mutex and readable at any time.
 #[derive(Debug)]
 pub struct EventLog {
     words: Box<[[AtomicU64; 2]]>,
@@ -50,22 +51,22 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// A list that holds `capacity` events.
+    /// Makes a list with room for `capacity` events.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         let words = std::iter::repeat_with(|| [AtomicU64::new(0), AtomicU64::new(0)]).take(capacity).collect();
         Self { words, length: AtomicUsize::new(0), n_dropped: AtomicU64::new(0) }
     }
 
-    /// Forgets everything.
+    /// Removes all events.
     pub fn clear(&self) {
         self.length.store(0, Release);
         self.n_dropped.store(0, Relaxed);
     }
 
-    /// Appends, or counts a drop where the list is full. Called under the GIL's mutex only.
+    /// Appends an event; if the list is full, counts it as dropped. Called under the GIL's mutex only.
     #[inline]
-    pub fn push(&self, at_ns: u64, kind: Kind, thread: usize) {
+    pub fn push(&self, at_ns: u64, kind: EventKind, thread: usize) {
         let index = self.length.load(Relaxed);
         let Some([time, what]) = self.words.get(index) else {
             self.n_dropped.store(self.n_dropped.load(Relaxed) + 1, Relaxed);
@@ -76,38 +77,38 @@ impl EventLog {
         self.length.store(index + 1, Release);
     }
 
-    /// How many events are held.
+    /// Returns the number of events.
     #[must_use]
     pub fn len(&self) -> usize {
         self.length.load(Acquire)
     }
 
-    /// Is nothing held?
+    /// Returns whether there are no events.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many events did not fit.
+    /// Returns the number of events that did not fit.
     #[must_use]
     pub fn n_dropped(&self) -> u64 {
         self.n_dropped.load(Relaxed)
     }
 
-    /// How many events lie beyond the first `limit` from `first` on: those that `since` leaves out.
+    /// Returns the number of events that `since` leaves out with the same arguments.
     #[must_use]
     pub fn n_beyond(&self, first: usize, limit: usize) -> u64 {
         self.len().saturating_sub(first.saturating_add(limit)) as u64
     }
 
-    /// The events from `first` to the present end, at most `limit` of them.
-    pub fn since(&self, first: usize, limit: usize) -> impl Iterator<Item = Event> + '_ {
+    /// Returns the events from index `first` on, at most `limit` of them.
+    pub fn since(&self, first: usize, limit: usize) -> impl Iterator<Item = GilEvent> + '_ {
         let end = self.len().min(first.saturating_add(limit));
         self.words.get(first.min(end)..end).unwrap_or_default().iter().map(|[time, what]| {
             let what = what.load(Relaxed);
-            #[allow(clippy::cast_possible_truncation)] // a pointer went in
+            #[allow(clippy::cast_possible_truncation, reason = "`push` converted it from a usize")]
             let thread = (what & !KIND_BITS) as usize;
-            Event { at_ns: time.load(Relaxed), kind: Kind::from_bits(what), thread }
+            GilEvent { at_ns: time.load(Relaxed), kind: EventKind::from_bits(what), thread }
         })
     }
 }
@@ -119,7 +120,9 @@ mod tests {
     #[test]
     fn events_come_back_as_they_went_in() {
         let log = EventLog::with_capacity(4);
-        for (at_ns, kind) in [(1, Kind::Drop), (2, Kind::Take), (3, Kind::Wait), (4, Kind::DropOnRequest)] {
+        for (at_ns, kind) in
+            [(1, EventKind::Release), (2, EventKind::Take), (3, EventKind::Wait), (4, EventKind::ReleaseByInterpreter)]
+        {
             log.push(at_ns, kind, 0x7f00_1234_5640);
         }
 
@@ -128,8 +131,8 @@ mod tests {
         assert_eq!(
             events,
             [
-                Event { at_ns: 2, kind: Kind::Take, thread: 0x7f00_1234_5640 },
-                Event { at_ns: 3, kind: Kind::Wait, thread: 0x7f00_1234_5640 },
+                GilEvent { at_ns: 2, kind: EventKind::Take, thread: 0x7f00_1234_5640 },
+                GilEvent { at_ns: 3, kind: EventKind::Wait, thread: 0x7f00_1234_5640 },
             ]
         );
     }
@@ -138,8 +141,8 @@ mod tests {
     fn a_full_list_counts_what_it_drops() {
         let log = EventLog::with_capacity(1);
 
-        log.push(1, Kind::Drop, 64);
-        log.push(2, Kind::Take, 64);
+        log.push(1, EventKind::Release, 64);
+        log.push(2, EventKind::Take, 64);
 
         assert_eq!((log.len(), log.n_dropped()), (1, 1));
         log.clear();

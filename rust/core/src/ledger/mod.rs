@@ -1,9 +1,8 @@
-//! Which thread held the GIL when? Bookkeeping over hand-overs, without any interpreter memory.
+//! Records which thread holds the GIL when, from the releases, takes and waits that the hooks report.
 //!
-//! The [`Recorder`] is told of every hand-over *while the GIL's own mutex is still held*, so that its callers are
-//! serialised by that mutex: it needs no lock, allocates nothing and never panics. Each thread's [`Account`] is
-//! written by that thread alone. Readers see running totals and a bounded [`EventLog`]; where the log is full,
-//! events are dropped and counted, and the totals stay exact.
+//! The hooks call the [`Recorder`] *while the GIL's own mutex is held*, which serialises them: the recorder needs no lock,
+//! allocates nothing and never panics. Each [`Account`] is written by its own thread only. Readers see running totals and
+//! a bounded [`EventLog`]. If the log is full it drops and counts events; the totals stay exact.
 
 mod account;
 mod log;
@@ -12,7 +11,7 @@ mod recorder;
 mod spans;
 
 pub use account::{Account, Accounts, State};
-pub use log::{Event, EventLog, Kind};
+pub use log::{EventKind, EventLog, GilEvent};
 pub use meter::Meter;
 pub use recorder::Recorder;
 pub use spans::{SpanError, SpanFigures, SpanStart};

@@ -1,4 +1,4 @@
-"""One question, how often does this word stand in this text, answered in five ways that look alike."""
+"""Count how often a word occurs in a text, in five ways that look alike."""
 
 import io
 
@@ -8,10 +8,10 @@ __all__ = ["parallel", "python", "python_by_file", "sequential", "sequential_rel
 
 
 def python(text, needle):
-    """Pure Python as the guide has it today: lines as `str.splitlines` finds them."""
+    """Count in pure Python, as the guide does today: lines are those of `str.splitlines`."""
     return sum(word == needle for line in text.splitlines() for word in line.split(" "))
 
 
 def python_by_file(text, needle):
-    """Pure Python as the guide had it first: lines as a file gives them, each with its end."""
+    """Count in pure Python, as the guide did at first: lines are those of a file, each with its end."""
     return sum(word == needle for line in io.StringIO(text, newline=None) for word in line.split(" "))

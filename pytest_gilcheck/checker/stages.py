@@ -1,0 +1,217 @@
+"""The stages of one check, each of which brackets calls with an instrument."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Plan, Reason
+from pytest_gilcheck.evidence.figures import duration
+from pytest_gilcheck.judge import ROUND_LOOKS, decides_holding, decides_overlap
+from pytest_gilcheck.observe import (
+    PythonLines,
+    call_span,
+    gil_waiter,
+    is_native,
+    learn_drop_request,
+    places,
+    progress_beside,
+    python_stacks,
+    stacks_of,
+    waits_beside_calls,
+)
+from pytest_gilcheck.plan import round_size
+from pytest_gilcheck.run import CompetingThreads, Rescue, Rounds, Solo, SoloRun, background_thread, one_at_a_time
+from pytest_gilcheck.status import events
+from pytest_gilcheck.status.events import StatusEvent
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.declare.settings import Settings
+    from pytest_gilcheck.evidence import Estimate, GilWaits, Machine, Places, Progress, Round
+    from pytest_gilcheck.run import Call
+    from pytest_gilcheck.status.callback import StatusCallback
+
+#: Calls beside the background thread are made for about so long.
+_BESIDE_BACKGROUND_NS = 20_000_000
+
+#: A call with more GIL events is first measured without a system call at each of them.
+_MOST_FINE_EVENTS = 200
+#: A shorter call is rarely descheduled, and the calls that are descheduled are left out.
+_SHORTEST_FINE_NS = 200_000
+
+
+class Stages:
+    """The stages of one check, while the ledger is open and the competing threads exist.
+
+    `notes` are reasons that the stages add to the verdict's. `refused` is why the open ledger has no figures for these
+    calls, or None.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        settings: Settings,
+        name: str,
+        machine: Machine,
+        rescue: Rescue,
+        *,
+        competing: CompetingThreads,
+        on_status: StatusCallback | None,
+    ) -> None:
+        self._call = call
+        self._settings = settings
+        self._machine = machine
+        self._competing = competing
+        self._on_status = on_status
+        self._solo = Solo(call, competing)
+        self._deadline = rescue.deadline(settings.deadline / 1e9, name)
+        self.notes: list[Reason] = []
+        self.refused: Reason | None = None
+
+    def _report_status(self, what: str, **figures: int) -> None:
+        """Report a stage to the status callback; to be called while no call is timed."""
+        if self._on_status is not None:
+            self._on_status(StatusEvent(what, **figures))
+
+    def pilot(self) -> SoloRun:
+        """Make the first call; if it takes long, its status is reported once more while it runs."""
+        self._report_status(events.FIRST_CALL)
+        report_again = None if self._on_status is None else lambda: self._report_status(events.FIRST_CALL)
+        return self._competing.solo(self._solo.job(1), self._deadline, meanwhile=report_again)
+
+    def single_calls(self, plan: Plan, pilot: CallSpan) -> tuple[list[CallSpan], Any]:
+        """Make single calls until a look decides or the budget is spent; return them, and what the first one returned."""
+        calls: list[CallSpan] = []
+        first_result: Any = None
+        left_ns = plan.solo_budget_ns
+        fine = (
+            pilot.span_ns >= _SHORTEST_FINE_NS
+            and pilot.n_releases_by_function + pilot.n_releases_by_interpreter <= _MOST_FINE_EVENTS
+        )
+        for look in plan.looks:
+            self._report_status(
+                events.SINGLE_CALLS,
+                n_done=len(calls),
+                n_all=plan.looks[-1],
+                spent_ns=plan.solo_budget_ns - left_ns,
+                budget_ns=plan.solo_budget_ns,
+            )
+            run = self._competing.solo(self._solo.job(look - len(calls), fine=fine, budget_ns=left_ns), self._deadline)
+            if not calls:
+                first_result = run.result
+            self.refused = self.refused or _refusal(run)
+            if self.refused:
+                return [], first_result
+            new_calls = call_spans(run, with_timeline=not calls)
+            calls += new_calls
+            left_ns -= sum(call.end_ns - call.start_ns for call in new_calls)
+            if decides_holding(calls, pilot, self._machine.clock_price_ns, self._settings.claim) or left_ns <= 0:
+                break
+            fine = pilot.span_ns >= _SHORTEST_FINE_NS
+        return calls, first_result
+
+    def gil_waits(self, plan: Plan) -> GilWaits:
+        """Make calls beside the native GIL waiter, and return how long it waited."""
+        waits = self._gil_waits(plan)
+        # Before it is learned, each release beside a waiter counts as one by the interpreter. Learning takes 70 ms.
+        return self._gil_waits(plan) if waits.n_releases_by_interpreter and learn_drop_request_once() else waits
+
+    def _gil_waits(self, plan: Plan) -> GilWaits:
+        self._report_status(events.BESIDE_WAITER)
+        raw_waits: list[tuple[int, int, int]] = []
+        with gil_waiter(plan.waiter_gap_ns, raw_waits):
+            job = self._solo.job(plan.n_waiter_calls, budget_ns=plan.solo_budget_ns)
+            run = self._competing.solo(job, self._deadline)
+        return waits_beside_calls([] if _refusal(run) else call_spans(run, with_timeline=False), raw_waits)
+
+    def rounds(self, plan: Plan, span_ns: int, held: Estimate) -> list[Round]:
+        """Make paired rounds until a look decides or the budget is spent; a note says why there are none."""
+        if plan.n_threads < 2:  # noqa: PLR2004  (competing takes two)
+            self.notes.append(Reason("one-thread", "one thread competes with nobody: ask for two or more (threads=)"))
+            return []
+        if self._machine.usable_cores <= 1:
+            detail = "this process may use one core only (affinity or control group), where nothing can run at once; the GIL verdict stands"
+            self.notes.append(Reason("one-cpu", detail))
+            return []
+        size = round_size(span_ns, plan.n_threads, self._machine, plan.budget_ns)
+        if size is None:
+            detail = (
+                f"not one round of {plan.n_threads} calls of {duration(span_ns)}, both ways and with controls, fits "
+                f"{duration(plan.budget_ns)}: give more (budget=) or a smaller input"
+            )
+            self.notes.append(Reason("budget-too-small", detail))
+            return []
+        rounds: list[Round] = []
+        source = Rounds(self._competing, self._call, size, plan.seed)
+        with one_at_a_time():
+            start_ns = time.perf_counter_ns()
+            end_ns = start_ns + plan.budget_ns
+            while True:
+                spent_ns = time.perf_counter_ns() - start_ns
+                self._report_status(events.COMPETING, spent_ns=spent_ns, budget_ns=plan.budget_ns)
+                rounds.append(source.next(self._deadline))
+                # The typical round must still fit. On a busy machine the longest one lasts as long as several typical
+                # ones, and the time of those would stay unused. A round that takes too long is the last.
+                if time.perf_counter_ns() + sorted(round_.wall_ns for round_ in rounds)[len(rounds) // 2] > end_ns:
+                    break
+                if len(rounds) in ROUND_LOOKS and decides_overlap(rounds, self._settings.claim, self._machine, held):
+                    break
+        return rounds
+
+    def progress(self, span_ns: int, *, is_exact: bool) -> Progress:
+        """Make calls beside the background thread, and return how much it ran."""
+        self._report_status(events.BESIDE_BACKGROUND)
+        background_runs: list[tuple[int, int]] = []
+        n_calls = max(1, _BESIDE_BACKGROUND_NS // max(1, span_ns))
+        with background_thread(background_runs):
+            run = self._competing.solo(self._solo.job(n_calls), self._deadline)
+        calls = call_spans(run, with_timeline=False)
+        return progress_beside(calls, background_runs, is_exact=is_exact and not _refusal(run))
+
+    def places(self) -> Places | None:
+        """Make one more call for its stacks and, where Python code runs underneath, another one under a trace."""
+        self._report_status(events.LINES)
+        function = self._call.function
+        try:
+            with stacks_of(self._competing.idents[0]) as kept:
+                (span,) = self._competing.solo(self._solo.job(1), self._deadline).spans
+            stamps = (span.start_ns, span.end_ns)
+            if is_native(function) and not kept.runs_python:
+                return places(kept, stamps, function)
+            lines = PythonLines()
+            traced = Solo(replace(self._call, function=lines.around(function)), self._competing)
+            with stacks_of(self._competing.idents[0]) as kept_traced:
+                self._competing.solo(traced.job(1), self._deadline)
+            python = python_stacks(kept_traced, lines, kept.events)
+            return places(kept, stamps, function, python=python, lines=lines)
+        except DeadlineExceeded:
+            raise
+        except Exception as error:  # noqa: BLE001  (for information only: a note says what failed, the verdict stands)
+            self.notes.append(Reason("where-failed", f"the diagnosing pass raised {type(error).__name__}: {error}"))
+            return None
+
+
+_learned: bool | None = None
+
+
+def learn_drop_request_once() -> bool:
+    """Return whether releases by the interpreter were learned just now, so that a second look shows more."""
+    global _learned  # noqa: PLW0603  (a property of the process)
+    if _learned is not None:
+        return False
+    _learned = learn_drop_request()
+    return _learned
+
+
+def call_spans(run: SoloRun, *, with_timeline: bool) -> list[CallSpan]:
+    """Return the record of each call; with a timeline of the first one, which is enough to draw."""
+    return [
+        call_span(raw, run.known_threads, with_timeline=with_timeline and not index)
+        for index, raw in enumerate(run.spans)
+    ]
+
+
+def _refusal(run: SoloRun) -> Reason | None:
+    """Return why the ledger, although open, has no figures for one of these calls; None: it has."""
+    return next((Reason(*raw.refused) for raw in run.spans if raw.refused), None)

@@ -1,0 +1,251 @@
+//! The functions that the interpreter calls instead of the C library's while checks run.
+//!
+//! `CPython` changes the GIL under a mutex inside its structure and unlocks that mutex once the state is settled. A hook of
+//! the unlocking therefore sees every release and every take, and still holds the mutex. The hooks allocate nothing, take
+//! no lock, use no thread-local variable and cannot panic. For any other mutex they cost one comparison.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+use super::locate::LOCKED_OFFSET;
+use super::{drop_request, stacks};
+use crate::clock;
+use crate::ledger::{EventKind, Recorder};
+use crate::os::{current_thread, preserve_errno};
+
+/// A function of the C library that the interpreter imports, and what it calls in its place.
+#[derive(Debug)]
+pub struct Hook {
+    /// The name of the C library's function.
+    pub name: &'static CStr,
+    /// Returns the address of our function.
+    pub replacement: fn() -> usize,
+    /// The address of the function that ours calls: the C library's, or a hook that was there before.
+    real: AtomicUsize,
+}
+
+const UNLOCK: usize = 0;
+const TIMED_WAIT: usize = 1;
+pub const N_HOOKS: usize = 2;
+
+/// All hooks. The interpreter must call each of these functions through its GOT.
+pub static HOOKS: [Hook; N_HOOKS] = [
+    Hook {
+        name: c"pthread_mutex_unlock",
+        replacement: || unlock as *const () as usize,
+        real: AtomicUsize::new(NO_ADDRESS),
+    },
+    Hook {
+        name: c"pthread_cond_timedwait",
+        replacement: || timed_wait as *const () as usize,
+        real: AtomicUsize::new(NO_ADDRESS),
+    },
+];
+
+impl Hook {
+    /// Sets the function that the hook calls. Called before the hook is installed, and not while it is.
+    pub fn set_real(&self, real: usize) {
+        self.real.store(real, Release);
+    }
+}
+
+type Unlock = unsafe extern "C" fn(*mut c_void) -> c_int;
+type TimedWait = unsafe extern "C" fn(*mut c_void, *mut c_void, *const c_void) -> c_int;
+
+/// No mutex, structure, function or thread has this address.
+const NO_ADDRESS: usize = 0;
+
+/// The GIL's structure.
+static GIL: AtomicUsize = AtomicUsize::new(NO_ADDRESS);
+/// The GIL's mutex, while releases and takes are recorded.
+static GIL_MUTEX: AtomicUsize = AtomicUsize::new(NO_ADDRESS);
+static RECORDER: OnceLock<Recorder> = OnceLock::new();
+static IS_FORKED_CHILD: AtomicBool = AtomicBool::new(false);
+
+/// The thread whose unlocked mutexes are listed, while the GIL's mutex is being found.
+static LISTED_THREAD: AtomicUsize = AtomicUsize::new(NO_ADDRESS);
+static N_LISTED: AtomicUsize = AtomicUsize::new(0);
+static LISTED: [(AtomicUsize, AtomicU8); 16] = [const { (AtomicUsize::new(0), AtomicU8::new(0)) }; 16];
+/// An upper bound of the structure's size with its condition variables and mutexes. It is below 250 bytes in 3.10 to 3.15.
+const GIL_BYTES: usize = 1024;
+
+/// Returns the recorder of this process.
+pub fn recorder() -> &'static Recorder {
+    RECORDER.get_or_init(Recorder::new)
+}
+
+/// Sets the structure that the hooks read. Called before a hook is installed.
+pub fn set_gil(gil: usize) {
+    GIL.store(gil, Release);
+}
+
+/// Sets the mutex whose unlocking is recorded, or none.
+pub fn set_gil_mutex(mutex: Option<usize>) {
+    GIL_MUTEX.store(mutex.unwrap_or(NO_ADDRESS), Release);
+}
+
+/// Returns whether this process was forked from one in which releases and takes were recorded.
+pub fn is_forked_child() -> bool {
+    IS_FORKED_CHILD.load(Relaxed)
+}
+
+/// Stops the recording in a forked child: its only thread may find the GIL's mutex reinitialised.
+pub extern "C" fn after_fork_in_child() {
+    if GIL_MUTEX.swap(NO_ADDRESS, Relaxed) != NO_ADDRESS {
+        IS_FORKED_CHILD.store(true, Relaxed);
+        if let Some(recorder) = RECORDER.get() {
+            recorder.stop();
+        }
+    }
+}
+
+/// Runs `work` and lists the mutexes inside the GIL that the calling thread unlocks: (address, whether the GIL is taken).
+pub fn list_unlocked_during(work: impl FnOnce()) -> Vec<(usize, bool)> {
+    N_LISTED.store(0, Relaxed);
+    LISTED_THREAD.store(current_thread(), Release);
+    work();
+    LISTED_THREAD.store(NO_ADDRESS, Release);
+    let n_listed = N_LISTED.load(Relaxed).min(LISTED.len());
+    LISTED[..n_listed].iter().map(|(mutex, locked)| (mutex.load(Relaxed), locked.load(Relaxed) == 1)).collect()
+}
+
+#[cold]
+fn list(mutex: usize) {
+    let gil = GIL.load(Relaxed);
+    if LISTED_THREAD.load(Acquire) == current_thread() && (gil..gil + GIL_BYTES).contains(&mutex) {
+        let index = N_LISTED.load(Relaxed);
+        if let Some((address, locked)) = LISTED.get(index) {
+            address.store(mutex, Relaxed);
+            locked.store(u8::from(gil_is_locked()), Relaxed);
+            N_LISTED.store(index + 1, Relaxed);
+        }
+    }
+}
+
+fn gil_is_locked() -> bool {
+    let gil = GIL.load(Relaxed);
+    // SAFETY: the structure was verified before a hook was installed, and the interpreter never frees its GIL, so the field
+    // is mapped. CPython accesses it atomically, so the read returns one of its values. (Under the GIL's mutex it does not
+    // change.)
+    gil != NO_ADDRESS && unsafe { std::ptr::read_volatile((gil + LOCKED_OFFSET) as *const c_int) } == 1
+}
+
+/// Replaces `pthread_mutex_unlock`: passes the stack pointer at its entry to `unlock_from`.
+///
+/// # Safety
+///
+/// As for `pthread_mutex_unlock`. The hook is installed, so that its real function is set.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
+unsafe extern "C" fn unlock(mutex: *mut c_void) -> c_int {
+    // At the entry the stack pointer is that of the return address; the caller's frame lies above it.
+    core::arch::naked_asm!("mov rsi, rsp", "jmp {unlock_from}", unlock_from = sym unlock_from)
+}
+
+/// Replaces `pthread_mutex_unlock`: passes the stack pointer at its entry to `unlock_from`.
+///
+/// # Safety
+///
+/// As for `pthread_mutex_unlock`. The hook is installed, so that its real function is set.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+unsafe extern "C" fn unlock(mutex: *mut c_void) -> c_int {
+    core::arch::naked_asm!("mov x1, sp", "b {unlock_from}", unlock_from = sym unlock_from)
+}
+
+/// Replaces `pthread_mutex_unlock`, where the stack pointer is not known. No supported system uses it.
+///
+/// # Safety
+///
+/// As for `pthread_mutex_unlock`. The hook is installed, so that its real function is set.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+unsafe extern "C" fn unlock(mutex: *mut c_void) -> c_int {
+    // SAFETY: the caller's guarantees are those of `unlock_from`.
+    unsafe { unlock_from(mutex, std::ptr::null()) }
+}
+
+/// Records what the calling thread did to the GIL, if `mutex` is the GIL's, and unlocks it.
+///
+/// # Safety
+///
+/// As for [`unlock`]; `stack` is null or the stack pointer at its entry.
+unsafe extern "C" fn unlock_from(mutex: *mut c_void, stack: *const usize) -> c_int {
+    let gil_mutex = GIL_MUTEX.load(Relaxed);
+    if mutex as usize == gil_mutex {
+        if let Some(recorder) = RECORDER.get().filter(|recorder| recorder.is_recording()) {
+            let is_taken = gil_is_locked();
+            // SAFETY: the caller guarantees `stack`.
+            let by_interpreter =
+                !is_taken && recorder.drop_request_pending() && unsafe { drop_request::is_by_interpreter(stack) };
+            let (now_ns, thread) = (clock::now_ns(), current_thread());
+            let kind = recorder.unlocked(now_ns, is_taken, thread, by_interpreter);
+            if let Some(kind) = kind
+                && stacks::watches(thread)
+            {
+                // SAFETY: the caller's guarantees are those of `unlock_and_record_stack`.
+                return unsafe { unlock_and_record_stack(mutex, now_ns, kind) };
+            }
+        }
+    } else if LISTED_THREAD.load(Relaxed) != NO_ADDRESS {
+        list(mutex as usize);
+    }
+    // SAFETY: the caller guarantees `mutex` and that the hook is installed.
+    unsafe { real_unlock(mutex) }
+}
+
+/// Calls the function that the hook replaces.
+///
+/// # Safety
+///
+/// As for [`unlock`].
+#[inline]
+unsafe fn real_unlock(mutex: *mut c_void) -> c_int {
+    // SAFETY: `Instrument` sets the address of `pthread_mutex_unlock`, or of a hook of the same type, before it installs
+    // the hook. The caller guarantees `mutex`.
+    unsafe { std::mem::transmute::<usize, Unlock>(HOOKS[UNLOCK].real.load(Relaxed))(mutex) }
+}
+
+/// Unlocks the mutex and then records the stack, in a thread whose stacks are recorded.
+///
+/// # Safety
+///
+/// As for [`unlock`].
+#[cold]
+#[inline(never)]
+unsafe fn unlock_and_record_stack(mutex: *mut c_void, now_ns: u64, kind: EventKind) -> c_int {
+    // SAFETY: the caller guarantees `mutex` and that the hook is installed.
+    let result = unsafe { real_unlock(mutex) };
+    // Callers of C functions that release the GIL read `errno` afterwards.
+    preserve_errno(|| stacks::record(now_ns, kind));
+    result
+}
+
+/// Replaces `pthread_cond_timedwait`: with the GIL's mutex, the calling thread begins to wait for the GIL.
+///
+/// # Safety
+///
+/// As for `pthread_cond_timedwait`. The hook is installed, so that its real function is set.
+unsafe extern "C" fn timed_wait(condition: *mut c_void, mutex: *mut c_void, deadline: *const c_void) -> c_int {
+    let recorder = match RECORDER.get() {
+        Some(recorder) if mutex as usize == GIL_MUTEX.load(Relaxed) && recorder.is_recording() => Some(recorder),
+        _ => None,
+    };
+    if let Some(recorder) = recorder {
+        recorder.waits(clock::now_ns(), current_thread());
+    }
+    // SAFETY: `Instrument` sets the address of `pthread_cond_timedwait`, or of a hook of the same type, before it installs
+    // the hook. The caller guarantees the arguments.
+    let result = unsafe {
+        let real = std::mem::transmute::<usize, TimedWait>(HOOKS[TIMED_WAIT].real.load(Relaxed));
+        real(condition, mutex, deadline)
+    };
+    // The mutex is held again. A thread whose wait timed out while the GIL is taken now sets the drop request.
+    if let Some(recorder) = recorder
+        && result == libc::ETIMEDOUT
+        && gil_is_locked()
+    {
+        recorder.drop_requested();
+    }
+    result
+}

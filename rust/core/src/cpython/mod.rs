@@ -1,0 +1,21 @@
+//! The ledger's hooks in `CPython`. No other module reads the interpreter's memory or changes how it calls functions.
+//!
+//! Any doubt about what a part of memory is ends in [`Unavailable`](crate::Unavailable). Nothing relies on a table of
+//! versions.
+//!
+//! - [`symbols`]: the interpreter's functions, resolved at run time.
+//! - [`locate`]: finds the GIL by its shape and verifies it by releasing and taking it.
+//! - [`hooks`]: the functions that the interpreter calls instead of the C library's while a check runs.
+//! - [`drop_request`]: distinguishes releases by the interpreter from releases by the function.
+//! - [`stacks`]: records native stacks of releases and takes.
+//! - [`instrument`](mod@instrument): installs the hooks and removes them.
+
+mod drop_request;
+mod hooks;
+mod instrument;
+mod locate;
+pub mod stacks;
+mod symbols;
+
+pub use crate::os::current_thread;
+pub use instrument::{Instrument, Layout, instrument};

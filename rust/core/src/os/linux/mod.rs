@@ -1,0 +1,18 @@
+//! Linux on x86-64 and aarch64, with glibc or musl.
+
+mod elf;
+mod memory;
+mod objects;
+mod thread;
+
+pub use memory::{ProcessMemory, write_word};
+pub use objects::{LoadedObject, code_at, object_at, real_function, symbol, symbol_size_at};
+pub use thread::{RunDelay, move_to_processor, preserve_errno, read_run_delay, walk_stack};
+
+use crate::Unavailable;
+
+/// Returns that the ledger is available here.
+#[allow(clippy::unnecessary_wraps, reason = "has the signature of all systems")]
+pub fn check_supported() -> Result<(), Unavailable> {
+    Ok(())
+}

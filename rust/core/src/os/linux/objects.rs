@@ -1,0 +1,181 @@
+//! Loaded objects and their symbols, as the dynamic linker knows them.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+/// A loaded object.
+#[derive(Debug)]
+pub struct LoadedObject {
+    /// What the dynamic linker added to the addresses in the object's file.
+    pub(super) base: usize,
+    /// The first address of its loaded segments and the first address after them.
+    range: (usize, usize),
+    /// The address of its dynamic section.
+    pub(super) dynamic: usize,
+}
+
+impl LoadedObject {
+    /// Returns whether `address` lies in this object.
+    pub fn contains(&self, address: usize) -> bool {
+        (self.range.0..self.range.1).contains(&address)
+    }
+
+    /// Returns a pointer of the dynamic section as an address: glibc relocates them in place, musl leaves them relative.
+    pub(super) fn resolve(&self, pointer: usize) -> usize {
+        if pointer != 0 && !self.contains(pointer) { self.base.wrapping_add(pointer) } else { pointer }
+    }
+}
+
+struct Search {
+    address: usize,
+    result: Option<LoadedObject>,
+}
+
+/// Sets the result of a search if its address lies in this object.
+///
+/// # Safety
+///
+/// `info` is a record of the dynamic linker, and `data` a `Search` that nobody else uses.
+unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, data: *mut c_void) -> c_int {
+    // SAFETY: the caller guarantees both pointers.
+    let (info, search) = unsafe { (&*info, &mut *data.cast::<Search>()) };
+    #[allow(clippy::cast_possible_truncation, reason = "pointers have 64 bits here")]
+    let base = info.dlpi_addr as usize;
+    // SAFETY: the record has the address and the number of the program headers, which stay mapped during this call.
+    let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+    let (mut low, mut high, mut dynamic) = (usize::MAX, 0, 0);
+    for header in headers {
+        #[allow(clippy::cast_possible_truncation, reason = "pointers have 64 bits here")]
+        let (start, size) = (base.wrapping_add(header.p_vaddr as usize), header.p_memsz as usize);
+        match header.p_type {
+            libc::PT_LOAD => {
+                low = low.min(start);
+                high = high.max(start + size);
+            }
+            libc::PT_DYNAMIC => dynamic = start,
+            _ => {}
+        }
+    }
+    if (low..high).contains(&search.address) && dynamic != 0 {
+        search.result = Some(LoadedObject { base, range: (low, high), dynamic });
+        return 1;
+    }
+    0
+}
+
+/// Returns the loaded object that `address` lies in.
+///
+/// A file name would not do: the GIL's code may be in the program itself, in libpython, or in an object that embeds it.
+pub fn object_at(address: usize) -> Option<LoadedObject> {
+    let mut search = Search { address, result: None };
+    // SAFETY: dl_iterate_phdr calls `visit` with its own records and with `search`, which outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
+    search.result
+}
+
+/// Returns the address of the symbol `name` among the objects that are loaded globally.
+pub fn symbol(name: &CStr) -> Option<usize> {
+    // SAFETY: `name` is a C string.
+    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    (!address.is_null()).then_some(address as usize)
+}
+
+/// Returns the function itself, of this version if there is one.
+///
+/// It is never a lazy stub of an object. A hook that called a stub would make the dynamic linker rebind the GOT entry and
+/// silently remove the hook.
+pub fn real_function(name: &CStr, version: Option<&CStr>) -> Option<usize> {
+    // Symbols have versions in glibc only.
+    #[cfg(target_env = "gnu")]
+    if let Some(version) = version {
+        // SAFETY: both are C strings.
+        let address = unsafe { libc::dlvsym(libc::RTLD_DEFAULT, name.as_ptr(), version.as_ptr()) };
+        if !address.is_null() {
+            return Some(address as usize);
+        }
+    }
+    #[cfg(not(target_env = "gnu"))]
+    let _ = version;
+    symbol(name)
+}
+
+/// Returns the size of the symbol at exactly this address; 0 if it is not known.
+#[cfg(target_env = "gnu")]
+pub fn symbol_size_at(address: usize) -> usize {
+    const RTLD_DL_SYMENT: c_int = 1; // of glibc's dlfcn.h
+    let mut entry: *mut c_void = std::ptr::null_mut();
+    // SAFETY: Dl_info consists of pointers, for which zero bytes are valid.
+    let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };
+    // SAFETY: both outputs are local variables. With RTLD_DL_SYMENT a non-null `entry` points to a symbol of a loaded
+    // object, and Elf64_Sym is its type.
+    unsafe {
+        if libc::dladdr1(address as *const c_void, &raw mut info, &raw mut entry, RTLD_DL_SYMENT) == 0
+            || entry.is_null()
+            || info.dli_saddr as usize != address
+        {
+            return 0;
+        }
+        usize::try_from((*entry.cast::<libc::Elf64_Sym>()).st_size).unwrap_or(0)
+    }
+}
+
+/// Returns 0: this C library does not tell.
+#[cfg(not(target_env = "gnu"))]
+pub fn symbol_size_at(_address: usize) -> usize {
+    0
+}
+
+/// Where an address lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeLocation {
+    /// The file of the loaded object, as the dynamic linker knows it.
+    pub file: String,
+    /// What was added to the addresses in that file.
+    pub bias: usize,
+    /// The nearest symbol that the object exports.
+    pub symbol: Option<String>,
+}
+
+/// Returns the loaded object and the nearest symbol of an address.
+pub fn code_at(address: usize) -> Option<CodeLocation> {
+    let bias = object_at(address)?.base;
+    // SAFETY: Dl_info consists of pointers, for which zero bytes are valid.
+    let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };
+    // SAFETY: `info` is valid for writing.
+    if unsafe { libc::dladdr(address as *const c_void, &raw mut info) } == 0 {
+        return None;
+    }
+    let text = |pointer: *const c_char| {
+        // SAFETY: dladdr sets these pointers to null or to C strings of a loaded object; the text is copied at once.
+        (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned())
+    };
+    text(info.dli_fname).map(|file| CodeLocation { file, bias, symbol: text(info.dli_sname) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_found_by_an_address_inside_it() {
+        let object = object_at(object_at as *const () as usize).expect("this program");
+
+        assert!(object.contains(visit as *const () as usize));
+        assert!(object_at(16).is_none());
+    }
+
+    #[test]
+    fn the_real_function_is_no_stub_of_this_program() {
+        let object = object_at(object_at as *const () as usize).expect("this program");
+
+        let real = real_function(c"pthread_mutex_unlock", None).expect("the C library has it");
+
+        assert!(!object.contains(real));
+        assert!(real_function(c"no_such_function_anywhere", None).is_none());
+    }
+
+    #[test]
+    fn code_has_a_location_and_other_addresses_have_none() {
+        assert!(code_at(code_at as *const () as usize).is_some());
+        assert_eq!(code_at(8), None);
+    }
+}

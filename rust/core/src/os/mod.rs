@@ -1,0 +1,56 @@
+//! The operating system, as the rest of this crate uses it.
+//!
+//! Every supported system has a module with the same functions and types. They are re-exported here, and no other module
+//! of this crate names a system. `linux` has everything the ledger needs. `unsupported` compiles everywhere: it has clocks
+//! and processes, but no ledger, and [`check_supported`] says so with [`Unavailable::Platform`]. Support for another
+//! system is a module of its own beside these two.
+//!
+//! - Loaded objects: [`object_at`], [`LoadedObject`] with its imports, [`symbol`], [`real_function`], [`symbol_size_at`],
+//!   [`code_at`].
+//! - Memory: [`ProcessMemory`] reads without faults, [`write_word`] writes read-only pages too.
+//! - Threads: [`current_thread`], [`RunDelay`], [`move_to_processor`], [`walk_stack`], [`preserve_errno`].
+//! - Clocks and processes: [`monotonic_ns`], [`thread_cpu_ns`], [`process_cpu_ns`], [`call_in_forked_child`],
+//!   [`write_message`], [`send_signal`], [`exit_now`].
+//!
+//! [`Memory`] and [`got`] are the same for every system.
+//!
+//! [`Unavailable::Platform`]: crate::Unavailable::Platform
+
+pub mod got;
+mod memory;
+
+#[cfg(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(gilcheck_unsupported_os)
+))]
+#[path = "linux/mod.rs"]
+mod system;
+#[cfg(not(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(gilcheck_unsupported_os)
+)))]
+#[path = "unsupported.rs"]
+mod system;
+
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod process;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod process;
+
+#[cfg(test)]
+pub use memory::FakeMemory;
+pub use memory::Memory;
+pub use process::{
+    call_in_forked_child, current_thread, exit_now, monotonic_ns, process_cpu_ns, send_signal, thread_cpu_ns,
+    write_message,
+};
+pub use system::{
+    LoadedObject, ProcessMemory, RunDelay, check_supported, code_at, move_to_processor, object_at, preserve_errno,
+    read_run_delay, real_function, symbol, symbol_size_at, walk_stack, write_word,
+};

@@ -1,0 +1,159 @@
+//! Stands for an operating system or processor without a ledger: nothing is found, and nothing is changed.
+
+use std::convert::Infallible;
+use std::ffi::CStr;
+
+use super::memory::{GotEntry, Memory};
+use crate::Unavailable;
+
+/// Returns that the ledger is not available here.
+pub fn check_supported() -> Result<(), Unavailable> {
+    Err(Unavailable::Platform(std::env::consts::OS))
+}
+
+/// A loaded object. There is none.
+#[derive(Debug)]
+pub struct LoadedObject(Infallible);
+
+impl LoadedObject {
+    /// Returns whether `address` lies in this object.
+    pub fn contains(&self, _address: usize) -> bool {
+        match self.0 {}
+    }
+
+    /// Returns the GOT entries through which this object calls `function`.
+    pub fn got_entries(&self, _function: &CStr) -> Vec<GotEntry> {
+        match self.0 {}
+    }
+}
+
+/// Returns no object.
+pub fn object_at(_address: usize) -> Option<LoadedObject> {
+    None
+}
+
+/// Returns no symbol.
+pub fn symbol(_name: &CStr) -> Option<usize> {
+    None
+}
+
+/// Returns no function.
+pub fn real_function(_name: &CStr, _version: Option<&CStr>) -> Option<usize> {
+    None
+}
+
+/// Returns 0: the size is not known.
+pub fn symbol_size_at(_address: usize) -> usize {
+    0
+}
+
+/// Where an address lies. There is no such information.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeLocation {
+    /// The file of the loaded object.
+    pub file: String,
+    /// What was added to the addresses in that file.
+    pub bias: usize,
+    /// The nearest symbol that the object exports.
+    pub symbol: Option<String>,
+}
+
+/// Returns no location.
+pub fn code_at(_address: usize) -> Option<CodeLocation> {
+    None
+}
+
+/// Memory of this process. It cannot be read.
+#[derive(Debug)]
+pub struct ProcessMemory(Infallible);
+
+impl ProcessMemory {
+    /// Returns that memory cannot be read.
+    pub fn open() -> Result<Self, Unavailable> {
+        Err(Unavailable::MemoryUnreadable)
+    }
+}
+
+impl Memory for ProcessMemory {
+    fn read(&self, _address: usize, _bytes: &mut [u8]) -> bool {
+        match self.0 {}
+    }
+}
+
+/// Returns false and writes nothing.
+///
+/// # Safety
+///
+/// Always safe; the implementations for other systems are not.
+pub unsafe fn write_word(_address: usize, _value: usize) -> bool {
+    false
+}
+
+/// The time that a thread waits for a processor. It is not known.
+#[derive(Debug)]
+pub struct RunDelay(Infallible);
+
+impl RunDelay {
+    /// Returns `None`.
+    #[must_use]
+    pub fn of_this_thread() -> Option<Self> {
+        None
+    }
+
+    /// Returns how long the thread was ready to run and did not run, since it began.
+    #[must_use]
+    pub fn read_ns(&self) -> Option<u64> {
+        match self.0 {}
+    }
+
+    /// Returns the handle for [`read_run_delay`].
+    #[must_use]
+    pub fn handle(&self) -> i32 {
+        match self.0 {}
+    }
+}
+
+/// Returns `None`.
+pub fn read_run_delay(_handle: i32) -> Option<u64> {
+    None
+}
+
+/// Returns 1 and moves nothing: the scheduler places threads.
+pub fn move_to_processor(_index: usize) -> usize {
+    1
+}
+
+/// Returns 0: the stack cannot be walked.
+pub fn walk_stack(_boundary: usize, _frames: &mut [usize]) -> usize {
+    0
+}
+
+/// Runs `work`.
+pub fn preserve_errno<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_platform_is_the_reason() {
+        let reason = check_supported().expect_err("unsupported");
+
+        assert_eq!(reason, Unavailable::Platform(std::env::consts::OS));
+        assert_eq!(reason.slug(), "ledger-platform");
+    }
+
+    #[test]
+    fn nothing_is_found_and_nothing_is_written() {
+        let word = 1usize;
+        let address = std::ptr::from_ref(&word) as usize;
+
+        assert!(object_at(address).is_none() && code_at(address).is_none() && symbol(c"malloc").is_none());
+        assert!(ProcessMemory::open().is_err() && RunDelay::of_this_thread().is_none());
+        // SAFETY: this implementation writes nothing.
+        assert!(!unsafe { write_word(address, 2) });
+        assert_eq!((word, walk_stack(0, &mut [0; 4]), move_to_processor(3)), (1, 0, 1));
+    }
+}

@@ -1,0 +1,175 @@
+//! A phase of competing threads, in one of them: wait at the barrier, make the calls, stamp them.
+
+use gilcheck_core::barrier::Barrier as CoreBarrier;
+use gilcheck_core::clock::{self, RunDelay};
+use gilcheck_core::cpython::{current_thread, instrument};
+use pyo3::create_exception;
+use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+create_exception!(_native, BarrierBroken, PyException, "Another thread failed, or the phase was aborted.");
+
+/// A barrier at which competing threads begin together. Waiting at it releases the GIL.
+#[pyclass(frozen, module = "pytest_gilcheck._native")]
+struct Barrier {
+    core: CoreBarrier,
+}
+
+#[pymethods]
+impl Barrier {
+    /// Makes a barrier for `n_threads` threads.
+    #[new]
+    fn new(n_threads: usize) -> Self {
+        Self { core: CoreBarrier::new(n_threads) }
+    }
+
+    /// Waits for the other threads; returns when the barrier opened, in `clock_ns`. Raises `BarrierBroken`.
+    fn wait(&self, py: Python<'_>) -> PyResult<u64> {
+        py.detach(|| self.core.wait()).ok_or_else(broken)
+    }
+
+    /// Waits and lets all threads begin together, each on a processor of its own if there are enough.
+    ///
+    /// `index` is that of the calling thread. Returns the common moment, in `clock_ns`. Raises `BarrierBroken`.
+    fn begin(&self, py: Python<'_>, index: usize, n_threads: usize) -> PyResult<u64> {
+        py.detach(|| self.core.wait().map(|_| self.core.start(index, n_threads))).ok_or_else(broken)
+    }
+
+    /// Breaks the barrier: all threads that wait at it, now or later, get `BarrierBroken`.
+    fn abort(&self) {
+        self.core.abort();
+    }
+}
+
+fn broken() -> PyErr {
+    BarrierBroken::new_err("another thread failed, or the phase was aborted")
+}
+
+/// What one thread did in a phase, from the opening of the barrier to the return of its last call.
+#[pyclass(frozen, get_all, module = "pytest_gilcheck._native")]
+struct ThreadRun {
+    opened_ns: u64,
+    end_ns: u64,
+    n_calls: usize,
+    cpu_ns: u64,
+    process_cpu_ns: u64,
+    /// How long this thread did not run after the others had begun; part of `delay_ns`.
+    late_ns: u64,
+    /// How long the thread was ready to run and did not run; None if the system does not tell.
+    delay_ns: Option<u64>,
+    /// How long the thread was off the processor right after the end, perhaps with the lock under which the GIL changes
+    /// hands.
+    after_ns: u64,
+    /// How long the thread held the GIL; None if no ledger was open or its record contradicts itself.
+    held_ns: Option<u64>,
+    waiting_ns: Option<u64>,
+    n_releases_by_function: Option<u64>,
+    /// The meter's sums at the end: two or more threads without the GIL, two or more not waiting for it.
+    totals: Option<(u64, u64)>,
+    /// The exception of the last call.
+    error: Option<Py<PyAny>>,
+}
+
+/// Releasing the GIL and reading a clock takes less than this, if the thread is not descheduled.
+const LONGEST_UNDISTURBED_NS: u64 = 50_000;
+
+/// Waits at `barrier`, then makes `n_calls` calls of `function` in the calling thread, with the tuples of `arguments` in
+/// turn. The thread has number `index` of the `n_threads` that work in this phase.
+///
+/// `between` is called before each call, with the clock running. It is an empty Python function: the evaluation loop gets
+/// the chance to handle signals, pending calls and drop requests, as in a loop written in Python. Results are dropped at
+/// once, as in such a loop.
+#[pyfunction]
+#[allow(clippy::too_many_arguments, reason = "its one caller has all of them")]
+fn run_phase<'py>(
+    py: Python<'py>,
+    barrier: &Bound<'py, Barrier>,
+    function: &Bound<'py, PyAny>,
+    arguments: &Bound<'py, PyList>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+    n_calls: usize,
+    between: &Bound<'py, PyAny>,
+    index: usize,
+    n_threads: usize,
+) -> PyResult<ThreadRun> {
+    let tuples: Vec<Bound<'py, PyTuple>> =
+        arguments.iter().map(|tuple| Ok(tuple.cast_into::<PyTuple>()?)).collect::<PyResult<_>>()?;
+    if tuples.is_empty() {
+        return Err(PyValueError::new_err(
+            "arguments must have at least one tuple: pass [()] for calls without arguments",
+        ));
+    }
+    let recorder = instrument().recorder();
+    let barrier = barrier.get();
+    let delay = RunDelay::of_this_thread();
+    recorder.set_metered(current_thread(), true);
+    let start = py.detach(|| {
+        barrier.core.wait()?;
+        let opened_ns = barrier.core.start(index, n_threads);
+        let running_ns = clock::now_ns();
+        let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
+        // All threads read the process's time: the one that takes the GIL last has then counted the whole phase and
+        // nothing before it.
+        Some((opened_ns, running_ns, delay_ns, clock::process_cpu_ns(), clock::thread_cpu_ns()))
+    });
+    let Some((opened_ns, running_ns, start_delay_ns, start_process_cpu_ns, start_cpu_ns)) = start else {
+        recorder.set_metered(current_thread(), false);
+        return Err(broken());
+    };
+    let first_call_ns = clock::now_ns();
+    let span = if recorder.is_recording() { recorder.begin(current_thread(), None).ok() } else { None };
+    let mut error = None;
+    let mut n_done = 0;
+    for tuple in tuples.iter().cycle().take(n_calls) {
+        n_done += 1;
+        if let Err(raised) = between.call0().and_then(|_| function.call(tuple, kwargs)) {
+            error = Some(raised.into_value(py).into_any());
+            break;
+        }
+    }
+    let end_ns = clock::now_ns();
+    let figures = span.and_then(|start| recorder.end(&start, end_ns, None, 0).ok());
+    recorder.set_metered(current_thread(), false);
+    // These system calls are made without the GIL. A thread that is due to be preempted is preempted at the end of a
+    // system call; with the GIL, one kept the others waiting for 3 ms beside busy processes. This release is also the one
+    // at which the meter stops counting this thread.
+    let (after_ns, end_delay_ns, cpu_ns, process_cpu_ns) = py.detach(|| {
+        let passed_ns = clock::now_ns() - end_ns;
+        let delay_ns = delay.as_ref().and_then(RunDelay::read_ns);
+        // A delay between the end and this reading does not belong to the phase.
+        let after_ns = if passed_ns > LONGEST_UNDISTURBED_NS { passed_ns } else { 0 };
+        (
+            after_ns,
+            delay_ns.map(|ns| ns.saturating_sub(after_ns)),
+            clock::thread_cpu_ns() - start_cpu_ns,
+            clock::process_cpu_ns() - start_process_cpu_ns,
+        )
+    });
+    // A thread that did not run when the others began was kept off the processor until it did.
+    let late_ns = running_ns.saturating_sub(opened_ns);
+    let delay_ns = end_delay_ns.zip(start_delay_ns).map(|(end, start)| end.saturating_sub(start) + late_ns);
+    Ok(ThreadRun {
+        opened_ns,
+        end_ns,
+        n_calls: n_done,
+        cpu_ns,
+        process_cpu_ns,
+        late_ns,
+        delay_ns,
+        after_ns,
+        held_ns: figures.as_ref().map(|figures| figures.held_ns),
+        // A thread that runs and has not begun its first call waits for the GIL.
+        waiting_ns: figures.as_ref().map(|figures| figures.waiting_ns + first_call_ns.saturating_sub(running_ns)),
+        n_releases_by_function: figures.as_ref().map(|figures| figures.n_releases_by_function),
+        totals: recorder.is_recording().then(|| recorder.meter().totals_ns()),
+        error,
+    })
+}
+
+pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add("BarrierBroken", m.py().get_type::<BarrierBroken>())?;
+    m.add_class::<Barrier>()?;
+    m.add_class::<ThreadRun>()?;
+    m.add_function(wrap_pyfunction!(run_phase, m)?)
+}
