@@ -1,4 +1,4 @@
-"""Evidence built by hand, and strategies that build any: what pure stages are tested on."""
+"""Evidence built by hand, and strategies that build any, for tests of the pure stages."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from pytest_gilcheck.evidence import (
     Instrument,
     Machine,
     Observation,
-    Outcome,
     Plan,
     Progress,
     Reason,
     ReleaseCounts,
     Verdict,
 )
+from pytest_gilcheck.evidence.reason import SLUGS
+from pytest_gilcheck.judge import judge
+from pytest_gilcheck.report.sentences import with_text
 from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry
 
 MACHINE = Machine(
@@ -56,7 +58,9 @@ PLAN = Plan(
 )
 
 EXACT = Instrument("ledger", "exact")
-BLIND = Instrument("progress", "bounded", Reason("ledger-no-slot", "the interpreter calls nothing through a slot"))
+BLIND = Instrument(
+    "progress", "bounded", Reason.of("ledger-no-slot", text="the interpreter calls nothing through a slot")
+)
 
 
 def call(held_ns=0, free_ns=0, waiting_ns=0, *, start_ns=0, **more):
@@ -86,9 +90,13 @@ def observation(*calls, **more):
         "instrument": EXACT,
         "pilot": calls[0] if calls else None,
         "calls": tuple(calls),
-        "outcomes": (Outcome("returned", 0, len(calls) + 1),),
     }
     return Observation(**(values | more))
+
+
+def verdict_on(made: Observation) -> Verdict:
+    """What the judge says of it, with its sentences."""
+    return with_text(judge(made), made)
 
 
 def shifted(span: CallSpan, by_ns: int, thread: int) -> CallSpan:
@@ -116,7 +124,14 @@ def _any_estimate(quantity):
 st.register_type_strategy(int, st.integers(0, 10**9))
 st.register_type_strategy(float, st.floats(0, 1e9))
 
-reasons = st.builds(Reason, st.text(min_size=1), st.text())
+#: Names of values are unique, as keywords are.
+_values = st.dictionaries(st.text(min_size=1), st.text() | _ns | _figures, max_size=3)
+reasons = st.builds(
+    Reason,
+    st.text(min_size=1) | st.sampled_from(sorted(SLUGS)),
+    _values.map(lambda values: tuple(values.items())),
+    st.text(),
+)
 events = st.builds(
     GilEvent, _ns, st.sampled_from(["take", "release", "release_by_interpreter", "wait"]), st.integers(0, 3)
 )
@@ -135,7 +150,7 @@ call_spans = st.builds(
     timeline=st.none() | timelines,
 )
 
-benchmarks = st.builds(
+machines = st.builds(
     Machine,
     **{
         name: st.text()
@@ -159,12 +174,11 @@ observations = st.builds(
     Observation,
     name=st.text(),
     claim=claims,
-    machine=benchmarks,
+    machine=machines,
     plan=st.builds(Plan, looks=st.lists(st.integers(1, 1000), min_size=1, max_size=4).map(tuple)),
     instrument=instruments,
     pilot=st.none() | call_spans,
     calls=st.lists(call_spans, max_size=3).map(tuple),
-    outcomes=st.lists(st.builds(Outcome), max_size=2).map(tuple),
     gil_waits=st.none() | st.builds(GilWaits),
     progress=st.none() | st.builds(Progress),
     notes=st.lists(reasons, max_size=2).map(tuple),
@@ -212,7 +226,8 @@ verdicts = st.builds(
     notes=st.lists(reasons, max_size=2).map(tuple),
     diagnosis=st.text(),
     timeline=st.text("HrwM?", max_size=48),
-    machine=benchmarks,
+    traits=st.lists(st.sampled_from(["releases-often", "gives-way", "wait-is-felt"]), unique=True).map(tuple),
+    machine=machines,
     instrument=instruments,
     result=st.none(),
 )

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 from collections.abc import Iterator, Sequence
+from statistics import median
 from typing import Any
 
 from benchmarks.ledger.cases import Case, read_cases, select
@@ -18,8 +19,7 @@ from benchmarks.ledger.measurement import LEDGER, Measurement
 from benchmarks.overlap.adapter import BUDGET, statement_call
 from benchmarks.overlap.words import SHORTEST_NS, TIMEOUT_S
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.bounds import Bounds, is_quiet, most_certain, speedup_of
-from pytest_gilcheck.judge.uncertainty import median
+from pytest_gilcheck.judge.bounds import Bounds, is_undisturbed, most_certain, speedup_of
 
 FEWEST_ROUNDS = 20
 FACTORS = (1.0, 1.03, 1.05, 1.15, 1.25, 1.5, 2.0)
@@ -70,7 +70,7 @@ def print_table(runs: Sequence[Sequence[Bounds]], kind: str) -> None:
         for factor in FACTORS:
             n_pieces = n_wrong = n_missed = 0
             for rounds in runs:
-                typical = median([speedup for _, speedup, _ in [b for b in rounds if is_quiet(b)] or rounds])
+                typical = median([speedup for _, speedup, _ in [b for b in rounds if is_undisturbed(b)] or rounds])
                 for piece in pieces(rounds, n):
                     low, high = widened(piece, factor)
                     n_pieces += 1

@@ -12,7 +12,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from pytest_gilcheck.evidence import Estimate, Verdict
+from pytest_gilcheck.evidence import Estimate, Reason, Verdict
 from pytest_gilcheck.store.json_report import SCHEMA_VERSION, AgreementEntry, CheckEntry, End
 
 HOME = Path(__file__).parents[1] / "reference" / "schema.json"
@@ -60,6 +60,11 @@ class _Schema:
                 for suffix in ("", "_low", "_high"):
                     self._add(definition, field.name + suffix, {"type": ["number", "null"]})
                 self._add(definition, f"{field.name}_why_not", {"type": "string"})
+                continue
+            if record is Reason and field.name == "values":
+                self._add(
+                    definition, "values", {"type": "object", "additionalProperties": {"type": ["number", "string"]}}
+                )
                 continue
             words = WORDS.get((record.__name__, field.name))
             self._add(

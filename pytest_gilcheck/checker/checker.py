@@ -15,7 +15,6 @@ from pytest_gilcheck.evidence import (
     CallSpan,
     Instrument,
     Observation,
-    Outcome,
     Plan,
     Reason,
     UsageError,
@@ -28,6 +27,7 @@ from pytest_gilcheck.observe import (
     exact_ledger,
 )
 from pytest_gilcheck.plan import survey
+from pytest_gilcheck.report.sentences import with_text
 from pytest_gilcheck.run import (
     Call,
     Rescue,
@@ -135,7 +135,7 @@ class Checker:
         return self._judged(observation, result)
 
     def _judged(self, observation: Observation, result: Any) -> Verdict:
-        verdict = replace(judge(observation), result=result)
+        verdict = replace(with_text(judge(observation), observation), result=result)
         if self._on_check is not None:
             self._on_check(observation, verdict, self._settings)
         return verdict
@@ -231,7 +231,6 @@ class Checker:
             instrument=instrument,
             pilot=None,
             calls=calls,
-            outcomes=(Outcome("returned", 0, 1),),
             notes=machine_notes(machine),
         )
         span._verdict = self._judged(observation, None)  # noqa: SLF001  (made here)

@@ -93,7 +93,7 @@ def serve_child(call_file: Path, observation_file: Path) -> None:
         reply = cloudpickle.dumps((observation, result, failure))
     except Exception as unpicklable:  # noqa: BLE001  (a note replaces what cannot be sent)
         sent_failure = None if failure is None else RuntimeError(f"{type(failure).__name__}: {failure}")
-        note = Reason("result-not-sent", f"what the call returned cannot leave the child process: {unpicklable}")
+        note = Reason.of("result-not-sent", error=str(unpicklable))
         if observation is not None:
             observation = replace(observation, notes=(*observation.notes, note))
         reply = cloudpickle.dumps((observation, None, sent_failure))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.checker.stages import Stages, call_spans
-from pytest_gilcheck.evidence import Instrument, Observation, Outcome, Reason
+from pytest_gilcheck.evidence import Instrument, Observation, Reason
 from pytest_gilcheck.judge import held_share, judge
 from pytest_gilcheck.observe import clock_quality, exact_ledger
 from pytest_gilcheck.plan import n_competing_threads, size, survey
@@ -31,7 +31,7 @@ _LONGEST_DIAGNOSED_NS = 5_000_000_000
 #: Returns a context in which no other process that takes part is busy. The context gives False where others went on.
 Exclusive = Callable[[], "contextlib.AbstractContextManager[bool]"]
 
-NOT_EXCLUSIVE = Reason("xdist-neighbours", "tests of other workers went on while wall time was measured")
+NOT_EXCLUSIVE = Reason("xdist-neighbours")
 
 
 def unguarded() -> contextlib.AbstractContextManager[bool]:
@@ -92,7 +92,6 @@ def measure(
             instrument=instrument,
             pilot=pilot,
             calls=tuple(calls),
-            outcomes=(Outcome("returned", 0, len(calls) + 1),),
             gil_waits=gil_waits,
             rounds=tuple(rounds),
             progress=progress,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Plan, Reason
-from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.judge import ROUND_LOOKS, decides_holding, decides_overlap
 from pytest_gilcheck.observe import (
     PythonLines,
@@ -128,19 +127,15 @@ class Stages:
     def rounds(self, plan: Plan, span_ns: int, held: Estimate) -> list[Round]:
         """Make paired rounds until a look decides or the budget is spent; a note says why there are none."""
         if plan.n_threads < 2:  # noqa: PLR2004  (competing takes two)
-            self.notes.append(Reason("one-thread", "one thread competes with nobody: ask for two or more (threads=)"))
+            self.notes.append(Reason("one-thread"))
             return []
         if self._machine.usable_cores <= 1:
-            detail = "this process may use one core only (affinity or control group), where nothing can run at once; the GIL verdict stands"
-            self.notes.append(Reason("one-cpu", detail))
+            self.notes.append(Reason("one-cpu"))
             return []
         size = round_size(span_ns, plan.n_threads, self._machine, plan.budget_ns)
         if size is None:
-            detail = (
-                f"not one round of {plan.n_threads} calls of {duration(span_ns)}, both ways and with controls, fits "
-                f"{duration(plan.budget_ns)}: give more (budget=) or a smaller input"
-            )
-            self.notes.append(Reason("budget-too-small", detail))
+            n_threads, budget_ns = plan.n_threads, plan.budget_ns
+            self.notes.append(Reason.of("budget-too-small", n_threads=n_threads, span_ns=span_ns, budget_ns=budget_ns))
             return []
         rounds: list[Round] = []
         source = Rounds(self._competing, self._call, size, plan.seed)
@@ -188,7 +183,7 @@ class Stages:
         except DeadlineExceeded:
             raise
         except Exception as error:  # noqa: BLE001  (for information only: a note says what failed, the verdict stands)
-            self.notes.append(Reason("where-failed", f"the diagnosing pass raised {type(error).__name__}: {error}"))
+            self.notes.append(Reason.of("where-failed", error_type=type(error).__name__, error=str(error)))
             return None
 
 
@@ -214,4 +209,4 @@ def call_spans(run: SoloRun, *, with_timeline: bool) -> list[CallSpan]:
 
 def _refusal(run: SoloRun) -> Reason | None:
     """Return why the ledger, although open, has no figures for one of these calls; None: it has."""
-    return next((Reason(*raw.refused) for raw in run.spans if raw.refused), None)
+    return next((Reason.of(raw.refused[0], text=raw.refused[1]) for raw in run.spans if raw.refused), None)

@@ -11,11 +11,12 @@ from pytest_gilcheck.checker.checker import Checker
 from pytest_gilcheck.commands.exit_status import INCONCLUSIVE, NOT_AS_EXPECTED, OK
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import Machine, Reason
-from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.evidence.reason import SLUGS
 from pytest_gilcheck.judge.rules import SHORTEST_CALL_IN_CLOCK_PRICES
 from pytest_gilcheck.observe import clock_quality, exact_ledger
 from pytest_gilcheck.plan import survey
+from pytest_gilcheck.report.figures import duration
+from pytest_gilcheck.report.sentences import detail as detail_of
 from pytest_gilcheck.run.machine_lock import MachineLock
 
 YES, NO, HINT = "yes", "NO", "but"
@@ -72,7 +73,7 @@ def about_ledger(grade: str, unavailable: Reason | None, machine: Machine) -> It
         yield YES, "GIL verdicts: every hand-over is recorded (grade: exact)"
     else:
         slug = unavailable.slug if unavailable else "not-measured"
-        detail = unavailable.detail if unavailable and unavailable.detail else SLUGS.get(slug, "")
+        detail = (detail_of(unavailable) if unavailable else "") or SLUGS.get(slug, "")
         yield NO, f"GIL verdicts: {slug}: {detail} (grade: {grade})"
     if machine.gil != "enabled":
         yield HINT, "no-gil: nothing can be released here; overlap and agreement still count"

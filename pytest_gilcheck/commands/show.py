@@ -15,6 +15,7 @@ from pytest_gilcheck.commands.progress_bar import bar, is_in_the_way, read_throu
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import findings, tables, text
 from pytest_gilcheck.report.markdown import markdown
+from pytest_gilcheck.report.sentences import with_text
 from pytest_gilcheck.status.callback import StatusCallback
 from pytest_gilcheck.store import json_report
 from pytest_gilcheck.store.json_report import AgreementEntry, Entry
@@ -36,7 +37,7 @@ class _Judged:
             if isinstance(entry, AgreementEntry):
                 status = OK if entry.agreement.word == "agree" else NOT_AS_EXPECTED
             else:
-                verdict = judge(entry.observation)
+                verdict = with_text(judge(entry.observation), entry.observation)
                 status = status_of(entry.observation, verdict)
                 entry = replace(entry, verdict=verdict)  # noqa: PLW2901  (the same check, judged anew)
             self.status = max(self.status, status)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_gilcheck.declare import values
 from pytest_gilcheck.declare.options import OPTIONS, read_option
 from pytest_gilcheck.evidence import Claim, UsageError
+from pytest_gilcheck.evidence.requirement import CLAIMABLE
 
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.config import Config
@@ -95,14 +96,7 @@ class Settings:
     @property
     def claim(self) -> Claim:
         """Return what must hold."""
-        return Claim(
-            gil=self.expect,
-            releases=self.releases,
-            min_speedup=self.min_speedup,
-            min_efficiency=self.min_efficiency,
-            max_held_share=self.max_held_share,
-            longest_hold_ns=self.longest_hold,
-        )
+        return Claim(**{requirement.claim: getattr(self, name) for name, requirement in CLAIMABLE.items()})
 
     @property
     def budget_ns(self) -> int:
@@ -143,18 +137,17 @@ def _seed(value: object, what: str) -> int:
     return value
 
 
-#: Readers of the settings that make a claim.
-_CLAIM_READERS: dict[str, Reader] = {
-    "expect": partial(values.choice, choices=GIL_WORDS),
-    "releases": values.share,
-    "min_speedup": values.factor,
-    "min_efficiency": values.factor,
-    "max_held_share": values.share,
-    "longest_hold": values.positive_duration_ns,
+_READERS_BY_UNIT: dict[str, Reader] = {
+    "word": partial(values.choice, choices=GIL_WORDS),
+    "share": values.share,
+    "factor": values.factor,
+    "ns": values.positive_duration_ns,
 }
 
-#: The settings that make a claim.
-CLAIM_SETTINGS = tuple(_CLAIM_READERS)
+#: Readers of the settings that make a claim.
+_CLAIM_READERS: dict[str, Reader] = {
+    name: _READERS_BY_UNIT[requirement.unit] for name, requirement in CLAIMABLE.items()
+}
 
 #: Readers of the settings that are options of the run, too.
 _OPTION_READERS: dict[str, Reader] = {

@@ -1,29 +1,37 @@
-"""What was asked, what was seen and what we make of it: the frozen records between the stages.
+"""What is required, what was measured and what we make of it: the frozen records between the stages.
 
-Standard library only, no behaviour beyond what a record can say of itself. An `Observation` holds no
+Standard library only, and no behaviour beyond what a record can say of itself. An `Observation` holds no
 threshold and no opinion; a `Verdict` holds no raw event. Every integer of nanoseconds ends in ``_ns``,
 every share ends in ``_share`` and lies in 0..1, every count begins with ``n_``.
 """
 
 from __future__ import annotations
 
-from pytest_gilcheck.evidence.agreement import Agreement, Difference, Disagreement, OracleFailed
-from pytest_gilcheck.evidence.baseline import COMPARED, FIGURES, WORDS, BaselineEntry, Change, Comparison, Tolerance
-from pytest_gilcheck.evidence.errors import CheckFailed, DeadlineExceeded, Inconclusive, NotApplicable, UsageError
+from pytest_gilcheck.evidence.agreement import Agreement, Difference
+from pytest_gilcheck.evidence.baseline import BaselineEntry, Change, Comparison, Tolerance
+from pytest_gilcheck.evidence.claim import Claim, Limit
+from pytest_gilcheck.evidence.errors import (
+    CheckFailed,
+    DeadlineExceeded,
+    Disagreement,
+    Inconclusive,
+    NotApplicable,
+    OracleFailed,
+    UsageError,
+)
 from pytest_gilcheck.evidence.estimate import Estimate
 from pytest_gilcheck.evidence.machine import Machine, own_version
 from pytest_gilcheck.evidence.observation import (
     GilWaits,
     Instrument,
     Observation,
-    Outcome,
     Plan,
     Progress,
     RoundSize,
 )
 from pytest_gilcheck.evidence.places import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, Where
 from pytest_gilcheck.evidence.reason import Reason
-from pytest_gilcheck.evidence.requirement import Claim, Limit
+from pytest_gilcheck.evidence.requirement import COMPARED, FIGURES, WORDS
 from pytest_gilcheck.evidence.rounds import Arm, Round
 from pytest_gilcheck.evidence.spans import CallSpan, GilEvent, GilTimeline
 from pytest_gilcheck.evidence.verdict import ReleaseCounts, Verdict
@@ -57,7 +65,6 @@ __all__ = [
     "NotApplicable",
     "Observation",
     "OracleFailed",
-    "Outcome",
     "Place",
     "Places",
     "Plan",

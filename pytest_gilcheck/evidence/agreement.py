@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_gilcheck.evidence.errors import CheckFailed
-
 
 def _cut(text: str, longest: int) -> str:
-    """In one line, without its middle where it is too long."""
+    """Return the text in one line, without its middle where it is longer than `longest` characters."""
     text = " ".join(text.split())
     half = (longest - 5) // 2
     return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
@@ -16,13 +14,19 @@ def _cut(text: str, longest: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Which answer was wrong?
+    """A wrong answer, on the smallest input that was found to give it.
 
-    `kind` is ``alone`` (the function alone contradicts the oracle), ``shared`` (competing threads on one input contradict
-    the function alone), ``distinct`` (threads on different inputs do) or ``mutates`` (a call changed its own arguments).
-    `thread` is the index of the thread with the wrong answer. `inputs`, `expected` and `got` are representations, cut
-    where they are long. In `n_replays` further runs of the same example it came `n_differ` times. `blob` repeats the one
-    drawing that found it.
+    Attributes:
+        kind: ``alone`` (the function alone contradicts the oracle), ``shared`` (competing threads on one input contradict
+            the function alone), ``distinct`` (threads on different inputs do) or ``mutates`` (a call changed its own
+            arguments).
+        inputs: Representation of the arguments, cut where it is long.
+        expected: Representation of the right answer, cut where it is long.
+        got: Representation of the wrong answer, cut where it is long.
+        thread: Index of the thread with the wrong answer.
+        n_differ: How many replays gave a wrong answer again.
+        n_replays: How many more times the same example was run.
+        blob: Text that repeats the one drawing of inputs that found it.
     """
 
     kind: str
@@ -35,7 +39,14 @@ class Difference:
     blob: str | None = None
 
     def brief(self, longest: int = 80) -> str:
-        """The same in one line, each text cut to `longest` characters."""
+        """Return the difference in one line.
+
+        Args:
+            longest: How many characters each text may have; longer ones lose their middle.
+
+        Returns:
+            The inputs, both answers, and how often the wrong one came again.
+        """
         again = f"; came again in {self.n_differ} of {self.n_replays} replays" if self.n_replays else ""
         inputs, expected, got = (_cut(text, longest) for text in (self.inputs, self.expected, self.got))
         return f"on {inputs}: expected {expected}, got {got}{again}"
@@ -43,9 +54,18 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How much was compared, and what came of it? `word` is ``agree`` or ``differ``; `n_examples` inputs, `n_calls`
-    calls of the function, alone and in `n_threads` competing threads; what was tried again to make a difference
-    small, and to say how often it comes, counts as well."""
+    """Outcome of comparing a function's answers.
+
+    The counts include the runs that made a difference small and those that counted how often it comes.
+
+    Attributes:
+        name: Name of the function.
+        word: ``agree`` or ``differ``.
+        n_examples: Inputs that were compared.
+        n_calls: Calls of the function, alone and in competing threads.
+        n_threads: Threads that competed.
+        difference: The wrong answer, if there is one.
+    """
 
     name: str
     word: str
@@ -53,15 +73,3 @@ class Agreement:
     n_calls: int
     n_threads: int
     difference: Difference | None = None
-
-
-class Disagreement(CheckFailed):
-    """Which answer was wrong? `difference` says it; the message also says how to repeat it."""
-
-    def __init__(self, message: str, difference: Difference) -> None:
-        super().__init__(message)
-        self.difference = difference
-
-
-class OracleFailed(Exception):  # noqa: N818  (says what failed: nothing is known of the function)
-    """On which input did the oracle itself raise? Its exception is the cause."""

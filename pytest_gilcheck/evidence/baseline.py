@@ -1,30 +1,29 @@
-"""Where a check stands, in words and figures that mean the same on every machine: what baselines keep and compare."""
+"""Words and figures of a check that mean the same on every machine: what baselines keep and compare."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from pytest_gilcheck.evidence.estimate import Estimate
-
-#: Words that compare, from best to worst. Any other word (inconclusive, not measured) compares with none.
-WORDS: dict[str, tuple[str, ...]] = {
-    "gil": ("released", "partial", "held"),
-    "overlap": ("overlaps", "serialised"),
-    "agreement": ("agree", "differ"),
-}
-
-#: Figures without a dimension; True: more is better.
-FIGURES: dict[str, bool] = {"held_share": False, "longest_hold_share": False, "speedup": True, "efficiency": True}
-
-#: Everything that can be compared.
-COMPARED = (*WORDS, *FIGURES)
+from pytest_gilcheck.evidence.requirement import WORDS
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineEntry:
-    """Where does a check stand? No times: they belong to one machine. `longest_hold_share` is the longest hold over
-    the whole call. `machine_class` tells the class of machine: figures of two classes compare with care. `difference` is the
-    wrong answer, in one line, of an agreement that differs."""
+    """The words and figures of one check. It has no times: they belong to one machine.
+
+    Attributes:
+        key: Name of the check, the same in every run.
+        gil: Word of the GIL verdict.
+        overlap: Word of the wall-clock witness.
+        agreement: Word of the comparison of answers.
+        held_share: As in `Verdict`.
+        longest_hold_share: Longest hold over the whole call (0..1).
+        speedup: As in `Verdict`.
+        efficiency: As in `Verdict`.
+        machine_class: Class of the machine; figures of two classes compare with care.
+        difference: The wrong answer, in one line, of an agreement that differs.
+    """
 
     key: str
     gil: str = "not_measured"
@@ -40,11 +39,17 @@ class BaselineEntry:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Has one figure or word of a check changed between two runs? `kind` is ``better``, ``worse``, ``same`` or
-    ``unknown`` (one of the two runs does not tell, `why`). `before` and `after` are as people read them.
+    """One word or figure of a check in two runs.
 
-    `least` and `most` bound by how much a figure became worse, in its own unit; negative: better. `base` is what it
-    was before, for tolerances in percent. None for words.
+    Attributes:
+        key: Name of the check.
+        figure: Name of the word or figure.
+        kind: ``better``, ``worse``, ``same``, or ``unknown`` where one of the runs does not decide it.
+        before: The word, or the figure as people read it, in the first run.
+        after: The same in the second run.
+        least: By how much a figure became worse at least, in its own unit; negative: better. None for words.
+        base: The figure before, for tolerances in percent. None for words.
+        why: Why it is unknown, or why two words count as the same.
     """
 
     key: str
@@ -53,15 +58,19 @@ class Change:
     before: str
     after: str
     least: float | None = None
-    most: float | None = None
     base: float | None = None
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """By how much may a figure become worse before a comparison fails? `amount` in the figure's unit, or as a share
-    of what it was before where `is_relative`. Words tolerate nothing."""
+    """How much worse a figure may become before a comparison fails.
+
+    Attributes:
+        figure: Name of the word or figure. Words tolerate nothing.
+        amount: The tolerance in the figure's unit, or as a share of what it was before.
+        is_relative: Whether `amount` is a share.
+    """
 
     figure: str
     amount: float = 0.0
@@ -75,10 +84,17 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What changed from `before` to `after` (how the two runs are called). Agreements count as checks.
+    """What changed between two runs. Agreements count as checks.
 
-    `changes` leaves out what stayed the same, `n_same` counts it. `lost` checks are in the first run alone, `new` ones in
-    the second alone; `machines` says where the classes of machine differ.
+    Attributes:
+        before: Name of the first run.
+        after: Name of the second run.
+        changes: All changes, without what stayed the same.
+        n_checks: Checks in both runs.
+        n_same: Words and figures that stayed the same.
+        lost: Checks in the first run alone.
+        new: Checks in the second run alone.
+        machines: Where the classes of machine differ.
     """
 
     before: str

@@ -1,18 +1,27 @@
-"""What a check raises: misuse, an undecided value, a failed check, a call that never came back."""
+"""What a check raises: misuse, an inconclusive value, a failed check, a call that never came back."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.evidence.agreement import Difference
+
 
 class UsageError(ValueError):
-    """How was the tool misused? The message shows the value, what was expected and the remedy."""
+    """The tool was misused. The message shows the value, what was expected and the remedy."""
 
 
 class Inconclusive(AssertionError):  # noqa: N818  (a word of the glossary, not only an error)
-    """Which value was asked for that the evidence does not decide?
+    """The evidence does not decide the value that was asked for.
 
-    Raised where a plain ``bool`` or comparison would have to guess. Under pytest the option
-    ``--gilcheck-inconclusive`` turns it into a failure (default), a skip or a warning. An
-    ``AssertionError``, so that outside of pytest, too, an undecided check reads as a check not passed.
+    Raised where a plain ``bool`` or comparison would have to guess. Under pytest the option ``--gilcheck-inconclusive``
+    turns it into a failure (default), a skip or a warning. It is an ``AssertionError``, so that an inconclusive check
+    reads as a check not passed outside of pytest, too.
+
+    Args:
+        message: The value, and why the evidence does not decide it.
+        slugs: Reasons, each an entry of ``docs/messages.md``.
     """
 
     def __init__(self, message: str, slugs: tuple[str, ...] = ()) -> None:
@@ -21,12 +30,29 @@ class Inconclusive(AssertionError):  # noqa: N818  (a word of the glossary, not 
 
 
 class NotApplicable(Inconclusive):
-    """Which question has no meaning here? (On an interpreter without a GIL nothing can be released.)"""
+    """The question has no meaning here: on an interpreter without a GIL nothing can be released."""
 
 
 class CheckFailed(AssertionError):  # noqa: N818  (reads as an assertion in a traceback)
-    """Which claim does the evidence contradict?"""
+    """The evidence contradicts a claim."""
 
 
 class DeadlineExceeded(CheckFailed):
-    """Which call did not come back in time? It was abandoned in its thread; its stacks were dumped."""
+    """A call did not come back in time. It was abandoned in its thread, and its stacks were dumped."""
+
+
+class Disagreement(CheckFailed):
+    """A function's answers are wrong under competition, or differ from an oracle's.
+
+    Args:
+        message: Which answer is wrong, and how to repeat it.
+        difference: The same as a record.
+    """
+
+    def __init__(self, message: str, difference: Difference) -> None:
+        super().__init__(message)
+        self.difference = difference
+
+
+class OracleFailed(Exception):  # noqa: N818  (says what failed: nothing is known of the function)
+    """The oracle itself raised on an input, so nothing is known of the function. Its exception is the cause."""

@@ -9,10 +9,21 @@ from pytest_gilcheck.evidence.errors import Inconclusive
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Estimate:
-    """How large is it, and how sure is that? ``low <= value <= high``; all None: it was not measured.
+    """A figure with its interval, ``low <= value <= high``.
 
-    A comparison with a number is true only if the whole interval says so, false only if none of it does, and
-    raises `Inconclusive` otherwise. ``float(estimate)``, arithmetic and ``format`` use the value alone.
+    A comparison with a number is true only if it is true of the whole interval, and false only if it is true of none of
+    it. Otherwise it raises `Inconclusive`, and so does any comparison of a figure that was not measured.
+    ``float(estimate)``, arithmetic and ``format`` use the value alone.
+
+    Attributes:
+        value: The figure. None: it was not measured, and neither bound is known.
+        low: Its lower bound.
+        high: Its upper bound.
+        quantity: What it is a figure of, for messages.
+        why_not: Why it was not measured.
+
+    Raises:
+        ValueError: The bounds do not contain the value.
     """
 
     value: float | None = None
@@ -30,7 +41,7 @@ class Estimate:
 
     @property
     def measured(self) -> bool:
-        """Is there a figure at all?"""
+        """Whether there is a figure."""
         return self.value is not None
 
     def _bounds(self) -> tuple[float, float]:
@@ -39,7 +50,7 @@ class Estimate:
             raise Inconclusive(f"{message}: {self.why_not}" if self.why_not else message)
         return self.low, self.high
 
-    def _undecided(self, sign: str, bound: float) -> Inconclusive:
+    def _inconclusive(self, sign: str, bound: float) -> Inconclusive:
         return Inconclusive(f"{self} does not decide {self.quantity} {sign} {bound:g}", ("straddles",))
 
     def __gt__(self, bound: float) -> bool:
@@ -48,7 +59,7 @@ class Estimate:
             return True
         if high <= bound:
             return False
-        raise self._undecided(">", bound)
+        raise self._inconclusive(">", bound)
 
     def __ge__(self, bound: float) -> bool:
         low, high = self._bounds()
@@ -56,7 +67,7 @@ class Estimate:
             return True
         if high < bound:
             return False
-        raise self._undecided(">=", bound)
+        raise self._inconclusive(">=", bound)
 
     def __lt__(self, bound: float) -> bool:
         return not self >= bound
@@ -65,7 +76,7 @@ class Estimate:
         return not self > bound
 
     def __eq__(self, other: object) -> bool:
-        """Is it the same record? Whether it equals a number is no question that an interval can answer."""
+        """Return whether it is the same record. An interval never equals a number: that raises `TypeError`."""
         if isinstance(other, Estimate):
             mine = (self.value, self.low, self.high, self.quantity, self.why_not)
             return mine == (other.value, other.low, other.high, other.quantity, other.why_not)

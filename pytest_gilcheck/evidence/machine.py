@@ -1,4 +1,4 @@
-"""The machine and interpreter as found: what limits the measurement, and what a reader needs to repeat it."""
+"""The machine and the interpreter: what limits the measurement, and what a reader needs to repeat it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,34 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def own_version() -> str:
-    """Which release of this package is at work?"""
+    """Return the release of this package."""
     try:
         return version("pytest-gilcheck")
-    except PackageNotFoundError:  # run from a folder of sources: whatever they are, no release vouches for them
+    except PackageNotFoundError:  # run from a folder of sources, which are no release
         return "unknown (not installed)"
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where was it measured? `n_cpus` are the processors that this process may use (affinity), `cpu_quota`
-    the cores that its control group grants it (None: no limit), `load_1min` the system's load average when
-    the check began. `gil` is ``enabled``, ``disabled`` or ``absent``. `clock_price_ns` is what one reading of
-    the clock costs and `clock_resolution_ns` its smallest step, both measured by the instrument itself.
-    `neighbours` names plugins and tools in this process that are known to disturb (slugs).
+    """The machine and interpreter that a check was measured on.
+
+    Attributes:
+        python: Version of the interpreter.
+        implementation: Name of the interpreter.
+        build: How the interpreter was built.
+        platform: Name of the system.
+        architecture: Kind of processor.
+        cpu: Name of the processor.
+        n_cpus: Processors that this process may use (affinity).
+        n_cpus_present: Processors that there are.
+        cpu_quota: Cores that the control group grants this process. None: no limit.
+        load_1min: The system's load average when the check began.
+        gil: ``enabled``, ``disabled`` or ``absent``.
+        switch_interval_ns: The interpreter's switch interval.
+        clock_price_ns: What one reading of the clock costs, measured by the instrument itself.
+        clock_resolution_ns: The smallest step of the clock, measured by the instrument itself.
+        gilcheck: Release of this package.
+        neighbours: Slugs of plugins and tools in this process that are known to disturb.
     """
 
     python: str
@@ -42,10 +56,10 @@ class Machine:
 
     @property
     def usable_cores(self) -> float:
-        """How many cores may this process use at once? Affinity, and what its control group grants."""
+        """How many cores this process may use at once, by affinity and by its control group."""
         return min(self.n_cpus, self.cpu_quota or self.n_cpus)
 
     @property
     def has_gil(self) -> bool:
-        """Can a call keep other threads out by holding it?"""
+        """Whether a call can keep other threads out by holding the GIL."""
         return self.gil == "enabled"

@@ -1,21 +1,26 @@
-"""Everything that was seen in one check: evidence without thresholds, enough to be judged again."""
+"""Everything that one check measured: evidence without thresholds, enough to be judged again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.machine import Machine
 from pytest_gilcheck.evidence.places import Places
 from pytest_gilcheck.evidence.reason import Reason
-from pytest_gilcheck.evidence.requirement import Claim
 from pytest_gilcheck.evidence.rounds import Round
 from pytest_gilcheck.evidence.spans import CallSpan
 
 
 @dataclass(frozen=True, slots=True)
 class RoundSize:
-    """How large is one wall-clock round? Each thread makes `n_calls` calls, and `n_control_calls` of the controls, which
-    work for `control_ns` each."""
+    """Size of one wall-clock round.
+
+    Attributes:
+        n_calls: Calls that each thread makes.
+        n_control_calls: Calls of the controls that each thread makes.
+        control_ns: How long each call of a control works.
+    """
 
     n_calls: int
     n_control_calls: int
@@ -24,10 +29,19 @@ class RoundSize:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How is it measured? `looks` are the numbers of single calls, cumulative, after which the judge is asked
-    whether they decide (fixed beforehand, so that stopping early does not spoil the bounds; a block runs once, with no budget). `budget_ns`
-    bounds the time spent on wall-clock rounds and `solo_budget_ns` that on single calls. `n_threads` compete.
-    `waiter_gap_ns` is the native waiter's pause between two requests, `n_waiter_calls` the calls made beside it.
+    """How a call is measured.
+
+    Attributes:
+        looks: Numbers of single calls, cumulative, after which the judge is asked whether they decide. They are fixed
+            beforehand, so that stopping early does not spoil the bounds. A block runs once, with no budget.
+        solo_budget_ns: Time for single calls.
+        budget_ns: Time for wall-clock rounds.
+        n_threads: How many threads compete.
+        waiter_gap_ns: Pause of the native waiter between two requests.
+        n_waiter_calls: Calls made beside the native waiter.
+        deadline_ns: By when each run of calls must have come back.
+        overlap: Whether wall-clock rounds are run.
+        seed: Of everything drawn by chance.
     """
 
     looks: tuple[int, ...]
@@ -43,8 +57,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """Which witness saw the GIL, and how well? `grade` is ``exact``, ``bounded`` or ``none``; where a better one
-    was unavailable, `unavailable` says why."""
+    """The witness of the GIL.
+
+    Attributes:
+        name: Name of the witness.
+        grade: ``exact``, ``bounded`` or ``none``.
+        unavailable: Why a better witness was unavailable.
+    """
 
     name: str
     grade: str
@@ -52,20 +71,16 @@ class Instrument:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How did calls of one thread end? `kind` is ``returned``, ``raised``, ``skipped`` or ``deadline``."""
-
-    kind: str
-    thread: int
-    n_calls: int
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class GilWaits:
-    """How long does the call keep another thread waiting? A native thread asked for the GIL again and again
-    beside `n_calls` calls; `longest_wait_ns` is its longest wait that touched a call, its own time off the
-    processor subtracted. `n_releases_by_interpreter` hand-overs were forced by its requests."""
+    """How long the call keeps another thread waiting: a native thread asked for the GIL again and again beside it.
+
+    Attributes:
+        n_calls: Calls made beside the native waiter.
+        n_waits: Its waits that touched a call.
+        longest_wait_ns: The longest of these waits, without the waiter's own time off the processor.
+        n_releases_by_function: Releases by the function during these calls.
+        n_releases_by_interpreter: Releases that the waiter's requests forced.
+    """
 
     n_calls: int
     n_waits: int
@@ -76,12 +91,18 @@ class GilWaits:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Did a rival thread of plain Python get anywhere while the call ran?
+    """How far a background thread of plain Python got while the call ran.
 
-    It ran for `background_ns` in `n_background_runs` turns inside spans of `span_ns` in all, under a switch interval so long
-    that nobody is asked to yield: during its turns the call cannot have held the GIL. That is no share of the call: a
-    turn that begins while the call has let go lasts on while the call wants the GIL back. `held_ns` is for how long, by
-    the ledger, the same calls held it (None: there was none).
+    The switch interval is so long that no thread is asked to yield: while the background thread runs, the call cannot hold
+    the GIL. That is no share of the call: a phase of the background thread that begins while the call has let go lasts
+    on while the call wants the GIL back.
+
+    Attributes:
+        n_calls: Calls made beside the background thread.
+        n_background_runs: Its phases that touched a call.
+        background_ns: How long it ran inside the calls' spans.
+        span_ns: The calls' spans in all.
+        held_ns: How long the same calls held the GIL by the ledger. None: there was no ledger.
     """
 
     n_calls: int
@@ -93,9 +114,24 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was seen? Can be saved and judged again; `notes` are reasons known when it was made (a neighbour, a
-    refusal of the system, an instrument that stopped early). `agreement` tells what came of comparing the same function's answers
-    before, in the same test: ``agree``, ``differ`` or ``not_checked``."""
+    """Everything that one check measured. It can be saved and judged again.
+
+    Attributes:
+        name: Name of the check.
+        claim: What the author requires.
+        machine: Where it was measured.
+        plan: How it was measured.
+        instrument: The witness of the GIL.
+        pilot: The first call, which sized the rest.
+        calls: Single calls, made alone.
+        gil_waits: Calls beside the native waiter.
+        rounds: Wall-clock rounds.
+        progress: Calls beside the background thread.
+        places: Places in the source, from a diagnosing pass.
+        notes: Reasons known when it was measured: a neighbour, a refusal of the system, an instrument that stopped early.
+        agreement: What came of comparing the same function's answers before, in the same test: ``agree``, ``differ`` or
+            ``not_checked``.
+    """
 
     name: str
     claim: Claim
@@ -104,7 +140,6 @@ class Observation:
     instrument: Instrument
     pilot: CallSpan | None
     calls: tuple[CallSpan, ...]
-    outcomes: tuple[Outcome, ...]
     gil_waits: GilWaits | None = None
     rounds: tuple[Round, ...] = ()
     progress: Progress | None = None

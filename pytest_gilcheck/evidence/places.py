@@ -1,4 +1,4 @@
-"""Where in whose source the GIL changed hands during one call, as a diagnosing pass saw it."""
+"""Places in the source at which the GIL changed hands during one call, recorded by a diagnosing pass."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which line of which function is it? As far as debug information tells; paths are as the compiler wrote them.
+    """A line of a function, as far as debug information knows it.
 
-    `function` is demangled. `library` is the file of the loaded object that holds the code; None for Python code.
+    Attributes:
+        file: Path as the compiler wrote it.
+        line: Number of the line, from 1.
+        function: Name of the function, demangled.
+        library: File of the loaded object that holds the code; None for Python code.
     """
 
     file: str | None = None
@@ -20,8 +24,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class GilEventPlace:
-    """Where did `n` hand-overs of the same `kind` happen? `native` and `python` are the stacks within the call, the
-    innermost frame first; `python` is empty where no Python code ran underneath or its lines were not recorded."""
+    """Where GIL events of the same kind happened. Stacks are those within the call, the innermost frame first.
+
+    Attributes:
+        kind: As in `GilEvent`.
+        native: Native stack.
+        python: Python stack; empty where no Python code ran underneath, or its lines were not recorded.
+        n: How many events happened there.
+    """
 
     kind: str
     native: tuple[Place, ...]
@@ -31,10 +41,14 @@ class GilEventPlace:
 
 @dataclass(frozen=True, slots=True)
 class HoldPlace:
-    """Between which places was the GIL held? `n` holds between the same ones, `longest_ns` the longest of them.
+    """The places between which the GIL was held, as indices into `Places.events`.
 
-    Indices into `Places.events`: `let_go` is the hand-over before the hold, `taken` the one that began it (both None:
-    it began with the call), `dropped` the one that ended it (None: the return).
+    Attributes:
+        let_go: The release before the hold. None: the hold began with the call.
+        taken: The take that began it. None: the hold began with the call.
+        dropped: The release that ended it. None: the return did.
+        n: How many holds lie between these places.
+        longest_ns: The longest of them.
     """
 
     let_go: int | None
@@ -46,9 +60,15 @@ class HoldPlace:
 
 @dataclass(frozen=True, slots=True)
 class BusiestPlace:
-    """Where did the call's Python code spend most of its time? `share` (0..1) of the call was spent at `python`
-    (innermost frame first), within the native function `native` if one was called there. Seen under a trace, which
-    slows Python code down and native code not."""
+    """Where the call's Python code spent most of its time.
+
+    It is measured under a trace, which slows down Python code but not native code.
+
+    Attributes:
+        python: The stack, innermost frame first.
+        native: Native function that was called there, if one was.
+        share: Share of the call (0..1).
+    """
 
     python: tuple[Place, ...]
     native: Place | None
@@ -57,10 +77,17 @@ class BusiestPlace:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What did the diagnosing pass see of one more call?
+    """What the diagnosing pass recorded of one more call.
 
-    `function` is where the called function is. `interpreter` and `own` are the files of the libraries that hold the
-    GIL's code and this tool's, `root` the working directory. `n_dropped` hand-overs did not fit.
+    Attributes:
+        events: Places of GIL events.
+        holds: Places between which the GIL was held.
+        function: Where the called function is.
+        busiest: Where Python code spent most of the time.
+        interpreter: File of the library that holds the GIL's code.
+        own: File of this tool's library.
+        root: The working directory.
+        n_dropped: Events that did not fit.
     """
 
     events: tuple[GilEventPlace, ...] = ()
@@ -75,8 +102,13 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Which line is to be looked at? `place` is the innermost one in the author's own source (None: there is none to be
-    seen), `via` the function further in that did it, where that is another, and `called_from` the Python line."""
+    """The line to look at.
+
+    Attributes:
+        place: Innermost line in the author's own source. None: none is known.
+        via: Function further in that let go or took, where it is another one.
+        called_from: Python line that called it.
+    """
 
     place: Place | None
     via: Place | None = None
@@ -85,12 +117,19 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Between which lines does the longest hold lie?
+    """The lines between which the longest hold lies.
 
-    It lasted `longest_hold_ns`. It began where the GIL was `taken` back after it had been let go at `let_go`; where
-    `let_go` is None it began with the call, and `taken` is where the GIL was taken back afterwards. It ended at
-    `dropped` (None: at the return). A call that never let go has none of the three: then `function` is what was called,
-    and `busiest` where its time went, if Python code ran. `n_places` different places let go.
+    A call that never let go has neither `let_go` nor `taken` nor `dropped`.
+
+    Attributes:
+        longest_hold_ns: How long it lasted.
+        let_go: Where the GIL had been let go before. None: the hold began with the call.
+        taken: Where the hold began. Where `let_go` is None: where the GIL was taken back afterwards.
+        dropped: Where the hold ended. None: at the return.
+        function: What was called.
+        busiest: Where the time went, if Python code ran.
+        n_places: How many different places let go.
+        root: The working directory.
     """
 
     longest_hold_ns: int

@@ -1,23 +1,23 @@
-"""Why a verdict is not plainer than it is: a slug that the documentation explains, and the facts of this case."""
+"""Why a verdict is not plainer than it is: a slug that the documentation explains, and the values of this case."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Each slug has an entry of the same name in docs/messages.md, where its remedy is told at length; a test compares
-# the two, and finds every `Reason("...")` in the package, and every slug in Rust, that is missing here.
+from pytest_gilcheck.evidence.estimate import Estimate
+
+# Each slug has an entry of the same name in docs/messages.md, which explains its remedy at length. A test compares the
+# two, and finds every slug that the package or the Rust code writes out and that is missing here.
 SLUGS: dict[str, str] = {
     "borderline": "the bounds of the held share straddle a border after the last look",
     "budget-too-small": "not one wall-clock round fits the budget",
     "chatter": "calls let the GIL go so often that handing it over costs more than it gains",
     "clock-coarse": "the clock's step or price is too large for so short a call",
-    "deadline": "the call did not return before its deadline",
     "disturbed": "the system took the processor away during the calls, so their times are weaker evidence",
     "events-dropped": "the bounded log of hand-overs was full; totals are exact, the picture ends early",
     "gevent": "the threading module is patched, so that its threads are not the system's",
     "held-tail": "calls hold the GIL in part, and the others wait for that part",
     "inner-lock": "the GIL is let go, and yet calls wait for a lock inside the callee",
-    "interrupted": "the check was stopped before its last look",
     "ledger-forked-child": "no ledger: this process was forked while a check ran in its parent",
     "ledger-memory-unreadable": "no ledger: the system forbids a process to read its own memory",
     "ledger-missing-symbol": "no ledger: a function of the interpreter or of the C library is not exported",
@@ -57,7 +57,41 @@ SLUGS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why? `slug` names an entry of ``docs/messages.md``; `detail` gives this case's values in one sentence."""
+    """Why a verdict is not plainer than it is.
+
+    The stages of a check give slug and values; `report.sentences` makes the detail of them.
+
+    Attributes:
+        slug: Name of an entry of ``docs/messages.md``.
+        values: Names and values of this case: integers of nanoseconds end in ``_ns``, shares in ``_share``.
+        detail: The values in a sentence. Empty where none has been made yet; reports of schema versions 1 and 2 have
+            the sentence alone.
+    """
 
     slug: str
+    values: tuple[tuple[str, float | int | str], ...] = ()
     detail: str = ""
+
+    @classmethod
+    def of(cls, slug: str, **values: float | str | Estimate | None) -> Reason:
+        """Return the reason with these values.
+
+        Args:
+            slug: Name of an entry of ``docs/messages.md``.
+            **values: This case's values. An estimate becomes three: its value, and its bounds under its name with
+                ``_low`` and ``_high``. A value of None, and an estimate that was not measured, is left out.
+
+        Returns:
+            The reason, without a sentence.
+        """
+        return cls(slug).with_values(**values)
+
+    def with_values(self, **values: float | str | Estimate | None) -> Reason:
+        """Return the reason with these values added to its own, as in `of`."""
+        parts = list(self.values)
+        for name, value in values.items():
+            if not isinstance(value, Estimate):
+                parts += [] if value is None else [(name, value)]
+            elif value.value is not None and value.low is not None and value.high is not None:
+                parts += [(name, value.value), (f"{name}_low", value.low), (f"{name}_high", value.high)]
+        return Reason(self.slug, tuple(parts), self.detail)

@@ -1,51 +1,96 @@
-"""What can be required of a check: an author's claim, and each part of it beside what was found."""
+"""What can be required of a check: one table, from which the judge, the reports, the settings and the gate derive.
+
+The declaration of options may import this module at the start of every pytest run. It therefore imports nothing else of
+the package and makes no dataclass.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What must hold? ``None`` everywhere: nothing is claimed, the check only measures.
+class Requirement(NamedTuple):
+    """One requirement of a check: a limit that its author claims, a comparison with a baseline, or both.
 
-    `gil` is the expected word (``released``, ``held``, ``partial``). `releases` is the smallest share of the
-    call (0..1) that must be spent without the GIL. `min_speedup` and `min_efficiency` are the smallest
-    acceptable figures of the wall-clock witness, `max_held_share` and `longest_hold_ns` the largest
-    acceptable ones of the ledger.
+    `name` is the setting, the marker's keyword and, with hyphens, the option; it is empty where nobody can claim it.
+    `claim` is the field of `Claim` that holds the limit, in the unit of the figure.
     """
 
-    gil: str | None = None
-    releases: float | None = None
-    min_speedup: float | None = None
-    min_efficiency: float | None = None
-    max_held_share: float | None = None
-    longest_hold_ns: int | None = None
+    #: Field of `BaselineEntry` or `Verdict` that it bounds.
+    figure: str
+    #: ``word``, ``share``, ``factor`` or ``ns``.
+    unit: str
+    #: ``is``, ``at least`` or ``at most``.
+    sense: str
+    #: What a sentence calls it.
+    title: str
+    #: Whether a larger figure is a better one; words have their order instead.
+    more_is_better: bool = False
+    name: str = ""
+    claim: str = ""
+    #: Whether a run can be compared with a baseline in it: it means the same on every machine.
+    is_compared: bool = False
+    #: Words that compare, from best to worst.
+    words: tuple[str, ...] = ()
 
     @property
-    def is_empty(self) -> bool:
-        """Is nothing claimed?"""
-        return self == Claim()
+    def bounds_the_rest(self) -> bool:
+        """Return whether the limit is one of what the figure leaves: a call *releases* what it does not hold."""
+        return self.unit == "share" and (self.sense == "at least") is not self.more_is_better
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """Is this limit kept, and with how much room?
+REQUIREMENTS = (
+    Requirement(
+        "gil",
+        "word",
+        "is",
+        "expected",
+        name="expect",
+        claim="gil",
+        is_compared=True,
+        words=("released", "partial", "held"),
+    ),
+    Requirement("held_share", "share", "at least", "releases", name="releases", claim="releases"),
+    Requirement(
+        "held_share", "share", "at most", "held share", name="max_held_share", claim="max_held_share", is_compared=True
+    ),
+    Requirement("longest_hold_share", "share", "at most", "longest hold over the call", is_compared=True),
+    # A time belongs to one machine and compares with no baseline.
+    Requirement("longest_hold_ns", "ns", "at most", "longest hold", name="longest_hold", claim="longest_hold_ns"),
+    Requirement(
+        "speedup",
+        "factor",
+        "at least",
+        "speed-up",
+        more_is_better=True,
+        name="min_speedup",
+        claim="min_speedup",
+        is_compared=True,
+    ),
+    Requirement(
+        "efficiency",
+        "factor",
+        "at least",
+        "efficiency",
+        more_is_better=True,
+        name="min_efficiency",
+        claim="min_efficiency",
+        is_compared=True,
+    ),
+    Requirement("overlap", "word", "is", "overlap", is_compared=True, words=("overlaps", "serialised")),
+    Requirement("agreement", "word", "is", "agreement", is_compared=True, words=("agree", "differ")),
+)
 
-    `name` is the option that set it, `sense` is ``at least`` or ``at most`` (or ``is``, for a word). `bound` is the
-    limit and `found` what was found, `low` and `high` being its bounds: shares, factors, or nanoseconds for
-    ``longest_hold``. `met` is None where the interval does not decide, or nothing was found.
+#: Requirements that a claim can make, by the name of their setting.
+CLAIMABLE = {requirement.name: requirement for requirement in REQUIREMENTS if requirement.name}
 
-    `margin` is the room between the limit and the nearer end of the interval, in the figure's own unit: positive
-    where the limit is kept, negative where even the better end overruns it, 0 where the interval straddles it, None
-    for words and where nothing was found.
-    """
+_COMPARABLE = [requirement for requirement in REQUIREMENTS if requirement.is_compared]
 
-    name: str
-    sense: str
-    bound: float | str
-    found: float | str | None
-    low: float | None
-    high: float | None
-    met: bool | None
-    margin: float | None
+#: Words that compare, from best to worst, by their field. Any other word (inconclusive, not measured) compares with none.
+WORDS = {requirement.figure: requirement.words for requirement in _COMPARABLE if requirement.unit == "word"}
+
+#: Figures without a dimension that compare, by their field; True: more is better.
+FIGURES = {requirement.figure: requirement.more_is_better for requirement in _COMPARABLE if requirement.unit != "word"}
+
+#: Every field that can be compared.
+COMPARED = (*WORDS, *FIGURES)

@@ -1,18 +1,22 @@
-"""Single calls as the ledger saw them."""
+"""Single calls as the ledger recorded them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Events kept of one call or block; totals stay exact beyond.
+#: How many events of one call or block are kept; totals are exact without the others.
 MAX_EVENTS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class GilEvent:
-    """What happened to the GIL at this moment? `kind` is ``take``, ``release`` (voluntary), ``release_by_interpreter`` or
-    ``wait`` (the thread begins to wait for it). `at_ns` is counted from the start of the span; `thread` is
-    the index of the thread within the timeline (0 is the call's own)."""
+    """What happened to the GIL at one moment.
+
+    Attributes:
+        at_ns: Time since the start of the span.
+        kind: ``take``, ``release`` (by the function), ``release_by_interpreter``, or ``wait`` (the thread begins to wait).
+        thread: Index of the thread within the timeline; 0 is the call's own.
+    """
 
     at_ns: int
     kind: str
@@ -21,8 +25,12 @@ class GilEvent:
 
 @dataclass(frozen=True, slots=True)
 class GilTimeline:
-    """Who held the GIL when, within one span? The call's own thread holds it at 0. `n_dropped` events did not
-    fit into the bounded log (totals stay exact without them) and are missing at the end."""
+    """Who held the GIL when, within one span. The call's own thread holds it at 0.
+
+    Attributes:
+        events: The events in order.
+        n_dropped: Events that did not fit into the bounded log. They are missing at the end; totals are exact without them.
+    """
 
     events: tuple[GilEvent, ...] = ()
     n_dropped: int = 0
@@ -30,15 +38,30 @@ class GilTimeline:
 
 @dataclass(frozen=True, slots=True)
 class CallSpan:
-    """Where did the time of one call go? Stamped natively; it ends before the result is disposed of.
+    """Where the time of one call went. It is stamped natively and ends before the result is disposed of.
 
-    ``end_ns - start_ns = held_ns + waiting_ns + released_ns + instrument_ns``. `cpu_ns` is processor time of the call's
-    thread, `process_cpu_ns` that of all threads. `delay_ns` is the time during which the call's thread was ready to run
-    and not running (None: the system does not tell); `held_delay_ns` and `free_delay_ns` are the parts of it that fell
-    while it held the GIL, and while it had let go (None: not told apart; the rest fell on waiting and on the
-    instrument). `instrument_ns` was spent by the instrument itself and belongs to no state.
-    `workers_held_ns` is how long threads that the callee itself brought held the GIL within the span, and
-    `waiting_on_workers_ns` the part of `waiting_ns` during which they did.
+    ``end_ns - start_ns = held_ns + waiting_ns + released_ns + instrument_ns``.
+
+    Attributes:
+        start_ns: When the call began.
+        end_ns: When it ended.
+        held_ns: How long its thread held the GIL.
+        waiting_ns: How long its thread waited for the GIL.
+        longest_hold_ns: Its longest hold in one piece.
+        n_releases_by_function: How often the callee let the GIL go.
+        n_releases_by_interpreter: How often the interpreter gave way to a waiting thread.
+        cpu_ns: Processor time of its thread.
+        thread: Its thread.
+        delay_ns: How long its thread was ready to run and not running. None: the system does not report it.
+        held_delay_ns: The part of that while it held the GIL. None: not known by state.
+        free_delay_ns: The part of that while it had let go. None: not known by state. The rest fell on waiting and on the
+            instrument.
+        instrument_ns: Time of the instrument itself, which belongs to no state.
+        workers_held_ns: How long threads that the callee itself brought held the GIL within the span.
+        waiting_on_workers_ns: The part of `waiting_ns` during which they did.
+        n_workers: How many of these threads took the GIL.
+        process_cpu_ns: Processor time of all threads of the process.
+        timeline: Its GIL events, where they were kept.
     """
 
     start_ns: int
@@ -62,10 +85,10 @@ class CallSpan:
 
     @property
     def span_ns(self) -> int:
-        """How long did the call take, the instrument's own time left out?"""
+        """How long the call took, without the instrument's own time."""
         return self.end_ns - self.start_ns - self.instrument_ns
 
     @property
     def released_ns(self) -> int:
-        """For how long did the call's thread neither hold the GIL nor wait for it?"""
+        """How long the call's thread neither held the GIL nor waited for it."""
         return self.span_ns - self.held_ns - self.waiting_ns

@@ -1,23 +1,28 @@
-"""What we make of an observation: words with fixed borders, figures with bounds, reasons, and one sentence."""
+"""What we make of an observation: words with fixed borders, figures with bounds, reasons, and a diagnosis."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_gilcheck.evidence.claim import Limit
 from pytest_gilcheck.evidence.errors import Inconclusive, NotApplicable
 from pytest_gilcheck.evidence.estimate import Estimate
 from pytest_gilcheck.evidence.machine import Machine
 from pytest_gilcheck.evidence.observation import Instrument
 from pytest_gilcheck.evidence.places import Where
 from pytest_gilcheck.evidence.reason import Reason
-from pytest_gilcheck.evidence.requirement import Limit
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseCounts:
-    """How often did a call hand the GIL over, per call (median)? Because the callee let go (`by_function`), or
-    because the interpreter gave way to a waiting thread (`by_interpreter`, seen beside the native waiter)."""
+    """How often a call releases the GIL.
+
+    Attributes:
+        by_function: Releases by the callee (median over calls).
+        by_interpreter: Releases in which the interpreter gave way to a waiting thread (mean over the calls beside the native
+            waiter).
+    """
 
     by_function: float = 0
     by_interpreter: float = 0
@@ -25,17 +30,42 @@ class ReleaseCounts:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
-    """Does it release the GIL, do calls overlap, are the answers right?
+    """The verdict on one call: whether it releases the GIL, whether calls overlap, and whether the answers are right.
 
-    `gil` is ``released``, ``held``, ``partial``, ``not_applicable`` or ``inconclusive``; `overlap` is
-    ``overlaps``, ``serialised``, ``inconclusive`` or ``not_measured``; `agreement` is ``agree``, ``differ`` or
-    ``not_checked``. `claim_met` is None where nothing was claimed or the evidence does not decide the claim; `limits` are its parts, each with its margin.
-    `reasons` are the slugs of why the verdict is not plainer, `notes` the same with this case's values.
-    `cores_used` is processor time over wall time of competing calls, `both_released_share` the part of that wall time during
-    which two or more of them were outside the GIL at once (exact), `most_speedup` what the held share leaves possible.
-    `where` names the lines between which the longest hold lies, for a call that holds or holds in part.
-    `timeline` draws one call over time, a letter a slice: ``H`` held, ``r`` released, ``m`` both, ``w`` waiting. `result` is what the first measured call
-    returned; it is no part of equality, of the JSON form and of what is shown. Undecided values raise `Inconclusive`.
+    Attributes that ask a question (`released`, `held`, `overlaps`) and comparisons of estimates raise `Inconclusive` where
+    the evidence does not decide. A verdict is wrong where the call behaves otherwise under a competition, or on an
+    input, that this check did not have.
+
+    Attributes:
+        name: Name of the check.
+        gil: ``released``, ``held``, ``partial``, ``not_applicable`` or ``inconclusive``.
+        held_share: Share of the call (0..1) during which the GIL was held.
+        n_calls: Single calls that it rests on.
+        span_ns: Time of the typical call.
+        cpu_ns: Processor time of the typical call's thread.
+        longest_hold_ns: Longest hold of the typical call.
+        longest_wait_ns: Longest wait for the GIL that the call caused another thread.
+        n_releases: How often a call releases the GIL.
+        overlap: ``overlaps``, ``serialised``, ``inconclusive`` or ``not_measured``.
+        speedup: How many times as fast competing threads are as the same calls one after the other.
+        efficiency: The speed-up over what a call that releases the GIL reaches in the same rounds.
+        agreement: ``agree``, ``differ`` or ``not_checked``.
+        claim_met: Whether the claim is met. None: nothing was claimed, or the evidence does not decide it.
+        reasons: Slugs of why the verdict is not plainer.
+        notes: The same reasons with this case's values.
+        diagnosis: What the verdict means for the author, in a sentence or a few.
+        timeline: One call over time, a letter for each slice: ``H`` held, ``r`` released, ``m`` mixed, ``w`` waiting, ``?``
+            not recorded.
+        machine: Where it was measured.
+        instrument: The witness of the GIL.
+        cores_used: Processor time over wall time of competing calls.
+        both_released_share: Share of that wall time (0..1) during which two or more of them were outside the GIL at once.
+        most_speedup: Speed-up that the held share leaves possible.
+        where: Lines between which the longest hold lies, for a call that holds or holds in part.
+        limits: The parts of the claim, each with its margin.
+        traits: Slugs of how the call releases, as far as the diagnosis needs them: ``releases-often``, ``gives-way`` (only
+            when the interpreter asks) and ``wait-is-felt`` (by a thread that waits for the GIL).
+        result: What the first measured call returned. It is no part of equality, of the JSON form and of what is shown.
     """
 
     name: str
@@ -63,30 +93,41 @@ class Verdict:
     most_speedup: float | None = None
     where: Where | None = None
     limits: tuple[Limit, ...] = ()
+    traits: tuple[str, ...] = ()
     result: Any = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
-        """In one line: an assertion that fails shows it beside ``.released``, and the whole story is elsewhere."""
-        told = [f"{self.gil} ({self.held_share})"]
+        """Return the verdict in one line, which an assertion that fails shows beside ``.released``."""
+        parts = [f"{self.gil} ({self.held_share})"]
         if self.overlap != "not_measured":
-            told.append(f"{self.overlap} ({self.speedup})")
+            parts.append(f"{self.overlap} ({self.speedup})")
         if self.agreement != "not_checked":
-            told.append(f"answers {self.agreement}")
-        return f"<Verdict on {self.name}: {', '.join(told)}>"
+            parts.append(f"answers {self.agreement}")
+        return f"<Verdict on {self.name}: {', '.join(parts)}>"
 
     @property
     def released(self) -> bool:
-        """Was the GIL released for (nearly) all of the call? Raises where the evidence does not decide."""
+        """Whether the GIL was released for at least 95 % of the call.
+
+        Raises `Inconclusive` where the evidence does not decide it, `NotApplicable` where the interpreter has no GIL.
+        """
         return self._is("released")
 
     @property
     def held(self) -> bool:
-        """Was the GIL held for (nearly) all of the call? Raises where the evidence does not decide."""
+        """Whether the GIL was held for at least 95 % of the call.
+
+        Raises `Inconclusive` where the evidence does not decide it, `NotApplicable` where the interpreter has no GIL.
+        """
         return self._is("held")
 
     @property
     def overlaps(self) -> bool:
-        """Did calls of competing threads overlap in wall time? Raises where the evidence does not decide."""
+        """Whether calls of competing threads overlapped in wall time.
+
+        Raises:
+            Inconclusive: The evidence does not decide it, or it was not measured.
+        """
         if self.overlap in ("inconclusive", "not_measured"):
             raise Inconclusive(
                 f"{self.name}: whether calls overlap is {self.overlap.replace('_', ' ')} ({self._why})", self.reasons

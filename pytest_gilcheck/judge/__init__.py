@@ -1,4 +1,4 @@
-"""From evidence to opinion. Pure: no clock, thread, file, pytest or native code."""
+"""From evidence to opinion. Pure: no clock, thread, file, pytest or native code, and no prose but slugs and values."""
 
 from __future__ import annotations
 

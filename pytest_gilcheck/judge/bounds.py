@@ -1,35 +1,48 @@
-"""One ratio of each round, with what is known of it, and one interval of all of them."""
+"""One ratio of each round, with its bounds, and one interval of all rounds."""
 
 from __future__ import annotations
 
 import math
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Estimate
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.uncertainty import median, median_ranks
+from pytest_gilcheck.judge.uncertainty import median_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_gilcheck.evidence import Arm
 
-#: Least, as found, most.
+#: Lower bound, as measured, upper bound.
 Bounds = tuple[float, float, float]
 
 
 def speedup_of(serial: Arm, competing: Arm, at_once: float) -> Bounds:
-    """How many times as fast were the competing threads in one round? Least, as found, most.
+    """Return how many times as fast the competing threads of one round were, with its bounds.
 
-    One thread that nobody waits for would have taken what it took, less the time in which it was ready and not running,
-    and at least that less its waits for the GIL, which somebody else who was kept off the processor may have had.
-    In the crew such time of one thread may also have kept others waiting, all of it or nothing: without it the crew
-    would have taken no more than it did, and no less than that minus the time of all of them, no less than its
-    processor time spread over the `at_once` threads that can run (more threads than cores keep each other off), and no
-    less than what all of them did with the GIL in hand, one after the other.
+    One thread that nobody waits for would have taken the time it took, less the time in which it was ready and not
+    running. It would have taken at least that less its waits for the GIL: the holder may itself have been kept off the
+    processor.
+
+    Such time of one competing thread may have kept the others waiting as well, for all of it or for none. Without it the
+    competing threads would have taken at most the time they took. They would have taken at least the longest of:
+
+    - their time minus the off-processor time of all of them,
+    - their processor time spread over the `at_once` threads that can run (more threads than cores keep each other off),
+    - the processor time that they used while holding the GIL, one after the other.
+
+    Args:
+        serial: The calls one after the other.
+        competing: The same calls in competing threads.
+        at_once: How many threads can run at once.
+
+    Returns:
+        Lower bound, measured ratio, upper bound.
     """
     serial_ns = max(1, serial.wall_ns - (serial.delay_ns or 0))
-    # A callee with threads of its own uses as many cores in competing threads as it does alone, at least.
+    # A callee with threads of its own uses at least as many cores in competing threads as it does alone.
     at_once = max(at_once, serial.process_cpu_ns / max(1, serial.wall_ns))
     spread_ns = min(competing.wall_ns, max(competing.cpu_ns, competing.process_cpu_ns) / at_once)
     with_gil_ns = min(competing.wall_ns, competing.held_cpu_ns or 0)
@@ -42,38 +55,46 @@ def speedup_of(serial: Arm, competing: Arm, at_once: float) -> Bounds:
 
 
 def efficiency_of(call: Bounds, control: Bounds) -> Bounds:
-    """What did the call reach of what the released control reached in the same round? Least, as found, most."""
+    """Return the call's speed-up over that of the released control in the same round, with its bounds."""
     return call[0] / max(1e-9, control[2]), call[1] / max(1e-9, control[1]), call[2] / max(1e-9, control[0])
 
 
-def is_quiet(bounds: Bounds) -> bool:
-    """Was the crew hardly kept off the processor? Chosen by that alone, never by what the round says."""
-    return bounds[2] <= bounds[0] * rules.QUIET_ROUND_FACTOR
+def is_undisturbed(bounds: Bounds) -> bool:
+    """Return whether the competing threads of a round were hardly kept off the processor.
+
+    A round is chosen by that alone, never by its ratio.
+    """
+    return bounds[2] <= bounds[0] * rules.UNDISTURBED_ROUND_FACTOR
 
 
-def are_enough(quiet: Sequence[object], rounds: Sequence[object]) -> bool:
-    """Can the quiet ones stand for all rounds?"""
-    n = len(quiet)
-    return n >= rules.ENOUGH_QUIET_ROUNDS or (n >= rules.FEWEST_QUIET_ROUNDS and 2 * n >= len(rounds))
+def are_enough(undisturbed: Sequence[object], rounds: Sequence[object]) -> bool:
+    """Return whether the undisturbed rounds can stand for all rounds."""
+    n = len(undisturbed)
+    return n >= rules.ENOUGH_UNDISTURBED_ROUNDS or (n >= rules.FEWEST_UNDISTURBED_ROUNDS and 2 * n >= len(rounds))
 
 
 def most_certain(bounds: Sequence[Bounds]) -> Sequence[Bounds]:
-    """The quiet rounds, if there are enough; otherwise all."""
-    quiet = [bound for bound in bounds if is_quiet(bound)]
-    return quiet if are_enough(quiet, bounds) else bounds
+    """Return the undisturbed rounds if there are enough of them, otherwise all rounds."""
+    undisturbed = [bound for bound in bounds if is_undisturbed(bound)]
+    return undisturbed if are_enough(undisturbed, bounds) else bounds
 
 
 def interval(bounds: Sequence[Bounds], quantity: str, *, is_control: bool = False) -> Estimate:
-    """The typical ratio over rounds: the median, and order statistics of least and most, whatever their distribution.
+    """Return the typical ratio over rounds: the median, with an interval that assumes no distribution.
 
-    Quiet rounds alone, if there are enough. Too few rounds for the level: the extremes, widened.
+    Args:
+        bounds: The ratio of each round. The undisturbed ones alone are used if there are enough of them.
+        quantity: Name of the ratio.
+        is_control: Whether the rounds are those of a control, which varies less.
+
+    Returns:
+        The median and its interval. Where the rounds are too few for the level, the interval is that of the extremes,
+        widened. Without rounds it is not measured.
     """
     if not bounds:
-        return Estimate(quantity=quantity, why_not="no wall-clock rounds were run")
+        return Estimate(quantity=quantity, why_not="no-rounds")
     chosen = most_certain(bounds)
-    first, last = median_ranks(len(chosen), rules.ROUND_LOOK_ALPHA)
-    low = sorted(bound[0] for bound in chosen)[first]
-    high = sorted(bound[2] for bound in chosen)[last]
+    low, high = median_interval((bound[0] for bound in chosen), (bound[2] for bound in chosen), rules.ROUND_LOOK_ALPHA)
     factor = _few_factor(len(chosen), is_control=is_control)
     low, high = low / factor, high * factor
     value = math.exp(median([math.log(max(1e-9, bound[1])) for bound in chosen]))
@@ -89,7 +110,7 @@ def _few_factor(n: int, *, is_control: bool) -> float:
 
 
 def word_of(speedup: Estimate) -> str | None:
-    """Which word does the interval decide? None: it contains the border, or nothing was measured."""
+    """Return the word that the interval decides, or None where it contains the border or nothing was measured."""
     if speedup.low is None or speedup.high is None:
         return None
     if speedup.low > rules.OVERLAP_LEAST_SPEEDUP:

@@ -1,95 +1,89 @@
-"""Does the evidence meet what the author claims? Judged apart: a claim never moves a word's borders."""
+"""Whether the evidence meets what the author claims. A claim never moves a word's borders."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence import Estimate, Inconclusive, Limit
+from pytest_gilcheck.evidence import Estimate, Limit
+from pytest_gilcheck.evidence.requirement import CLAIMABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_gilcheck.evidence import Claim
-    from pytest_gilcheck.judge.overlap import WallClock
+    from pytest_gilcheck.evidence.requirement import Requirement
+
+#: Words that decide nothing.
+_NO_ANSWER = ("inconclusive", "not_applicable", "not_measured")
 
 
-def limits_of(claim: Claim, gil: str, share: Estimate, longest_hold: Estimate, wall: WallClock) -> tuple[Limit, ...]:
-    """How far is each part of the claim from failing? Empty where nothing is claimed."""
-    parts: list[Limit] = []
-    if claim.gil is not None:
-        met = None if gil in ("inconclusive", "not_applicable") else gil == claim.gil
-        parts.append(Limit("expect", "is", claim.gil, gil, None, None, met, None))
-    if claim.releases is not None:
-        parts.append(_at_least("releases", claim.releases, _complement(share)))
-    if claim.max_held_share is not None:
-        parts.append(_at_most("max_held_share", claim.max_held_share, share))
-    if claim.longest_hold_ns is not None:
-        parts.append(_at_most("longest_hold", claim.longest_hold_ns, longest_hold))
-    if claim.min_speedup is not None:
-        parts.append(_rate("min_speedup", claim.min_speedup, wall.speedup, wall.word))
-    if claim.min_efficiency is not None:
-        parts.append(_rate("min_efficiency", claim.min_efficiency, wall.efficiency, wall.word))
-    return tuple(parts)
+def limits_of(
+    claim: Claim, figures: Mapping[str, Estimate | str], *, machine_may_fall_short: bool = False
+) -> tuple[Limit, ...]:
+    """Return each part of the claim that bounds one of these figures, and how far it is from failing.
+
+    Args:
+        claim: What the author requires.
+        figures: Words and estimates, by the name of the figure in the table of requirements.
+        machine_may_fall_short: The wall clock gave no word, so that the machine may be what falls short of a factor.
+            Such a limit is inconclusive where it would not be met.
+
+    Returns:
+        The limits in the order of the table; none where nothing is claimed of these figures.
+    """
+    limits = []
+    for requirement in CLAIMABLE.values():
+        bound = getattr(claim, requirement.claim)
+        if bound is None or requirement.figure not in figures:
+            continue
+        limit = _limit(requirement, bound, figures[requirement.figure])
+        if machine_may_fall_short and requirement.unit == "factor" and limit.met is False:
+            limit = replace(limit, met=None, margin=None)
+        limits.append(limit)
+    return tuple(limits)
 
 
 def claim_met(limits: Sequence[Limit]) -> bool | None:
-    """Is every part of the claim met? False if one is not, None if nothing is claimed or one is undecided."""
-    return _all_of([limit.met for limit in limits]) if limits else None
+    """Return whether every part of the claim is met.
+
+    Args:
+        limits: The parts.
+
+    Returns:
+        False if one is not; None if nothing is claimed, or if one is inconclusive and none fails.
+    """
+    met = [limit.met for limit in limits]
+    if False in met:
+        return False
+    return None if not met or None in met else True
 
 
-def _rate(name: str, bound: float, found: Estimate, word: str) -> Limit:
-    """Without a word there is no *not met*: then the machine may be what falls short."""
-    limit = _at_least(name, bound, found)
-    undecided = limit.met is False and word in ("inconclusive", "not_measured")
-    return replace(limit, met=None, margin=None) if undecided else limit
+def are_decided(limits: Sequence[Limit]) -> bool:
+    """Return whether these figures decide what is claimed of them; also true where nothing is claimed."""
+    return not limits or claim_met(limits) is not None
 
 
-def _at_least(name: str, bound: float, found: Estimate) -> Limit:
-    if found.low is None or found.high is None:
-        return Limit(name, "at least", bound, None, None, None, None, None)
-    margin = max(0.0, found.low - bound) + min(0.0, found.high - bound)
-    met = True if found.low >= bound else (False if found.high < bound else None)
-    return Limit(name, "at least", bound, found.value, found.low, found.high, met, margin)
+def _limit(requirement: Requirement, bound: float | str, figure: Estimate | str) -> Limit:
+    name, sense = requirement.name, requirement.sense
+    if isinstance(bound, str) or isinstance(figure, str):
+        met = None if figure in _NO_ANSWER else figure == bound
+        return Limit(name, sense, bound, str(figure), None, None, met, None)
+    if requirement.bounds_the_rest:
+        figure = _rest(figure)
+    if figure.low is None or figure.high is None:
+        return Limit(name, sense, bound, None, None, None, None, None)
+    if sense == "at least":
+        worst, best = figure.low - bound, figure.high - bound
+    else:
+        worst, best = bound - figure.high, bound - figure.low
+    met = True if worst >= 0 else (False if best < 0 else None)
+    return Limit(name, sense, bound, figure.value, figure.low, figure.high, met, max(0.0, worst) + min(0.0, best))
 
 
-def _at_most(name: str, bound: float, found: Estimate) -> Limit:
-    if found.low is None or found.high is None:
-        return Limit(name, "at most", bound, None, None, None, None, None)
-    margin = max(0.0, bound - found.high) + min(0.0, bound - found.low)
-    met = True if found.high <= bound else (False if found.low > bound else None)
-    return Limit(name, "at most", bound, found.value, found.low, found.high, met, margin)
-
-
-def _complement(share: Estimate) -> Estimate:
+def _rest(share: Estimate) -> Estimate:
     if share.value is None or share.low is None or share.high is None:
         return share
     # Rounded: 1 - 0.1 is a little less than the 0.9 that the author means.
     value, low, high = (round(1 - part, 12) for part in (share.value, share.high, share.low))
     return Estimate(value, low, high, quantity="released share")
-
-
-def share_claim_met(claim: Claim, gil: str, share: Estimate) -> bool | None:
-    """Is what is claimed of the held share met? True where nothing is claimed of it, None where it is undecided."""
-    parts: list[bool | None] = []
-    if claim.gil is not None:
-        parts.append(None if gil in ("inconclusive", "not_applicable") else gil == claim.gil)
-    if claim.releases is not None:
-        # Rounded: 1 - 0.9 is a little less than the 0.1 that the author means.
-        parts.append(_decided(share, round(1 - claim.releases, 12)))
-    if claim.max_held_share is not None:
-        parts.append(_decided(share, claim.max_held_share))
-    return _all_of(parts)
-
-
-def _all_of(parts: list[bool | None]) -> bool | None:
-    if False in parts:
-        return False
-    return None if None in parts else True
-
-
-def _decided(share: Estimate, most: float) -> bool | None:
-    try:
-        return share <= most
-    except Inconclusive:
-        return None

@@ -1,4 +1,4 @@
-"""What changed between two runs? A change counts when the intervals say so, never because a point moved."""
+"""What changed between two runs. A change counts when the intervals are apart, never because a point moved."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import FIGURES, WORDS, BaselineEntry, Change
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.longest import longest_hold_share
+from pytest_gilcheck.judge.holding import longest_hold_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,16 @@ INCONCLUSIVE = "inconclusive"
 
 
 def baseline_entry(key: str, observation: Observation, verdict: Verdict) -> BaselineEntry:
-    """Where does this check stand?"""
+    """Return what of a check is compared with other runs.
+
+    Args:
+        key: Name of the check, the same in every run.
+        observation: What was measured.
+        verdict: The verdict on it.
+
+    Returns:
+        Words and figures that mean the same on every machine.
+    """
     return BaselineEntry(
         key=key,
         gil=verdict.gil,
@@ -32,13 +41,13 @@ def baseline_entry(key: str, observation: Observation, verdict: Verdict) -> Base
 
 
 def baseline_entry_of_agreement(key: str, agreement: Agreement) -> BaselineEntry:
-    """Where does this agreement stand? On any machine alike: an answer is right or wrong."""
-    found = agreement.difference
-    return BaselineEntry(key=key, agreement=agreement.word, difference="" if found is None else found.brief())
+    """Return what of an agreement is compared: its word, which means the same on every machine, and what is wrong."""
+    difference = agreement.difference
+    return BaselineEntry(key=key, agreement=agreement.word, difference="" if difference is None else difference.brief())
 
 
 def machine_class(machine: Machine) -> tuple[tuple[str, str], ...]:
-    """Which machines compare without a word of warning? Those that agree in all of this."""
+    """Return what two machines must have in common for their figures to compare without a warning."""
     return (
         ("python", f"{machine.implementation} {'.'.join(machine.python.split('.')[:2])}"),
         ("gil", machine.gil),
@@ -50,14 +59,22 @@ def machine_class(machine: Machine) -> tuple[tuple[str, str], ...]:
 
 
 def changes(before: BaselineEntry, after: BaselineEntry) -> Iterator[Change]:
-    """Every word and figure that at least one of the two runs tells."""
+    """Compare two entries of the same check.
+
+    Args:
+        before: The entry of the first run.
+        after: The entry of the second run.
+
+    Yields:
+        Change: For every word and figure that at least one of the two runs has, also where it is the ``same``.
+    """
     for figure, more_is_better in FIGURES.items():
         old, new = getattr(before, figure), getattr(after, figure)
         if old.measured or new.measured:
             yield _of_figure(after.key, figure, old, new, more_is_better=more_is_better)
     for word, order in WORDS.items():
         old, new = getattr(before, word), getattr(after, word)
-        # Undecided in both is no sameness: whoever asks for the word is told that it cannot be told.
+        # Inconclusive in both runs is not the same word twice: a gate that asks for the word must learn that it is unknown.
         if old in order or new in order or INCONCLUSIVE in (old, new):
             yield _of_word(before, after, word)
 
@@ -65,7 +82,7 @@ def changes(before: BaselineEntry, after: BaselineEntry) -> Iterator[Change]:
 def _of_figure(key: str, figure: str, old: Estimate, new: Estimate, *, more_is_better: bool) -> Change:
     if old.low is None or old.high is None or new.low is None or new.high is None:
         which = "before" if not old.measured else "now"
-        return Change(key, figure, "unknown", _told(old), _told(new), why=f"not measured {which}")
+        return Change(key, figure, "unknown", _text(old), _text(new), why=f"not measured {which}")
     if more_is_better:
         least, most = old.low - new.high, old.high - new.low
     else:
@@ -73,7 +90,7 @@ def _of_figure(key: str, figure: str, old: Estimate, new: Estimate, *, more_is_b
     base = float(old)
     allowance = rules.DRIFT_FACTOR_SHARE * base if more_is_better else rules.DRIFT_SHARE
     kind = "worse" if least > allowance else ("better" if most < -allowance else "same")
-    return Change(key, figure, kind, _told(old), _told(new), least, most, base)
+    return Change(key, figure, kind, _text(old), _text(new), least, base)
 
 
 def _of_word(before: BaselineEntry, after: BaselineEntry, word: str) -> Change:
@@ -95,7 +112,15 @@ def _of_word(before: BaselineEntry, after: BaselineEntry, word: str) -> Change:
 
 
 def is_beyond(change: Change, tolerance: Tolerance) -> bool | None:
-    """Has it become worse by more than is tolerated? None: one of the runs does not tell."""
+    """Return whether a figure or word became worse by more than is tolerated.
+
+    Args:
+        change: The change.
+        tolerance: The tolerance of the same figure.
+
+    Returns:
+        None where one of the runs does not decide it.
+    """
     if change.kind == "unknown":
         return None
     if change.kind != "worse" or change.least is None or change.base is None:
@@ -104,7 +129,7 @@ def is_beyond(change: Change, tolerance: Tolerance) -> bool | None:
     return change.least > amount
 
 
-def _told(estimate: Estimate) -> str:
+def _text(estimate: Estimate) -> str:
     if estimate.value is None:
         return "not measured"
     if estimate.low == estimate.high:

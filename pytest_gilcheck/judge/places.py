@@ -1,4 +1,4 @@
-"""Which of the frames seen are the author's, and between which lines does the longest hold lie?"""
+"""Which of the recorded frames are the author's, and the lines between which the longest hold lies."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _GLUE_FILE = re.compile(
     r"|^library/(core|std|alloc)/src/|/include/c\+\+/"
 )
 
-#: Functions of them, where only symbols are known: PyO3, Rust's and C++'s libraries, pybind11, nanobind, Cython's own.
+#: Their functions, where only symbols are known: PyO3, Rust's and C++'s libraries, pybind11, nanobind, Cython's own.
 _GLUE_FUNCTION = re.compile(
     r"^<?&?(mut )?(pyo3|pyo3_ffi|core|std|alloc|pybind11|nanobind|boost::python)::"
     r"|^(__Pyx_|__pyx_pw_|__pyx_tp_|_ZN4pyo3|__rust_|__pyfunction_|__pymethod_)|::__pyfunction_|::__pymethod_"
 )
 
-#: What takes, drops or passes on: no function of an interpreter module that itself lets go.
+#: Functions of the interpreter that take, drop or pass on; none of them is a module's function that itself lets go.
 _MACHINERY = re.compile(
     r"^(drop_gil|take_gil|_?PyEval_|_?PyGILState_|_?PyThreadState_|_?PyThread_|_?PyObject_|_?PyVectorcall|_?PyCFunction|_?PyFunction_"
     r"|_?PyInterpreterState_|_?Py_HandlePending|_Py_Finish|cfunction_|method_vectorcall|method_call|method_descriptor|vectorcall_|type_call"
@@ -42,15 +42,23 @@ def _is_glue(place: Place) -> bool:
 
 
 def own_frames(event: GilEventPlace, places: Places) -> int:
-    """How many innermost frames are the recorder's?"""
+    """Return how many of the innermost frames are the recorder's."""
     return next((i for i, place in enumerate(event.native) if places.own is None or place.library != places.own), 0)
 
 
 def site(event: GilEventPlace, places: Places) -> Site:
-    """Which line did it, in the author's source?
+    """Return the line in the author's source that caused a GIL event.
 
-    The interpreter, binding glue and the recorder's frames are folded away. A native frame further in than any Python
-    code is the author's; otherwise it is the Python line, and the interpreter's function that let go there is `via`.
+    The frames of the interpreter, of binding glue and of the recorder are folded away. The line is that of a native frame
+    further in than any Python code. Where there is none, it is the Python line, and the interpreter's function that let go
+    there is `via`.
+
+    Args:
+        event: The event and its stacks.
+        places: The pass that recorded it.
+
+    Returns:
+        The line, as far as it is known.
     """
     via: Place | None = None
     author: Place | None = None
@@ -79,12 +87,12 @@ def site(event: GilEventPlace, places: Places) -> Site:
 
 
 def _somewhere_in(callee: Place | None) -> Place:
-    """Python code, whose line is not known: that of what was called is not its line."""
+    """Return Python code whose line is not known. The line of the function that was called is not its line."""
     return Place(function="Python code") if callee is None else replace(callee, line=None)
 
 
 def _callee(event: GilEventPlace, places: Places) -> Place | None:
-    """What was called, or at least its library, where everything was folded away."""
+    """Return what was called, or at least its library, where every frame was folded away."""
     libraries = [place.library for place in event.native if place.library not in (None, places.interpreter, places.own)]
     if not libraries:
         return None
@@ -92,12 +100,19 @@ def _callee(event: GilEventPlace, places: Places) -> Place | None:
 
 
 def _without_glue(callee: Place | None) -> Place | None:
-    """What was called; not the line of a binding layer that wraps it."""
+    """Return what was called, without the line of a binding layer that wraps it."""
     return replace(callee, file=None, line=None) if callee is not None and _is_glue(callee) else callee
 
 
 def where(places: Places | None) -> Where | None:
-    """Between which lines does the longest hold lie? None where no pass was made, or nothing was held."""
+    """Return the lines between which the longest hold lies.
+
+    Args:
+        places: What the diagnosing pass recorded.
+
+    Returns:
+        None where no pass was made, or nothing was held.
+    """
     if places is None or not places.holds:
         return None
     longest = max(places.holds, key=lambda hold: hold.longest_ns)
@@ -107,7 +122,7 @@ def where(places: Places | None) -> Where | None:
 
     let_go, taken = longest.let_go, longest.taken
     if taken is None:
-        # The hold began with the call: where it was taken back afterwards still belongs to the story.
+        # The hold began with the call. The place that took the GIL back afterwards is reported, too.
         after = next((hold for hold in places.holds if hold.let_go == longest.dropped and hold.taken is not None), None)
         taken_back = after.taken if after and longest.dropped is not None else None
     else:

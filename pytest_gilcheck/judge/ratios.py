@@ -1,32 +1,44 @@
-"""What do the rounds say of the call and of the controls, and which word does that decide?"""
+"""What the rounds say of the call and of the controls, and the word that they decide."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Arm, Estimate
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.bounds import Bounds, are_enough, efficiency_of, interval, is_quiet, speedup_of, word_of
-from pytest_gilcheck.judge.uncertainty import median
+from pytest_gilcheck.judge.bounds import (
+    Bounds,
+    are_enough,
+    efficiency_of,
+    interval,
+    is_undisturbed,
+    speedup_of,
+    word_of,
+)
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Machine, Round
 
 
 def held_alone(round_: Round) -> Arm:
-    """What the calls of the held control take one after the other: it works for so much processor time, whatever that is
-    worth. (Made anew in each round they were slower or faster than those of the crew, wherever the host changed its mind.)"""
+    """Return what the calls of the held control take one after the other: the processor time that they work for.
+
+    Made anew in each round, they were slower or faster than those of the competing threads whenever the host changed
+    the speed of its processors.
+    """
     ns = round_.n_threads * round_.n_control_calls * round_.control_ns
     return Arm(ns, ns, ns, ns, delay_ns=0, waiting_ns=0)
 
 
 def are_accounted(rounds: Sequence[Round]) -> bool:
-    """Is it known for all threads that worked in these rounds when they were kept off the processor?
+    """Return whether the time off the processor is known for all threads that worked in these rounds.
 
-    Not for threads of the callee's own, nor for a call that alone sleeps: it waits for somebody whose account is not ours.
-    Both are so of the call, that is in most rounds; in a single one a clock is read late.
+    It is not for threads of the callee's own, nor for a call that alone sleeps: it waits for a thread or process that we
+    have no account of. The median over rounds decides, because both belong to the call and show in most rounds; in a
+    single round a clock may be read late.
     """
     arms = [arm for r in rounds for arm in (r.serial, r.competing)]
     if any(arm.delay_ns is None for arm in arms):
@@ -36,8 +48,11 @@ def are_accounted(rounds: Sequence[Round]) -> bool:
 
 
 def was_left_alone(rounds: Sequence[Round]) -> bool:
-    """Did hardly anybody else use the processors? The controls, which need them all, tell: beside one busy process for each
-    two processors they are kept off for a quarter of their time."""
+    """Return whether hardly anybody else used the processors.
+
+    The controls need all processors and show it: beside one busy process for each two processors they are kept off for
+    a quarter of their time.
+    """
     controls = [arm for r in rounds for arm in (r.control, r.released, r.held)]
     delay_ns = sum(arm.delay_ns or 0 for arm in controls)
     return delay_ns <= rules.LEFT_ALONE_SHARE * sum(arm.thread_ns for arm in controls)
@@ -48,26 +63,26 @@ def _grows(rounds: Sequence[Round]) -> bool:
 
 
 def _others_share(arm: Arm, n_threads: int) -> float:
-    """Processor time of other threads of the process, as a share of that of those followed."""
-    others_ns = arm.process_cpu_ns - arm.cpu_ns - n_threads * rules.TURN_NS
+    """Return processor time of other threads of the process, as a share of that of the threads we follow."""
+    others_ns = arm.process_cpu_ns - arm.cpu_ns - n_threads * rules.THREAD_RUN_NS
     return others_ns / max(1, arm.cpu_ns)
 
 
 def _asleep_share(arm: Arm) -> float:
-    """Waits for the GIL are none of it: they are accounted for by themselves."""
+    """Return the share of time asleep. Waits for the GIL are not part of it: they have an account of their own."""
     return arm.asleep_ns / max(1, arm.thread_ns)
 
 
 def _efficiency(paired: Estimate, speedup: Estimate, released: Estimate) -> Estimate:
-    """What is known of the efficiency: paired in each round, and by what the two factors are known to lie between.
+    """Return what is known of the efficiency from the paired ratios and from the intervals of the two speed-ups.
 
-    Beside busy processes few rounds leave both the call and the control alone, while each is left alone in enough.
+    Beside busy processes few rounds leave both the call and the control undisturbed, while each is so in enough rounds.
     """
     if paired.low is None or paired.value is None or paired.high is None:
         return paired
     least, typical, most = efficiency_of(_bounds_of(speedup), _bounds_of(released))
     low, high = max(paired.low, least), min(paired.high, most)
-    if low > high:  # the machine changed meanwhile: only what is paired can be compared
+    if low > high:  # the machine changed between rounds: only ratios within a round can be compared
         return paired
     value = paired.value if low <= paired.value <= high else min(high, max(low, typical))
     return Estimate(value, low, high, quantity=paired.quantity)
@@ -81,19 +96,27 @@ def _bounds_of(estimate: Estimate) -> Bounds:
 class Ratios:
     """What the rounds say of the call and of the controls, by the same rule.
 
-    `quiet` are the rounds whose crew was hardly kept off the processor; from `told_by` the speed-up comes. `is_accounted`: all
-    threads' time off the processor is known. `is_left_alone`: hardly anybody else used the processors. `grows`: the calls
-    need more processor time in the crew, which no account explains. `control_is_accounted`: nor did the machine take time
-    from the released control without telling. `is_bound`: what the ledger saw held leaves no room for an overlap, on
-    any machine.
+    Attributes:
+        speedup: Of the call.
+        released: Speed-up of the released control.
+        held: Speed-up of the held control.
+        efficiency: Speed-up of the call over that of the released control.
+        undisturbed: Rounds whose competing threads were hardly kept off the processor.
+        speedup_rounds: Rounds that the speed-up comes from.
+        is_accounted: All threads' time off the processor is known.
+        is_left_alone: Hardly anybody else used the processors.
+        grows: The calls need more processor time in competing threads than alone, which no account explains.
+        control_is_accounted: The machine took no time from the released control without an account.
+        has_gil: The interpreter has a GIL.
+        is_bound: The held share of the ledger leaves no room for an overlap, on any machine.
     """
 
     speedup: Estimate
     released: Estimate
     held: Estimate
     efficiency: Estimate
-    quiet: Sequence[Round]
-    told_by: Sequence[Round]
+    undisturbed: Sequence[Round]
+    speedup_rounds: Sequence[Round]
     is_accounted: bool
     is_left_alone: bool
     grows: bool
@@ -103,13 +126,23 @@ class Ratios:
 
     @staticmethod
     def of(rounds: Sequence[Round], machine: Machine) -> Ratios:
-        """Efficiency is paired within each round, so that what disturbs a whole round cancels."""
+        """Return the ratios of these rounds.
+
+        The efficiency is paired within each round, so that a disturbance of a whole round cancels.
+
+        Args:
+            rounds: At least one round.
+            machine: Where they were measured.
+
+        Returns:
+            The ratios, without what the ledger knows.
+        """
         at_once = [max(1.0, min(r.n_threads, machine.usable_cores)) for r in rounds]
         paired = list(zip(rounds, at_once, strict=True))
         speedups = [speedup_of(r.serial, r.competing, most) for r, most in paired]
         released = [speedup_of(r.control, r.released, most) for r, most in paired]
         held = [speedup_of(held_alone(r), r.held, most) for r, most in paired]
-        quiet = [r for r, bounds in zip(rounds, speedups, strict=True) if is_quiet(bounds)]
+        undisturbed = [r for r, bounds in zip(rounds, speedups, strict=True) if is_undisturbed(bounds)]
         speedup = interval(speedups, "speed-up")
         control = interval(released, "speed-up of the released control", is_control=True)
         efficiency = interval([efficiency_of(*pair) for pair in zip(speedups, released, strict=True)], "efficiency")
@@ -118,8 +151,8 @@ class Ratios:
             control,
             interval(held, "speed-up of the held control", is_control=True),
             _efficiency(efficiency, speedup, control),
-            quiet,
-            quiet if are_enough(quiet, rounds) else rounds,
+            undisturbed,
+            undisturbed if are_enough(undisturbed, rounds) else rounds,
             are_accounted(rounds),
             was_left_alone(rounds),
             _grows(rounds),
@@ -128,8 +161,15 @@ class Ratios:
         )
 
     def bounded(self, held_share: Estimate) -> Ratios:
-        """The same, knowing from the ledger which share of a call is held: holds of all threads come one after the other,
-        so that the speed-up is at most its inverse (Amdahl). No help where the rounds contradict it.
+        """Return the ratios bounded by what the ledger knows.
+
+        Holds of all threads come one after the other, so the speed-up is at most the inverse of the held share (Amdahl).
+
+        Args:
+            held_share: What the ledger says of single calls.
+
+        Returns:
+            The bounded ratios; these ratios themselves where the rounds contradict the bound.
         """
         low, value, high = self.speedup.low, self.speedup.value, self.speedup.high
         if low is None or value is None or high is None or not held_share.low:
@@ -137,32 +177,35 @@ class Ratios:
         most = (1 + rules.AMDAHL_SLACK) / held_share.low
         if most < low:
             return self
-        told = replace(self, is_bound=most < rules.OVERLAP_LEAST_SPEEDUP)
+        bounded = replace(self, is_bound=most < rules.OVERLAP_LEAST_SPEEDUP)
         if most >= high:
-            return told
+            return bounded
         speedup = Estimate(min(value, most), low, most, quantity=self.speedup.quantity)
-        return replace(told, speedup=speedup, efficiency=_efficiency(self.efficiency, speedup, self.released))
+        return replace(bounded, speedup=speedup, efficiency=_efficiency(self.efficiency, speedup, self.released))
 
     @property
     def word(self) -> str | None:
-        """Which word do the rounds decide, the controls allowing? None: none.
+        """The word that the rounds decide, as far as the controls allow one; None where they decide none.
 
-        *Overlaps* needs the held control to be what it is; without a GIL that one has nothing to hold, and the released one
-        must overlap. A call is *serialised* if the ledger leaves no room for anything else, or if the released control
-        overlaps and the call falls short of it: on the two halves of one core that one may reach 1.3. Where time off the
-        processor is accounted for, and the calls need no more of it than alone, the word rests on the call's upper
-        bound, which leaves that time out: then it is enough that the released control could have overlapped by the same
-        rule, or was not kept from it without an account. (Whoever shares its core makes a thread need more of its
-        time; a host that stops a processor makes it seem to sleep, the control's threads, too.)
+        *Overlaps* needs the held control to come out serialised. Without a GIL that control has nothing to hold, and the
+        released one must overlap instead.
 
-        Where it is not accounted for, nobody may have used the processors: what neighbours do to the callee's own threads is
-        not seen, and two callers get a larger part of a busy machine for theirs than one (rapidfuzz with two workers,
-        which gains nothing alone, seemed 1.6 times as fast beside two busy processes).
+        A call is *serialised* if the ledger leaves no room for anything else. It is also if the released control overlaps
+        and the call falls short of it: on the two halves of one core that control may reach 1.3. Where time off the
+        processor is accounted for, and the calls need no more processor time than alone, the word rests on the call's
+        upper bound, which leaves that time out. Then it is enough that the released control could have overlapped by
+        the same rule, or that nothing without an account kept it from overlapping. (A neighbour on the same core makes a
+        thread need more processor time. A host that stops a processor makes all threads seem to sleep, the control's
+        included.)
+
+        Where time off the processor is not accounted for, the machine must have been left alone. What neighbours do to
+        the callee's own threads does not show, and two callers get a larger part of a busy machine for theirs than one
+        (rapidfuzz with two workers, which gains nothing alone, seemed 1.6 times as fast beside two busy processes).
         """
         word = word_of(self.speedup)
         if self.is_bound:
             return word
-        if not self._held_is_told or (not self.is_accounted and not self.is_left_alone):
+        if not self._held_is_serialised or (not self.is_accounted and not self.is_left_alone):
             return None
         control_overlaps = word_of(self.released) == "overlaps"
         if word != "serialised":
@@ -173,25 +216,27 @@ class Ratios:
 
     @property
     def falls_short(self) -> bool:
-        """Did the call surely reach less than the machine gave the control?"""
+        """Whether the call surely reached less than the machine gave the control."""
         return self.efficiency.high is not None and self.efficiency.high < rules.FALLS_SHORT_EFFICIENCY
 
     @property
     def loses(self) -> bool:
-        """Is so much surely lost that a cause could be named?"""
+        """Whether so much is surely lost that a cause could be named."""
         return self.efficiency.high is not None and self.efficiency.high < rules.ASKS_WHY_EFFICIENCY
 
     @property
     def separate(self) -> bool:
-        """Are the controls told apart, the held one being what it is? The released one may gain little: a machine whose
-        threads share their cores gives it no more."""
+        """Whether the controls come out apart, the held one serialised.
+
+        The released one may gain little: a machine whose threads share their cores gives it no more.
+        """
         if not self.has_gil:
             return word_of(self.released) == "overlaps"
         low, high = self.released.low, self.held.high
-        return self._held_is_told and low is not None and high is not None and low > high
+        return self._held_is_serialised and low is not None and high is not None and low > high
 
     @property
-    def _held_is_told(self) -> bool:
+    def _held_is_serialised(self) -> bool:
         return not self.has_gil or word_of(self.held) == "serialised"
 
     @property

@@ -1,11 +1,10 @@
-"""Where did the competing threads' time go, if calls overlap less than the machine allows?"""
+"""Where the competing threads' time went, if calls overlap less than the machine allows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Reason
-from pytest_gilcheck.evidence.figures import percent
 from pytest_gilcheck.judge import rules
 
 if TYPE_CHECKING:
@@ -13,19 +12,34 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.evidence import Estimate, Observation, Round
 
+#: Loss -> slug.
+_SLUGS = {
+    "waiting": "held-tail",
+    "asleep": "inner-lock",
+    "own_growth": "memory-bandwidth",
+    "delay": "too-few-cores",
+    "uneven": "uneven-threads",
+}
+
 
 def losses(rounds: Sequence[Round]) -> dict[str, float]:
-    """Which shares of the crew's thread time were spent on what else than the work itself?
+    """Return which shares of the competing threads' time were spent on anything but the work itself.
 
-    The crew has its threads for the whole wall time. `growth`: processor time beyond what the same calls needed one
-    after the other; `own_growth`: and beyond what a control of pure arithmetic needs more, too. `waiting`: for the GIL.
-    `asleep`: neither running, nor ready to, nor waiting for the GIL, beyond what they were alone. `delay`: ready, and
-    not running. `uneven`: until the last thread was done.
+    Their time is the whole wall time of each of them.
+
+    Args:
+        rounds: The rounds.
+
+    Returns:
+        Shares (0..1) by name. ``growth``: processor time beyond what the same calls needed one after the other;
+        ``own_growth``: that beyond what a control of pure arithmetic needs more, too. ``waiting``: for the GIL.
+        ``asleep``: neither running, nor ready to, nor waiting for the GIL, beyond what they were alone. ``delay``: ready,
+        and not running. ``uneven``: until the last thread was done.
     """
     total_ns = max(1, sum(r.n_threads * r.competing.wall_ns for r in rounds))
     competing_ns = sum(r.competing.thread_ns for r in rounds)
     waiting_ns = sum(r.competing.waiting_ns or 0 for r in rounds)
-    found = {
+    lost_ns = {
         "growth": sum(r.competing.cpu_ns - r.serial.cpu_ns for r in rounds),
         "own_growth": sum(r.competing.cpu_ns * (1 - _kept_share(r)) - r.serial.cpu_ns for r in rounds),
         "waiting": waiting_ns,
@@ -33,16 +47,16 @@ def losses(rounds: Sequence[Round]) -> dict[str, float]:
         "delay": sum((r.competing.delay_ns or 0) - (r.serial.delay_ns or 0) for r in rounds),
         "uneven": total_ns - competing_ns,
     }
-    return {name: min(1.0, max(0, ns) / total_ns) for name, ns in found.items()}
+    return {name: min(1.0, max(0, ns) / total_ns) for name, ns in lost_ns.items()}
 
 
 def _kept_share(round_: Round) -> float:
-    """Which share of the crew's processor time did the machine keep: the two halves of one core, its clock, its host?"""
+    """Return which share of the processor time the machine kept: the two halves of one core, its clock, its host."""
     return max(0.0, 1 - round_.control.cpu_ns / max(1, round_.released.cpu_ns))
 
 
 def _most_waiting(rounds: Sequence[Round], held_share: Estimate) -> float:
-    """Of the crew's thread time: each of n threads waits at most for what the other n - 1 hold."""
+    """Return the largest possible share of waits: each of n threads waits at most for what the other n - 1 hold."""
     if held_share.high is None:
         return 1.0
     others = sum((r.n_threads - 1) * held_share.high * r.serial.wall_ns for r in rounds)
@@ -50,89 +64,70 @@ def _most_waiting(rounds: Sequence[Round], held_share: Estimate) -> float:
 
 
 def most_speedup(held_share: Estimate, n_threads: int) -> float | None:
-    """Which speed-up does the held share leave possible? Holds of all threads come one after the other (Amdahl)."""
+    """Return the speed-up that the held share leaves possible.
+
+    Holds of all threads come one after the other (Amdahl).
+
+    Args:
+        held_share: What the ledger says of single calls.
+        n_threads: How many threads compete.
+
+    Returns:
+        A factor up to the number of threads; None where the held share was not measured.
+    """
     if held_share.value is None:
         return None
     return min(float(n_threads), 1 / max(1e-9, held_share.value))
 
 
 def own_pool(rounds: Sequence[Round]) -> Reason | None:
-    """Does one call alone use several cores? None: no."""
-    alone = sum(r.serial.process_cpu_ns for r in rounds) / max(1, sum(r.serial.wall_ns for r in rounds))
-    if alone < rules.OWN_POOL_CORES:
-        return None
-    detail = f"One call alone already uses {alone:.1f} cores: it brings threads of its own, and more callers only share them."
-    return Reason("own-thread-pool", detail)
+    """Return that one call alone uses several cores, if it does."""
+    cores_used = sum(r.serial.process_cpu_ns for r in rounds) / max(1, sum(r.serial.wall_ns for r in rounds))
+    return None if cores_used < rules.OWN_POOL_CORES else Reason.of("own-thread-pool", cores_used=cores_used)
 
 
-def shortfall(observation: Observation, quiet: Sequence[Round], gil: str, held_share: Estimate) -> Reason:
-    """The largest loss, by its slug, with a sentence.
+def shortfall(observation: Observation, undisturbed: Sequence[Round], gil: str, held_share: Estimate) -> Reason:
+    """Return the largest loss as a reason.
 
-    Of the `quiet` rounds, if there are any. Where neighbours took the processor in all of them, what they took is no
-    loss of the call's, nor that some threads then ended before others.
+    Args:
+        observation: What was measured.
+        undisturbed: The undisturbed rounds, which alone are looked at if there are any. Where neighbours took the
+            processor in all rounds, what they took is no loss of the call's. Nor is it then that some threads ended
+            before others.
+        gil: The word of the GIL verdict.
+        held_share: What the ledger says of single calls.
+
+    Returns:
+        The reason, with the share that was lost.
     """
-    rounds = quiet or observation.rounds
+    rounds = undisturbed or observation.rounds
     n_threads = rounds[0].n_threads
     pool = own_pool(rounds)
     if pool is not None:
         return pool
-    found = losses(rounds)
-    # Nobody waits longer for the GIL than others hold it; what is more was kept waiting by a holder off the processor.
-    found["waiting"] = min(found["waiting"], _most_waiting(rounds, held_share))
-    uneven, growth = found.pop("uneven"), found.pop("growth")
-    if not quiet and n_threads <= observation.machine.usable_cores:
-        found["delay"] = uneven = 0.0
-    name, share = max(found.items(), key=lambda loss: loss[1])
+    lost = losses(rounds)
+    # Nobody waits longer for the GIL than others hold it: a longer wait is for a holder that was off the processor.
+    lost["waiting"] = min(lost["waiting"], _most_waiting(rounds, held_share))
+    uneven, growth = lost.pop("uneven"), lost.pop("growth")
+    if not undisturbed and n_threads <= observation.machine.usable_cores:
+        lost["delay"] = uneven = 0.0
+    name, share = max(lost.items(), key=lambda loss: loss[1])
     if share < rules.NAMED_LOSS_SHARE <= uneven:
         name, share = "uneven", uneven  # alone: after a wait for a lock or the GIL, too, some end before others
     elif share < rules.NAMED_LOSS_SHARE <= growth:
-        # Nothing else, and the call loses more than the control does: memory is shared on top of a core, and not beside it.
+        # Nothing else, and the call loses more than the control does: threads share memory on top of a core.
         name, share = "own_growth", growth
-    lost = f"{percent(share)} of their time"
     if gil == "held":
-        return Reason(
-            "serialised-by-gil",
-            f"The GIL is held, so that one thread runs at a time: of all threads' time {percent(found['waiting'])} were waits for it.",
-        )
+        return Reason.of("serialised-by-gil", waiting_share=lost["waiting"])
     if _chatters(rounds) and name in ("waiting", "own_growth", "delay"):
-        times = sum(r.competing.n_releases_by_function or 0 for r in rounds) / max(
-            1, sum(r.n_threads * r.n_calls for r in rounds)
-        )
-        detail = f"Each call lets the GIL go {times:,.0f} times, and hand-overs cost more than what runs between them: do more between them."
-        return Reason("chatter", detail)
+        n_releases = sum(r.competing.n_releases_by_function or 0 for r in rounds)
+        return Reason.of("chatter", n_releases=n_releases / max(1, sum(r.n_threads * r.n_calls for r in rounds)))
     if share < rules.NAMED_LOSS_SHARE:
-        return Reason("shortfall-unexplained", "No loss stands out: nothing in the record explains it.")
-    slug, sentence = _TOLD[name]
-    detail = sentence.format(lost=lost, n_threads=n_threads)
-    most = most_speedup(held_share, n_threads)
-    if name == "waiting" and most is not None and held_share.value is not None:
-        detail += f" The held share of {percent(held_share.value)} allows at most {most:.2f} (Amdahl)."
-    return Reason(slug, detail)
-
-
-# Loss -> slug, sentence.
-_TOLD = {
-    "waiting": ("held-tail", "Threads waited for the GIL, which calls hold in part, for {lost}."),
-    "asleep": (
-        "inner-lock",
-        (
-            "The GIL is let go, and yet threads slept for {lost}, which alone they do not: they wait for a lock inside "
-            "the callee, or for a worker that they share."
-        ),
-    ),
-    "own_growth": (
-        "memory-bandwidth",
-        (
-            "The same calls need more processor time in competing threads ({lost}): they share memory bandwidth or "
-            "caches, the two halves of one core, or spin on a lock."
-        ),
-    ),
-    "delay": (
-        "too-few-cores",
-        "Threads were ready and did not run for {lost}: {n_threads} threads are more than the cores they got.",
-    ),
-    "uneven": ("uneven-threads", "Some threads were done early ({lost}): their calls differ in length."),
-}
+        return Reason("shortfall-unexplained")
+    if name == "waiting":
+        most = most_speedup(held_share, n_threads)
+        return Reason.of(_SLUGS[name], lost_share=share, held_share=held_share.value, most_speedup=most)
+    return Reason.of(_SLUGS[name], lost_share=share, n_threads=n_threads)
 
 
 def _chatters(rounds: Sequence[Round]) -> bool:

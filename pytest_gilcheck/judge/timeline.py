@@ -1,4 +1,4 @@
-"""One call over time, in one line."""
+"""One call over time, as a line of letters."""
 
 from __future__ import annotations
 
@@ -14,8 +14,16 @@ PURE_SHARE = 0.9
 
 
 def timeline_of(call: CallSpan | None, width: int = WIDTH) -> str:
-    """When was the GIL held during the call? A letter a slice: ``H`` held, ``r`` released, ``w`` waiting, ``m`` mixed, ``?``
-    where the record was cut. Held by threads that the callee brought counts as held. Empty without a record."""
+    """Return when the GIL was held during the call.
+
+    Args:
+        call: The call, with or without a record of its GIL events.
+        width: How many slices of equal length it is drawn in.
+
+    Returns:
+        A letter for each slice: ``H`` held, ``r`` released, ``w`` waiting, ``m`` mixed, ``?`` where the record was cut.
+        What threads that the callee brought hold counts as held. Empty without a record.
+    """
     if call is None or call.timeline is None:
         return ""
     span_ns = call.end_ns - call.start_ns
@@ -28,17 +36,17 @@ def timeline_of(call: CallSpan | None, width: int = WIDTH) -> str:
 
 
 def _stretches(call: CallSpan, span_ns: int) -> list[tuple[int, int, str]]:
-    assert call.timeline is not None  # noqa: S101  (narrowing: the only caller has looked)
-    stretches, since, own, held_elsewhere = [], 0, "H", False
+    assert call.timeline is not None  # noqa: S101  (narrowing: the only caller checks it)
+    stretches, since_ns, own, held_elsewhere = [], 0, "H", False
     for event in call.timeline.events:
-        stretches.append((since, event.at_ns, "H" if held_elsewhere else own))
-        since = event.at_ns
+        stretches.append((since_ns, event.at_ns, "H" if held_elsewhere else own))
+        since_ns = event.at_ns
         if event.thread == 0:
             own = {"take": "H", "release": "r"}.get(event.kind, "w")
-        elif call.n_workers and event.kind != "wait":  # who begins to wait changes nothing of who holds
+        elif call.n_workers and event.kind != "wait":  # a thread that begins to wait does not change who holds
             held_elsewhere = event.kind == "take"
     last = "?" if call.timeline.n_dropped else ("H" if held_elsewhere else own)
-    return [*stretches, (since, span_ns, last)]
+    return [*stretches, (since_ns, span_ns, last)]
 
 
 def _spread(slices: list[dict[str, float]], start: float, end: float, letter: str) -> None:

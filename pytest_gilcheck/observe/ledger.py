@@ -45,13 +45,13 @@ def exact_ledger() -> Iterator[Instrument]:
     """
     global _n_open  # noqa: PLW0603  (one instrument a process)
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        yield Instrument("none", "none", Reason("no-gil", "the GIL of this interpreter is switched off"))
+        yield Instrument("none", "none", Reason.of("no-gil", text="the GIL of this interpreter is switched off"))
         return
     try:
         _native.open_ledger(_switch_interval_us())
     except _native.LedgerUnavailable as unavailable:
-        slug, detail = unavailable.args
-        yield Instrument("progress", "bounded", Reason(slug, detail))
+        slug, text = unavailable.args
+        yield Instrument("progress", "bounded", Reason.of(slug, text=text))
         return
     if _n_open == 0:
         atexit.unregister(_close_all)
@@ -101,4 +101,4 @@ class Block:
     def end(self) -> CallSpan | Reason:
         """End the block, and return its record or the reason why there is none; once, in the same thread."""
         raw = self._open.end(MAX_EVENTS)
-        return Reason(*raw.refused) if raw.refused else call_span(raw, self._known)
+        return Reason.of(raw.refused[0], text=raw.refused[1]) if raw.refused else call_span(raw, self._known)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_gilcheck.declare.selection import is_selected
-from pytest_gilcheck.declare.settings import CLAIM_SETTINGS, settings_of_run
+from pytest_gilcheck.declare.settings import settings_of_run
 from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.evidence.requirement import CLAIMABLE
 from pytest_gilcheck.pytest_plugin.hooks import IS_LEFT_OUT, SETTINGS
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def settings_of(item: pytest.Item, of_run: Settings) -> Settings | None:
     settings = of_run.changed(
         {"name": item.nodeid.rpartition("/")[2], **keywords}, where=f"{item.nodeid}: @pytest.mark.gilcheck"
     )
-    if all(keywords.get(claim) is None for claim in CLAIM_SETTINGS):
+    if all(keywords.get(claim) is None for claim in CLAIMABLE):
         settings = settings.changed({"expect": "released"})
     _refuse(item, settings)
     return settings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report.comparison import comparison_lines
+from pytest_gilcheck.report.figures import duration
 from pytest_gilcheck.report.text import limit_text, margin_text, share_text
 from pytest_gilcheck.store.json_report import AgreementEntry
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence.figures import duration
 from pytest_gilcheck.report import agreement as agreement_text
+from pytest_gilcheck.report.figures import duration
 from pytest_gilcheck.report.text import count_text, drawn, margin_text, overlap_text, report_lines, share_text
 from pytest_gilcheck.store.json_report import AgreementEntry
 

@@ -1,11 +1,12 @@
-"""One verdict's whole story as plain lines, for terminals, test reports and logs."""
+"""One verdict as plain lines, for terminals, test reports and logs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence.figures import duration, percent
+from pytest_gilcheck.evidence.requirement import CLAIMABLE
 from pytest_gilcheck.report import where
+from pytest_gilcheck.report.figures import duration, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 #: So many ``-v``, of pytest or of the command, show every frame.
 ALL_FRAMES = 2
 
-#: Letters of `Verdict.timeline` -> what is drawn.
+#: Letters of `Verdict.timeline` -> signs of the drawing.
 GLYPHS = {"H": "█", "r": "·", "m": "▒", "w": "w", "?": "?"}
 ASCII_GLYPHS = {"H": "#", "r": ".", "m": "+", "w": "w", "?": "?"}
 
 
 def drawn(timeline: str, encoding: str | None = "utf-8") -> str:
-    """The picture with shades where the terminal has them, with ASCII signs where it does not."""
+    """Return the timeline drawn in shades, or in ASCII signs where the encoding has no shades."""
     shades = "".join(GLYPHS.get(letter, letter) for letter in timeline)
     try:
         shades.encode(encoding or "ascii")
@@ -31,7 +32,7 @@ def drawn(timeline: str, encoding: str | None = "utf-8") -> str:
 
 
 def share_text(share: Estimate) -> str:
-    """A share with its bounds as percentages; ``-`` where it was not measured."""
+    """Return a share with its bounds as percentages, or ``-`` where it was not measured."""
     if share.value is None or share.low is None or share.high is None:
         return "-"
     if share.low == share.high:
@@ -40,7 +41,7 @@ def share_text(share: Estimate) -> str:
 
 
 def overlap_text(verdict: Verdict) -> str:
-    """Whether calls overlap, and how many times as fast competing threads were; ``-`` where it was not measured."""
+    """Return whether calls overlap, with the speed-up, or ``-`` where it was not measured."""
     if verdict.overlap == "not_measured":
         return "-"
     if verdict.overlap == "inconclusive" or verdict.speedup.value is None:
@@ -49,14 +50,24 @@ def overlap_text(verdict: Verdict) -> str:
 
 
 def count_text(n: float) -> str:
-    """How many, a call: whole where it is whole."""
+    """Return a count per call, as a whole number where it is one."""
     return f"{n:,.0f}" if n == int(n) else f"{n:,.1f}"
 
 
 def report_lines(
     observation: Observation, verdict: Verdict, *, encoding: str | None = "utf-8", all_frames: bool = False
 ) -> Iterator[str]:
-    """What was found out, line by line; the first line alone is the verdict. `all_frames` adds every stack that was seen."""
+    """Return the report on one check, line by line; the first line alone is the verdict.
+
+    Args:
+        observation: What was measured.
+        verdict: The verdict with its sentences.
+        encoding: Encoding of where the lines go, which decides the signs of the timeline.
+        all_frames: Whether every recorded stack is added.
+
+    Yields:
+        str: Lines without ends.
+    """
     yield f"{verdict.name}: {verdict.gil}"
     yield f"  {verdict.diagnosis}"
     if verdict.timeline:
@@ -75,11 +86,11 @@ def report_lines(
     if verdict.span_ns is not None:
         yield f"  time          {_ns(verdict.span_ns)} of wall time, {_ns(verdict.cpu_ns)} of its thread's processor time"
     yield from _overlap(observation, verdict)
-    yield from _answers(verdict)
+    yield from _agreement(verdict)
     yield from where.lines(verdict.where)
     if all_frames and observation.places is not None:
         yield from where.all_frames(observation.places)
-    yield from _information(observation)
+    yield from _progress(observation)
     for note in verdict.notes:
         yield f"  {note.slug}: {note.detail}" if note.detail else f"  {note.slug}"
     if verdict.claim_met is not None or not observation.claim.is_empty:
@@ -97,45 +108,40 @@ def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
     n_threads, n_rounds = observation.rounds[0].n_threads, len(observation.rounds)
     rounds = f"{n_rounds} round{'s' if n_rounds > 1 else ''}"
     yield f"  {verdict.speedup} of {n_threads} threads over one ({rounds}); {verdict.efficiency} of what a released control reached"
-    together = (
+    both_released = (
         ""
         if verdict.both_released_share is None
         else f"; two or more outside the GIL at once for {percent(verdict.both_released_share)} of the time"
     )
-    yield f"  cores used    {verdict.cores_used:.2f}{together}"
+    yield f"  cores used    {verdict.cores_used:.2f}{both_released}"
 
 
-def _answers(verdict: Verdict) -> Iterator[str]:
+def _agreement(verdict: Verdict) -> Iterator[str]:
     if verdict.agreement != "not_checked":
         yield f"  answers       {verdict.agreement} under competing threads (compared before, in the same test)"
 
 
-def _information(observation: Observation) -> Iterator[str]:
+def _progress(observation: Observation) -> Iterator[str]:
     progress = observation.progress
     if progress is not None and progress.span_ns:
         yield f"  for information: a rival Python thread ran for {percent(min(1.0, progress.background_ns / progress.span_ns))} of the call"
 
 
 def claim_text(claim: Claim) -> str:
-    """What is claimed, in one line."""
+    """Return what is claimed, in one line."""
     parts = []
-    if claim.gil is not None:
-        parts.append(f"expected {claim.gil}")
-    if claim.releases is not None:
-        parts.append(f"releases >= {claim.releases:g}")
-    if claim.max_held_share is not None:
-        parts.append(f"held share <= {claim.max_held_share:g}")
-    if claim.longest_hold_ns is not None:
-        parts.append(f"longest hold <= {duration(claim.longest_hold_ns)}")
-    if claim.min_speedup is not None:
-        parts.append(f"speed-up >= {claim.min_speedup:g}")
-    if claim.min_efficiency is not None:
-        parts.append(f"efficiency >= {claim.min_efficiency:g}")
+    for requirement in CLAIMABLE.values():
+        bound = getattr(claim, requirement.claim)
+        if bound is None:
+            continue
+        sign = {"is": "", "at least": ">= ", "at most": "<= "}[requirement.sense]
+        figure = bound if requirement.unit == "word" else duration(bound) if requirement.unit == "ns" else f"{bound:g}"
+        parts.append(f"{requirement.title} {sign}{figure}")
     return ", ".join(parts) or "nothing"
 
 
 def limit_text(limit: Limit) -> str:
-    """One limit, what was found, and the room between them."""
+    """Return one limit, the measured figure, and the room between them."""
     if limit.sense == "is":
         return f"{limit.name} {limit.bound}: found {limit.found}: {_met(limit.met)}"
     bound = f"{limit.name} {limit.sense} {figure_text(limit, limit.bound)}"
@@ -150,16 +156,17 @@ def limit_text(limit: Limit) -> str:
 
 
 def figure_text(limit: Limit, figure: float | str) -> str:
-    """A figure of this limit in its unit."""
+    """Return a figure in the unit of this limit."""
     if isinstance(figure, str):
         return figure
-    if limit.name != "longest_hold":
+    requirement = CLAIMABLE.get(limit.name)
+    if requirement is None or requirement.unit != "ns":
         return f"{figure:.3g}"
     return f"-{duration(-figure)}" if figure < 0 else duration(figure)
 
 
 def margin_text(verdict: Verdict) -> str:
-    """The margin of the limit that is nearest to failing, relative to its size; ``-`` where there is no limit."""
+    """Return the margin of the limit nearest to failing, relative to its size, or ``-`` where there is no limit."""
     known = [limit for limit in verdict.limits if limit.margin is not None and isinstance(limit.bound, (int, float))]
     if not known:
         return "-"

@@ -1,23 +1,23 @@
-"""The lines between which the GIL is held, as text."""
+"""The lines of source between which the GIL is held, as text."""
 
 from __future__ import annotations
 
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence.figures import duration, percent
+from pytest_gilcheck.report.figures import duration, percent, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_gilcheck.evidence import Place, Places, Site, Where
 
-#: Of a path outside of the working directory so many last parts are shown: enough to know the file again.
+#: How many last parts of a path outside of the working directory are shown: enough to recognise the file.
 _N_PARTS = 3
 
 
 def short_path(path: str, root: str) -> str:
-    """A path as its reader would write it: from the working directory on, or its last parts."""
+    """Return a path as its reader would write it: from the working directory on, or its last parts."""
     pure = PurePath(path)
     if root and pure.is_relative_to(root):
         return str(pure.relative_to(root))
@@ -26,7 +26,7 @@ def short_path(path: str, root: str) -> str:
 
 
 def place_text(place: Place, root: str = "") -> str:
-    """``src/lib.rs:31 (name)``; without debug information ``name in library.so``."""
+    """Return ``src/lib.rs:31 (name)``, or ``name in library.so`` where there is no debug information."""
     if place.file is not None:
         line = "" if place.line is None else f":{place.line}"
         return f"{short_path(place.file, root)}{line}{f' ({place.function})' if place.function else ''}"
@@ -35,7 +35,7 @@ def place_text(place: Place, root: str = "") -> str:
 
 
 def site_text(site: Site, root: str = "") -> str:
-    """The line to be looked at, and what let go there where that is another function."""
+    """Return the line to look at, with the function that let go there where it is another one."""
     if site.place is None:
         return "an unknown place"
     text = place_text(site.place, root)
@@ -45,17 +45,17 @@ def site_text(site: Site, root: str = "") -> str:
 
 
 def _callers(where: Where) -> Iterator[str]:
-    """The Python lines that led to these places, each said once."""
+    """Return the Python lines that led to these places, each once."""
     sites = (where.let_go, where.taken, where.dropped)
-    found = dict.fromkeys(
+    callers = dict.fromkeys(
         site.called_from for site in sites if site and site.called_from and site.called_from != site.place
     )
-    if found:
-        yield f"                called at {', '.join(place_text(place, where.root) for place in found)}"
+    if callers:
+        yield f"                called at {', '.join(place_text(place, where.root) for place in callers)}"
 
 
 def lines(where: Where | None) -> Iterator[str]:
-    """Where the GIL is let go, taken back and kept: one line, a second one where Python code took the time."""
+    """Return where the GIL is let go, taken back and kept: one line, and a second one where Python code took the time."""
     if where is None:
         return
     root, kept = where.root, duration(where.longest_hold_ns)
@@ -79,21 +79,17 @@ def lines(where: Where | None) -> Iterator[str]:
 
 
 def callee_text(place: Place, root: str = "") -> str:
-    """A function with its library, and its line where it is known."""
+    """Return a function with its library, and with its line where it is known."""
     named = place.function or "an unknown function"
     library = f" in {PurePath(place.library).name}" if place.library else ""
     line = f":{place.line}" if place.line is not None else ""
     return f"{named}{library}{f' ({short_path(place.file, root)}{line})' if place.file else ''}"
 
 
-def _times(n: int) -> str:
-    return "once" if n == 1 else f"{n} times"
-
-
 def all_frames(places: Places) -> Iterator[str]:
-    """Every stack that the diagnosing pass saw, unfolded, the innermost frame first, with whole paths."""
+    """Return every stack that the diagnosing pass recorded, the innermost frame first, with whole paths."""
     for number, event in enumerate(places.events):
-        yield f"  hand-over {number} ({event.kind}, {_times(event.n)})"
+        yield f"  hand-over {number} ({event.kind}, {times(event.n)})"
         for place in event.python:
             yield f"    python  {place.function} {place.file}:{place.line}"
         for place in event.native:
@@ -103,6 +99,6 @@ def all_frames(places: Places) -> Iterator[str]:
     for hold in places.holds:
         begin = "start" if hold.taken is None else f"hand-over {hold.taken}"
         end = "return" if hold.dropped is None else f"hand-over {hold.dropped}"
-        yield f"  held from {begin} to {end}: {_times(hold.n)}, at most {duration(hold.longest_ns)}"
+        yield f"  held from {begin} to {end}: {times(hold.n)}, at most {duration(hold.longest_ns)}"
     if places.n_dropped:
         yield f"  {places.n_dropped} more hand-overs were not kept"

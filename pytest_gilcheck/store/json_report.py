@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from pytest_gilcheck.evidence import Agreement, Estimate, Observation, UsageError, Verdict, own_version
+from pytest_gilcheck.evidence import Agreement, Estimate, Observation, Reason, UsageError, Verdict, own_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -104,6 +104,9 @@ def _converter() -> Converter:
     from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override  # noqa: PLC0415
 
     converter = cattrs.Converter(forbid_extra_keys=False)
+    # Before the functions for a verdict, which keep the hooks that they find.
+    converter.register_unstructure_hook(Reason, _reason_out)
+    converter.register_structure_hook(Reason, _reason_in)
     plain_out = make_dict_unstructure_fn(Verdict, converter, result=override(omit=True))
     plain_in = make_dict_structure_fn(Verdict, converter, result=override(omit=True))
 
@@ -135,6 +138,8 @@ def _converter() -> Converter:
     # The bound of a limit, and the value that was found, are figures or words.
     for type_ in (float | str, float | str | None):
         converter.register_structure_hook(type_, _figure_or_word)
+    converter.register_unstructure_hook(Reason, _reason_out)
+    converter.register_structure_hook(Reason, _reason_in)
     converter.register_unstructure_hook(Verdict, verdict_out)
     converter.register_structure_hook(Verdict, verdict_in)
     return converter
@@ -145,6 +150,24 @@ def _figure_or_word(value: Any, _type: object) -> float | str | None:
         return value
     message = f"expected a number or a text, got {value!r}"
     raise TypeError(message)
+
+
+def _reason_out(reason: Reason) -> dict[str, Any]:
+    return {"slug": reason.slug, "values": dict(reason.values), "detail": reason.detail}
+
+
+def _reason_in(record: dict[str, Any], _type: type) -> Reason:
+    # Versions 1 and 2 have the sentence alone.
+    values = tuple((str(name), _value(value)) for name, value in record.get("values", {}).items())
+    return Reason(str(record["slug"]), values, str(record.get("detail", "")))
+
+
+def _value(value: Any) -> float | str:
+    found = _figure_or_word(value, None)
+    if found is None:
+        message = "expected a number or a text, got null"
+        raise TypeError(message)
+    return found
 
 
 def _saved(observation: Observation) -> dict[str, Any]:

@@ -5,10 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
-from built import RACE
+from built import RACE, verdict_on
 
 from pytest_gilcheck.evidence import Agreement
-from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report import findings
 from pytest_gilcheck.report.markdown import markdown
@@ -38,7 +37,7 @@ SCRUBS = ((re.compile(r"\b\d+\.\d+\.\d+(?:\.dev\d+)?\b"), "VERSION"), (re.compil
 def judged(path):
     """Observation and verdict of a capture, judged now."""
     (check,) = Stream(path)
-    return check.observation, judge(check.observation)
+    return check.observation, verdict_on(check.observation)
 
 
 def checked(path):

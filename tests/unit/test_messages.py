@@ -21,6 +21,10 @@ def entries(markdown: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+#: Whatever takes a slug.
+CALLS = {"Reason", "Reason.of", "Inconclusive", "NotApplicable"}
+
+
 def strings(nodes: Iterable[ast.expr]) -> set[str]:
     return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
@@ -33,11 +37,11 @@ def reasons_in(source: str) -> set[str]:
     found = set()
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
             named = {keyword.arg: keyword.value for keyword in node.keywords}
-            if node.func.id == "Reason":
+            if ast.unparse(node.func) in {"Reason", "Reason.of"}:
                 found |= strings([*node.args[:1], *([named["slug"]] if "slug" in named else [])])
-            elif node.func.id in {"Inconclusive", "NotApplicable"}:
+            else:
                 given = [*node.args[1:2], *([named["slugs"]] if "slugs" in named else [])]
                 found |= {slug for slugs in given if isinstance(slugs, ast.Tuple) for slug in strings(slugs.elts)}
         elif isinstance(node, ast.FunctionDef) and node.name == "neighbours":
@@ -89,12 +93,12 @@ def test_slugs_contain_every_reason_that_the_package_writes_out() -> None:
 
 def test_reasons_are_found_in_each_form_of_writing() -> None:
     source = """
-Reason("a", "x"); Reason(slug="b"); Inconclusive("text", ("c", "d")); Inconclusive("text", slugs=("e",))
+Reason("a"); Reason(slug="b"); Reason.of("g", n=1); Inconclusive("text", ("c", "d")); Inconclusive("text", slugs=("e",))
 def neighbours():
     found.append("f")
 def others():
     found.append("no slug")
 """
 
-    assert reasons_in(source) == {"a", "b", "c", "d", "e", "f"}
+    assert reasons_in(source) == {"a", "b", "c", "d", "e", "f", "g"}
     assert reasons_in_rust('Self::NoSlot(_) => "ledger-no-slot",') == {"ledger-no-slot"}

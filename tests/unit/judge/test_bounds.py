@@ -65,25 +65,31 @@ def test_interval_when_one_more_round_is_as_those_before_then_it_does_not_grow(v
 @given(st.lists(st.tuples(st.integers(1, 10**7), st.integers(0, 10**7)), min_size=1, max_size=20))
 def test_speedup_when_one_thread_is_kept_off_then_only_its_own_time_counts(turns):
     """What neighbours took of a single thread is known to the nanosecond: it may not widen the bounds."""
-    quiet = [speedup_of(arm(busy), arm(busy, n_threads=2), 2) for busy, _ in turns]
+    undisturbed = [speedup_of(arm(busy), arm(busy, n_threads=2), 2) for busy, _ in turns]
     disturbed = [
         speedup_of(arm(busy + off, cpu_ns=busy, delay_ns=off), arm(busy, n_threads=2), 2) for busy, off in turns
     ]
 
-    assert [(low, high) for low, _, high in quiet] == [(low, high) for low, _, high in disturbed]
+    assert [(low, high) for low, _, high in undisturbed] == [(low, high) for low, _, high in disturbed]
 
 
-def test_interval_when_five_rounds_were_quiet_then_the_others_do_not_widen_it():
+def test_interval_when_five_rounds_were_undisturbed_then_the_others_do_not_widen_it():
     disturbed = [(0.4, 0.9, 2.0)] * 15
 
-    estimate = interval([*disturbed, *[(1.9, 1.92, 1.95)] * rules.ENOUGH_QUIET_ROUNDS], "x")
+    estimate = interval([*disturbed, *[(1.9, 1.92, 1.95)] * rules.ENOUGH_UNDISTURBED_ROUNDS], "x")
 
     assert 1.9 / 1.2 < estimate.low < 1.9
-    assert interval([*disturbed, *[(1.9, 1.92, 1.95)] * (rules.ENOUGH_QUIET_ROUNDS - 1)], "x").low == pytest.approx(0.4)
+    assert interval(
+        [*disturbed, *[(1.9, 1.92, 1.95)] * (rules.ENOUGH_UNDISTURBED_ROUNDS - 1)], "x"
+    ).low == pytest.approx(0.4)
 
 
-@pytest.mark.parametrize(("n_quiet", "n_disturbed", "are_taken_alone"), [(3, 3, True), (3, 4, False), (2, 2, False)])
-def test_interval_when_half_of_few_rounds_were_quiet_then_three_are_enough(n_quiet, n_disturbed, are_taken_alone):
-    bounds = [*[(1.9, 1.92, 1.95)] * n_quiet, *[(0.4, 0.9, 2.0)] * n_disturbed]
+@pytest.mark.parametrize(
+    ("n_undisturbed", "n_disturbed", "are_taken_alone"), [(3, 3, True), (3, 4, False), (2, 2, False)]
+)
+def test_interval_when_half_of_few_rounds_were_undisturbed_then_three_are_enough(
+    n_undisturbed, n_disturbed, are_taken_alone
+):
+    bounds = [*[(1.9, 1.92, 1.95)] * n_undisturbed, *[(0.4, 0.9, 2.0)] * n_disturbed]
 
     assert (interval(bounds, "x").low > 1.25) is are_taken_alone

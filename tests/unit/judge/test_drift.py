@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pytest_gilcheck.evidence import FIGURES, WORDS, BaselineEntry, Estimate, Tolerance
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.judge.drift import baseline_entry, baseline_entry_of_agreement, changes, is_beyond
-from pytest_gilcheck.judge.longest import longest_hold, longest_hold_share
+from pytest_gilcheck.judge.holding import longest_hold, longest_hold_share
 
 MS = 1_000_000
 figures = st.just(Estimate()) | estimates(st.floats(0, 8, allow_nan=False))
@@ -88,7 +88,7 @@ def test_a_word_at_its_border_is_no_change():
     assert kinds(before, after) == {"gil": "same", "held_share": "same"}
 
 
-def test_what_one_run_does_not_tell_is_unknown_and_says_which():
+def test_what_one_run_does_not_decide_is_unknown_and_says_which():
     before = BaselineEntry("f", gil="released", held_share=Estimate(0, 0, 0))
     after = BaselineEntry("f", gil="inconclusive")
 
@@ -117,16 +117,16 @@ def test_time_off_the_processor_widens_the_longest_hold_downwards():
     assert share.low <= 0.25 <= share.high
 
 
-def test_word_that_is_undecided_both_times_cannot_be_told():
+def test_word_that_is_inconclusive_in_both_runs_is_unknown():
     """An added lock, looked at beside busy processes both times, once passed a gate that asked for overlap."""
-    undecided = BaselineEntry(key="f", gil="released", overlap="inconclusive")
+    inconclusive = BaselineEntry(key="f", gil="released", overlap="inconclusive")
 
-    (told,) = [change for change in changes(undecided, undecided) if change.figure == "overlap"]
+    (change,) = [each for each in changes(inconclusive, inconclusive) if each.figure == "overlap"]
 
-    assert (told.kind, told.why) == ("unknown", "inconclusive both times")
+    assert (change.kind, change.why) == ("unknown", "inconclusive both times")
 
 
-def test_word_that_nobody_measured_is_not_told_at_all():
+def test_word_that_nobody_measured_is_no_change():
     """An agreement has no word on the GIL."""
     agreement = BaselineEntry(key="agreement of f", agreement="agree")
 

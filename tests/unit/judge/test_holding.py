@@ -141,7 +141,7 @@ def test_a_call_that_only_waited_says_nothing():
     """Without any time of its own, every share is possible."""
     share = share_of(call(0, 0, 1_000_000), PRICE_NS)
 
-    assert (share.low, share.high, share.is_disturbed) == (0.0, 1.0, True)
+    assert (share.low, share.high, share.is_unresolved) == (0.0, 1.0, True)
 
 
 def test_no_call_gives_no_figure():

@@ -1,4 +1,4 @@
-"""Limits: met, missed, undecided, and with how much room."""
+"""Limits: met, missed or inconclusive, and with how much room."""
 
 from built import estimates
 from hypothesis import given
@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import Claim, Estimate
 from pytest_gilcheck.judge.claim import claim_met, limits_of
-from pytest_gilcheck.judge.overlap import WallClock
 
 shares = estimates(st.floats(0, 1))
 factors = estimates(st.floats(0, 8))
@@ -14,8 +13,9 @@ bounds = st.floats(0, 1)
 
 
 def limits(claim, share=None, longest=None, speedup=None, word="overlaps"):
-    share, longest, speedup = (Estimate() if given is None else given for given in (share, longest, speedup))
-    return limits_of(claim, "partial", share, longest, WallClock(word, speedup, Estimate()))
+    found = {"gil": "partial", "held_share": share, "longest_hold_ns": longest, "speedup": speedup, "efficiency": None}
+    found = {figure: Estimate() if value is None else value for figure, value in found.items()}
+    return limits_of(claim, found, machine_may_fall_short=word in ("inconclusive", "not_measured"))
 
 
 @given(shares, bounds)

@@ -1,4 +1,4 @@
-"""Which frame is the author's, on built stacks."""
+"""The frame that is the author's, on built stacks."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Which word do rounds and controls decide? On built rounds."""
+"""The word that rounds and controls decide, on built rounds."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_word_when_the_ledger_leaves_no_room_then_no_machine_is_needed_to_say_se
     assert ratios.bounded(Estimate(held, held, held, quantity="held share")).word == "serialised"
 
 
-def test_word_when_the_crew_was_kept_off_the_processor_then_serialised_is_not_said():
+def test_word_when_competing_threads_were_kept_off_the_processor_then_serialised_is_not_said():
     """Four busy neighbours make released calls look serialised; the time off the processor bounds what that proves."""
     rounds = [one_round(4 * MS, delay_ns=4 * MS)] * 20
 
@@ -189,7 +189,7 @@ def test_word_when_calls_need_more_processor_time_than_alone_then_accounts_of_de
     assert Ratios.of(grown, MACHINE).word is None
 
 
-def test_word_when_the_host_shares_the_cores_then_a_lock_is_told_by_where_the_time_went():
+def test_word_when_the_host_shares_the_cores_then_a_lock_shows_by_where_the_time_went():
     """The released control gained nothing, but needed twice the processor time; the call slept for as long as it ran."""
     rounds = [dataclasses.replace(one_round(4 * MS), competing=arm(4 * MS, n_threads=2, cpu_ns=4 * MS))] * 9
     shared = [dataclasses.replace(r, released=arm(4 * MS, n_threads=2)) for r in rounds]

@@ -1,4 +1,4 @@
-"""Laws of what a crew's time was lost to."""
+"""Laws of what competing threads lose their time to."""
 
 from __future__ import annotations
 

@@ -2,13 +2,13 @@
 
 from fractions import Fraction
 from math import comb
-from statistics import median as naive_median
+from statistics import median
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.judge.uncertainty import median, median_ranks
+from pytest_gilcheck.judge.uncertainty import median_interval, median_ranks
 
 
 def miss_probability(n, first, last):
@@ -40,7 +40,14 @@ def test_ranks_are_symmetric_and_inside(n, alpha):
     assert 0 <= first <= last < n
 
 
-@given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=40))
-def test_median_equals_the_standard_librarys(values):
-    """The naive twin."""
-    assert median(values) == naive_median(values)
+@given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), min_size=1, max_size=40), st.integers(0, 100))
+def test_median_interval_when_one_bound_grows_then_no_end_of_it_shrinks(bounds, more):
+    """The ends are order statistics of the bounds."""
+    lows, highs = [low for low, _ in bounds], [low + width for low, width in bounds]
+
+    low, high = median_interval(lows, highs, 0.05)
+
+    assert low in lows
+    assert high in highs
+    assert low <= median(lows) <= median(highs) <= high
+    assert median_interval([lows[0] + more, *lows[1:]], highs, 0.05) >= (low, high)

@@ -1,10 +1,10 @@
-"""Lines for people: the story and the table."""
+"""Lines for people: the report on one check, and the table."""
 
 import json
 from dataclasses import replace
 
 import pytest
-from built import BLIND, RACE, agreements, call, observation, observations, verdicts
+from built import BLIND, RACE, agreements, call, observation, observations, verdict_on, verdicts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +23,6 @@ from pytest_gilcheck.evidence import (
 )
 from pytest_gilcheck.gate.claims import require
 from pytest_gilcheck.gate.session import Session
-from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report import findings
 from pytest_gilcheck.report.markdown import markdown
@@ -36,30 +35,30 @@ HALF = call(
 )
 
 
-def told(made, **more):
-    """The story's lines."""
-    return list(report_lines(made, judge(made), **more))
+def lines_on(made, **more):
+    """The lines of the report."""
+    return list(report_lines(made, verdict_on(made), **more))
 
 
 @given(observations, verdicts)
-def test_any_records_have_a_story_whose_first_line_is_the_verdict(made, verdict):
+def test_report_of_any_records_begins_with_the_verdict(made, verdict):
     """Whatever was saved can be shown."""
     lines = list(report_lines(made, verdict))
 
     assert lines[0] == f"{verdict.name}: {verdict.gil}"
 
 
-def test_story_shows_every_figure_there_is():
+def test_report_shows_every_figure_there_is():
     """And what is only information, as such."""
     made = observation(
         *[HALF] * 7,
         gil_waits=GilWaits(1, 9, 9_500_000, 0, 2),
         progress=Progress(1, 40, 9_000_000, 20_000_000),
         claim=Claim(gil="released", releases=0.9),
-        notes=(Reason("tracer", "a debugger"), Reason("profiler")),
+        notes=(Reason("tracer", detail="a debugger"), Reason("profiler")),
     )
 
-    text = "\n".join(told(made))
+    text = "\n".join(lines_on(made))
 
     for part in (
         "f: partial",
@@ -77,16 +76,16 @@ def test_story_shows_every_figure_there_is():
         assert part in text
 
 
-def test_story_without_evidence_shows_reasons_and_no_figure():
+def test_report_without_evidence_shows_reasons_and_no_figure():
     """Nothing is invented."""
-    text = "\n".join(told(observation(instrument=BLIND)))
+    text = "\n".join(lines_on(observation(instrument=BLIND)))
 
     assert "ledger-no-slot" in text and "not-measured" in text
     assert "held  " not in text and "longest" not in text
 
 
 @pytest.mark.parametrize("encoding", ["ascii", None, "no-such-encoding", "latin-1"])
-def test_pictures_are_drawn_in_signs_that_the_terminal_has(encoding):
+def test_timelines_are_drawn_in_signs_that_the_terminal_has(encoding):
     """Shades need UTF-8."""
     assert drawn("HrmwM?", encoding) == "#.+wM?"
     assert drawn("Hrmw?", "utf-8") == "█·▒w?"
@@ -165,7 +164,7 @@ def test_a_long_difference_is_cut_where_a_line_must_do():
 def test_counts_name_both_kinds():
     """``-qq`` and ``show -q``."""
     made = observation(call(20_000_000))
-    check, agree = CheckEntry("f", judge(made), made), AgreementEntry(replace(RACE, word="agree", difference=None))
+    check, agree = CheckEntry("f", verdict_on(made), made), AgreementEntry(replace(RACE, word="agree", difference=None))
 
     assert counts([check]) == "gilcheck: 1 check: 1 held"
     assert (
@@ -177,12 +176,12 @@ def test_counts_name_both_kinds():
 
 @pytest.mark.parametrize(("agreement", "is_told"), [("agree", True), ("differ", True), ("not_checked", False)])
 def test_a_verdict_copies_what_came_of_comparing_answers(agreement, is_told):
-    """The judge adds no opinion, the story a line."""
+    """The judge adds no opinion, the report a line."""
     made = observation(call(20_000_000), agreement=agreement)
 
-    assert judge(made).agreement == agreement
-    assert any(line.startswith(f"  answers       {agreement}") for line in told(made)) is is_told
-    assert ("answers differ" in judge(made).diagnosis) is (agreement == "differ")
+    assert verdict_on(made).agreement == agreement
+    assert any(line.startswith(f"  answers       {agreement}") for line in lines_on(made)) is is_told
+    assert ("answers differ" in verdict_on(made).diagnosis) is (agreement == "differ")
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
@@ -191,7 +190,7 @@ def test_table_keeps_to_the_width_and_loses_nothing(width, name):
     """Names are folded, figures are not cut."""
     made = observation(*[HALF] * 7, name=name, gil_waits=GilWaits(1, 9, 123_000_000, 0, 2))
 
-    lines = list(tables([CheckEntry(made.name, judge(made), made)], width=width, colour=False))
+    lines = list(tables([CheckEntry(made.name, verdict_on(made), made)], width=width, colour=False))
 
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
@@ -207,34 +206,34 @@ def test_table_is_coloured_where_asked():
     """Escape sequences only on terminals that have them."""
     made = observation(*[HALF] * 7)
 
-    assert "\x1b[" in "\n".join(tables([CheckEntry(made.name, judge(made), made)], width=100, colour=True))
+    assert "\x1b[" in "\n".join(tables([CheckEntry(made.name, verdict_on(made), made)], width=100, colour=True))
 
 
 def test_a_claim_that_is_met_says_nothing():
     """And one that is not says what was found."""
     held = observation(call(20_000_000), claim=Claim(gil="held"))
-    require(judge(held), held.claim)
+    require(verdict_on(held), held.claim)
 
     with pytest.raises(CheckFailed, match=r"f: expected released: found held, held 100% of the call\. Holds the GIL"):
         made = observation(call(20_000_000), claim=Claim(gil="released"))
-        require(judge(made), made.claim)
+        require(verdict_on(made), made.claim)
 
 
-def test_an_undecided_claim_is_inconclusive_with_its_slugs():
+def test_a_claim_without_evidence_is_inconclusive_with_its_slugs():
     """Neither passed nor failed."""
     made = observation(claim=Claim(gil="released"))
 
     with pytest.raises(Inconclusive, match="not-measured") as raised:
-        require(judge(made), made.claim)
+        require(verdict_on(made), made.claim)
     assert raised.value.slugs == ("not-measured",)
 
 
 def test_without_a_gil_a_claim_is_not_applicable():
     """Told from inconclusive."""
-    made = observation(claim=Claim(gil="released"), instrument=Instrument("none", "none", Reason("no-gil", "off")))
+    made = observation(claim=Claim(gil="released"), instrument=Instrument("none", "none", Reason("no-gil")))
 
     with pytest.raises(NotApplicable):
-        require(judge(made), made.claim)
+        require(verdict_on(made), made.claim)
 
 
 def test_gate_fails_where_nothing_was_checked():
@@ -244,7 +243,7 @@ def test_gate_fails_where_nothing_was_checked():
     assert session.gate_failures(checking=False) == []
 
     made = observation(call(20_000_000))
-    session.journal.extend([to_line(CheckEntry("f", judge(made), made))])
+    session.journal.extend([to_line(CheckEntry("f", verdict_on(made), made))])
     assert session.gate_failures(checking=True) == []
     session.close()
 

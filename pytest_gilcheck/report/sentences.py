@@ -1,0 +1,305 @@
+"""What slugs and values say, in sentences: the detail of a reason, and the diagnosis of a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_gilcheck.evidence import Estimate
+from pytest_gilcheck.report.figures import duration, percent, times
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.evidence import Observation, Reason, Verdict
+
+
+def with_text(verdict: Verdict, observation: Observation) -> Verdict:
+    """Return a verdict of the judge with its sentences.
+
+    Args:
+        verdict: The verdict, with slugs and values.
+        observation: What it was judged from.
+
+    Returns:
+        The same verdict with a diagnosis, with the details of its notes, and with the reasons of figures that were not
+        measured in words. Texts that are there already stay.
+    """
+    notes = tuple(replace(note, detail=detail(note)) for note in verdict.notes)
+    details = {note.slug: note.detail for note in notes if note.detail}
+
+    def in_words(estimate: Estimate) -> Estimate:
+        why_not = details.get(estimate.why_not) or _WHY_NOT.get(estimate.why_not, estimate.why_not)
+        return replace(estimate, why_not=why_not)
+
+    verdict = replace(
+        verdict,
+        notes=notes,
+        held_share=in_words(verdict.held_share),
+        speedup=in_words(verdict.speedup),
+        efficiency=in_words(verdict.efficiency),
+    )
+    return replace(verdict, diagnosis=verdict.diagnosis or diagnosis(verdict, observation))
+
+
+def detail(reason: Reason) -> str:
+    """Return the values of a reason in a sentence.
+
+    Args:
+        reason: A reason with values, or one of an older report with its sentence.
+
+    Returns:
+        The sentence; empty where the slug alone says everything. The values as they are where this version knows no
+        sentence for them.
+    """
+    if reason.detail:
+        return reason.detail
+    if reason.slug in _CONSTANT:
+        return _CONSTANT[reason.slug]
+    values = dict(reason.values)
+    if not values:
+        return ""
+    if "text" in values:
+        return str(values["text"])
+    try:
+        return _SENTENCES[reason.slug](values)
+    except (KeyError, TypeError, ValueError):  # values of another version
+        return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def diagnosis(verdict: Verdict, observation: Observation) -> str:
+    """Return one sentence, or a few, that a person can act on.
+
+    Args:
+        verdict: A verdict whose notes have their details.
+        observation: What it was judged from.
+
+    Returns:
+        What the verdict means for the author, and what can be done.
+    """
+    sentence = _of_holding(verdict)
+    if verdict.agreement == "differ":
+        sentence += " Its answers differ when threads compete: that comes first."
+    return " ".join(filter(None, (sentence, _of_overlap(verdict, observation))))
+
+
+def _of_holding(verdict: Verdict) -> str:
+    share, gil = verdict.held_share, verdict.gil
+    if gil == "not_applicable":
+        return "This interpreter runs without a GIL: there is nothing to release."
+    if gil == "inconclusive" or share.value is None:
+        return "The evidence does not decide whether the GIL is released; the reasons say why."
+    if not verdict.n_calls:
+        return f"Rival threads ran for all but {percent(share.value)} of the call at most."
+    held, free = percent(share.value), percent(1 - share.value)
+    n_releases = verdict.n_releases.by_function
+    if gil == "released":
+        sentence = f"Releases the GIL for {free} of the call: other threads run meanwhile."
+    elif gil == "partial":
+        longest = duration(verdict.longest_hold_ns or 0)
+        sentence = f"Releases the GIL for {free} of the call and keeps it for {held}, at most {longest} at a time."
+    elif n_releases:
+        sentence = f"Lets the GIL go {times(n_releases)}, yet holds it for {held} of the call: other threads gain next to nothing."
+    elif "gives-way" in verdict.traits:
+        sentence = (
+            "Holds the GIL and gives way only when the interpreter asks (Python code runs underneath): "
+            "other threads get turns, never parallelism."
+        )
+    else:
+        span = duration(verdict.span_ns or 0)
+        sentence = f"Holds the GIL from start to end ({span}) and never lets it go: no other thread runs meanwhile."
+    if gil != "held" and "releases-often" in verdict.traits:
+        sentence += f" It lets go {times(n_releases)} a call: under contention each time costs a wait."
+    if "wait-is-felt" in verdict.traits:
+        sentence += f" Another thread waited up to {duration(verdict.longest_wait_ns or 0)} for it."
+    return sentence
+
+
+def _of_overlap(verdict: Verdict, observation: Observation) -> str:
+    cause = next((note for note in verdict.notes if note.slug in _CAUSES), None)
+    explained = "" if cause is None else cause.detail
+    if verdict.overlap in ("overlaps", "serialised") and verdict.speedup.value is not None and observation.rounds:
+        overlap = "overlap" if verdict.overlap == "overlaps" else "do not overlap"
+        speedup = f"{verdict.speedup.value:.2f} times as fast as one after the other"
+        sentence = f"Calls of {observation.rounds[0].n_threads} threads {overlap}: {speedup}."
+        return f"{sentence} {explained}".rstrip()
+    if cause is not None and "efficiency" in dict(cause.values):
+        efficiency = _estimate(dict(cause.values), "efficiency", "efficiency")
+        return f"Calls reach less than the machine allows ({efficiency}). {explained}"
+    return explained
+
+
+def _estimate(values: Mapping[str, Any], name: str, quantity: str) -> Estimate:
+    """Return the estimate that `Reason.of` took apart."""
+    return Estimate(values.get(name), values.get(f"{name}_low"), values.get(f"{name}_high"), quantity=quantity)
+
+
+def _speedup(values: Mapping[str, Any]) -> Estimate:
+    return _estimate(values, "speedup", "speed-up")
+
+
+def _released_control(values: Mapping[str, Any]) -> Estimate:
+    return _estimate(values, "released_control", "speed-up of the released control")
+
+
+def _not_measured(values: Mapping[str, Any]) -> str:
+    return _WHY_NOT[values["why"]]
+
+
+def _budget_too_small(values: Mapping[str, Any]) -> str:
+    span, budget = duration(values["span_ns"]), duration(values["budget_ns"])
+    return (
+        f"not one round of {values['n_threads']} calls of {span}, both ways and with controls, fits {budget}: "
+        "give more (budget=) or a smaller input"
+    )
+
+
+def _borderline(values: Mapping[str, Any]) -> str:
+    share = _estimate(values, "held_share", "held share")
+    borders = f"{values['released_most_share']:g} released, {values['held_least_share']:g} held"
+    return f"{share} lies on both sides of a border ({borders}) after {values['n_calls']} calls"
+
+
+def _own_threads_attach(values: Mapping[str, Any]) -> str:
+    n = values["n_threads"]
+    return f"{n} thread{'' if n == 1 else 's'} of the callee's own took the GIL; what was held there counts as held by the call"
+
+
+def _no_spare_cores(values: Mapping[str, Any]) -> str:
+    if "n_rounds" in values:
+        return (
+            "the call waits for threads or processes whose time off the processor nobody accounts for, and others used "
+            f"this machine in some of {values['n_rounds']} rounds: free a core, or give the rounds more time (budget=)"
+        )
+    held = _estimate(values, "held_control", "speed-up of the held control")
+    return (
+        f"the controls do not separate: {_released_control(values)}, {held}. Free a core, or give the rounds more time "
+        "(budget=)."
+    )
+
+
+def _overlap_borderline(values: Mapping[str, Any]) -> str:
+    if "border" in values:
+        return (
+            f"{_speedup(values)} contains the border {values['border']:g} after {values['n_rounds']} rounds: "
+            "give them more time (budget=)"
+        )
+    return (
+        f"{_speedup(values)}, yet a control that surely lets go reached only {_released_control(values)} here, and "
+        f"{_estimate(values, 'efficiency', 'efficiency')} does not fall short of it clearly: take a machine with a whole core for each thread"
+    )
+
+
+def _too_short_to_overlap(values: Mapping[str, Any]) -> str:
+    return (
+        f"calls of {duration(values['control_ns'])} are as short as a hand-over between threads: a control that surely lets go "
+        f"came out at {_released_control(values)}. Give the call more to do."
+    )
+
+
+def _witnesses_conflict(values: Mapping[str, Any]) -> str:
+    if "background_share" in values:
+        return (
+            f"ledger against progress: the GIL was held for {values['held_share']:.3f} of the call, "
+            f"yet a rival ran for {values['background_share']:.3f} of it"
+        )
+    return (
+        f"wall clock against ledger: {_speedup(values)}, yet two threads were not waiting for the GIL for only "
+        f"{values['both_not_waiting_share']:.2f} of the time, which allows {values['most_speedup']:.2f}"
+    )
+
+
+def _held_tail(values: Mapping[str, Any]) -> str:
+    sentence = f"Threads waited for the GIL, which calls hold in part, for {_lost(values)}."
+    if "held_share" in values:
+        share = percent(values["held_share"])
+        sentence += f" The held share of {share} allows at most {values['most_speedup']:.2f} (Amdahl)."
+    return sentence
+
+
+def _lost(values: Mapping[str, Any]) -> str:
+    return f"{percent(values['lost_share'])} of their time"
+
+
+#: Slugs of reasons that explain why calls overlap less than they could.
+_CAUSES = frozenset(
+    {
+        "chatter",
+        "held-tail",
+        "inner-lock",
+        "memory-bandwidth",
+        "own-thread-pool",
+        "serialised-by-gil",
+        "shortfall-unexplained",
+        "too-few-cores",
+        "uneven-threads",
+    }
+)
+
+#: Why a figure was not measured, where no reason of the verdict says it.
+_WHY_NOT = {
+    "no-call-returned": "no call came back",
+    "no-calls": "no call was recorded",
+    "no-record-and-no-progress": "no exact record, and no rival ran",
+    "no-rounds": "no wall-clock rounds were run",
+}
+
+#: Sentences that need no value.
+_CONSTANT = {
+    "one-cpu": "this process may use one core only (affinity or control group), where nothing can run at once; the GIL verdict stands",
+    "one-thread": "one thread competes with nobody: ask for two or more (threads=)",
+    "shortfall-unexplained": "No loss stands out: nothing in the record explains it.",
+    "xdist-neighbours": "tests of other workers went on while wall time was measured",
+}
+
+#: Slug -> sentence of its values.
+_SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "borderline": _borderline,
+    "budget-too-small": _budget_too_small,
+    "chatter": lambda v: (
+        f"Each call lets the GIL go {v['n_releases']:,.0f} times, and hand-overs cost more than what runs between them: do more between them."
+    ),
+    "clock-coarse": lambda v: (
+        f"the call took {v['span_ns']} ns, and this machine's clock steps by {v['resolution_ns']} ns"
+    ),
+    "disturbed": lambda v: (
+        f"every one of {v['n_calls']} calls was descheduled for long: free a processor, or make more calls"
+    ),
+    "events-dropped": lambda v: f"{v['n_dropped']} events did not fit: the picture is cut, sums are exact",
+    "held-tail": _held_tail,
+    "inner-lock": lambda v: (
+        f"The GIL is let go, and yet threads slept for {_lost(v)}, which alone they do not: they wait for a lock inside "
+        "the callee, or for a worker that they share."
+    ),
+    "memory-bandwidth": lambda v: (
+        f"The same calls need more processor time in competing threads ({_lost(v)}): they share memory bandwidth or "
+        "caches, the two halves of one core, or spin on a lock."
+    ),
+    "no-spare-cores": _no_spare_cores,
+    "not-measured": _not_measured,
+    "overlap-borderline": _overlap_borderline,
+    "own-thread-pool": lambda v: (
+        f"One call alone already uses {v['cores_used']:.1f} cores: it brings threads of its own, and more callers only share them."
+    ),
+    "own-threads-attach": _own_threads_attach,
+    "progress-only": lambda v: (
+        f"a rival thread ran for {v['background_share']:.2f} of the call; that it did not for the rest proves nothing"
+    ),
+    "result-not-sent": lambda v: f"what the call returned cannot leave the child process: {v['error']}",
+    "serialised-by-gil": lambda v: (
+        "The GIL is held, so that one thread runs at a time: of all threads' time "
+        f"{percent(v['waiting_share'])} were waits for it."
+    ),
+    "small-input": lambda v: (
+        f"{v['span_ns'] / 1000:.3g} µs only: some functions release from larger inputs on (hashlib from 2048 bytes)"
+    ),
+    "too-few-cores": lambda v: (
+        f"Threads were ready and did not run for {_lost(v)}: {v['n_threads']} threads are more than the cores they got."
+    ),
+    "too-short": lambda v: (
+        f"the call took {v['span_ns']} ns; a share means something from {v['shortest_ns']} ns on: give it more to do"
+    ),
+    "too-short-to-overlap": _too_short_to_overlap,
+    "uneven-threads": lambda v: f"Some threads were done early ({_lost(v)}): their calls differ in length.",
+    "where-failed": lambda v: f"the diagnosing pass raised {v['error_type']}: {v['error']}",
+    "witnesses-conflict": _witnesses_conflict,
+}
