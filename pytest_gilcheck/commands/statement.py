@@ -1,4 +1,4 @@
-"""A statement from the shell as a call, in timeit's manner."""
+"""A statement from the shell, as a call that can be checked, in timeit's manner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _RESULT = "__gilcheck_result__"
 
 
 def _compiled(source: str, what: str) -> Any:
-    """Code that leaves the value of an expression, or of the last one, alive until the span has ended."""
+    """Return code that keeps the value of an expression, or of the last one, alive until the span has ended."""
     try:
         try:
             return compile(source.strip(), f"<gilcheck {what}>", "eval", dont_inherit=True)
@@ -34,8 +34,17 @@ def _keeping_the_last_value(tree: ast.Module) -> ast.Module:
 
 @dataclass
 class Statement:
-    """`statement` as a call; `setup` is run once before, in the thread that is measured first: what it makes may be
-    bound to that thread. Raises `UsageError` where one of them does not compile."""
+    """A statement as a call.
+
+    Attributes:
+        statement: The source of the statement.
+        setup: Source that is run once before, in the thread that is measured first, because what it makes may be bound
+            to that thread.
+        names: The names that both see.
+
+    Raises:
+        UsageError: One of the two does not compile.
+    """
 
     statement: str
     setup: str = "pass"
@@ -49,14 +58,14 @@ class Statement:
         return {"statement": self.statement, "setup": self.setup}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]  # code objects do not travel: compiled anew
+        self.__init__(**state)  # type: ignore[misc]  # code objects cannot be pickled: compiled anew
 
     def between(self) -> None:
-        """Disposes of what the last call gave, so that this does not fall into the span of the next one."""
+        """Dispose of what the last call returned, so that the next span does not include that."""
         self.names.pop(_RESULT, None)
 
     def args_for(self, _index: int) -> tuple[Any, ...]:
-        """The arguments of `eval` for one call; the first time, after the setup."""
+        """Return the arguments of `eval` for one call, the first time after the setup."""
         if self._setup is not None:
             setup, self._setup = self._setup, None
             exec(setup, self.names)  # noqa: S102  (what the tool is for)
