@@ -20,7 +20,7 @@ def statement_call(case: Case) -> Call:
     from pytest_gilcheck.run import Call
 
     statement = Statement(case.call, case.setup)
-    return Call(eval, setup=statement.between, args_for=statement.args_for, name=case.id)
+    return Call(eval, setup=statement.setup_of_call, args_for=statement.args_for, name=case.id)
 
 
 def measure(case: Case) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``gilcheck -s SETUP STATEMENT``: one statement, measured in timeit's manner."""
+"""``gilcheck -s SETUP STATEMENT``: measures one statement, in timeit's manner."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.commands.exit_status import NOT_AS_EXPECTED, OK, USAGE, say, status_of
+from pytest_gilcheck.commands.stderr import progress_bar, say
 from pytest_gilcheck.evidence import CheckFailed, Inconclusive, UsageError
+from pytest_gilcheck.gate.exit_status import NOT_AS_EXPECTED, OK, USAGE, status_of_check
 
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
@@ -24,7 +25,7 @@ exit status: 0 as expected (without --expect: any decided verdict), 1 not as exp
   gilcheck -s 'import zlib; d = bytes(10**6)' 'zlib.compress(d)'
   gilcheck --expect released --json out.json -s 'import hashlib; d = bytes(10**7)' 'hashlib.sha256(d)'
 
-other commands, each with --help: gilcheck show DOCUMENT, gilcheck compare BEFORE AFTER, gilcheck merge DOCUMENT...,
+other commands, each with --help: gilcheck show REPORT, gilcheck compare BEFORE AFTER, gilcheck merge REPORT...,
 gilcheck doctor. (A statement that is one of these words alone is given as `gilcheck -- show`.)
 """
 
@@ -46,32 +47,31 @@ def _parser() -> argparse.ArgumentParser:
         help="run once before, in the same thread; repeatable",
     )
     parser.add_argument(
-        "--json", metavar="PATH", help="write the document there (- for stdout, in place of the report)"
+        "--json", metavar="PATH", help="save the JSON report there (-: write it to stdout in place of the text)"
     )
     parser.add_argument("--expect", metavar="WORD", help="released, held or partial: exit status 1 if it is another")
-    parser.add_argument("--name", help="how the report calls it (default: the statement)")
+    parser.add_argument("--name", help="its name in the report (default: the statement)")
     parser.add_argument("--threads", metavar="N", help="how many threads compete (default: the usable cores, 2 to 4)")
     parser.add_argument("--budget", metavar="TIME", help="time for wall-clock rounds (default 250ms)")
-    parser.add_argument("--deadline", metavar="TIME", help="by when a run of calls must have come back (default 60s)")
-    parser.add_argument("--no-overlap", action="store_true", help="single calls only: no competing threads")
+    parser.add_argument("--deadline", metavar="TIME", help="time in which a run of calls must return (default 60s)")
     parser.add_argument(
-        "--isolate", action="store_true", help="measure in a child process: it may crash, or keep the GIL"
+        "--no-overlap", action="store_true", help="measure single calls only, without competing threads"
     )
     parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="-vv: show every frame of every hand-over's stack"
+        "--isolate", action="store_true", help="measure in a child process, which may crash or keep the GIL"
     )
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every stack")
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict's word alone")
     return parser
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status."""
+    """Measure the statement, print the report, and return the exit status."""
     return _measure(_parser().parse_args(arguments))
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from pytest_gilcheck.checker.checker import Checker  # noqa: PLC0415  (the command starts fast for --help)
-    from pytest_gilcheck.commands.progress_bar import bar  # noqa: PLC0415
+    from pytest_gilcheck.checker.checker import Checker  # noqa: PLC0415  (so that --help is fast)
     from pytest_gilcheck.commands.statement import Statement  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
     from pytest_gilcheck.report import text  # noqa: PLC0415
@@ -79,7 +79,7 @@ def _measure(options: argparse.Namespace) -> int:
     from pytest_gilcheck.status.callback import STATUS_DISPLAY  # noqa: PLC0415
     from pytest_gilcheck.store import json_report  # noqa: PLC0415
 
-    given = {
+    settings_given = {
         "name": options.name,
         "expect": options.expect,
         "threads": options.threads,
@@ -88,48 +88,48 @@ def _measure(options: argparse.Namespace) -> int:
     }
     settings = Settings().changed(
         {
-            **{name: value for name, value in given.items() if value is not None},
+            **{name: value for name, value in settings_given.items() if value is not None},
             "overlap": not options.no_overlap,
             "isolate": options.isolate,
         },
         where="command line",
     )
     statement = Statement("\n".join(options.statement), "\n".join(options.setup) or "pass")
-    kept: list[CheckEntry] = []
+    checks: list[CheckEntry] = []
     path = Path(options.json) if options.json and options.json != "-" else None
 
     def keep(observation: Observation, verdict: Verdict, _settings: Settings) -> None:
-        kept.append(json_report.CheckEntry(observation.name, verdict, observation))
+        checks.append(json_report.CheckEntry(observation.name, verdict, observation))
 
-    rescue = Rescue(path, lambda: [line.encode() for line in json_report.lines(kept, interrupted="deadline")])
+    rescue = Rescue(path, lambda: [line.encode() for line in json_report.lines(checks, interrupted="deadline")])
     checker = Checker(settings, on_check=keep, rescue=rescue)
-    STATUS_DISPLAY.set(partial(bar, quiet=options.quiet))
+    STATUS_DISPLAY.set(partial(progress_bar, quiet=options.quiet))
     sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
     try:
         checker.of_call(
-            Call(eval, setup=statement.between, args_for=statement.args_for, name=settings.name or statement.statement)
+            Call(eval, setup=statement.setup_of_call, args_for=statement.args_for, name=settings.name or statement.statement)
         )
     except UsageError:
         raise
     except (CheckFailed, Inconclusive) as failed:
         say(str(failed))
         return NOT_AS_EXPECTED
-    except (Exception, SystemExit) as error:  # noqa: BLE001  (the statement's own: shown as the interpreter would)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (the statement's own error, shown as the interpreter shows it)
         import traceback  # noqa: PLC0415  (only needed here)
 
         traceback.print_exception(error)
         say(f"the statement raised {type(error).__name__}; there is nothing to judge")
         return NOT_AS_EXPECTED
-    return _deliver(kept, options.json, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
+    return _print(checks, options.json, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
 
 
-def _deliver(kept: list[CheckEntry], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:
-    from pytest_gilcheck.report import text  # noqa: PLC0415  (the command starts fast for --help)
-    from pytest_gilcheck.store import json_report  # noqa: PLC0415  (the command starts fast for --help)
+def _print(checks: list[CheckEntry], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:
+    from pytest_gilcheck.report import text  # noqa: PLC0415  (so that --help is fast)
+    from pytest_gilcheck.store import json_report  # noqa: PLC0415  (so that --help is fast)
 
-    written = True
+    is_saved = True
     if json_path:
-        report = json_report.lines(kept)
+        report = json_report.lines(checks)
         if json_path == "-":
             sys.stdout.writelines(report)
         else:
@@ -137,9 +137,9 @@ def _deliver(kept: list[CheckEntry], json_path: str | None, *, quiet: bool, all_
                 json_report.write(Path(json_path), report)
             except OSError as error:
                 say(f"--json {json_path}: {error}; the report follows instead")
-                written = False
+                is_saved = False
     if json_path != "-":
-        for check in kept:
+        for check in checks:
             lines = (
                 [check.verdict.gil]
                 if quiet
@@ -150,6 +150,6 @@ def _deliver(kept: list[CheckEntry], json_path: str | None, *, quiet: bool, all_
             for line in lines:
                 sys.stdout.write(line + "\n")
     sys.stdout.flush()
-    if not written:
+    if not is_saved:
         return USAGE
-    return max((status_of(check.observation, check.verdict) for check in kept), default=OK)
+    return max((status_of_check(check.observation, check.verdict) for check in checks), default=OK)

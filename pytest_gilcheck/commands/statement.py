@@ -1,19 +1,22 @@
-"""A statement from the shell as a call, in timeit's manner."""
+"""A statement from the shell, as a call that can be checked, in timeit's manner."""
 
 from __future__ import annotations
 
 import _thread
 import ast
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _VALUE = "__gilcheck_value__"
 
 
 def _compiled(source: str, what: str) -> tuple[Any, bool]:
-    """Return code that keeps the value of its last expression alive until the span has ended, and whether it is kept in a name.
+    """Return code that keeps the value of its last expression alive until the span has ended, and whether in a name.
 
     The value of a single expression is what `eval` returns.
     """
@@ -46,10 +49,15 @@ def _is_kept(tree: ast.Module) -> bool:
 class Statement:
     """A statement as a call.
 
-    `setup` is run once before, in the thread that is measured first, because what it makes may be bound to that thread. Each
-    thread then has a copy of the names that it made: a statement such as ``del x`` takes them from no other thread.
+    Attributes:
+        statement: The source of the statement.
+        setup: Source that is run once before, in the thread that is measured first, because what it makes may be bound
+            to that thread. Each thread then has a copy of the names that it made: a statement such as ``del x`` takes
+            them from no other thread.
+        names: The names that the setup made.
 
-    Raises `UsageError` where one of the two does not compile.
+    Raises:
+        UsageError: One of the two does not compile.
     """
 
     statement: str
@@ -57,18 +65,23 @@ class Statement:
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__", "__builtins__": __builtins__})
 
     def __post_init__(self) -> None:
-        self._code, self.keeps_its_value = _compiled(self.statement, "statement")
+        self._code, self._keeps_its_value = _compiled(self.statement, "statement")
         self._setup: Any = _compiled(self.setup, "setup")[0]
+        self._fresh: dict[str, Any] = {}
         self._names_of: dict[int, dict[str, Any]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {"statement": self.statement, "setup": self.setup}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]  # code objects cannot be sent: they are compiled again
+        self.__init__(**state)  # type: ignore[misc]  # code objects cannot be pickled: compiled anew
 
-    def forget_value(self) -> None:
-        """Dispose of the value of this thread's last call, so that this is no part of its next one."""
+    @property
+    def setup_of_call(self) -> Callable[[], None] | None:
+        """What a `Call` needs to do before each call, or None: disposing of a value that a name keeps is no part of a call."""
+        return self._forget_value if self._keeps_its_value else None
+
+    def _forget_value(self) -> None:
         self._names_of[_thread.get_ident()].pop(_VALUE, None)
 
     def args_for(self, _index: int) -> tuple[Any, ...]:
@@ -76,5 +89,9 @@ class Statement:
         if self._setup is not None:
             setup, self._setup = self._setup, None
             exec(setup, self.names)  # noqa: S102  (the purpose of the command)
-        names = self._names_of[_thread.get_ident()] = dict(self.names)
+            self._fresh = dict(self.names)
+            names = self.names  # functions that the setup defined see what the statement assigns here
+        else:
+            names = dict(self._fresh)
+        self._names_of[_thread.get_ident()] = names
         return (self._code, names)
