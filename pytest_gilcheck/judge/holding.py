@@ -24,7 +24,7 @@ class Taken:
 
     Attributes:
         stolen_share: The host or a quota kept processors away.
-        ready_share: Something on the machine was ready and waited for a processor.
+        ready_share: Some thread of the process was ready and waited for a processor.
     """
 
     stolen_share: float = 0.0
@@ -171,7 +171,7 @@ def shares_of(
 def taken_from(calls: Sequence[CallSpan], surroundings: Surroundings) -> Taken:
     """Return the largest part of these calls that may have been taken from them.
 
-    What is ready and waits anywhere on the machine bounds what a worker waited. Where the system does not report it, the
+    What all threads of the process waited for a processor bounds what a worker did. Where the system does not report it, the
     worker may have waited all the time.
     """
     total_ns = max(1, sum(call.span_ns for call in calls))
