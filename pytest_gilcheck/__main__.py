@@ -14,12 +14,12 @@ from pytest_gilcheck.evidence import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Imported when they are asked for: the command starts fast for --help.
+#: Each is imported when it is used, so that --help is fast.
 VERBS = ("show", "compare", "merge", "doctor")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command's exit status."""
+    """Return the exit status of the command."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verb = arguments[0] if arguments and arguments[0] in VERBS else "measure"
     try:
@@ -32,12 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(str(error))
         return USAGE
     except KeyboardInterrupt:
-        say("interrupted; nothing was decided")
+        say("interrupted; there is no verdict")
         return INTERRUPTED
     except OSError as error:
-        # What is left in the buffer cannot be written either: at exit the interpreter would try again, and complain.
+        # The rest of the buffer cannot be written either. At exit the interpreter would try again and report an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # its reader has gone: nothing to say to nobody
+        if not isinstance(error, BrokenPipeError):  # the reader of a pipe has gone, and needs no message
             say(f"the report cannot be written: {error}; give --json a path with room for it")
         return USAGE
     return status
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _child(arguments: Sequence[str]) -> int:
     from pytest_gilcheck.checker.isolated import serve_child  # noqa: PLC0415  (as above)
 
-    given, made = arguments
-    serve_child(Path(given), Path(made))
+    request, outcome = arguments
+    serve_child(Path(request), Path(outcome))
     return OK
 
 

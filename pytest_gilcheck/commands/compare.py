@@ -1,4 +1,4 @@
-"""``gilcheck compare BEFORE AFTER``: which checks became worse?"""
+"""``gilcheck compare BEFORE AFTER`` shows which checks became worse."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pytest_gilcheck.store.stream import Stream
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status: 0 same or better, 1 worse, 3 cannot tell."""
+    """Return the exit status: 0 same or better, 1 worse, 3 inconclusive."""
     parser = argparse.ArgumentParser(
         prog="gilcheck compare",
-        description="Compare two saved documents. A change counts where the intervals of both say so.",
-        epilog="exit status: 0 same or better, 1 worse, 2 wrong usage, 3 cannot tell",
+        description="Compare two JSON reports. A change counts only if the intervals of both runs are apart.",
+        epilog="exit status: 0 same or better, 1 worse, 2 wrong usage, 3 inconclusive",
     )
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
@@ -28,15 +28,15 @@ def main(arguments: Sequence[str]) -> int:
         action="append",
         default=[],
         metavar="EXPR",
-        help="worse is only this: 'gil', 'held_share:0.05', 'speedup:10%%'; repeatable",
+        help="count only this as worse: 'gil', 'held_share:0.05', 'speedup:10%%'; repeatable",
     )
     options = parser.parse_args(arguments)
     tolerances = [tolerance(text, "--fail") for text in options.fail]
-    with bar(quiet=is_in_the_way(of_lines_as_they_come=False)) as tell:
-        before, after = (baseline_entries(read_through(Stream(path), tell)) for path in (options.before, options.after))
-        made = compare(before, after, (str(options.before), str(options.after)))
-    for line in comparison_lines(made):
+    with bar(quiet=is_in_the_way(of_lines_as_they_come=False)) as callback:
+        before, after = (baseline_entries(read_through(Stream(path), callback)) for path in (options.before, options.after))
+        comparison = compare(before, after, (str(options.before), str(options.after)))
+    for line in comparison_lines(comparison):
         sys.stdout.write(f"{line}\n")
-    for lines in failures(made, tolerances):
+    for lines in failures(comparison, tolerances):
         sys.stdout.writelines(f"FAILS {line}\n" for line in lines)
-    return status_of(made, tolerances)
+    return status_of(comparison, tolerances)

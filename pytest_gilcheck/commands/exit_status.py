@@ -1,4 +1,4 @@
-"""Exit statuses, and how the command says what is wrong."""
+"""Exit statuses, and how the command reports an error."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ INTERRUPTED = 130
 
 
 def say(text: str) -> None:
-    """Writes a line to stderr."""
+    """Write a line to stderr."""
     sys.stderr.write(f"gilcheck: {text}\n")
 
 
 def status_of(observation: Observation, verdict: Verdict) -> int:
-    """Which exit status does this check alone give?"""
+    """Return the exit status of a run with this check alone."""
     if verdict.claim_met is False:
         return NOT_AS_EXPECTED
     if verdict.gil in ("inconclusive", "not_applicable"):

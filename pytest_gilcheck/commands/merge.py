@@ -1,4 +1,4 @@
-"""``gilcheck merge DOCUMENT...``: one document of several, such as those of a CI matrix."""
+"""``gilcheck merge REPORT...`` writes one JSON report from several, such as those of a CI matrix."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pytest_gilcheck.store.stream import merged
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status."""
+    """Return the exit status."""
     parser = argparse.ArgumentParser(
         prog="gilcheck merge",
-        description="One document of several. Each check keeps the name of the file that it came from, without its suffix.",
+        description="Write one JSON report from several. Each check keeps the name of the file that it came from, without its suffix.",
     )
-    parser.add_argument("documents", nargs="+", type=Path)
+    parser.add_argument("reports", metavar="REPORT", nargs="+", type=Path)
     parser.add_argument("-o", "--output", type=Path, metavar="PATH", help="where to write it (default: stdout)")
     options = parser.parse_args(arguments)
     is_shown = options.output is not None or not is_in_the_way(of_lines_as_they_come=True)
     try:
-        with bar(quiet=not is_shown) as tell:
-            sources = zip(labels(options.documents), options.documents, strict=True)
-            parts = merged(sources, partial(read_through, tell=tell))
+        with bar(quiet=not is_shown) as callback:
+            sources = zip(labels(options.reports), options.reports, strict=True)
+            parts = merged(sources, partial(read_through, callback=callback))
             if options.output is None:
                 sys.stdout.writelines(parts)
             else:
@@ -42,6 +42,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def labels(paths: Sequence[Path]) -> list[str]:
-    """How is each document called? By its stem; by its whole path where several have that stem."""
+    """Return the label of each JSON report: its stem, or its whole path where several have the same stem."""
     n = Counter(path.stem for path in paths)
     return [path.stem if n[path.stem] == 1 else path.as_posix() for path in paths]

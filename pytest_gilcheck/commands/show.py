@@ -1,4 +1,4 @@
-"""``gilcheck show DOCUMENT``: judges saved observations again and shows the verdicts."""
+"""``gilcheck show REPORT`` judges saved observations again and shows the verdicts."""
 
 from __future__ import annotations
 
@@ -21,64 +21,83 @@ from pytest_gilcheck.store import json_report
 from pytest_gilcheck.store.json_report import AgreementEntry, Entry
 from pytest_gilcheck.store.stream import Stream
 
-FORMATS = ("story", "table", "json", "markdown", "github", "gitlab")
+FORMATS = ("report", "table", "json", "markdown", "github", "gitlab")
 
 
 class _Judged:
-    """A document's checks with the verdicts of today's judge, and its agreements; `status` is that of those read so far."""
+    """The entries of a JSON report, with each check judged again by this version.
 
-    def __init__(self, stream: Stream, tell: StatusCallback | None) -> None:
+    Attributes:
+        status: Exit status of the entries that have been read so far.
+    """
+
+    def __init__(self, stream: Stream, callback: StatusCallback | None) -> None:
         self._stream = stream
-        self._tell = tell
+        self._callback = callback
         self.status = OK
 
     def __iter__(self) -> Iterator[Entry]:
-        for entry in read_through(self._stream, self._tell):
+        for entry in read_through(self._stream, self._callback):
             if isinstance(entry, AgreementEntry):
                 status = OK if entry.agreement.word == "agree" else NOT_AS_EXPECTED
             else:
                 verdict = with_text(judge(entry.observation), entry.observation)
                 status = status_of(entry.observation, verdict)
-                entry = replace(entry, verdict=verdict)  # noqa: PLW2901  (the same check, judged anew)
+                entry = replace(entry, verdict=verdict)  # noqa: PLW2901  (the same check, judged again)
             self.status = max(self.status, status)
             yield entry
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status: the worst of all checks and agreements."""
+    """Return the exit status: the worst of all checks and agreements."""
     parser = argparse.ArgumentParser(
-        prog="gilcheck show", description="Judge a saved document again and show its verdicts."
+        prog="gilcheck show", description="Judge a JSON report again and show its verdicts."
     )
     parser.add_argument(
-        "document", type=Path, help="a file written by --json, --gilcheck-json, --gilcheck-save or merge"
+        "report",
+        metavar="REPORT",
+        type=Path,
+        help="a file written by --json, --gilcheck-json, --gilcheck-save or merge",
     )
     parser.add_argument(
         "-f",
         "--format",
-        choices=FORMATS,
-        default="story",
-        help="story (default): each check at length; table: a line each; json: one array of all entries",
+        type=_format,
+        metavar="FORMAT",
+        default="report",
+        help="report (default): each check in full; table: a line for each check; json: one array of all entries; markdown; github: annotations; gitlab: code quality",
     )
     parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="-vv: show every frame of every hand-over's stack"
+        "-v", "--verbose", action="count", default=0, help="-vv: show every frame of every recorded stack"
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="only how many of each word")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only how many checks have each word")
     options = parser.parse_args(arguments)
-    stream = Stream(options.document)
-    comes_at_once = options.quiet or options.format == "table"
-    with bar(quiet=is_in_the_way(of_lines_as_they_come=not comes_at_once)) as tell:
-        checks = _Judged(stream, tell)
+    stream = Stream(options.report)
+    is_printed_at_once = options.quiet or options.format == "table"
+    with bar(quiet=is_in_the_way(of_lines_as_they_come=not is_printed_at_once)) as callback:
+        checks = _Judged(stream, callback)
         lines = _lines(checks, options.format, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
-        if comes_at_once:
+        if is_printed_at_once:
             lines = iter(list(lines))
         else:
             sys.stdout.writelines(lines)
     sys.stdout.writelines(lines)
     if stream.interrupted:
-        say(f"{options.document} is of a run that was interrupted ({stream.interrupted})")
+        say(f"{options.report} comes from a run that was interrupted ({stream.interrupted})")
     for warning in stream.warnings:
         say(warning)
     return checks.status
+
+
+def _format(word: str) -> str:
+    """Return the format; raise `ArgumentTypeError` for a word that is none."""
+    if word == "story":
+        message = "'story' is called 'report' now"
+        raise argparse.ArgumentTypeError(message)
+    if word not in FORMATS:
+        message = f"expected one of {', '.join(FORMATS)}, got {word!r}"
+        raise argparse.ArgumentTypeError(message)
+    return word
 
 
 def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iterator[str]:
@@ -88,7 +107,7 @@ def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iter
         yield from findings.gitlab(checks)
     elif form == "json":
         yield from json_report.json_array(checks)
-    elif form == "story":
+    elif form == "report":
         for entry in checks:
             for line in tables.lines_of_entry(entry, encoding=sys.stdout.encoding, all_frames=all_frames):
                 yield f"{line}\n"

@@ -1,4 +1,4 @@
-"""A statement from the shell as a call, in timeit's manner."""
+"""A statement from the shell as a call, as timeit makes it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _RESULT = "__gilcheck_result__"
 
 
 def _compiled(source: str, what: str) -> Any:
-    """Code that leaves the value of an expression, or of the last one, alive until the span has ended."""
+    """Return code that keeps the value of the last expression alive until the span has ended."""
     try:
         try:
             return compile(source.strip(), f"<gilcheck {what}>", "eval", dont_inherit=True)
@@ -20,7 +20,7 @@ def _compiled(source: str, what: str) -> Any:
             return compile(_keeping_the_last_value(ast.parse(source)), f"<gilcheck {what}>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         where = f" (line {error.lineno}: {(error.text or '').strip()!r})" if isinstance(error, SyntaxError) else ""
-        message = f"the {what} does not compile: {error}{where}. Quote it for the shell; several lines may be given one after the other."
+        message = f"the {what} does not compile: {error}{where}. Quote it for the shell; several lines can be separate arguments."
         raise UsageError(message) from None
 
 
@@ -34,8 +34,17 @@ def _keeping_the_last_value(tree: ast.Module) -> ast.Module:
 
 @dataclass
 class Statement:
-    """`statement` as a call; `setup` is run once before, in the thread that is measured first: what it makes may be
-    bound to that thread. Raises `UsageError` where one of them does not compile."""
+    """A statement as a call of `eval`.
+
+    Attributes:
+        statement: Source of what is measured.
+        setup: Source that runs once before, in the thread that is measured first. What it creates may belong to that
+            thread.
+        names: The globals of both.
+
+    Raises:
+        UsageError: One of the two does not compile.
+    """
 
     statement: str
     setup: str = "pass"
@@ -49,15 +58,15 @@ class Statement:
         return {"statement": self.statement, "setup": self.setup}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]  # code objects do not travel: compiled anew
+        self.__init__(**state)  # type: ignore[misc]  # code objects cannot be pickled, so they are compiled again
 
     def between(self) -> None:
-        """Disposes of what the last call gave, so that this does not fall into the span of the next one."""
+        """Free the result of the last call, so that this is not part of the next span."""
         self.names.pop(_RESULT, None)
 
     def args_for(self, _index: int) -> tuple[Any, ...]:
-        """The arguments of `eval` for one call; the first time, after the setup."""
+        """Return the arguments of `eval` for one call. The first time, run the setup before."""
         if self._setup is not None:
             setup, self._setup = self._setup, None
-            exec(setup, self.names)  # noqa: S102  (what the tool is for)
+            exec(setup, self.names)  # noqa: S102  (the user's own code)
         return (self._code, self.names)

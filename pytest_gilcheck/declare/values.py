@@ -16,15 +16,15 @@ _UNITS_NS = {
     "": 1_000_000_000,
     "min": 60_000_000_000,
 }
-# With an exponent: a small number in a TOML file reaches us as the text that Python makes of it.
+# Exponents are allowed: a small number in a TOML file arrives as Python writes it, such as 1e-05.
 _DURATION = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(ns|us|µs|ms|s|min|)\s*")
 
-#: About three years: timers and locks of the system overflow from a few hundred years on.
+#: About three years. Timers and locks of the system overflow at a few hundred years.
 LONGEST_NS = 10**17
 
 
 def duration_ns(value: object, what: str = "a duration") -> int:
-    """How many nanoseconds? From ``"10ms"``, ``"0.25s"``, or a number of seconds. Not negative."""
+    """Return nanoseconds, from ``"10ms"``, ``"0.25s"`` or a number of seconds. Not negative."""
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match:
         ns = float(match[1]) * _UNITS_NS[match[2]]
@@ -40,16 +40,16 @@ def duration_ns(value: object, what: str = "a duration") -> int:
 
 
 def positive_duration_ns(value: object, what: str = "a duration") -> int:
-    """As `duration_ns`, and more than nothing."""
+    """Return nanoseconds as `duration_ns` does, more than 0."""
     ns = duration_ns(value, what)
     if ns <= 0:
-        message = f"{what}: expected more than nothing, got {value!r}"
+        message = f"{what}: expected more than 0, got {value!r}"
         raise UsageError(message)
     return ns
 
 
 def share(value: object, what: str = "a share") -> float:
-    """Which share, from 0 to 1? Also ``"90%"``."""
+    """Return a share from 0 to 1, also from ``"90%"``."""
     number = _number(value)
     if number is None and isinstance(value, str) and value.strip().endswith("%"):
         percent = _number(value.strip()[:-1])
@@ -61,7 +61,7 @@ def share(value: object, what: str = "a share") -> float:
 
 
 def factor(value: object, what: str = "a factor") -> float:
-    """Which factor, above 0?"""
+    """Return a number above 0."""
     number = _number(value)
     if number is None or number <= 0:
         message = f"{what}: expected a number above 0, got {value!r}"
@@ -70,7 +70,7 @@ def factor(value: object, what: str = "a factor") -> float:
 
 
 def count(value: object, what: str = "a count", *, most: int = 1024) -> int:
-    """How many, from 1 to `most`?"""
+    """Return a whole number from 1 to `most`."""
     number = _number(value)
     if number is None or number != int(number) or not 1 <= number <= most:
         message = f"{what}: expected a whole number from 1 to {most}, got {value!r}"
@@ -79,7 +79,7 @@ def count(value: object, what: str = "a count", *, most: int = 1024) -> int:
 
 
 def text(value: object, what: str = "a text") -> str:
-    """Which text? Not an empty one."""
+    """Return a text that is not empty."""
     if not isinstance(value, str) or not value:
         message = f"{what}: expected a text, got {value!r}"
         raise UsageError(message)
@@ -87,7 +87,7 @@ def text(value: object, what: str = "a text") -> str:
 
 
 def choice(value: object, what: str, choices: tuple[str, ...]) -> str:
-    """Which of these words?"""
+    """Return one of these words."""
     if not isinstance(value, str) or value not in choices:
         message = f"{what}: expected one of {', '.join(choices)}, got {value!r}"
         raise UsageError(message)
@@ -98,7 +98,7 @@ _NAME = re.compile(r"[A-Za-z][\w.-]*")
 
 
 def baseline_name(value: object, what: str = "a name") -> str:
-    """Which name? One that makes a file name everywhere, and cannot be taken for a number or for the last baseline."""
+    """Return a name that is a file name on every system, and neither a number nor ``last``."""
     if not isinstance(value, str) or not _NAME.fullmatch(value) or value == "last":
         message = f"{what}: expected a letter and then letters, digits, '.', '_' or '-' (not 'last'), got {value!r}"
         raise UsageError(message)
@@ -109,7 +109,7 @@ _TOLERANCE = re.compile(r"\s*(\w+)\s*(?::\s*([^%\s]+)\s*(%?))?\s*")
 
 
 def tolerance(value: object, what: str = "a tolerance") -> Tolerance:
-    """What must not become worse, and by how much may it? ``"gil"``, ``"held_share:0.05"``, ``"speedup:10%"``."""
+    """Return what must not become worse, and by how much it may: ``"gil"``, ``"held_share:0.05"``, ``"speedup:10%"``."""
     match = _TOLERANCE.fullmatch(value) if isinstance(value, str) else None
     if match and match[1] == "results":
         message = f"{what}: 'results' is called 'agreement' now, got {value!r}"
@@ -128,8 +128,8 @@ def tolerance(value: object, what: str = "a tolerance") -> Tolerance:
 
 
 def flag(value: object, what: str = "a switch") -> bool:
-    """Yes or no?"""
-    if isinstance(value, int) and value in (0, 1):  # also the numbers: ini files have them as texts
+    """Return whether a switch is on."""
+    if isinstance(value, int) and value in (0, 1):  # also 0 and 1, which ini files hold as texts
         return bool(value)
     if isinstance(value, str) and value.strip().lower() in ("1", "true", "yes", "on"):
         return True

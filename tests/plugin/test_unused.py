@@ -29,7 +29,7 @@ sys.exit(pytest.main(sys.argv[1:], plugins=[Lister()]))
 
 
 def modules_after(pytester, *arguments):
-    """Which modules has a run imported?"""
+    """Return the modules that a run imports."""
     pytester.makepyfile(lister=LIST, test_plain="def test_it(): pass\n")
     # hypothesis' own plugin imports hypothesis, whether or not ours is there.
     command = [sys.executable, "lister.py", "test_plain.py", "-p", "no:hypothesispytest", *arguments]
