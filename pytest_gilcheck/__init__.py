@@ -1,7 +1,7 @@
 """Verifies that extension functions release the GIL.
 
-Public names are imported when they are first used: a pytest run that has the plugin installed and uses no check
-imports neither the native module nor hypothesis nor any report library.
+Public names are imported when they are first used. A pytest run that has the plugin installed and checks nothing imports
+neither the native module nor hypothesis nor a library for reports.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
     "strategies",
 ]
 
-#: Public name -> where it lives; an empty attribute means the module itself.
+#: Public name -> its module and its name there. An empty name means the module itself.
 _HOMES = {
     "Agreement": ("evidence", "Agreement"),
     "CheckFailed": ("evidence", "CheckFailed"),

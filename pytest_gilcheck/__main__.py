@@ -8,18 +8,23 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.commands.exit_status import INTERRUPTED, OK, USAGE, say
+from pytest_gilcheck.commands.stderr import say
 from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.gate.exit_status import INTERRUPTED, OK, USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Each is imported when it is used, so that --help is fast.
+#: Each is imported when it is asked for, so that --help is fast.
 VERBS = ("show", "compare", "merge", "doctor")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Return the exit status of the command."""
+    """Run the command and return its exit status.
+
+    Args:
+        arguments: The arguments behind the command's name. None: those of this process.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verb = arguments[0] if arguments and arguments[0] in VERBS else "measure"
     try:
@@ -32,22 +37,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(str(error))
         return USAGE
     except KeyboardInterrupt:
-        say("interrupted; there is no verdict")
+        say("interrupted before a verdict")
         return INTERRUPTED
     except OSError as error:
-        # The rest of the buffer cannot be written either. At exit the interpreter would try again and report an error.
+        # What is left in the buffer cannot be written either. At exit the interpreter would try again and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # the reader of a pipe has gone, and needs no message
+        if not isinstance(error, BrokenPipeError):  # its reader has gone
             say(f"the report cannot be written: {error}; give --json a path with room for it")
         return USAGE
     return status
 
 
 def _child(arguments: Sequence[str]) -> int:
-    from pytest_gilcheck.checker.isolated import serve_child  # noqa: PLC0415  (as above)
+    from pytest_gilcheck.checker.isolated import serve_child  # noqa: PLC0415  (only where it is asked for)
 
-    request, outcome = arguments
-    serve_child(Path(request), Path(outcome))
+    request, answer = arguments
+    serve_child(Path(request), Path(answer))
     return OK
 
 

@@ -18,7 +18,6 @@ from benchmarks.ledger.measurement import WITNESSES, Measurement, MeasurementFil
 from benchmarks.ledger.price import Price, measure_price
 from benchmarks.ledger.report import render
 from benchmarks.ledger.score import bars, score
-from benchmarks.ledger.unused import Unused, measure_unused
 
 FOLDER = Path(".gilcheck") / "bench-ledger"
 ADAPTER = "benchmarks.ledger.adapter"
@@ -56,13 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     price.add_argument("--batches", type=_count, default=12, help="of fresh processes (default: 12)")
     price.add_argument("--adapter", default=ADAPTER, help=argparse.SUPPRESS)
 
-    unused = commands.add_parser("unused", help="measure what the plugin costs a run that does not use it")
-    unused.add_argument("--pairs", type=_count, default=30)
-
     report = commands.add_parser("report", help="print the tables and write them to report.md")
     report.add_argument("--loads", nargs="*", type=_count, default=None, metavar="N", help="only these loads")
 
-    for command in (measure, price, unused, report):
+    for command in (measure, price, report):
         command.add_argument("--folder", type=Path, default=FOLDER, help=f"where figures are kept (default: {FOLDER})")
     return parser
 
@@ -84,9 +80,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(options)
         if options.command == "price":
             _save(options.folder / "price.json", asdict(measure_price(options.batches, adapter=options.adapter)))
-            return 0
-        if options.command == "unused":
-            _save(options.folder / "unused.json", asdict(measure_unused(options.pairs)))
             return 0
         return _report(options)
     except (ValueError, RuntimeError) as error:
@@ -134,8 +127,7 @@ def _report(options: argparse.Namespace) -> int:
         message = f"nothing was measured yet in {options.folder}: `python -m benchmarks.ledger run` first"
         raise ValueError(message)
     price = _price(options.folder / "price.json")
-    unused = _unused(options.folder / "unused.json")
-    rows = bars(scored, price, unused)
+    rows = bars(scored, price)
     instruments = sorted({s.measurement.instrument for s in scored if s.measurement.instrument})
     header = [
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
@@ -143,7 +135,7 @@ def _report(options: argparse.Namespace) -> int:
         f"busy processes: {', '.join(str(load) for load in sorted({s.measurement.load for s in scored}))}",
         f"instruments: {', '.join(instruments) or 'none'}",
     ]
-    page = render(header, rows, scored, price, unused)
+    page = render(header, rows, scored, price)
     (options.folder / "report.md").write_text(page, encoding="utf-8")
     sys.stdout.write(page)
     return 0 if all(row.verdict == "met" for row in rows) else 1
@@ -162,13 +154,6 @@ def _price(path: Path) -> Price | None:
     for name in ("alone", "contended", "fine", "removed", "twin"):
         entry[name] = Interval(**entry[name])
     return Price(**entry)
-
-
-def _unused(path: Path) -> Unused | None:
-    if not path.exists():
-        return None
-    entry = json.loads(path.read_text(encoding="utf-8"))
-    return Unused(Interval(**entry["ratio"]), entry["n_pairs"], tuple(entry["imported"]), tuple(entry["forbidden"]))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from benchmarks.ledger.score import (
     share_errors,
     tallies,
 )
-from benchmarks.ledger.unused import Unused
 
 LABELS = {
     "ledger": "this tool",
@@ -34,7 +33,6 @@ def render(
     bars: Sequence[Bar],
     scored: Sequence[Scored],
     price: Price | None = None,
-    unused: Unused | None = None,
 ) -> str:
     """Return the whole page."""
     parts = [
@@ -60,11 +58,6 @@ def render(
     ]
     if price is not None:
         parts += ["## Price of a release/take pair", _prices(price)]
-    if unused is not None:
-        parts += [
-            "## Modules that the unused plugin imports",
-            ", ".join(f"`{name}`" for name in unused.imported) or "none",
-        ]
     return "\n\n".join(parts) + "\n"
 
 

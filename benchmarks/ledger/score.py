@@ -10,7 +10,6 @@ from benchmarks.ledger.cases import Case
 from benchmarks.ledger.intervals import Interval
 from benchmarks.ledger.measurement import LEDGER, Measurement
 from benchmarks.ledger.price import Price
-from benchmarks.ledger.unused import AT_MOST, FORBIDDEN, Unused
 
 RIGHT, WRONG, INCONCLUSIVE, CANNOT_SAY, FAILED, ABSENT = (
     "right",
@@ -135,7 +134,7 @@ def _tally(witness: str, load: int, some: Sequence[Scored]) -> Tally:
     )
 
 
-def bars(scored: Sequence[Scored], price: Price | None = None, unused: Unused | None = None) -> list[Bar]:
+def bars(scored: Sequence[Scored], price: Price | None = None) -> list[Bar]:
     """Return the verdict on each promise, in the order of the promises."""
     own = [s for s in scored if s.measurement.witness == LEDGER and s.mark != ABSENT]
     return [
@@ -151,7 +150,6 @@ def bars(scored: Sequence[Scored], price: Price | None = None, unused: Unused | 
             "the same where every pair waits (two threads)", price.contended if price else None, PAIR_PRICE_AT_MOST
         ),
         _removed_bar(price),
-        *_unused_bars(unused),
     ]
 
 
@@ -263,24 +261,3 @@ def _removed_bar(price: Price | None) -> Bar:
     nothing = price.n_hooks_left == 0 and price.removed.low <= NOTHING
     seen = f"{price.removed} (two that never had any: {price.twin}), {price.n_hooks_left} hooks left"
     return Bar(name, required, seen, MET if nothing else MISSED)
-
-
-def _unused_bars(unused: Unused | None) -> list[Bar]:
-    ratio, modules = (
-        "installed and unused: time of `pytest --co` over `-p no:gilcheck`",
-        "installed and unused: imports",
-    )
-    forbidden = f"none of {', '.join(FORBIDDEN)}"
-    if unused is None:
-        return [Bar(ratio, f"at most {AT_MOST:g}", "", NOT_MEASURED), Bar(modules, forbidden, "", NOT_MEASURED)]
-    return [
-        _interval_bar(ratio, unused.ratio, AT_MOST),
-        Bar(
-            modules,
-            forbidden,
-            ", ".join(unused.forbidden)
-            if unused.forbidden
-            else f"none ({len(unused.imported)} modules more than without)",
-            MISSED if unused.forbidden else MET,
-        ),
-    ]

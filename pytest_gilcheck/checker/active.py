@@ -1,7 +1,7 @@
 """The slot for the checker that the public `check` and `agrees` use.
 
 A pytest session puts its own checker there, so that checks in a `unittest.TestCase` are reported and gated like all
-others. Every pytest run imports this module, so it imports nothing of the package.
+others. Every run of tests imports this module, so it imports nothing of the package.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class _Active:
         self._factory: CheckerFactory | None = None
 
     def get(self) -> CheckerFactory | None:
-        """Return what makes the checker of the test that runs now, or None outside of a test."""
+        """Return what makes the checker of the test that runs now, or None where pytest runs no tests."""
         return self._factory
 
     def set(self, factory: CheckerFactory) -> CheckerFactory | None:

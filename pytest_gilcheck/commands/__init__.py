@@ -1,1 +1,1 @@
-"""The verbs of the ``gilcheck`` command, one module each. ``main(arguments)`` returns the exit status."""
+"""The verbs of the ``gilcheck`` command, a module each, whose ``main(arguments)`` returns the exit status."""

@@ -1,4 +1,4 @@
-"""``gilcheck compare BEFORE AFTER`` shows which checks became worse."""
+"""``gilcheck compare BEFORE AFTER``: names the checks that became worse."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_gilcheck.commands.progress_bar import bar, is_in_the_way, read_through
+from pytest_gilcheck.commands.stderr import disturbs_stdout, progress_bar, read_through
 from pytest_gilcheck.declare.values import tolerance
-from pytest_gilcheck.gate.comparison import baseline_entries, compare, failures, status_of
+from pytest_gilcheck.gate.comparison import baseline_entries, compare, failures
+from pytest_gilcheck.gate.exit_status import status_of_comparison
 from pytest_gilcheck.report.comparison import comparison_lines
 from pytest_gilcheck.store.stream import Stream
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Return the exit status: 0 same or better, 1 worse, 3 inconclusive."""
+    """Compare two JSON reports and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="gilcheck compare",
-        description="Compare two JSON reports. A change counts only if the intervals of both runs are apart.",
+        description="Compare two JSON reports. A change counts where the intervals of both say so.",
         epilog="exit status: 0 same or better, 1 worse, 2 wrong usage, 3 inconclusive",
     )
     parser.add_argument("before", type=Path)
@@ -28,15 +29,16 @@ def main(arguments: Sequence[str]) -> int:
         action="append",
         default=[],
         metavar="EXPR",
-        help="count only this as worse: 'gil', 'held_share:0.05', 'speedup:10%%'; repeatable",
+        help="worse is only this: 'gil', 'held_share:0.05', 'speedup:10%%'; repeatable",
     )
     options = parser.parse_args(arguments)
     tolerances = [tolerance(text, "--fail") for text in options.fail]
-    with bar(quiet=is_in_the_way(of_lines_as_they_come=False)) as callback:
-        before, after = (baseline_entries(read_through(Stream(path), callback)) for path in (options.before, options.after))
+    paths = options.before, options.after
+    with progress_bar(quiet=disturbs_stdout(line_by_line=False)) as show:
+        before, after = (baseline_entries(read_through(Stream(path), show)) for path in paths)
         comparison = compare(before, after, (str(options.before), str(options.after)))
     for line in comparison_lines(comparison):
         sys.stdout.write(f"{line}\n")
     for lines in failures(comparison, tolerances):
         sys.stdout.writelines(f"FAILS {line}\n" for line in lines)
-    return status_of(comparison, tolerances)
+    return status_of_comparison(comparison, tolerances)

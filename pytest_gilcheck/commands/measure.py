@@ -1,4 +1,4 @@
-"""``gilcheck -s SETUP STATEMENT`` measures one statement, as timeit does."""
+"""``gilcheck -s SETUP STATEMENT``: measures one statement, in timeit's manner."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.commands.exit_status import NOT_AS_EXPECTED, OK, USAGE, say, status_of
+from pytest_gilcheck.commands.stderr import progress_bar, say
 from pytest_gilcheck.evidence import CheckFailed, Inconclusive, UsageError
+from pytest_gilcheck.gate.exit_status import NOT_AS_EXPECTED, OK, USAGE, status_of_check
 
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
@@ -32,46 +33,45 @@ gilcheck doctor. (Write `gilcheck -- show` to measure a statement that is one of
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gilcheck",
-        description="Measure whether a statement releases the GIL, for how much of its time, and how long it keeps other threads waiting.",
+        description="Measure whether a statement releases the GIL, for how much of its time, and how long other threads wait for it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("statement", nargs="+", help="the statement to measure; several are the lines of one statement")
+    parser.add_argument("statement", nargs="+", help="the statement to measure; several are lines of one")
     parser.add_argument(
         "-s",
         "--setup",
         action="append",
         default=[],
         metavar="SETUP",
-        help="code that runs once before, in the same thread; repeatable",
+        help="run once before, in the same thread; repeatable",
     )
     parser.add_argument(
-        "--json", metavar="PATH", help="write the JSON report to this file (- writes it to stdout, instead of the text)"
+        "--json", metavar="PATH", help="save the JSON report there (-: write it to stdout in place of the text)"
     )
-    parser.add_argument("--expect", metavar="WORD", help="released, held or partial: exit status 1 if the verdict is another one")
-    parser.add_argument("--name", help="name of the check in reports (default: the statement)")
+    parser.add_argument("--expect", metavar="WORD", help="released, held or partial: exit status 1 if it is another")
+    parser.add_argument("--name", help="its name in the report (default: the statement)")
     parser.add_argument("--threads", metavar="N", help="how many threads compete (default: the usable cores, 2 to 4)")
-    parser.add_argument("--budget", metavar="TIME", help="time for the wall-clock rounds (default: 250ms)")
-    parser.add_argument("--deadline", metavar="TIME", help="time within which each run of calls must return (default: 60s)")
-    parser.add_argument("--no-overlap", action="store_true", help="make single calls only, without competing threads")
+    parser.add_argument("--budget", metavar="TIME", help="time for wall-clock rounds (default 250ms)")
+    parser.add_argument("--deadline", metavar="TIME", help="time in which a run of calls must return (default 60s)")
     parser.add_argument(
-        "--isolate", action="store_true", help="measure in a child process, for statements that may crash or never release the GIL"
+        "--no-overlap", action="store_true", help="measure single calls only, without competing threads"
     )
     parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="-vv: show every frame of every recorded stack"
+        "--isolate", action="store_true", help="measure in a child process, which may crash or keep the GIL"
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="print only the word of the verdict")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every stack")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict's word alone")
     return parser
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Return the exit status."""
+    """Measure the statement, print the report, and return the exit status."""
     return _measure(_parser().parse_args(arguments))
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from pytest_gilcheck.checker.checker import Checker  # noqa: PLC0415  (the command starts fast for --help)
-    from pytest_gilcheck.commands.progress_bar import bar  # noqa: PLC0415
+    from pytest_gilcheck.checker.checker import Checker  # noqa: PLC0415  (so that --help is fast)
     from pytest_gilcheck.commands.statement import Statement  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
     from pytest_gilcheck.report import text  # noqa: PLC0415
@@ -79,7 +79,7 @@ def _measure(options: argparse.Namespace) -> int:
     from pytest_gilcheck.status.callback import STATUS_DISPLAY  # noqa: PLC0415
     from pytest_gilcheck.store import json_report  # noqa: PLC0415
 
-    options_of_check = {
+    settings_given = {
         "name": options.name,
         "expect": options.expect,
         "threads": options.threads,
@@ -88,23 +88,23 @@ def _measure(options: argparse.Namespace) -> int:
     }
     settings = Settings().changed(
         {
-            **{name: value for name, value in options_of_check.items() if value is not None},
+            **{name: value for name, value in settings_given.items() if value is not None},
             "overlap": not options.no_overlap,
             "isolate": options.isolate,
         },
         where="command line",
     )
     statement = Statement("\n".join(options.statement), "\n".join(options.setup) or "pass")
-    entries: list[CheckEntry] = []
+    checks: list[CheckEntry] = []
     path = Path(options.json) if options.json and options.json != "-" else None
 
     def keep(observation: Observation, verdict: Verdict, _settings: Settings) -> None:
-        entries.append(json_report.CheckEntry(observation.name, verdict, observation))
+        checks.append(json_report.CheckEntry(observation.name, verdict, observation))
 
-    rescue = Rescue(path, lambda: [line.encode() for line in json_report.lines(entries, interrupted="deadline")])
+    rescue = Rescue(path, lambda: [line.encode() for line in json_report.lines(checks, interrupted="deadline")])
     checker = Checker(settings, on_check=keep, rescue=rescue)
-    STATUS_DISPLAY.set(partial(bar, quiet=options.quiet))
-    sys.path.insert(0, "")  # as with `python -c`: modules of the current folder can be imported
+    STATUS_DISPLAY.set(partial(progress_bar, quiet=options.quiet))
+    sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
     try:
         checker.of_call(
             Call(eval, setup=statement.between, args_for=statement.args_for, name=settings.name or statement.statement)
@@ -114,22 +114,22 @@ def _measure(options: argparse.Namespace) -> int:
     except (CheckFailed, Inconclusive) as failed:
         say(str(failed))
         return NOT_AS_EXPECTED
-    except (Exception, SystemExit) as error:  # noqa: BLE001  (raised by the statement: shown as the interpreter shows it)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (the statement's own error, shown as the interpreter shows it)
         import traceback  # noqa: PLC0415  (only needed here)
 
         traceback.print_exception(error)
-        say(f"the statement raised {type(error).__name__}; there is no verdict")
+        say(f"the statement raised {type(error).__name__}; there is nothing to judge")
         return NOT_AS_EXPECTED
-    return _deliver(entries, options.json, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
+    return _print(checks, options.json, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
 
 
-def _deliver(entries: list[CheckEntry], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:
-    from pytest_gilcheck.report import text  # noqa: PLC0415  (the command starts fast for --help)
-    from pytest_gilcheck.store import json_report  # noqa: PLC0415  (the command starts fast for --help)
+def _print(checks: list[CheckEntry], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:
+    from pytest_gilcheck.report import text  # noqa: PLC0415  (so that --help is fast)
+    from pytest_gilcheck.store import json_report  # noqa: PLC0415  (so that --help is fast)
 
-    is_written = True
+    is_saved = True
     if json_path:
-        report = json_report.lines(entries)
+        report = json_report.lines(checks)
         if json_path == "-":
             sys.stdout.writelines(report)
         else:
@@ -137,9 +137,9 @@ def _deliver(entries: list[CheckEntry], json_path: str | None, *, quiet: bool, a
                 json_report.write(Path(json_path), report)
             except OSError as error:
                 say(f"--json {json_path}: {error}; the report follows instead")
-                is_written = False
+                is_saved = False
     if json_path != "-":
-        for check in entries:
+        for check in checks:
             lines = (
                 [check.verdict.gil]
                 if quiet
@@ -150,6 +150,6 @@ def _deliver(entries: list[CheckEntry], json_path: str | None, *, quiet: bool, a
             for line in lines:
                 sys.stdout.write(line + "\n")
     sys.stdout.flush()
-    if not is_written:
+    if not is_saved:
         return USAGE
-    return max((status_of(check.observation, check.verdict) for check in entries), default=OK)
+    return max((status_of_check(check.observation, check.verdict) for check in checks), default=OK)

@@ -1,4 +1,4 @@
-"""``gilcheck show REPORT`` judges saved observations again and shows the verdicts."""
+"""``gilcheck show REPORT``: judges saved observations again and shows the verdicts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_gilcheck.commands.exit_status import NOT_AS_EXPECTED, OK, say, status_of
-from pytest_gilcheck.commands.progress_bar import bar, is_in_the_way, read_through
+from pytest_gilcheck.commands.stderr import disturbs_stdout, progress_bar, read_through, say
+from pytest_gilcheck.gate.exit_status import OK, status_of_agreement, status_of_check
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report import findings, tables, text
 from pytest_gilcheck.report.markdown import markdown
@@ -25,57 +25,50 @@ FORMATS = ("report", "table", "json", "markdown", "github", "gitlab")
 
 
 class _Judged:
-    """The entries of a JSON report, with each check judged again by this version.
+    """The checks of a JSON report, with the verdicts of today's judge, and its agreements.
 
     Attributes:
-        status: Exit status of the entries that have been read so far.
+        status: The worst exit status of the entries that were read so far.
     """
 
-    def __init__(self, stream: Stream, callback: StatusCallback | None) -> None:
+    def __init__(self, stream: Stream, show: StatusCallback | None) -> None:
         self._stream = stream
-        self._callback = callback
+        self._show = show
         self.status = OK
 
     def __iter__(self) -> Iterator[Entry]:
-        for entry in read_through(self._stream, self._callback):
+        for entry in read_through(self._stream, self._show):
             if isinstance(entry, AgreementEntry):
-                status = OK if entry.agreement.word == "agree" else NOT_AS_EXPECTED
+                status = status_of_agreement(entry.agreement)
             else:
                 verdict = with_text(judge(entry.observation), entry.observation)
-                status = status_of(entry.observation, verdict)
+                status = status_of_check(entry.observation, verdict)
                 entry = replace(entry, verdict=verdict)  # noqa: PLW2901  (the same check, judged again)
             self.status = max(self.status, status)
             yield entry
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Return the exit status: the worst of all checks and agreements."""
+    """Show a JSON report and return the exit status, the worst of all its checks and agreements."""
     parser = argparse.ArgumentParser(
         prog="gilcheck show", description="Judge a JSON report again and show its verdicts."
     )
-    parser.add_argument(
-        "report",
-        metavar="REPORT",
-        type=Path,
-        help="a file written by --json, --gilcheck-json, --gilcheck-save or merge",
-    )
+    parser.add_argument("report", type=Path, help="a file written by --json, --gilcheck-json, --gilcheck-save or merge")
     parser.add_argument(
         "-f",
         "--format",
         type=_format,
         metavar="FORMAT",
         default="report",
-        help="report (default): each check in full; table: a line for each check; json: one array of all entries; markdown; github: annotations; gitlab: code quality",
+        help="report (default): each check in full; table: a line each; json: one array of all entries; markdown; github: annotations; gitlab: code quality",
     )
-    parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="-vv: show every frame of every recorded stack"
-    )
-    parser.add_argument("-q", "--quiet", action="store_true", help="print only how many checks have each word")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every stack")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show only how many checks have each word")
     options = parser.parse_args(arguments)
     stream = Stream(options.report)
     is_printed_at_once = options.quiet or options.format == "table"
-    with bar(quiet=is_in_the_way(of_lines_as_they_come=not is_printed_at_once)) as callback:
-        checks = _Judged(stream, callback)
+    with progress_bar(quiet=disturbs_stdout(line_by_line=not is_printed_at_once)) as show:
+        checks = _Judged(stream, show)
         lines = _lines(checks, options.format, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
         if is_printed_at_once:
             lines = iter(list(lines))
@@ -90,7 +83,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _format(word: str) -> str:
-    """Return the format; raise `ArgumentTypeError` for a word that is none."""
     if word == "story":
         message = "'story' is called 'report' now"
         raise argparse.ArgumentTypeError(message)

@@ -1,4 +1,4 @@
-"""A statement from the shell as a call, as timeit makes it."""
+"""A statement from the shell, as a call that can be checked, in timeit's manner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _RESULT = "__gilcheck_result__"
 
 
 def _compiled(source: str, what: str) -> Any:
-    """Return code that keeps the value of the last expression alive until the span has ended."""
+    """Return code that keeps the value of an expression, or of the last one, alive until the span has ended."""
     try:
         try:
             return compile(source.strip(), f"<gilcheck {what}>", "eval", dont_inherit=True)
@@ -20,7 +20,7 @@ def _compiled(source: str, what: str) -> Any:
             return compile(_keeping_the_last_value(ast.parse(source)), f"<gilcheck {what}>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         where = f" (line {error.lineno}: {(error.text or '').strip()!r})" if isinstance(error, SyntaxError) else ""
-        message = f"the {what} does not compile: {error}{where}. Quote it for the shell; several lines can be separate arguments."
+        message = f"the {what} does not compile: {error}{where}. Quote it for the shell; several lines may be given one after the other."
         raise UsageError(message) from None
 
 
@@ -34,13 +34,13 @@ def _keeping_the_last_value(tree: ast.Module) -> ast.Module:
 
 @dataclass
 class Statement:
-    """A statement as a call of `eval`.
+    """A statement as a call.
 
     Attributes:
-        statement: Source of what is measured.
-        setup: Source that runs once before, in the thread that is measured first. What it creates may belong to that
-            thread.
-        names: The globals of both.
+        statement: The source of the statement.
+        setup: Source that is run once before, in the thread that is measured first, because what it makes may be bound
+            to that thread.
+        names: The names that both see.
 
     Raises:
         UsageError: One of the two does not compile.
@@ -58,15 +58,15 @@ class Statement:
         return {"statement": self.statement, "setup": self.setup}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]  # code objects cannot be pickled, so they are compiled again
+        self.__init__(**state)  # type: ignore[misc]  # code objects cannot be pickled: compiled anew
 
     def between(self) -> None:
-        """Free the result of the last call, so that this is not part of the next span."""
+        """Dispose of what the last call returned, so that the next span does not include that."""
         self.names.pop(_RESULT, None)
 
     def args_for(self, _index: int) -> tuple[Any, ...]:
-        """Return the arguments of `eval` for one call. The first time, run the setup before."""
+        """Return the arguments of `eval` for one call, the first time after the setup."""
         if self._setup is not None:
             setup, self._setup = self._setup, None
-            exec(setup, self.names)  # noqa: S102  (the user's own code)
+            exec(setup, self.names)  # noqa: S102  (what the tool is for)
         return (self._code, self.names)

@@ -1,1 +1,1 @@
-"""What a user can say: options, settings of one check, the marker, the fixtures."""
+"""What users can set: the options of a run and the settings of a check."""

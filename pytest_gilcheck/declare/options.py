@@ -31,15 +31,21 @@ class Option:
         choices: The words that it takes, if it takes words.
         is_repeatable: Whether several may be given, in an ini file one a line.
         bare: The value that the flag alone stands for, if the value may be left out.
+        flag: How the command line writes it.
+        field: Field of `Config` that holds its value.
+        key: Its ini key, which is also its name among pytest's options.
     """
 
     __slots__ = (
         "bare",
         "choices",
         "default",
+        "field",
+        "flag",
         "help",
         "is_flag",
         "is_repeatable",
+        "key",
         "metavar",
         "name",
         "reader",
@@ -70,21 +76,9 @@ class Option:
         self.choices = choices
         self.is_repeatable = is_repeatable
         self.bare = bare
-
-    @property
-    def flag(self) -> str:
-        """Return how the command line writes it."""
-        return f"--gilcheck-{self.name}" if self.name else "--gilcheck"
-
-    @property
-    def key(self) -> str:
-        """Return its ini key, which is also its name among pytest's options."""
-        return f"gilcheck_{self.field}" if self.name else "gilcheck"
-
-    @property
-    def field(self) -> str:
-        """Return the field of `Config` that holds its value."""
-        return self.name.replace("-", "_") or "is_on"
+        self.flag = f"--gilcheck-{name}" if name else "--gilcheck"
+        self.field = name.replace("-", "_") or "is_on"
+        self.key = f"gilcheck_{self.field}" if name else "gilcheck"
 
 
 OPTIONS = (

@@ -1,4 +1,7 @@
-"""Reads the values that people write: durations, shares, counts. Errors show the value, what was expected, the remedy."""
+"""Reads the values that people write: durations, shares, counts.
+
+Each function raises `UsageError` for any other value. The message shows the value, what was expected and the remedy.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +19,15 @@ _UNITS_NS = {
     "": 1_000_000_000,
     "min": 60_000_000_000,
 }
-# Exponents are allowed: a small number in a TOML file arrives as Python writes it, such as 1e-05.
+# With an exponent: a small number in a TOML file reaches us as the text that Python makes of it.
 _DURATION = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(ns|us|µs|ms|s|min|)\s*")
 
-#: About three years. Timers and locks of the system overflow at a few hundred years.
+#: About three years. Timers and locks of the system overflow from a few hundred years on.
 LONGEST_NS = 10**17
 
 
 def duration_ns(value: object, what: str = "a duration") -> int:
-    """Return nanoseconds, from ``"10ms"``, ``"0.25s"`` or a number of seconds. Not negative."""
+    """Return the nanoseconds of ``"10ms"``, ``"0.25s"`` or a number of seconds, which may be 0."""
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match:
         ns = float(match[1]) * _UNITS_NS[match[2]]
@@ -40,16 +43,16 @@ def duration_ns(value: object, what: str = "a duration") -> int:
 
 
 def positive_duration_ns(value: object, what: str = "a duration") -> int:
-    """Return nanoseconds as `duration_ns` does, more than 0."""
+    """Return the nanoseconds of a duration above 0."""
     ns = duration_ns(value, what)
     if ns <= 0:
-        message = f"{what}: expected more than 0, got {value!r}"
+        message = f"{what}: expected more than nothing, got {value!r}"
         raise UsageError(message)
     return ns
 
 
 def share(value: object, what: str = "a share") -> float:
-    """Return a share from 0 to 1, also from ``"90%"``."""
+    """Return a share from 0 to 1. It may be written as ``"90%"``."""
     number = _number(value)
     if number is None and isinstance(value, str) and value.strip().endswith("%"):
         percent = _number(value.strip()[:-1])
@@ -61,7 +64,7 @@ def share(value: object, what: str = "a share") -> float:
 
 
 def factor(value: object, what: str = "a factor") -> float:
-    """Return a number above 0."""
+    """Return a factor above 0."""
     number = _number(value)
     if number is None or number <= 0:
         message = f"{what}: expected a number above 0, got {value!r}"
@@ -98,7 +101,7 @@ _NAME = re.compile(r"[A-Za-z][\w.-]*")
 
 
 def baseline_name(value: object, what: str = "a name") -> str:
-    """Return a name that is a file name on every system, and neither a number nor ``last``."""
+    """Return a name that is a file name everywhere and cannot be taken for a number or for the last baseline."""
     if not isinstance(value, str) or not _NAME.fullmatch(value) or value == "last":
         message = f"{what}: expected a letter and then letters, digits, '.', '_' or '-' (not 'last'), got {value!r}"
         raise UsageError(message)
@@ -129,7 +132,7 @@ def tolerance(value: object, what: str = "a tolerance") -> Tolerance:
 
 def flag(value: object, what: str = "a switch") -> bool:
     """Return whether a switch is on."""
-    if isinstance(value, int) and value in (0, 1):  # also 0 and 1, which ini files hold as texts
+    if isinstance(value, int) and value in (0, 1):  # 1 and 0, too: ini files have them as texts
         return bool(value)
     if isinstance(value, str) and value.strip().lower() in ("1", "true", "yes", "on"):
         return True

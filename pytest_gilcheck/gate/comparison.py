@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from pytest_gilcheck.evidence import BaselineEntry, Tolerance
     from pytest_gilcheck.store.json_report import Entry
 
-#: Exit statuses of `gilcheck compare`.
-SAME_OR_BETTER, WORSE, CANNOT_TELL = 0, 1, 3
-
 
 def keyed(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
     """Yield each entry under a key that is the same in the next run.
@@ -114,20 +111,3 @@ def _limit(change: Change, tolerance: Tolerance) -> str:
         return f" (limit: {tolerance})"
     allowed = tolerance.amount * abs(change.base) if tolerance.is_relative else tolerance.amount
     return f" (limit: {tolerance}, margin {allowed - change.least:.3g})"
-
-
-def status_of(comparison: Comparison, tolerances: Sequence[Tolerance] = ()) -> int:
-    """Return the exit status of a comparison: `SAME_OR_BETTER`, `WORSE` or `CANNOT_TELL`.
-
-    With tolerances, worse is only what overruns one. Without, it is every change for the worse.
-    """
-    if not comparison.n_checks:
-        return CANNOT_TELL
-    if tolerances:
-        is_worse, is_inconclusive = map(bool, failures(comparison, tolerances))
-    else:
-        kinds = {change.kind for change in comparison.changes}
-        is_worse, is_inconclusive = "worse" in kinds, "unknown" in kinds
-    if is_worse:
-        return WORSE
-    return CANNOT_TELL if is_inconclusive or comparison.lost else SAME_OR_BETTER

@@ -1,4 +1,4 @@
-"""Everything that knows pytest: hooks, options, marker, fixtures, state of session and test, what pytest's terminal shows.
+"""Everything that knows pytest: hooks, options, marker, fixtures, the state of a session and of its tests, the terminal.
 
 No other folder imports pytest.
 """

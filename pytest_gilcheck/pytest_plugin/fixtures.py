@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Callable  # noqa: F401  (named in a text below)
+
 #: Returns the checker of the test that runs now. Set when the session starts.
-CHECKER = pytest.StashKey[Callable[[], Any]]()
+CHECKER = pytest.StashKey["Callable[[], Any]"]()
 
 
 @pytest.fixture

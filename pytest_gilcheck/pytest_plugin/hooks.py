@@ -6,7 +6,7 @@ when they are needed: `session_hooks` where tests are run, `item_hooks` where a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any  # noqa: F401  (named in a text below)
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings  # noqa: F401  (named in a text below)
 
 #: The options that somebody gave, and their values.
-_VALUES = pytest.StashKey["dict[str, Any]"]()
+_VALUES = pytest.StashKey[dict[str, Any]]()
 #: How a marked test is checked.
 SETTINGS = pytest.StashKey["Settings"]()
 #: Whether a test that can check is left out by ``--gilcheck-only`` or ``--gilcheck-skip``. Other tests have none.
@@ -28,14 +28,17 @@ _FIXTURES = frozenset({"gilcheck", "gilcheck_session"})
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks that users may implement."""
     pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
     options.add_to(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker, and refuse options that are wrong or contradict each other."""
     config.addinivalue_line("markers", MARKER_LINE)
     try:
         values = config.stash[_VALUES] = options.values_of(config)
@@ -52,6 +55,7 @@ def config_of(config: pytest.Config) -> Config:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist's, which starts the workers
 def pytest_sessionstart(session: pytest.Session) -> None:
+    """Register the hooks of a session that runs tests."""
     config = session.config
     if not config.option.collectonly:
         from pytest_gilcheck.pytest_plugin.session_hooks import SessionHooks  # noqa: PLC0415  (where tests are run)
@@ -62,6 +66,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Prepare the tests that are marked or use a fixture of ours."""
     checking = [item for item in items if _can_check(item)]
     if checking:
         from pytest_gilcheck.pytest_plugin.marker import prepare  # noqa: PLC0415  (where somebody checks)

@@ -15,7 +15,8 @@ PYTEST_VERSION = tuple(part for part in pytest.version_tuple if isinstance(part,
 
 #: Readers that take the numbers and booleans of TOML as they take those of a marker.
 _TAKES_NATIVE_VALUES = frozenset({"flag", "factor", "share", "positive_duration_ns", "count"})
-_FIRST_WITH_UNIONS = (9, 2)
+#: Older pytests know no union of types and ask for a text.
+_NATIVE: Any = str | bool | int | float if PYTEST_VERSION >= (9, 2) else "string"
 
 
 def add_to(parser: pytest.Parser) -> None:
@@ -39,10 +40,7 @@ def _ini_type(option: Option) -> Any:
     """Return what may stand in pytest's own, typed TOML tables. In other files every value is a text."""
     if option.is_repeatable:
         return "linelist"
-    # An older pytest knows no union of types and asks for a text.
-    if option.reader not in _TAKES_NATIVE_VALUES or PYTEST_VERSION < _FIRST_WITH_UNIONS:
-        return "string"
-    return str | bool | int | float
+    return _NATIVE if option.reader in _TAKES_NATIVE_VALUES else "string"
 
 
 def values_of(config: pytest.Config) -> dict[str, Any]:

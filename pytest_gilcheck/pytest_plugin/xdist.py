@@ -8,16 +8,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.evidence import UsageError
-from pytest_gilcheck.store import json_report
-from pytest_gilcheck.store.stream import Stream
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pytest_gilcheck.gate.session import Session
 
@@ -45,10 +40,10 @@ class Workers:
             return
         session, n = self._session(), 0
         try:
-            for entry in Stream(path):
-                session.journal.extend([json_report.to_line(replace(entry, failed=True))])
+            for line in _lines_of_failed_test(path):
+                session.journal.extend([line])
                 n += 1
-        except UsageError as unreadable:
+        except ValueError as unreadable:
             session.warnings.append(f"what worker {node.gateway.id} saved before it died is lost: {unreadable}")
         saved = f"{n} check{'' if n == 1 else 's'} that its last test had made before it"
         reason = f" ({error})" if error else ""
@@ -66,3 +61,18 @@ class Workers:
     def _rescue_path(self, node: Any) -> Path:
         assert self._folder is not None  # noqa: S101  (narrowing: made before the first worker)
         return self._folder / f"{node.gateway.id}.json"
+
+
+def _lines_of_failed_test(path: Path) -> Iterator[str]:
+    """Return the entries of a file as lines of the JSON report, all of a test that has failed.
+
+    Raises:
+        UsageError: The file cannot be read as a JSON report.
+    """
+    from dataclasses import replace  # noqa: PLC0415  (only where a worker has died: every controller imports this module)
+
+    from pytest_gilcheck.store.json_report import to_line  # noqa: PLC0415  (as above)
+    from pytest_gilcheck.store.stream import Stream  # noqa: PLC0415  (as above)
+
+    for entry in Stream(path):
+        yield to_line(replace(entry, failed=True))

@@ -82,7 +82,7 @@ def test_status_when_interrupted_then_the_line_is_clean_and_the_cursor_visible(s
     status, written, at_the_end = shown(*SETUP, "never_returns(False)", interrupt_at="first call")
 
     assert status == 130, written
-    assert [line for line in at_the_end if line] == ["gilcheck: interrupted; nothing was decided"]
+    assert [line for line in at_the_end if line] == ["gilcheck: interrupted before a verdict"]
     assert (
         "\x1b[?25l" not in written
     )  # the cursor is never hidden: a process that ends at its deadline could not show it again

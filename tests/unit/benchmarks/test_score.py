@@ -10,7 +10,6 @@ from benchmarks.ledger.measurement import Measurement
 from benchmarks.ledger.price import Price
 from benchmarks.ledger.report import render
 from benchmarks.ledger.score import bars, length, mark, score, tallies
-from benchmarks.ledger.unused import Unused, forbidden_among
 
 CASE = Case(id="a", package="p", setup="", call="f()", truth="held", independent_truth=True)
 
@@ -154,23 +153,6 @@ def test_bars_when_the_hooks_are_out_then_neither_one_nor_its_price_may_be_left(
     price = Price(*[Interval(1, 1, 1)] * 3, removed, Interval(0, 0, 0), 120, 900, 20, n_left, 12, 8)
 
     assert bar(bars([], price), "added once the hooks are out, in clock readings").verdict == verdict
-
-
-def test_bars_when_the_unused_plugin_imports_too_much_then_the_modules_are_named():
-    unused = Unused(Interval(1, 0.99, 1.01), 30, ("hypothesis.core", "pytest_gilcheck"), ("hypothesis.core",))
-    rows = bars([], None, unused)
-
-    assert bar(rows, "installed and unused: imports").seen == "hypothesis.core"
-    assert bar(rows, "installed and unused: imports").verdict == "missed"
-    assert bar(rows, "installed and unused: time of `pytest --co` over `-p no:gilcheck`").verdict == "met"
-
-
-def test_forbidden_among_when_a_name_only_begins_alike_then_it_is_allowed():
-    assert forbidden_among(["richer", "rich", "rich.table", "pytest_gilcheck", "pytest_gilcheck._native"]) == (
-        "rich",
-        "rich.table",
-        "pytest_gilcheck._native",
-    )
 
 
 @pytest.mark.parametrize(

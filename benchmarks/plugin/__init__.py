@@ -1,0 +1,1 @@
+"""What the plugin costs runs that check nothing."""
