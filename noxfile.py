@@ -30,6 +30,21 @@ CORPUS_PYTHON = (3, 11)
 GALLERY = ROOT / "docs" / "gallery"
 # Each example project, and what its README gives to pytest.
 GALLERY_PROJECTS = {"first_check": ["--gilcheck"], "word_count": []}
+# Modules of the public API.
+PUBLIC = (
+    "__init__",
+    "agree/strategies",
+    "checker/checker",
+    "checker/public",
+    "evidence/agreement",
+    "evidence/errors",
+    "evidence/estimate",
+    "evidence/verdict",
+    "pytest_plugin/fixtures",
+    "pytest_plugin/hookspecs",
+    "reference/__init__",
+    "specimens",
+)
 WHEEL_SOURCES = (
     "pyproject.toml",
     "Cargo.toml",
@@ -222,6 +237,12 @@ def lint(session: nox.Session) -> None:
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check"]))
+    session.run("pydoclint", "pytest_gilcheck")
+    # What users import or call: short docstrings too, and each error that the body raises.
+    public = [f"pytest_gilcheck/{module}.py" for module in PUBLIC]
+    strict = ["--skip-checking-short-docstrings=False", "--skip-checking-private-functions=True"]
+    session.run("pydoclint", *strict, *public)
+    session.run("ruff", "check", "--preview", "--select", "DOC501", *public)
 
 
 @nox.session

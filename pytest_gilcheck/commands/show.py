@@ -25,7 +25,11 @@ FORMATS = ("report", "table", "json", "markdown", "github", "gitlab")
 
 
 class _Judged:
-    """The checks of a JSON report, with the verdicts of today's judge, and its agreements.
+    """The entries of a JSON report, with each check judged again by this version.
+
+    Args:
+        stream: The JSON report.
+        show: Receives status events, or None.
 
     Attributes:
         status: The worst exit status of the entries that were read so far.
