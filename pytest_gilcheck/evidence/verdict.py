@@ -106,7 +106,7 @@ class Verdict:
         if self.overlap != "not_measured":
             parts.append(f"{self.overlap} ({self.speedup})")
         if self.agreement != "not_checked":
-            parts.append(f"answers {self.agreement}")
+            parts.append(f"results {self.agreement}")
         return f"<Verdict on {self.name}: {', '.join(parts)}>"
 
     @property

@@ -46,7 +46,7 @@ def test_an_agreement_is_shown_kept_and_enough_for_a_gate(project, pytester):
 
     assert result.ret == 0
     result.stdout.fnmatch_lines(
-        ["*= gilcheck =*", "agreement of  answers  examples  calls  threads*", "right*agree*4*"]
+        ["*= gilcheck =*", "agreement of  results  examples  calls  threads*", "right*agree*4*"]
     )
     made = report(pytester)
     assert made["checks"] == []
@@ -73,11 +73,11 @@ def test_a_difference_fails_its_test_and_every_report_tells_it(project, pytester
             ">*gilcheck.agrees(wrong, oracle, INTS, examples=10)",
             "E *Disagreement: wrong alone contradicts the oracle",
             "*- Captured gilcheck call -*",
-            "wrong: answers DIFFER (*",
+            "wrong: results DIFFER (*",
             "wrong  *DIFFER*",
             "wrong alone contradicts the oracle",
             "  on (100,): expected 101, got 0; came again in 20 of 20 replays",
-            "wrong: answers DIFFER (*4 threads)",
+            "wrong: results DIFFER (*4 threads)",
             "  to repeat: agrees(..., inputs=(100,)) or blob=*",
             "::error *test_a.py,line=*,title=gilcheck%3A wrong::wrong alone contradicts the oracle: on (100,)*20 of 20*",
         ]
@@ -102,7 +102,7 @@ def test_it(gilcheck):
     result = project(body, "--gilcheck", "--gilcheck-json=o.json")
 
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["races  *DIFFER*", "::warning *races gives another answer when 4 threads call it*"])
+    result.stdout.fnmatch_lines(["races  *DIFFER*", "::warning *races returns another result when 4 threads call it*"])
     assert report(pytester)["agreements"][0]["failed"] is False
 
 
@@ -161,7 +161,7 @@ def test_differ(gilcheck):
         gilcheck.agrees(races, oracle, INTS)
     verdict = gilcheck.options(overlap=False)(races, 1)
     assert verdict.agreement == "differ"
-    assert "answers differ" in verdict.diagnosis
+    assert "results differ" in verdict.diagnosis
 
 def test_another(gilcheck):
     counter = Counter()
@@ -341,7 +341,7 @@ def test_the_command_shows_compares_and_merges_them(project, pytester):
 
     shown = gilcheck("show", "bad.json")
     assert shown.ret == 1
-    shown.stdout.fnmatch_lines(["right: answers DIFFER (*", "  right gives another answer*", "  input:    (0,)"])
+    shown.stdout.fnmatch_lines(["right: results DIFFER (*", "  right returns another result*", "  input:    (0,)"])
     assert gilcheck("show", "-q", "good.json").stdout.str().strip() == "gilcheck: 1 agreement: 1 agree"
     assert gilcheck("show", "good.json").ret == 0
     compared = gilcheck("compare", "good.json", "bad.json", "--fail", "agreement")

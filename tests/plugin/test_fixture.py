@@ -47,7 +47,7 @@ def test_what_cannot_be_measured_is_refused(project, source, kind):
     result.stdout.fnmatch_lines([f"*UsageError: *{kind}*"])
 
 
-def test_failing_check_shows_its_whole_story_as_a_section(project):
+def test_failing_check_shows_its_whole_report_as_a_section(project):
     """The assertion itself is short."""
     result = project("""
 def test_it(gilcheck):
@@ -289,7 +289,7 @@ def test_it():
 
 @pytest.mark.parametrize("arguments", [["-v"], ["-vv"], ["-vv", "-n1"]], ids=" ".join)
 def test_very_verbose_every_frame_is_shown(project, arguments):
-    """In the section of a failed test and in the session's stories, as the command's -vv does; -v shows none."""
+    """In the section of a failed test and in the session's report sections, as the command's -vv does; -v shows none."""
     if "-n1" in arguments:
         pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     body = """
@@ -302,5 +302,5 @@ def test_it(gilcheck):
     n_report_sections = sum(line.endswith("releases_then_holds: partial") for line in out.splitlines())
     assert n_report_sections == 2
     every = "-vv" in arguments
-    assert out.count("hand-over 0 (release, once)") == (n_report_sections if every else 0)
+    assert out.count("GIL event 0 (release, once)") == (n_report_sections if every else 0)
     assert ("unlock_and_keep_stack" in out) is every

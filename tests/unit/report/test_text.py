@@ -64,10 +64,10 @@ def test_report_shows_every_figure_there_is():
         "f: partial",
         "held          50.0%",
         "(7 calls, instrument: ledger, exact)",
-        "longest hold  10 ms; hand-overs a call: 1 voluntary, 2 on request",
-        "longest wait  9.5 ms",
+        "longest hold  10 ms; released 1x by the function, 2x by the interpreter",
+        "longest wait  another thread waited up to 9.5 ms",
         "time          20 ms of wall time, 20 ms of its thread's processor time",
-        "for information: a rival Python thread ran for 45.0% of the call",
+        "for information: a background Python thread ran for 45.0% of the call",
         "tracer: a debugger",
         "  profiler",
         "claim         expected released, releases >= 0.9: NOT met",
@@ -180,8 +180,8 @@ def test_a_verdict_copies_what_came_of_comparing_answers(agreement, is_told):
     made = observation(call(20_000_000), agreement=agreement)
 
     assert verdict_on(made).agreement == agreement
-    assert any(line.startswith(f"  answers       {agreement}") for line in lines_on(made)) is is_told
-    assert ("answers differ" in verdict_on(made).diagnosis) is (agreement == "differ")
+    assert any(line.startswith(f"  agreement     results {agreement}") for line in lines_on(made)) is is_told
+    assert ("results differ" in verdict_on(made).diagnosis) is (agreement == "differ")
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])

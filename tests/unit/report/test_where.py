@@ -16,7 +16,7 @@ def text(where):
 
 def test_the_hold_after_a_re_take():
     assert text(AFTER) == (
-        "  where         let go at src/lib.rs:31 (demo::partial), taken back at src/lib.rs:33 (demo::partial), then kept for 3 ms until the return"
+        "  where         released at src/lib.rs:31 (demo::partial), taken at src/lib.rs:33 (demo::partial), then held for 3 ms until the return"
     )
 
 
@@ -24,8 +24,8 @@ def test_the_hold_before_the_first_release():
     where = replace(AFTER, let_go=None, dropped=AT)
 
     assert text(where) == (
-        "  where         kept for 3 ms from the start of the call until let go at src/lib.rs:31 (demo::partial), "
-        "taken back at src/lib.rs:33 (demo::partial)"
+        "  where         held for 3 ms from the start of the call until released at src/lib.rs:31 (demo::partial), "
+        "taken at src/lib.rs:33 (demo::partial)"
     )
 
 
@@ -35,7 +35,7 @@ def test_a_call_that_never_lets_go_names_its_library_and_where_its_time_went():
 
     made = text(Where(3_000_000, function=function, busiest=busiest, root="/home/me"))
 
-    assert "never let go within 3 ms: math.factorial in math.so (Modules/mathmodule.c:2107)" in made
+    assert "held for the whole 3 ms: math.factorial in math.so (Modules/mathmodule.c:2107)" in made
     assert "99.4% of it at x.py:4 (f) in math.factorial in math.so" in made
 
 
@@ -65,7 +65,7 @@ def test_all_frames_leave_nothing_out():
 
     made = "\n".join(all_frames(places))
 
-    for part in ("/home/me/src/lib.rs:31", "demo::partial", "[?]", "x.py:4", "7 times", "2 more hand-overs"):
+    for part in ("/home/me/src/lib.rs:31", "demo::partial", "[?]", "x.py:4", "7 times", "2 more GIL events"):
         assert part in made
 
 
