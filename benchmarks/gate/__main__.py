@@ -57,8 +57,8 @@ def regress(n: int, loads: Sequence[int]) -> Iterator[Row]:
             outcomes = gate(build, n, n_busy)
             bar = f"{build.name}, {beside(n_busy)}"
             # Without a core to spare, the loss of overlap is inconclusive, which fails the gate too.
-            n_right = outcomes["fails"] + (outcomes["cannot tell"] if n_busy else 0)
-            required = "fails, named, or cannot tell" if n_busy else "fails, named, each time"
+            n_right = outcomes["fails"] + (outcomes["inconclusive"] if n_busy else 0)
+            required = "fails, named, or inconclusive" if n_busy else "fails, named, each time"
             yield Row(bar, required, f"{counted(outcomes)} of {n}", n_right == n)
 
 
@@ -67,8 +67,8 @@ def unchanged(n: int, loads: Sequence[int]) -> Iterator[Row]:
     build: Build = UNCHANGED
     for n_busy in loads:
         outcomes = gate(build, n, n_busy)
-        n_right = outcomes["passes"] + (outcomes["cannot tell"] if n_busy else 0)
-        required = "passes, or cannot tell" if n_busy else "passes each time"
+        n_right = outcomes["passes"] + (outcomes["inconclusive"] if n_busy else 0)
+        required = "passes, or inconclusive" if n_busy else "passes each time"
         yield Row(f"{build.name}, {beside(n_busy)}", required, f"{counted(outcomes)} of {n}", n_right == n)
 
 
