@@ -65,8 +65,8 @@ def group(*names: str) -> tuple[str, ...]:
 def fingerprint() -> str:
     """Return a digest of the contents of everything that goes into the wheel. Times do not count: a checkout changes them."""
     digest = hashlib.sha256()
-    found = {path for pattern in WHEEL_SOURCES for path in ROOT.glob(pattern) if path.is_file()}
-    for path in sorted(found):
+    paths = {path for pattern in WHEEL_SOURCES for path in ROOT.glob(pattern) if path.is_file()}
+    for path in sorted(paths):
         if path.suffix not in MAKES_NO_WHEEL:
             digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())
@@ -107,14 +107,14 @@ def interpreters() -> dict[str, str]:
 
     pyenv's shims are not used: they also exist for versions that they then refuse to run.
     """
-    found = {}
+    paths = {}
     pyenv = shutil.which("pyenv")
     root = subprocess.run([pyenv, "root"], capture_output=True, text=True, check=True).stdout.strip() if pyenv else ""
     for version in SUPPORTED:
         name = f"python{version}"
         on_path = shutil.which(name)
         if on_path and Path(on_path).parent.name != "shims":
-            found[version] = on_path
+            paths[version] = on_path
         elif root:
             homes = [
                 home
@@ -123,8 +123,8 @@ def interpreters() -> dict[str, str]:
             ]
             if homes:
                 newest = max(homes, key=lambda home: [int(part) for part in home.name.split(".")])
-                found[version] = str(newest / "bin" / name)
-    return found
+                paths[version] = str(newest / "bin" / name)
+    return paths
 
 
 def run_tests(session: nox.Session, *folders: str) -> None:
@@ -164,9 +164,9 @@ def demo(session: nox.Session) -> None:
 def gallery(session: nox.Session) -> None:
     """Build, install and test the example projects as their READMEs say. The pages quote their output."""
     install(session)
-    found = {path.name for path in GALLERY.iterdir() if (path / "pyproject.toml").exists()}
-    if found != set(GALLERY_PROJECTS):
-        session.error(f"projects in docs/gallery: {sorted(found)}, in the noxfile: {sorted(GALLERY_PROJECTS)}")
+    paths = {path.name for path in GALLERY.iterdir() if (path / "pyproject.toml").exists()}
+    if paths != set(GALLERY_PROJECTS):
+        session.error(f"projects in docs/gallery: {sorted(paths)}, in the noxfile: {sorted(GALLERY_PROJECTS)}")
     for name, options in GALLERY_PROJECTS.items():
         install_project(session, name)
         session.chdir(GALLERY / name)

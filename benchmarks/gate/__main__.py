@@ -30,11 +30,11 @@ class Row:
 
     bar: str
     required: str
-    seen: str
+    measured: str
     met: bool
 
     def __str__(self) -> str:
-        return f"| {self.bar} | {self.required} | {self.seen} | {'met' if self.met else 'missed'} |"
+        return f"| {self.bar} | {self.required} | {self.measured} | {'met' if self.met else 'missed'} |"
 
 
 def counted(outcomes: Counter[str]) -> str:
@@ -109,7 +109,7 @@ def main() -> int:
         "documents": documents,
         "workers": lambda: beside_workers(options.n),
     }
-    print("| bar | required | seen | verdict |\n|---|---|---|---|", flush=True)
+    print("| bar | required | measured | verdict |\n|---|---|---|---|", flush=True)
     all_met = True
     for part in options.parts or parts:
         for row in rows[part]():

@@ -131,9 +131,9 @@ def test_blocks_that_raise_leave_no_span_open(gilcheck):
     ],
 )
 @pytest.mark.parametrize("where", ["command line", "ini"])
-def test_undecided_values_follow_the_policy(project, undecided, policy, outcome, says, where):
+def test_inconclusive_values_follow_the_policy(project, blinded, policy, outcome, says, where):
     """Never a plain pass."""
-    body = f"{undecided}\ndef test_it(gilcheck):\n    assert gilcheck(len, '').released\n"
+    body = f"{blinded}\ndef test_it(gilcheck):\n    assert gilcheck(len, '').released\n"
     if where == "ini":
         result = project(body, "-rs", "-Wdefault", ini=f"gilcheck_inconclusive = {policy}")
     else:
@@ -144,10 +144,10 @@ def test_undecided_values_follow_the_policy(project, undecided, policy, outcome,
 
 
 @pytest.mark.parametrize("policy", ["fail", "skip"])
-def test_undecided_values_follow_the_policy_in_fixtures_too(project, undecided, policy):
+def test_inconclusive_values_follow_the_policy_in_fixtures_too(project, blinded, policy):
     """A check in a fixture is a check."""
     result = project(
-        f"{undecided}\n@pytest.fixture\ndef fast(gilcheck, blind):\n    return gilcheck(len, '').released\ndef test_it(fast): pass\n",
+        f"{blinded}\n@pytest.fixture\ndef fast(gilcheck, blind):\n    return gilcheck(len, '').released\ndef test_it(fast): pass\n",
         f"--gilcheck-inconclusive={policy}",
     )
 
@@ -155,19 +155,19 @@ def test_undecided_values_follow_the_policy_in_fixtures_too(project, undecided, 
 
 
 @pytest.mark.parametrize("policy", ["fail", "skip"])
-def test_undecided_values_follow_the_policy_in_unittest_cases_too(project, undecided, policy):
+def test_inconclusive_values_follow_the_policy_in_unittest_cases_too(project, blinded, policy):
     """Where `check` is used without the fixture."""
     result = project(
-        f"{undecided}\nimport unittest\nclass TestIt(unittest.TestCase):\n    def test_it(self):\n        self.assertTrue(check(len, '').released)\n",
+        f"{blinded}\nimport unittest\nclass TestIt(unittest.TestCase):\n    def test_it(self):\n        self.assertTrue(check(len, '').released)\n",
         f"--gilcheck-inconclusive={policy}",
     )
 
     result.assert_outcomes(**({"failed": 1} if policy == "fail" else {"skipped": 1}))
 
 
-def test_expected_failures_stay_expected(project, undecided):
+def test_expected_failures_stay_expected(project, blinded):
     """xfail, raises and skips are pytest's own."""
-    result = project(f"""{undecided}
+    result = project(f"""{blinded}
 @pytest.mark.xfail
 def test_xfail(gilcheck):
     assert gilcheck(len, '').released

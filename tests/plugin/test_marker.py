@@ -253,10 +253,10 @@ def test_fails():
     result.stdout.fnmatch_lines(["*assert ?1? == ?2?*"])
 
 
-def test_undecided_claims_follow_the_policy(project, undecided):
+def test_inconclusive_claims_follow_the_policy(project, blinded):
     """As values that are asked for."""
     body = (
-        f"{undecided}\n@pytest.mark.gilcheck(overlap=False)\ndef test_it(): pass\n".replace(
+        f"{blinded}\n@pytest.mark.gilcheck(overlap=False)\ndef test_it(): pass\n".replace(
             "autouse=True", "autouse=True, scope='module'"
         )
         .replace("(monkeypatch)", "()")
