@@ -95,9 +95,9 @@ def observation(*calls, **more):
     return Observation(**(values | more))
 
 
-def verdict_on(made: Observation) -> Verdict:
+def verdict_on(observed: Observation) -> Verdict:
     """What the judge says of it, with its sentences."""
-    return with_text(judge(made), made)
+    return with_text(judge(observed), observed)
 
 
 def shifted(span: CallSpan, by_ns: int, thread: int) -> CallSpan:
