@@ -94,19 +94,71 @@ fn without_descriptors(work: impl FnOnce()) {
 }
 
 /// The hooks and the number of descriptors are the process's, so this one has a process of its own.
-#[test]
-fn hooks_obey_their_rules() {
-    let name = "cpython::hooks::tests::hooks_return_what_the_real_functions_return_and_keep_errno";
+fn run_in_a_process_of_its_own(test: &str) {
+    let name = format!("cpython::hooks::tests::{test}");
     let this_program = std::env::current_exe().expect("its path");
 
-    let done = std::process::Command::new(this_program).args(["--ignored", "--exact", name]).output().expect("it runs");
+    let done =
+        std::process::Command::new(this_program).args(["--ignored", "--exact", &name]).output().expect("it runs");
 
-    let said = String::from_utf8_lossy(&done.stdout);
-    assert!(done.status.success() && said.contains("1 passed"), "{said}");
+    let said = [done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(done.status.success() && said.contains("1 passed"), "{:?}\n{said}", done.status);
 }
 
 #[test]
-#[ignore = "run by `hooks_obey_their_rules`"]
+fn errno_is_kept() {
+    run_in_a_process_of_its_own("hooks_return_what_the_real_functions_return_and_keep_errno");
+}
+
+#[test]
+fn unwinding_passes() {
+    run_in_a_process_of_its_own("a_thread_that_is_cancelled_in_a_hook_ends");
+}
+
+/// Waits in a hook until the thread is cancelled.
+extern "C-unwind" fn wait_in_hook(_: *mut c_void) -> *mut c_void {
+    // SAFETY: as in `set_locked`.
+    unsafe {
+        lock(FAKE.mutex.get().cast());
+        recorder().waits(clock::now_ns(), current_thread());
+        let far = libc::timespec { tv_sec: i64::from(i32::MAX), tv_nsec: 0 };
+        timed_wait(FAKE.condition.get().cast(), FAKE.mutex.get().cast(), (&raw const far).cast());
+    }
+    std::process::abort();
+}
+
+unsafe extern "C" {
+    fn pthread_cancel(thread: libc::pthread_t) -> c_int;
+}
+
+#[test]
+#[ignore = "run by `unwinding_passes`"]
+fn a_thread_that_is_cancelled_in_a_hook_ends() {
+    watch_fake();
+    let mut thread: libc::pthread_t = 0;
+    // SAFETY: a function that unwinds may be the first one of a thread: cancellation unwinds any.
+    let begin = unsafe {
+        std::mem::transmute::<extern "C-unwind" fn(*mut c_void) -> *mut c_void, extern "C" fn(*mut c_void) -> *mut c_void>(
+            wait_in_hook,
+        )
+    };
+    let mut result = std::ptr::null_mut();
+    // SAFETY: the pointers are to local variables, and the thread is joined once.
+    unsafe {
+        assert_eq!(libc::pthread_create(&raw mut thread, std::ptr::null(), begin, std::ptr::null_mut()), 0);
+        let is_waiting =
+            || recorder().accounts().find(thread as usize).is_some_and(|account| account.state() == State::Waiting);
+        while !is_waiting() {
+            std::thread::yield_now();
+        }
+        assert_eq!(pthread_cancel(thread), 0);
+        assert_eq!(libc::pthread_join(thread, &raw mut result), 0);
+    }
+    assert_eq!(result as isize, -1, "PTHREAD_CANCELED");
+}
+
+#[test]
+#[ignore = "run by `errno_is_kept`"]
 fn hooks_return_what_the_real_functions_return_and_keep_errno() {
     const OURS: c_int = libc::ENOTTY;
     watch_fake();
