@@ -135,7 +135,7 @@ mod tests {
 
         #[test]
         fn a_mangled_name_comes_back(parts in prop::collection::vec("[a-z_]{1,9}", 1..4), function in "[a-z_]{1,12}") {
-            let lengths: String = parts.iter().map(|part| format!("{}{part}_", part.len())).collect();
+            let lengths = parts.iter().map(|part| format!("{}{part}_", part.len())).collect::<Vec<_>>().concat();
             let module = parts.last().cloned().unwrap_or_default();
             // A package of the module's name ends the lengths: what follows it may be an index.
             prop_assume!(!parts[..parts.len() - 1].contains(&module));

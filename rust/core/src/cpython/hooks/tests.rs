@@ -146,8 +146,9 @@ fn a_thread_that_is_cancelled_in_a_hook_ends() {
     // SAFETY: the pointers are to local variables, and the thread is joined once.
     unsafe {
         assert_eq!(libc::pthread_create(&raw mut thread, std::ptr::null(), begin, std::ptr::null_mut()), 0);
+        let waiting = usize::try_from(thread).expect("64 bits");
         let is_waiting =
-            || recorder().accounts().find(thread as usize).is_some_and(|account| account.state() == State::Waiting);
+            || recorder().accounts().find(waiting).is_some_and(|account| account.state() == State::Waiting);
         while !is_waiting() {
             std::thread::yield_now();
         }

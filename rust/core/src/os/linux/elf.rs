@@ -219,7 +219,7 @@ mod tests {
                 (elf::DT_VERNEEDNUM, 1),
                 (elf::DT_NULL, 0),
             ]
-            .map(|(tag, value)| [(tag.0 as u64, 8), (value, 8)])
+            .map(|(tag, value)| [(tag.0.cast_unsigned(), 8), (value, 8)])
             .concat(),
         );
         image.bytes.resize(n_words * 8, 0);
