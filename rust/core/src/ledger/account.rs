@@ -3,7 +3,7 @@
 //! A thread-local variable of a library that is loaded late is allocated at its first use, inside the hook. A small table
 //! with open addressing needs no allocation.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use super::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// What a thread does with the GIL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,14 +3,13 @@
 //! A span begins and ends in its own thread, which holds the GIL then. Every other change is made under the GIL's mutex by a
 //! thread that takes or releases the GIL, and so holds it too. So each field has one writer at a time, and nothing here depends on the length of a log.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-
 use super::account::{Account, State, add};
+use super::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, sized};
 
 /// The number of spans that can be measured in detail at the same time, in all threads.
-const MAX_SPANS: usize = 32;
+const MAX_SPANS: usize = sized(32, 2);
 /// The number of other threads that one span follows one by one. The last row counts all further threads together.
-const MAX_OTHERS: usize = 64;
+const MAX_OTHERS: usize = sized(64, 2);
 
 /// What one other thread did to the GIL within a span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,16 +1,15 @@
 //! Turns events into totals.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-
 use super::account::{Account, Accounts, Membership, State, add};
 use super::active::ActiveSpans;
+use super::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, sized};
 use super::log::{EventKind, EventLog};
 use super::meter::Meter;
 use crate::clock;
 
 /// The capacity of the log. No reader follows a longer timeline, and the totals do not need it.
-const MAX_EVENTS: usize = 1 << 17;
-const MAX_THREADS: usize = 1 << 10;
+const MAX_EVENTS: usize = sized(1 << 17, 16);
+const MAX_THREADS: usize = sized(1 << 10, 2);
 
 /// Follows the GIL from event to event.
 #[derive(Debug)]

@@ -1,9 +1,8 @@
 //! Measures spans: the differences of a thread's totals between two moments.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::account::{Account, State};
 use super::active::OtherThread;
+use super::atomic::Ordering::Relaxed;
 use super::log::GilEvent;
 use super::recorder::Recorder;
 use crate::clock;
