@@ -223,6 +223,46 @@ def rust(session: nox.Session) -> None:
             session.warn(f"cargo {component} is not installed: NOT CHECKED; `rustup component add rustfmt clippy`")
 
 
+def sanitized(session: nox.Session, name: str, *more: str) -> None:
+    """Run the core's tests with a sanitizer, in the stable compiler, which has them behind a switch for nightly ones."""
+    target = next(
+        line.split()[1]
+        for line in subprocess.run(["rustc", "-vV"], capture_output=True, text=True, check=True).stdout.splitlines()
+        if line.startswith("host:")
+    )
+    env = {
+        "RUSTC_BOOTSTRAP": "1",
+        "RUSTFLAGS": f"-Zsanitizer={name}",
+        # Its stand-in for the stack would hide where a variable of the caller lies, which ends a walk of the stack.
+        "ASAN_OPTIONS": "detect_stack_use_after_return=0",
+    }
+    command = ["cargo", "test", *locked(), *more, "--target", target, "-p", "gilcheck-core"]
+    session.run(*command, external=True, env=env)
+
+
+@nox.session
+def sanitizers(session: nox.Session) -> None:
+    """The core's Rust tests with AddressSanitizer; with ThreadSanitizer where the standard library's source is there."""
+    sanitized(session, "address")
+    root = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
+    if Path(root, "lib/rustlib/src/rust/library/Cargo.lock").exists():
+        # Built anew, with the sanitizer: the standard library's own locks look like races otherwise.
+        sanitized(session, "thread", "-Zbuild-std")
+    else:
+        session.warn("ThreadSanitizer: NOT CHECKED, it needs `rustup component add rust-src`")
+
+
+@nox.session
+def loom(session: nox.Session) -> None:
+    """Models of the ledger's log, accounts and spans, in every order of the threads' steps."""
+    env = {
+        "RUSTFLAGS": "--cfg loom",
+        "CARGO_TARGET_DIR": str(ROOT / "target" / "loom"),
+        "CARGO_PROFILE_TEST_OPT_LEVEL": "1",
+    }
+    session.run("cargo", "test", *locked(), "-p", "gilcheck-core", "--lib", "ledger::models", external=True, env=env)
+
+
 @nox.session
 def typing(session: nox.Session) -> None:
     """Run mypy (strict) on the package, and compare the stub of the native module with the binary."""

@@ -1,8 +1,8 @@
 """Measures what a release/take pair costs while the ledger records, and after.
 
-Processes that differ only in the hooks are asked in turn, so that a slow spell affects all of them. They are started anew
-for each batch: where a program happens to lie in memory makes a few nanoseconds, and must show
-as uncertainty instead of as a price.
+Hooked and unhooked pairs are made by turns in one process, so that a slow spell, and where the program happens to lie in
+memory, affect both. A process is started anew for each batch, because that place makes a few nanoseconds, which must show as
+uncertainty instead of as a price. Two more processes that never have hooks show what is left when the hooks are out.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from benchmarks.ledger.intervals import Interval, Pair, bootstrap, median_differ
 # that records the state of a thread off the processor; opened and closed again.
 UNHOOKED, TWIN, RECORDING, FINE, REMOVED = "unhooked", "twin", "recording", "fine", "removed"
 STATES = (UNHOOKED, TWIN, RECORDING, FINE, REMOVED)
+#: The process that is asked for each state.
+PROCESS = {UNHOOKED: UNHOOKED, TWIN: TWIN, RECORDING: RECORDING, FINE: RECORDING, REMOVED: RECORDING}
 LEFT = "left"
 ALONE, CONTENDED = 1, 2
 TIMEOUT_S = 60.0
@@ -31,9 +33,10 @@ TIMEOUT_S = 60.0
 class Price:
     """What is added to a release/take pair, in readings of the clock, all in processor time of the process.
 
-    `alone` is for one thread that releases and takes, and `contended` for two that wait for each other, both while recording.
-    `fine` also records the state of a thread off the processor, `removed` is with the hooks removed again, and `twin`
-    between two processes that never had hooks. `pair_ns` is a plain pair, `clock_ns` one reading of the clock (medians).
+    `alone` is for one thread that releases and takes, and `contended` for two that wait for each other, both while recording;
+    `fine` also records the state of a thread off the processor. All three are against pairs of the same process with the
+    hooks out. `removed` compares these with a process that never had hooks, and `twin` two of those. `pair_ns` is a plain
+    pair, `clock_ns` one reading of the clock (medians).
     `n_hooks_left` words of the interpreter point into the library after it was closed.
     """
 
@@ -66,18 +69,16 @@ def measure_price(
     batches = [_batch(order, n_rounds, adapter, clock) for _ in range(n_batches)]
     clock_ns = median(clock)
 
-    def added(state: str, n_threads: int) -> Interval:
-        pairs: list[Pair] = [
-            (batch[state, n_threads] / clock_ns, batch[UNHOOKED, n_threads] / clock_ns) for batch in batches
-        ]
+    def added(state: str, n_threads: int, to: str) -> Interval:
+        pairs: list[Pair] = [(batch[state, n_threads] / clock_ns, batch[to, n_threads] / clock_ns) for batch in batches]
         return bootstrap(pairs, median_difference, seed)
 
     return Price(
-        alone=added(RECORDING, ALONE),
-        contended=added(RECORDING, CONTENDED),
-        fine=added(FINE, ALONE),
-        removed=added(REMOVED, ALONE),
-        twin=added(TWIN, ALONE),
+        alone=added(RECORDING, ALONE, to=REMOVED),
+        contended=added(RECORDING, CONTENDED, to=REMOVED),
+        fine=added(FINE, ALONE, to=REMOVED),
+        removed=added(REMOVED, ALONE, to=UNHOOKED),
+        twin=added(TWIN, ALONE, to=UNHOOKED),
         pair_ns=median(batch[UNHOOKED, ALONE] for batch in batches),
         contended_pair_ns=median(batch[UNHOOKED, CONTENDED] for batch in batches),
         clock_ns=clock_ns,
@@ -107,14 +108,14 @@ def _batch(order: random.Random, n_rounds: int, adapter: str, clock: list[float]
     workers: dict[str, Worker] = {}
     measured: dict[tuple[str, int], list[float]] = {}
     try:
-        for state in STATES:
-            workers[state] = Worker({}, worker_command(__name__))
+        for process in {*PROCESS.values()}:
+            workers[process] = Worker({}, worker_command(__name__))
         for _ in range(n_rounds):
             questions = [(state, n_threads) for state in STATES for n_threads in (ALONE, CONTENDED)]
             order.shuffle(questions)
             for state, n_threads in questions:
                 request = {"adapter": adapter, "state": state, "n_threads": n_threads}
-                reply = _ask(workers[state], request)
+                reply = _ask(workers[PROCESS[state]], request)
                 measured.setdefault((state, n_threads), []).append(reply["pair_ns"])
                 clock.append(reply["clock_ns"])
     finally:

@@ -282,6 +282,9 @@ def _parsed(text: str, where: str) -> Any:
     except json.JSONDecodeError as error:
         message = f"{where} is no JSON report, or is cut off (line {error.lineno}, column {error.colno}: {error.msg})"
         raise UsageError(message) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; nested deeper than Python's stack
+        message = f"{where} is no JSON report, or is cut off ({error})"
+        raise UsageError(message) from None
 
 
 def _first_cause(error: BaseException) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry, End, structured
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_gilcheck.store.json_report import Entry
+
+_T = TypeVar("_T")
 
 #: Names of versions 1 and 2, wherever they stand, and those of version 3.
 _RENAMED = {
@@ -49,10 +51,10 @@ def entries(report: dict[str, Any], source: str) -> Iterator[Entry]:
     Raises `UsageError`, with a message that begins with `source`, where the report has another form.
     """
     for number, check in enumerate(_list_in(report, "checks", source), 1):
-        yield structured(_renamed(check, ""), CheckEntry, f"{source} check {number}")
+        yield _structured(check, CheckEntry, f"{source} check {number}")
     if report["schema_version"] > 1:
         for number, agreement in enumerate(_list_in(report, "agreements", source), 1):
-            yield structured(_renamed(agreement, ""), AgreementEntry, f"{source} agreement {number}")
+            yield _structured(agreement, AgreementEntry, f"{source} agreement {number}")
 
 
 def end(report: dict[str, Any], source: str) -> End:
@@ -69,6 +71,15 @@ def _list_in(report: dict[str, Any], name: str, source: str) -> list[Any]:
         message = f"{source} has no list of {name}"
         raise UsageError(message)
     return value
+
+
+def _structured(record: Any, type_: type[_T], where: str) -> _T:
+    try:
+        renamed = _renamed(record, "")
+    except RecursionError:
+        message = f"{where} is nested too deeply for a report"
+        raise UsageError(message) from None
+    return structured(renamed, type_, where)
 
 
 def _renamed(value: Any, record: str) -> Any:

@@ -30,7 +30,7 @@ def python(tmp_path):
             [sys.executable, str(script), *arguments],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=more.pop("timeout", 120),
             cwd=tmp_path,
             check=False,
             **more,

@@ -431,3 +431,32 @@ fn a_drop_request_is_pending_until_the_next_take() {
     recorder.unlocked(start.start_ns() + 2, true, OTHERS[0], false);
     assert!(!recorder.drop_request_pending());
 }
+
+/// Under the GIL's mutex alone, without the GIL, another thread may be beginning a span in the very row that is written.
+#[test]
+fn a_thread_adds_its_wait_to_the_spans_of_others_once_it_has_the_gil() {
+    let (recorder, first) = begin_span();
+    let second = recorder.begin(OWN, Detail::Full).expect("room");
+    let at = |ns: u64| second.start_ns() + 1_000_000_000 + ns;
+    let waiting_ns = |figures: &SpanFigures| {
+        figures.others.iter().find(|row| row.thread == OTHERS[0]).map_or(0, |row| row.waiting_ns)
+    };
+    recorder.unlocked(at(0), false, OWN, false);
+    recorder.unlocked(at(1), true, OTHERS[0], false);
+    recorder.unlocked(at(10), false, OTHERS[0], true);
+    recorder.waits_for_switch(at(11), OTHERS[0]);
+    recorder.unlocked(at(15), true, OWN, false);
+    recorder.switched(at(18), OTHERS[0]);
+    recorder.waits(at(20), OTHERS[0]);
+
+    let before = recorder.end(&second, at(30), None, 20).expect("possible");
+    recorder.unlocked(at(40), false, OWN, false);
+    recorder.unlocked(at(50), true, OTHERS[0], false);
+    recorder.unlocked(at(60), false, OTHERS[0], false);
+    recorder.unlocked(at(70), true, OWN, false);
+    let after = recorder.end(&first, at(80), None, 20).expect("possible");
+
+    assert_eq!((waiting_ns(&before), waiting_ns(&after)), (0, 7 + 30));
+    let waits = |figures: &SpanFigures| figures.events.iter().filter(|event| event.kind == EventKind::Wait).count();
+    assert_eq!((waits(&before), waits(&after)), (2, 2));
+}

@@ -377,3 +377,8 @@ unsafe extern "C-unwind" fn timed_wait(condition: *mut c_void, mutex: *mut c_voi
     }
     result
 }
+
+#[cfg(test)]
+#[cfg(not(gilcheck_unsupported_os))]
+#[cfg(target_os = "linux")]
+mod tests;

@@ -3,7 +3,7 @@
 //! A thread-local variable of a library that is loaded late is allocated at its first use, inside the hook. A small table
 //! with open addressing needs no allocation.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use super::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// What a thread does with the GIL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +88,8 @@ pub struct Account {
     /// another thread to take the GIL, and for the GIL's mutex. 0 if there is none.
     pub(super) switch_wait_ns: (AtomicU64, AtomicU64),
     pub(super) lock_wait_ns: AtomicU64,
+    /// Whether the log has the first of these already; the active spans get it at the next take.
+    pub(super) switch_wait_is_logged: AtomicBool,
     /// The address of a variable of the function that makes the measured call; 0 if none is measured.
     pub(super) boundary: AtomicUsize,
     /// How many spans of the thread split its run delay by state.
@@ -162,6 +164,7 @@ impl Account {
         }
         self.n_splitting.store(0, Relaxed);
         self.has_waited.store(false, Relaxed);
+        self.switch_wait_is_logged.store(false, Relaxed);
         self.boundary.store(0, Relaxed);
         self.member.clear();
         self.state.store(State::Unknown as u8, Relaxed);

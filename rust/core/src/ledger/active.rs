@@ -1,16 +1,15 @@
 //! The spans that are being measured now: the longest hold in each, and what other threads do to the GIL meanwhile.
 //!
-//! A span begins and ends in its own thread, which holds the GIL then. Every other change is made under the GIL's mutex, at
-//! a release or a take. So each field has one writer at a time, and nothing here depends on the length of a log.
-
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+//! A span begins and ends in its own thread, which holds the GIL then. Every other change is made under the GIL's mutex by a
+//! thread that takes or releases the GIL, and so holds it too. So each field has one writer at a time, and nothing here depends on the length of a log.
 
 use super::account::{Account, State, add};
+use super::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, sized};
 
 /// The number of spans that can be measured in detail at the same time, in all threads.
-const MAX_SPANS: usize = 32;
+const MAX_SPANS: usize = sized(32, 2);
 /// The number of other threads that one span follows one by one. The last row counts all further threads together.
-const MAX_OTHERS: usize = 64;
+const MAX_OTHERS: usize = sized(64, 2);
 
 /// What one other thread did to the GIL within a span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub struct OtherThread {
     pub n_holds: u64,
     /// How long the span's thread waited for the GIL while this thread held it.
     pub waited_on_ns: u64,
-    /// How long it waited for the GIL itself within the span, as far as that wait has ended.
+    /// How long it waited for the GIL itself within the span, as far as it has taken the GIL since.
     pub waiting_ns: u64,
 }
 
@@ -139,8 +138,12 @@ impl ActiveSpans {
     }
 
     fn in_use(&self) -> impl Iterator<Item = &ActiveSpan> {
-        let used = self.used.load(Relaxed);
-        self.spans.iter().enumerate().filter(move |(index, _)| used >> index & 1 == 1).map(|(_, span)| span)
+        let mut used = self.used.load(Relaxed);
+        std::iter::from_fn(move || {
+            let span = self.spans.get(used.trailing_zeros() as usize)?; // of 0 it is 64, where no span is
+            used &= used - 1;
+            Some(span)
+        })
     }
 
     /// Accounts for a hold of `thread` from `since_ns` to `now_ns`. Called under the GIL's mutex.
@@ -175,7 +178,8 @@ impl ActiveSpans {
         }
     }
 
-    /// Accounts for a wait of `thread` from `since_ns` to `now_ns`. Called under the GIL's mutex.
+    /// Accounts for a wait of `thread` from `since_ns` to `now_ns`. Called under the GIL's mutex by a thread that has just taken
+    /// the GIL: the mutex alone does not keep another thread from beginning or ending a span meanwhile.
     #[inline]
     pub(super) fn add_wait(&self, thread: usize, since_ns: u64, now_ns: u64) {
         if self.used.load(Relaxed) == 0 {

@@ -1,6 +1,6 @@
 //! The events of a recording, in a list of fixed capacity.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use super::atomic::{AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// What a thread did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,8 @@
 //!
 //! It counts at the events themselves, so no log can be too short for it.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-
 use super::account::{Member, Membership, State, add};
+use super::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// The counted threads by state, and the sums.
 #[derive(Debug, Default)]

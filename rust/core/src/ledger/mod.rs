@@ -6,8 +6,11 @@
 
 mod account;
 mod active;
+mod atomic;
 mod log;
 mod meter;
+#[cfg(all(test, loom))]
+mod models;
 mod recorder;
 mod spans;
 

@@ -1,16 +1,15 @@
 //! Turns events into totals.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
-
 use super::account::{Account, Accounts, Membership, State, add};
 use super::active::ActiveSpans;
+use super::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, sized};
 use super::log::{EventKind, EventLog};
 use super::meter::Meter;
 use crate::clock;
 
 /// The capacity of the log. No reader follows a longer timeline, and the totals do not need it.
-const MAX_EVENTS: usize = 1 << 17;
-const MAX_THREADS: usize = 1 << 10;
+const MAX_EVENTS: usize = sized(1 << 17, 16);
+const MAX_THREADS: usize = sized(1 << 10, 2);
 
 /// Follows the GIL from event to event.
 #[derive(Debug)]
@@ -28,6 +27,8 @@ pub struct Recorder {
     n_impossible: AtomicU64,
     /// The number of spans that have begun and not ended, in all threads.
     pub(super) n_spans: AtomicUsize,
+    /// How many of these split their run delay: without any, a hook need not look for its thread's.
+    pub(super) n_splitting: AtomicUsize,
     pub(super) log: EventLog,
     pub(super) accounts: Accounts,
     pub(super) active: ActiveSpans,
@@ -52,6 +53,7 @@ impl Recorder {
             drop_request_pending: AtomicBool::new(false),
             n_impossible: AtomicU64::new(0),
             n_spans: AtomicUsize::new(0),
+            n_splitting: AtomicUsize::new(0),
             log: EventLog::with_capacity(MAX_EVENTS),
             accounts: Accounts::with_capacity(MAX_THREADS),
             active: ActiveSpans::new(),
@@ -73,6 +75,7 @@ impl Recorder {
         self.log.clear();
         self.accounts.close_all();
         self.n_spans.store(0, Relaxed);
+        self.n_splitting.store(0, Relaxed);
         self.active.clear();
         self.meter.clear();
         self.n_impossible.store(0, Relaxed);
@@ -160,6 +163,7 @@ impl Recorder {
             return;
         };
         self.log_wait(account, thread);
+        self.finish_switch_wait(account, thread);
         self.log.push(now_ns, EventKind::Take, thread);
         match account.state() {
             State::Waiting => {
@@ -251,6 +255,7 @@ impl Recorder {
         if account.state() == State::Released {
             account.switch_wait_ns.0.store(now_ns, Relaxed);
             account.switch_wait_ns.1.store(0, Relaxed);
+            account.switch_wait_is_logged.store(false, Relaxed);
             account.has_waited.store(true, Relaxed);
             account.enter(State::Waiting, now_ns);
         }
@@ -267,22 +272,33 @@ impl Recorder {
         }
     }
 
-    /// Adds the waits that the thread noted without the GIL's mutex to the log and to the active spans.
+    /// Adds the waits that the thread noted without the GIL's mutex to the log. Called under that mutex.
     #[inline]
     fn log_wait(&self, account: &Account, thread: usize) {
         let (begin_ns, end_ns) = (account.switch_wait_ns.0.load(Relaxed), account.switch_wait_ns.1.load(Relaxed));
-        if begin_ns != 0 {
+        if begin_ns != 0 && !account.switch_wait_is_logged.load(Relaxed) {
             self.log.push(begin_ns, EventKind::Wait, thread);
             if end_ns != 0 {
                 self.log.push(end_ns, EventKind::Release, thread);
-                self.active.add_wait(thread, begin_ns, end_ns);
             }
-            account.switch_wait_ns.0.store(0, Relaxed);
+            account.switch_wait_is_logged.store(true, Relaxed);
         }
         let begin_ns = account.lock_wait_ns.load(Relaxed);
         if begin_ns != 0 {
             self.log.push(begin_ns, EventKind::Wait, thread);
             account.lock_wait_ns.store(0, Relaxed);
+        }
+    }
+
+    /// Adds the wait for another thread to the active spans as well. Called under the GIL's mutex, in a thread that has the GIL.
+    #[inline]
+    fn finish_switch_wait(&self, account: &Account, thread: usize) {
+        let (begin_ns, end_ns) = (account.switch_wait_ns.0.load(Relaxed), account.switch_wait_ns.1.load(Relaxed));
+        if begin_ns != 0 {
+            if end_ns != 0 {
+                self.active.add_wait(thread, begin_ns, end_ns);
+            }
+            account.switch_wait_ns.0.store(0, Relaxed);
         }
     }
 
@@ -311,7 +327,8 @@ impl Recorder {
     #[inline]
     #[must_use]
     pub fn splits_delay(&self, thread: usize) -> bool {
-        self.accounts.find(thread).is_some_and(|account| account.n_splitting.load(Relaxed) != 0)
+        self.n_splitting.load(Relaxed) != 0
+            && self.accounts.find(thread).is_some_and(|account| account.n_splitting.load(Relaxed) != 0)
     }
 
     /// Reads the calling thread's run delay and adds what is new to the state `before`. The GIL's mutex is not held.

@@ -1,9 +1,8 @@
 //! Measures spans: the differences of a thread's totals between two moments.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::account::{Account, State};
 use super::active::OtherThread;
+use super::atomic::Ordering::Relaxed;
 use super::log::GilEvent;
 use super::recorder::Recorder;
 use crate::clock;
@@ -146,6 +145,7 @@ impl Recorder {
             }
         };
         if let Detail::Split(delay_ns) = detail {
+            self.n_splitting.fetch_add(1, Relaxed);
             if account.n_splitting.fetch_add(1, Relaxed) == 0 {
                 account.last_delay_ns.store(delay_ns, Relaxed);
                 account.last_reading_ns.store(start_ns, Relaxed);
@@ -198,7 +198,7 @@ impl Recorder {
                 Self::add_delay(account, end_ns, State::Holding, delay_ns);
                 account.last_reading_ns.store(end_ns, Relaxed);
             }
-            account.n_splitting.fetch_sub(1, Relaxed);
+            self.ended_splitting(account);
         }
         if account.state() != State::Holding || self.n_impossible() != start.n_impossible {
             return Err(SpanError::Inconsistent);
@@ -238,7 +238,13 @@ impl Recorder {
             self.active.end(active, 0, 0);
         }
         if let (Detail::Split(_), Some(account)) = (start.detail, self.accounts.find(start.thread)) {
-            account.n_splitting.fetch_sub(1, Relaxed);
+            self.ended_splitting(account);
+        }
+    }
+
+    fn ended_splitting(&self, account: &Account) {
+        for n in [&account.n_splitting, &self.n_splitting] {
+            let _ = n.fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_sub(1)));
         }
     }
 

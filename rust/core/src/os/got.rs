@@ -107,18 +107,19 @@ unsafe fn load(address: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn entry(content: usize) -> (usize, Entries) {
-        let address = std::ptr::from_ref(Box::leak(Box::new(AtomicUsize::new(content)))) as usize;
+    fn entry(word: &'static AtomicUsize) -> (usize, Entries) {
+        let (address, content) = (std::ptr::from_ref(word) as usize, word.load(SeqCst));
         (address, Entries { entries: vec![(address, content)], real: content })
     }
 
     #[test]
     fn an_entry_is_redirected_and_restored() {
-        let (address, entries) = entry(111);
+        static WORD: AtomicUsize = AtomicUsize::new(111);
+        let (address, entries) = entry(&WORD);
 
         let mut redirected = entries.redirect(222).expect("writable");
 
-        // SAFETY: `address` is that of a leaked atomic word.
+        // SAFETY: `address` is that of an atomic word that stays.
         assert_eq!(unsafe { load(address) }, 222);
         assert!(redirected.restore());
         // SAFETY: as above.
@@ -127,9 +128,10 @@ mod tests {
 
     #[test]
     fn an_entry_that_somebody_else_redirected_is_left_alone() {
-        let (address, entries) = entry(111);
+        static WORD: AtomicUsize = AtomicUsize::new(111);
+        let (address, entries) = entry(&WORD);
         let mut redirected = entries.redirect(222).expect("writable");
-        // SAFETY: `address` is that of a leaked atomic word.
+        // SAFETY: `address` is that of an atomic word that stays.
         assert!(unsafe { write_word(address, 333) });
 
         assert!(!redirected.restore());

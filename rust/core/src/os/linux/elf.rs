@@ -131,7 +131,131 @@ impl Tables {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::objects::object_at;
+    use super::*;
+
+    /// A relocation of an object that a test makes: the number of its symbol, and whether it is one of the GOT.
+    type Call = (prop::sample::Index, bool);
+
+    /// The memory of an object, made of tables one after another.
+    #[derive(Default)]
+    struct Image {
+        bytes: Vec<u8>,
+    }
+
+    impl Image {
+        /// Appends a table of little numbers, each with its size in bytes, at an aligned offset; returns the offset.
+        fn push(&mut self, numbers: &[(u64, usize)]) -> u64 {
+            self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
+            let offset = self.bytes.len() as u64;
+            for (number, size) in numbers {
+                self.bytes.extend(&number.to_le_bytes()[..*size]);
+            }
+            offset
+        }
+
+        fn push_text(&mut self, texts: &[String]) -> (u64, Vec<u64>) {
+            let table = self.push(&[(0, 1)]);
+            let places = texts.iter().map(|text| {
+                let place = self.bytes.len() as u64 - table;
+                self.bytes.extend(text.bytes().chain([0]));
+                place
+            });
+            let places = places.collect();
+            (table, places)
+        }
+    }
+
+    /// Lays out an object with these imported functions, each with a version or none, and these relocations. Returns its
+    /// memory and the offset of its dynamic section.
+    fn image(names: &[String], versions: &[Option<String>], calls: &[Call], is_relocated: bool) -> (Vec<u64>, usize) {
+        let mut image = Image::default();
+        image.push(&[(0, 8)]); // the header of the file is there: no table begins at 0
+        let all_versions: Vec<String> = versions.iter().flatten().cloned().collect();
+        let texts: Vec<String> = names.iter().chain(&all_versions).cloned().collect();
+        let (strings, places) = image.push_text(&texts);
+        let symbols: Vec<_> = places[..names.len()]
+            .iter()
+            .flat_map(|place| [(*place, 4), (0x12, 1), (0, 1), (0, 2), (0, 8), (0, 8)])
+            .collect();
+        let symbols = image.push(&symbols);
+        let relocations = calls.iter().enumerate().flat_map(|(number, (symbol, is_got))| {
+            let kind = if *is_got { GOT_RELOCATIONS[number % 2] } else { RelocationType(0) };
+            let info = (symbol.index(names.len()) as u64) << 32 | u64::from(kind.0);
+            [(8 * number as u64, 8), (info, 8), (0, 8)]
+        });
+        let relocations: Vec<(u64, usize)> = relocations.collect();
+        let n_bytes = relocations.len() as u64 * 8;
+        let relocations = image.push(&relocations);
+        // Versions are numbered from 2 on; 1 is none.
+        let mut number = 1;
+        let indexes: Vec<_> = versions
+            .iter()
+            .map(|version| {
+                number += u64::from(version.is_some());
+                (if version.is_some() { number } else { 1 }, 2)
+            })
+            .collect();
+        let indexes = image.push(&indexes);
+        // One record of a needed object, and an auxiliary one for each version.
+        let mut needed = vec![(1, 2), (all_versions.len() as u64, 2), (0, 4), (16, 4), (0, 4)];
+        for (number, place) in places[names.len()..].iter().enumerate() {
+            needed.extend([(0, 4), (0, 2), (number as u64 + 2, 2), (*place, 4), (16, 4)]);
+        }
+        let needed = image.push(&needed);
+        let n_words = image.bytes.len().div_ceil(8) + 2 * 9;
+        let mut words = vec![0u64; n_words];
+        let base = if is_relocated { words.as_ptr() as u64 } else { 0 };
+        let dynamic = image.push(
+            &[
+                (elf::DT_SYMTAB, base + symbols),
+                (elf::DT_STRTAB, base + strings),
+                (elf::DT_JMPREL, base + relocations),
+                (elf::DT_PLTRELSZ, n_bytes),
+                (elf::DT_VERSYM, base + indexes),
+                (elf::DT_VERNEED, base + needed),
+                (elf::DT_VERNEEDNUM, 1),
+                (elf::DT_NULL, 0),
+            ]
+            .map(|(tag, value)| [(tag.0.cast_unsigned(), 8), (value, 8)])
+            .concat(),
+        );
+        image.bytes.resize(n_words * 8, 0);
+        for (word, bytes) in words.iter_mut().zip(image.bytes.as_chunks::<8>().0) {
+            *word = u64::from_ne_bytes(*bytes);
+        }
+        (words, usize::try_from(dynamic).expect("small"))
+    }
+
+    proptest! {
+        /// glibc relocates the pointers of the dynamic section in place, and musl leaves them relative.
+        #[test]
+        fn an_object_has_the_entries_that_were_laid_out_in_it(
+            imports in prop::collection::btree_map("[a-z_]{1,12}", prop::option::of("[A-Z_0-9.]{1,12}"), 1..12),
+            calls in prop::collection::vec(any::<Call>(), 0..30),
+            wanted: prop::sample::Index,
+            is_relocated: bool,
+        ) {
+            let (names, versions): (Vec<_>, Vec<_>) = imports.into_iter().unzip();
+            let (words, dynamic) = image(&names, &versions, &calls, is_relocated);
+            let base = words.as_ptr() as usize;
+            let object = LoadedObject { base, range: (base, base + words.len() * 8), dynamic: base + dynamic };
+            let wanted = wanted.index(names.len());
+            let text = |text: &String| CString::new(text.as_str()).expect("no zero byte");
+
+            let entries = object.got_entries(&text(&names[wanted]));
+
+            let expected: Vec<_> = calls
+                .iter()
+                .enumerate()
+                .filter(|(_, (symbol, is_got))| *is_got && symbol.index(names.len()) == wanted)
+                .map(|(number, _)| GotEntry { address: base + 8 * number, version: versions[wanted].as_ref().map(text) })
+                .collect();
+            prop_assert_eq!(entries, expected);
+        }
+    }
 
     #[test]
     fn imported_functions_have_got_entries_and_others_have_none() {

@@ -97,7 +97,38 @@ fn protection_in(line: &str, address: usize) -> Option<libc::c_int> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_line_of_the_kernel_gives_its_protection(
+            start: usize, length in 1usize..1 << 40, inside: prop::sample::Index, bits in 0..8, file in ".{0,40}"
+        ) {
+            let end = start.saturating_add(length);
+            let address = start.saturating_add(inside.index(length));
+            let letters: String =
+                ["r", "w", "x"].iter().enumerate().map(|(bit, on)| if bits >> bit & 1 == 1 { on } else { "-" }).collect();
+            let line = format!("{start:x}-{end:x} {letters}p 00001000 08:01 42 {file}");
+            let protections = [(1, libc::PROT_READ), (2, libc::PROT_WRITE), (4, libc::PROT_EXEC)];
+
+            let set = protections.into_iter().filter(|(bit, _)| bits & bit != 0);
+            let expected = set.fold(libc::PROT_NONE, |all, (_, on)| all | on);
+            prop_assert_eq!(protection_in(&line, address), (address < end).then_some(expected));
+            prop_assert_eq!(protection_in(&line, end), None);
+        }
+
+        #[test]
+        fn any_line_gives_a_protection_or_none(line in ".{0,80}", address: usize) {
+            let _ = protection_in(&line, address);
+        }
+
+        #[test]
+        fn any_line_that_looks_like_one_gives_a_protection_or_none(line in "[0-9a-fA-F+-]{0,20}-[0-9a-f ]{0,20} [rwxps-]{0,5} ?", address: usize) {
+            let _ = protection_in(&line, address);
+        }
+    }
 
     fn both() -> [ProcessMemory; 2] {
         [ProcessMemory::SystemCall, ProcessMemory::ProcFile(File::open("/proc/self/mem").expect("Linux"))]

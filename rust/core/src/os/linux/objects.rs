@@ -8,7 +8,7 @@ pub struct LoadedObject {
     /// What the dynamic linker added to the addresses in the object's file.
     pub(super) base: usize,
     /// The first address of its loaded segments and the first address after them.
-    range: (usize, usize),
+    pub(super) range: (usize, usize),
     /// The address of its dynamic section.
     pub(super) dynamic: usize,
 }

@@ -40,7 +40,8 @@ fn parse_number(field: &[u8]) -> Option<u64> {
         return None;
     }
     field.iter().try_fold(0u64, |sum, digit| {
-        digit.is_ascii_digit().then(|| sum.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')))
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
     })
 }
 
@@ -134,7 +135,34 @@ pub fn preserve_errno<T>(work: impl FnOnce() -> T) -> T {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_line_of_the_kernel_gives_its_second_number(cpu_ns: u64, delay_ns: u64, n_slices: u64) {
+            let line = format!("{cpu_ns} {delay_ns} {n_slices}\n");
+
+            prop_assert_eq!(parse_run_delay(line.as_bytes()), (cpu_ns > 0).then_some(delay_ns));
+        }
+
+        #[test]
+        fn any_bytes_give_a_number_or_none(bytes in prop::collection::vec(any::<u8>(), 0..96)) {
+            let _ = parse_run_delay(&bytes);
+        }
+
+        #[test]
+        fn digits_and_blanks_in_any_order_give_a_number_or_none(text in "[0-9 \n-]{0,96}") {
+            let _ = parse_run_delay(text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_is_no_number() {
+        assert_eq!(parse_run_delay(b"1 18446744073709551615 1"), Some(u64::MAX));
+        assert_eq!(parse_run_delay(b"1 18446744073709551616 1"), None);
+    }
 
     #[test]
     fn the_second_field_is_the_delay() {
