@@ -22,10 +22,11 @@ def run(folder: Path, arguments: tuple[str, ...], environment: Mapping[str, str]
     """
     command = [sys.executable, "-m", "pytest", "-q", *COMMON, *arguments]
     output = folder / "output.txt"
+    # Compiled modules are written once and read from then on, as users have them, whatever this environment says.
+    environment = {**os.environ, **(environment or {}), "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with output.open("wb") as file:
-        process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **(environment or {})}, stdout=file, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=file, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

