@@ -293,6 +293,12 @@ def bench_ledger(session: nox.Session) -> None:
 
 
 @nox.session
+def living(session: nox.Session) -> None:
+    """Are verdicts right in a process in which other threads, timers and pools live? An hour; `-- --quick`: minutes."""
+    run_bench(session, "living", subjects="ledger")
+
+
+@nox.session
 def bench_overlap(session: nox.Session) -> None:
     """How often is overlap seen where there is none, and missed where there is some? An hour."""
     loads = [["words", "--load", str(n_busy)] for n_busy in (0, 1, 2, 4)]
