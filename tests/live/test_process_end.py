@@ -169,8 +169,10 @@ for _ in range(20):
     os.kill(int(sys.argv[1]), 2)
 '''
 child = subprocess.Popen([sys.executable, "-c", interrupter, str(os.getpid())])
-while child.poll() is None:
+while True:
     try:
+        if child.poll() is not None:
+            break
         check.options(budget="20ms")(specimens.releases_then_holds, MS, MS)
     except KeyboardInterrupt:
         n_interrupted += 1
