@@ -20,17 +20,19 @@ from pytest_gilcheck.evidence import (
     UsageError,
     Verdict,
 )
-from pytest_gilcheck.judge import judge
+from pytest_gilcheck.judge import judge, others_matter
 from pytest_gilcheck.observe import (
     Block,
     clock_quality,
     exact_ledger,
+    window_beside,
 )
 from pytest_gilcheck.plan import survey
 from pytest_gilcheck.report.sentences import with_text
 from pytest_gilcheck.run import (
     Call,
     Rescue,
+    is_within_a_checked_call,
     refuse_what_returns_at_once,
 )
 
@@ -126,6 +128,7 @@ class Checker:
             The verdict.
         """
         refuse_what_returns_at_once(call.function)
+        _refuse_within_a_checked_call("a check")
         settings = self._settings
         name = settings.name or call.title
         measure_call = measure_in_child if settings.isolate else measure
@@ -171,6 +174,7 @@ class Checker:
         from pytest_gilcheck.agree.agreement import compare, require_agreement  # noqa: PLC0415  (hypothesis only where it is used)
 
         __tracebackhide__ = True  # for a difference pytest then shows the test's own line
+        _refuse_within_a_checked_call("comparing results")
         settings = self._settings
         defaults = {"name": settings.name, "threads": settings.threads, "deadline": settings.deadline / 1e9}
         changes = {option: value for option, value in options.items() if value is not None}
@@ -210,6 +214,9 @@ class Checker:
             finally:
                 # Also where the block raised: a span that is never ended would be taken for the outer one.
                 record = block.end() if block else None
+                # While the ledger is still open. A block runs once: two windows would tell no more.
+                watches = isinstance(record, CallSpan) and others_matter([record])
+                windows = (window_beside(record),) if watches and isinstance(record, CallSpan) else ()
         plan = Plan(
             looks=(1,),
             solo_budget_ns=0,
@@ -231,9 +238,21 @@ class Checker:
             instrument=instrument,
             pilot=None,
             calls=calls,
+            windows=windows,
             notes=machine_notes(machine),
         )
         span._verdict = self._judged(observation, None)  # noqa: SLF001  (made here)
+
+
+def _refuse_within_a_checked_call(what: str) -> None:
+    """Refuse what would wait for the competing threads in one of them, and so until the deadline.
+
+    Raises:
+        UsageError: this thread makes the calls of a check.
+    """
+    if is_within_a_checked_call():
+        message = f"{what} within a call that is checked: the call would be measured together with it. Check one of the two."
+        raise UsageError(message)
 
 
 class Span:

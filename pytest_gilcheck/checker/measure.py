@@ -52,7 +52,7 @@ def measure(
         exclusive: guards the rounds on the wall clock from other processes.
 
     Returns:
-        The observation, and what the first measured call returned.
+        The observation, and what the first call returned.
     """
     machine = survey(clock_quality())
     n_threads = n_competing_threads(machine, settings.threads)
@@ -69,7 +69,7 @@ def measure(
             overlap=settings.overlap,
             seed=settings.seed,
         )
-        calls, result = stages.single_calls(plan, pilot) if opened.grade == "exact" else ([], pilot_run.result)
+        calls = stages.single_calls(plan, pilot) if opened.grade == "exact" else []
         refused = stages.refused
         instrument = Instrument("progress", "bounded", refused) if refused else opened
         is_exact = instrument.grade == "exact"
@@ -80,7 +80,7 @@ def measure(
             with exclusive() as is_exclusive:
                 if not is_exclusive:
                     stages.notes.append(NOT_EXCLUSIVE)
-                rounds = stages.rounds(plan, span_ns, held_share(calls, machine.clock_price_ns))
+                rounds = stages.rounds(plan, span_ns, held_share(calls, machine.clock_price_ns, windows=stages.windows))
         progress = None
         if _needs_background_thread(instrument, settings, span_ns):
             progress = stages.progress(span_ns, is_exact=is_exact)
@@ -95,10 +95,12 @@ def measure(
             gil_waits=gil_waits,
             rounds=tuple(rounds),
             progress=progress,
+            windows=tuple(stages.windows),
+            stolen_ns=stages.stolen_ns,
         )
         if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and judge(observation).gil in ("held", "partial"):
             observation = replace(observation, places=stages.places())
-    return replace(observation, notes=(*machine_notes(machine), *stages.notes)), result
+    return replace(observation, notes=(*machine_notes(machine), *stages.notes)), pilot_run.result
 
 
 def _needs_background_thread(instrument: Instrument, settings: Settings, span_ns: int) -> bool:

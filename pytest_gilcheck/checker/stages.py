@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Plan, Reason
-from pytest_gilcheck.judge import ROUND_LOOKS, decides_holding, decides_overlap
+from pytest_gilcheck.judge import ROUND_LOOKS, decides_holding, decides_overlap, others_matter
 from pytest_gilcheck.observe import (
     PythonLines,
     call_span,
@@ -20,8 +21,17 @@ from pytest_gilcheck.observe import (
     stacks_of,
     waits_beside_calls,
 )
-from pytest_gilcheck.plan import round_size
-from pytest_gilcheck.run import CompetingThreads, Rescue, Rounds, Solo, SoloRun, background_thread, one_at_a_time
+from pytest_gilcheck.plan import round_size, stolen_ns
+from pytest_gilcheck.run import (
+    CompetingThreads,
+    Rescue,
+    Rounds,
+    Solo,
+    SoloRun,
+    background_thread,
+    idents_of_other_checks,
+    one_at_a_time,
+)
 from pytest_gilcheck.status import events
 from pytest_gilcheck.status.events import StatusEvent
 
@@ -34,6 +44,11 @@ if TYPE_CHECKING:
 #: Calls beside the background thread are made for about so long.
 _BESIDE_BACKGROUND_NS = 20_000_000
 
+#: What one stage may take of what is left of the check's time limit.
+_STAGE_SHARE = 0.5
+#: The time limit is never less than so many calls, as long as they take beside the other threads of this process.
+_CALLS_IN_LIMIT = 10
+
 #: A call with more GIL events is first measured without a system call at each of them.
 _MOST_FINE_EVENTS = 200
 #: A shorter call is rarely descheduled, and the calls that are descheduled are left out.
@@ -44,7 +59,8 @@ class Stages:
     """The stages of one check, while the ledger is open and the competing threads exist.
 
     `notes` are reasons that the stages add to the verdict's. `refused` is why the open ledger has no figures for these
-    calls, or None.
+    calls, or None. `windows` holds what other threads did between the single calls, and `stolen_ns` how long the host or a
+    quota kept processors away meanwhile.
     """
 
     def __init__(
@@ -67,6 +83,22 @@ class Stages:
         self._deadline = rescue.deadline(settings.deadline / 1e9, name)
         self.notes: list[Reason] = []
         self.refused: Reason | None = None
+        self.windows: list[CallSpan] = []
+        self.stolen_ns: int | None = None
+        self._begun_ns = time.perf_counter_ns()
+        self._limit_ns = settings.time_limit
+        self._call_ns = 0
+
+    def _left_ns(self) -> int:
+        """Return what is left of the check's time limit."""
+        return max(0, self._begun_ns + self._limit_ns - time.perf_counter_ns())
+
+    def _fits(self, stage: str, n_calls: int = 1) -> bool:
+        """Return whether a stage with so many calls fits its share of the time limit; a note says what is left out."""
+        if n_calls * self._call_ns <= self._left_ns() * _STAGE_SHARE:
+            return True
+        self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=self._limit_ns, call_ns=self._call_ns))
+        return False
 
     def _report_status(self, what: str, **figures: int) -> None:
         """Report a stage to the status callback; to be called while no call is timed."""
@@ -77,13 +109,21 @@ class Stages:
         """Make the first call; if it takes long, its status is reported once more while it runs."""
         self._report_status(events.FIRST_CALL)
         report_again = None if self._on_status is None else lambda: self._report_status(events.FIRST_CALL)
-        return self._competing.solo(self._solo.job(1), self._deadline, meanwhile=report_again)
+        job = self._solo.job(1, keeps_result=True)
+        run = self._competing.solo(job, self._deadline, meanwhile=report_again)
+        self._call_ns = run.spans[0].end_ns - run.spans[0].start_ns
+        self._limit_ns = max(self._limit_ns + (self._settings.budget or 0), _CALLS_IN_LIMIT * self._call_ns)
+        return run
 
-    def single_calls(self, plan: Plan, pilot: CallSpan) -> tuple[list[CallSpan], Any]:
-        """Make single calls until a look decides or the budget is spent; return them, and what the first one returned."""
+    def single_calls(self, plan: Plan, pilot: CallSpan) -> list[CallSpan]:
+        """Make single calls until a look decides or the budget is spent.
+
+        Where other threads take the GIL within them, what they do between the calls is recorded, too.
+        """
         calls: list[CallSpan] = []
-        first_result: Any = None
-        left_ns = plan.solo_budget_ns
+        left_ns = min(plan.solo_budget_ns, max(self._left_ns(), (_CALLS_IN_LIMIT - 3) * self._call_ns))
+        claim, price_ns = self._settings.claim, self._machine.clock_price_ns
+        stolen_before_ns = stolen_ns()
         fine = (
             pilot.span_ns >= _SHORTEST_FINE_NS
             and pilot.n_releases_by_function + pilot.n_releases_by_interpreter <= _MOST_FINE_EVENTS
@@ -96,22 +136,34 @@ class Stages:
                 spent_ns=plan.solo_budget_ns - left_ns,
                 budget_ns=plan.solo_budget_ns,
             )
-            run = self._competing.solo(self._solo.job(look - len(calls), fine=fine, budget_ns=left_ns), self._deadline)
-            if not calls:
-                first_result = run.result
+            watches = others_matter([pilot, *calls])
+            run = self._measured(look - len(calls), fine=fine, budget_ns=left_ns, watches_others=watches)
             self.refused = self.refused or _refusal(run)
             if self.refused:
-                return [], first_result
+                return []
             new_calls = call_spans(run, with_timeline=not calls)
             calls += new_calls
-            left_ns -= sum(call.end_ns - call.start_ns for call in new_calls)
-            if decides_holding(calls, pilot, self._machine.clock_price_ns, self._settings.claim) or left_ns <= 0:
+            self.windows += [call_span(raw, with_timeline=False, left_out=run.left_out) for raw in run.windows]
+            left_ns -= sum(span.end_ns - span.start_ns for span in (*run.spans, *run.windows))
+            self.stolen_ns = None if stolen_before_ns is None else (stolen_ns() or 0) - stolen_before_ns
+            facts = {"windows": self.windows, "stolen_ns": self.stolen_ns}
+            if decides_holding(calls, pilot, price_ns, claim, **facts) or left_ns <= 0:
                 break
             fine = pilot.span_ns >= _SHORTEST_FINE_NS
-        return calls, first_result
+        self._call_ns = sorted(call.end_ns - call.start_ns for call in calls)[len(calls) // 2]
+        return calls
 
-    def gil_waits(self, plan: Plan) -> GilWaits:
-        """Make calls beside the native GIL waiter, and return how long it waited."""
+    def _measured(self, n_calls: int, **options: Any) -> SoloRun:
+        """Make single calls; once more if they show releases by the interpreter, which must be learned to be counted right."""
+        run = self._competing.solo(self._solo.job(n_calls, **options), self._deadline)
+        if any(raw.n_releases_by_interpreter for raw in run.spans) and learn_drop_request_once():
+            run = self._competing.solo(self._solo.job(n_calls, **options), self._deadline)
+        return run
+
+    def gil_waits(self, plan: Plan) -> GilWaits | None:
+        """Make calls beside the native GIL waiter, and return how long it waited; None: a note says why not."""
+        if not self._fits("longest wait"):
+            return None
         waits = self._gil_waits(plan)
         # Before it is learned, each release beside a waiter counts as one by the interpreter. Learning takes 70 ms.
         return self._gil_waits(plan) if waits.n_releases_by_interpreter and learn_drop_request_once() else waits
@@ -132,19 +184,22 @@ class Stages:
         if self._machine.usable_cores <= 1:
             self.notes.append(Reason("one-cpu"))
             return []
-        size = round_size(span_ns, plan.n_threads, self._machine, plan.budget_ns)
+        # Beside other threads a call takes longer than it needs, and so do the rounds.
+        slowed = max(1.0, self._call_ns / max(1, span_ns))
+        budget_ns = min(plan.budget_ns, self._left_ns())
+        size = round_size(span_ns, plan.n_threads, self._machine, round(budget_ns / slowed))
         if size is None:
-            n_threads, budget_ns = plan.n_threads, plan.budget_ns
+            n_threads = plan.n_threads
             self.notes.append(Reason.of("budget-too-small", n_threads=n_threads, span_ns=span_ns, budget_ns=budget_ns))
             return []
         rounds: list[Round] = []
         source = Rounds(self._competing, self._call, size, plan.seed)
         with one_at_a_time():
             start_ns = time.perf_counter_ns()
-            end_ns = start_ns + plan.budget_ns
+            end_ns = start_ns + budget_ns
             while True:
                 spent_ns = time.perf_counter_ns() - start_ns
-                self._report_status(events.COMPETING, spent_ns=spent_ns, budget_ns=plan.budget_ns)
+                self._report_status(events.COMPETING, spent_ns=spent_ns, budget_ns=budget_ns)
                 rounds.append(source.next(self._deadline))
                 # The typical round must still fit. On a busy machine the longest one lasts as long as several typical
                 # ones, and the time of those would stay unused. A round that takes too long is the last.
@@ -154,18 +209,27 @@ class Stages:
                     break
         return rounds
 
-    def progress(self, span_ns: int, *, is_exact: bool) -> Progress:
-        """Make calls beside the background thread, and return how much it ran."""
+    def progress(self, span_ns: int, *, is_exact: bool) -> Progress | None:
+        """Make calls beside the background thread, and return how much it ran; None: a note says why not."""
+        if not self._fits("background thread"):
+            return None
         self._report_status(events.BESIDE_BACKGROUND)
         background_runs: list[tuple[int, int]] = []
         n_calls = max(1, _BESIDE_BACKGROUND_NS // max(1, span_ns))
-        with background_thread(background_runs):
-            run = self._competing.solo(self._solo.job(n_calls), self._deadline)
+        budget_ns = round(self._left_ns() * _STAGE_SHARE)
+        with background_thread(background_runs, budget_ns=budget_ns):
+            run = self._competing.solo(self._solo.job(n_calls, budget_ns=budget_ns), self._deadline)
         calls = call_spans(run, with_timeline=False)
         return progress_beside(calls, background_runs, is_exact=is_exact and not _refusal(run))
 
     def places(self) -> Places | None:
         """Make one more call for its stacks and, where Python code runs underneath, another one under a trace."""
+        if "greenlet" in sys.modules:
+            # A walk of a stack that greenlets have switched does not end: it crashed the process.
+            self.notes.append(Reason("greenlets"))
+            return None
+        if not self._fits("places", n_calls=2):
+            return None
         self._report_status(events.LINES)
         function = self._call.function
         try:
@@ -187,26 +251,32 @@ class Stages:
             return None
 
 
-_learned: bool | None = None
+_MOST_ATTEMPTS = 3
+_n_attempts_left = _MOST_ATTEMPTS
 
 
 def learn_drop_request_once() -> bool:
-    """Return whether releases by the interpreter were learned just now, so that a second look shows more."""
-    global _learned  # noqa: PLW0603  (a property of the process)
-    if _learned is not None:
+    """Return whether releases by the interpreter were learned just now, so that a second look shows more.
+
+    Beside busy threads learning may fail. It is tried three times in a process.
+    """
+    global _n_attempts_left  # noqa: PLW0603  (a property of the process)
+    if not _n_attempts_left:
         return False
-    _learned = learn_drop_request()
-    return _learned
+    learned = learn_drop_request()
+    _n_attempts_left = 0 if learned else _n_attempts_left - 1
+    return learned
 
 
 def call_spans(run: SoloRun, *, with_timeline: bool) -> list[CallSpan]:
     """Return the record of each call; with a timeline of the first one, which is enough to draw."""
     return [
-        call_span(raw, run.known_threads, with_timeline=with_timeline and not index)
+        call_span(raw, with_timeline=with_timeline and not index, left_out=run.left_out)
         for index, raw in enumerate(run.spans)
     ]
 
 
 def _refusal(run: SoloRun) -> Reason | None:
     """Return why the ledger, although open, has no figures for one of these calls; None: it has."""
-    return next((Reason.of(raw.refused[0], text=raw.refused[1]) for raw in run.spans if raw.refused), None)
+    spans = (*run.spans, *run.windows)
+    return next((Reason.of(raw.refused[0], text=raw.refused[1]) for raw in spans if raw.refused), None)

@@ -53,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="its name in the report (default: the statement)")
     parser.add_argument("--threads", metavar="N", help="how many threads compete (default: the usable cores, 2 to 4)")
     parser.add_argument("--budget", metavar="TIME", help="time for wall-clock rounds (default 250ms)")
-    parser.add_argument("--deadline", metavar="TIME", help="time in which a run of calls must return (default 60s)")
+    parser.add_argument("--deadline", metavar="TIME", help="time in which each call must return (default 60s)")
+    parser.add_argument("--time-limit", metavar="TIME", help="time that the check takes at most (default 3s)")
     parser.add_argument(
         "--no-overlap", action="store_true", help="measure single calls only, without competing threads"
     )
@@ -85,6 +86,7 @@ def _measure(options: argparse.Namespace) -> int:
         "threads": options.threads,
         "budget": options.budget,
         "deadline": options.deadline,
+        "time_limit": options.time_limit,
     }
     settings = Settings().changed(
         {

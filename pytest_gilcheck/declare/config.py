@@ -43,7 +43,8 @@ class Config(NamedTuple):
         compare_fail: What must not have become worse than in the baseline.
         storage: Folder of the baselines, relative to pytest's root.
         budget: Time for the wall-clock rounds of a check, in nanoseconds.
-        deadline: Time in which each run of calls must return, in nanoseconds.
+        deadline: Time in which each call must return, in nanoseconds.
+        time_limit: Time that a check takes at most, in nanoseconds.
         threads: How many threads compete.
         isolate: Whether every check is measured in a child process.
     """
@@ -68,6 +69,7 @@ class Config(NamedTuple):
     storage: str
     budget: int | None
     deadline: int | None
+    time_limit: int | None
     threads: int | None
     isolate: bool
 

@@ -189,10 +189,17 @@ OPTIONS = (
     ),
     Option(
         "deadline",
-        "by when each run of calls must have come back (60s)",
+        "time in which each call must return (60s)",
         reader="positive_duration_ns",
         metavar="TIME",
         setting="deadline",
+    ),
+    Option(
+        "time-limit",
+        "time that a check takes at most, or ten of its calls where these take longer (3s)",
+        reader="positive_duration_ns",
+        metavar="TIME",
+        setting="time_limit",
     ),
     Option(
         "threads",

@@ -22,6 +22,9 @@ GIL_WORDS = ("released", "held", "partial")
 #: Long enough for any unit test, short enough for a CI job to report a hang itself.
 DEADLINE_NS = 60_000_000_000
 
+#: A check keeps to this, or to ten of its calls where these take longer.
+TIME_LIMIT_NS = 3_000_000_000
+
 #: Time for the wall-clock rounds of a check without a claim about them, and of one with such a claim.
 BUDGET_NS = 250_000_000
 CLAIMED_BUDGET_NS = 1_000_000_000
@@ -45,7 +48,9 @@ class Settings:
             positional arguments, or None.
         budget: Time for the wall-clock rounds. Default: 0.25 s, and 1 s where a claim needs them.
         overlap: Whether wall-clock rounds and the background thread are run.
-        deadline: Time in which each run of calls must return. Default: 60 s.
+        deadline: Time in which each call must return. Default: 60 s.
+        time_limit: Time that the check takes at most, beside what `budget` asks for: 3 s, or ten calls if these take
+            longer. What does not fit is left out, with a note.
         isolate: Whether the check is measured in a child process.
         seed: Seed of everything that is drawn by chance.
         inconclusive: What an inconclusive verdict does to its test: ``"fail"``, ``"skip"`` or ``"warn"``. None: what the
@@ -65,6 +70,7 @@ class Settings:
     budget: int | None = None
     overlap: bool = True
     deadline: int = DEADLINE_NS
+    time_limit: int = TIME_LIMIT_NS
     isolate: bool = False
     seed: int = 0
     inconclusive: str | None = None
@@ -166,4 +172,4 @@ _READERS: dict[str, Reader] = {
 # In the order of the fields, in which messages list them.
 _READERS = {field.name: _READERS[field.name] for field in dataclasses.fields(Settings)}
 
-_MAY_BE_NONE = frozenset(_READERS) - {"overlap", "deadline", "isolate", "seed"}
+_MAY_BE_NONE = frozenset(_READERS) - {"overlap", "deadline", "time_limit", "isolate", "seed"}

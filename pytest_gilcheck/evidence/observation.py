@@ -128,6 +128,9 @@ class Observation:
         rounds: Wall-clock rounds.
         progress: Calls beside the background thread.
         places: Places in the source, from a diagnosing pass.
+        windows: What other threads did to the GIL between the calls, while the call was not running; each is the record
+            of a thread that slept.
+        stolen_ns: How long the host or a quota kept all processors away while single calls were made. None: not known.
         notes: Reasons known when it was measured: a neighbour, a refusal of the system, an instrument that stopped early.
         agreement: What came of comparing the same function's answers before, in the same test: ``agree``, ``differ`` or
             ``not_checked``.
@@ -144,5 +147,7 @@ class Observation:
     rounds: tuple[Round, ...] = ()
     progress: Progress | None = None
     places: Places | None = None
+    windows: tuple[CallSpan, ...] = ()
+    stolen_ns: int | None = None
     notes: tuple[Reason, ...] = ()
     agreement: str = "not_checked"

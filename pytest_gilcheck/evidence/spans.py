@@ -37,6 +37,27 @@ class GilTimeline:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherThread:
+    """What one other thread did to the GIL within a span.
+
+    Attributes:
+        thread: Its thread; 0 stands for all threads beyond the 63rd together.
+        held_ns: How long it held the GIL.
+        longest_hold_ns: Its longest hold in one piece.
+        n_holds: How often it took the GIL and released it.
+        waited_on_ns: How long the span's own thread waited for the GIL while this one held it.
+        waiting_ns: How long it waited for the GIL itself.
+    """
+
+    thread: int
+    held_ns: int
+    longest_hold_ns: int = 0
+    n_holds: int = 0
+    waited_on_ns: int = 0
+    waiting_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class CallSpan:
     """Where the time of one call went. It is stamped natively and ends before the result is disposed of.
 
@@ -56,8 +77,11 @@ class CallSpan:
         held_delay_ns: The part of that while it held the GIL. None: not known by state.
         free_delay_ns: The part of that while it had let go. None: not known by state. The rest fell on waiting and on the
             instrument.
+        unsplit_delay_ns: A part of the delay that fell on holding or on waiting: nothing tells which.
         instrument_ns: Time of the instrument itself, which belongs to no state.
-        workers_held_ns: How long threads that the callee itself brought held the GIL within the span.
+        others: What each other thread that took the GIL within the span did. They may be the callee's or a neighbour's.
+        workers_held_ns: How long the callee's own threads held the GIL within the span. The judge finds out which threads
+            are its own; reports of schema versions 1 and 2 have it from the start.
         waiting_on_workers_ns: The part of `waiting_ns` during which they did.
         n_workers: How many of these threads took the GIL.
         process_cpu_ns: Processor time of all threads of the process.
@@ -76,7 +100,9 @@ class CallSpan:
     delay_ns: int | None = None
     held_delay_ns: int | None = None
     free_delay_ns: int | None = None
+    unsplit_delay_ns: int | None = None
     instrument_ns: int = 0
+    others: tuple[OtherThread, ...] = ()
     workers_held_ns: int = 0
     waiting_on_workers_ns: int = 0
     n_workers: int = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence import Estimate
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.claim import are_decided, limits_of
+from pytest_gilcheck.judge.ownership import owned_calls
 from pytest_gilcheck.judge.uncertainty import median_interval
 
 if TYPE_CHECKING:
@@ -36,17 +37,19 @@ class CallShare:
     is_unresolved: bool
 
 
-def share_of(call: CallSpan, clock_price_ns: int) -> CallShare:
+def share_of(call: CallSpan, clock_price_ns: int, stolen_share: float = 0.0) -> CallShare:
     """Return the held share of one call, with the bounds that its disturbances leave.
 
     The share is held time over the span without waiting. Time in which the thread was ready but off the processor is
     left out: the call neither works then nor decides to hold. It is left out of holding or of the rest where the record
-    separates them; where it does not, the two extremes are the bounds. Waiting for threads that the callee itself
-    brought is part of the call, and so is the time that they hold.
+    separates them; where it does not, the two extremes are the bounds. Where the system does not report it, it may be all
+    that processor time leaves of the call. Waiting for the callee's own threads is part of the call, and so is the time
+    that they hold (see `judge.ownership`).
 
     Args:
         call: The call.
         clock_price_ns: What one reading of the clock costs.
+        stolen_share: The part of the call in which the host or a quota may have kept all processors away.
 
     Returns:
         The share and its bounds.
@@ -66,7 +69,10 @@ def share_of(call: CallSpan, clock_price_ns: int) -> CallShare:
     # each without a margin.
     own_cpu_ns = max(0, call.cpu_ns - call.instrument_ns)
     most_delay_ns = total_ns - min(own_cpu_ns, total_ns)
-    delay_ns = min(call.delay_ns or 0, most_delay_ns)
+    if call.delay_ns is None:
+        delay_ns = most_delay_ns if most_delay_ns > rules.UNREPORTED_DELAY_NS else 0
+    else:
+        delay_ns = min(call.delay_ns, most_delay_ns)
     is_undisturbed = delay_ns <= rules.UNDISTURBED_SHARE * total_ns
     if call.held_delay_ns is not None and call.free_delay_ns is not None:
         resolved_ns = min(call.held_delay_ns, held_ns) + min(call.free_delay_ns, free_ns)
@@ -75,8 +81,13 @@ def share_of(call: CallSpan, clock_price_ns: int) -> CallShare:
             held_ns -= min(call.held_delay_ns, held_ns)
             free_ns -= min(call.free_delay_ns, free_ns)
             delay_ns = 0
+    if stolen_share > rules.STOLEN_SHARE:
+        delay_ns = min(held_ns + free_ns, delay_ns + round(stolen_share * total_ns))
     value = held_ns / (held_ns + free_ns)
     low, high = _extremes(held_ns, free_ns, delay_ns)
+    # This part fell on a hold, and then it is no part of it, or on a wait, which is left out already.
+    surely_held_ns = held_ns - min(call.unsplit_delay_ns or 0, held_ns)
+    low = min(low, _extremes(surely_held_ns, free_ns, delay_ns)[0])
     return CallShare(
         value=value,
         low=max(0.0, min(low, value) - resolution),
@@ -94,7 +105,53 @@ def _extremes(held_ns: int, free_ns: int, delay_ns: int) -> tuple[float, float]:
     return shares[0], shares[1]
 
 
-def held_share(calls: Sequence[CallSpan], clock_price_ns: int, *, as_it_ran: bool = False) -> Estimate:
+def shares_of(
+    calls: Sequence[CallSpan], windows: Sequence[CallSpan], clock_price_ns: int, stolen_share: float = 0.0
+) -> list[CallShare]:
+    """Return the held share of each call, with bounds for whatever is not known, also about whose holds count.
+
+    Args:
+        calls: The calls, in order.
+        windows: What other threads did between them.
+        clock_price_ns: What one reading of the clock costs.
+        stolen_share: The part of the calls in which the host or a quota may have kept all processors away.
+
+    Returns:
+        As many shares as calls.
+    """
+    shares = []
+    for owned in owned_calls(calls, windows):
+        least = share_of(owned.least, clock_price_ns, stolen_share)
+        if owned.most is owned.least:
+            shares.append(least)
+            continue
+        most = share_of(owned.most, clock_price_ns, stolen_share)
+        shares.append(
+            CallShare(
+                value=(least.value + most.value) / 2,
+                low=min(least.low, most.low),
+                high=max(least.high, most.high),
+                is_undisturbed=least.is_undisturbed,
+                is_unresolved=least.is_unresolved,
+            )
+        )
+    return shares
+
+
+def stolen_share_of(calls: Sequence[CallSpan], stolen_ns: int | None) -> float:
+    """Return the largest part of these calls that the host or a quota may have taken away, in 0..1."""
+    total_ns = sum(call.span_ns for call in calls)
+    return min(1.0, stolen_ns / total_ns) if stolen_ns and total_ns else 0.0
+
+
+def held_share(
+    calls: Sequence[CallSpan],
+    clock_price_ns: int,
+    *,
+    windows: Sequence[CallSpan] = (),
+    stolen_ns: int | None = None,
+    as_it_ran: bool = False,
+) -> Estimate:
     """Return the typical held share over single calls: the median, with bounds that hold whatever the noise.
 
     The calmer calls alone are used if there are enough of them.
@@ -102,6 +159,8 @@ def held_share(calls: Sequence[CallSpan], clock_price_ns: int, *, as_it_ran: boo
     Args:
         calls: The calls.
         clock_price_ns: What one reading of the clock costs.
+        windows: What other threads did between the calls.
+        stolen_ns: How long the host or a quota kept all processors away meanwhile.
         as_it_ran: The one call stands for itself alone, and its bounds are not widened.
 
     Returns:
@@ -110,7 +169,7 @@ def held_share(calls: Sequence[CallSpan], clock_price_ns: int, *, as_it_ran: boo
     """
     if not calls:
         return Estimate(quantity="held share", why_not="no-calls")
-    shares = _calmest([share_of(call, clock_price_ns) for call in calls])
+    shares = _calmest(shares_of(calls, windows, clock_price_ns, stolen_share_of(calls, stolen_ns)))
     value = median([share.value for share in shares])
     if len(shares) == 1:  # also where the others were left out
         factor = 1.0 if as_it_ran or _never_let_go(calls) else rules.SINGLE_CALL_FACTOR
@@ -136,7 +195,10 @@ def _stretched(share: float, factor: float) -> float:
 
 
 def _never_let_go(calls: Sequence[CallSpan]) -> bool:
-    return all(call.n_releases_by_function + call.n_releases_by_interpreter + call.n_workers == 0 for call in calls)
+    return all(
+        call.n_releases_by_function + call.n_releases_by_interpreter + call.n_workers + len(call.others) == 0
+        for call in calls
+    )
 
 
 def word(share: Estimate) -> str | None:
@@ -152,26 +214,44 @@ def word(share: Estimate) -> str | None:
     return None
 
 
-def decides_holding(calls: Sequence[CallSpan], pilot: CallSpan, clock_price_ns: int, claim: Claim) -> bool:
+def others_matter(calls: Sequence[CallSpan]) -> bool:
+    """Return whether other threads held the GIL within these calls for so long that it matters whose they are."""
+    return any(
+        sum(other.held_ns for other in call.others) > rules.OTHERS_MATTER_SHARE * max(1, call.span_ns) for call in calls
+    )
+
+
+def decides_holding(
+    calls: Sequence[CallSpan],
+    pilot: CallSpan,
+    clock_price_ns: int,
+    claim: Claim,
+    *,
+    windows: Sequence[CallSpan] = (),
+    stolen_ns: int | None = None,
+) -> bool:
     """Return whether these calls decide the word and the claim of the share, so that no more are needed.
 
     One call alone does not where it may still be a cold one (the call before it was much longer, or of another share).
-    Nor does it where threads of the callee's own held the GIL: no record says for how long *they* were descheduled.
+    Nor does it where other threads held the GIL that may be the callee's: no record says for how long *they* were
+    descheduled.
 
     Args:
         calls: The calls so far.
         pilot: The call before them.
         clock_price_ns: What one reading of the clock costs.
         claim: What the author requires.
+        windows: What other threads did between the calls.
+        stolen_ns: How long the host or a quota kept all processors away meanwhile.
 
     Returns:
         True if the word and every part of the claim that bounds the held share are decided.
     """
-    share = held_share(calls, clock_price_ns)
+    share = held_share(calls, clock_price_ns, windows=windows, stolen_ns=stolen_ns)
     gil = word(share)
     if gil is None or not are_decided(limits_of(claim, {"gil": gil, "held_share": share})):
         return False
-    return len(calls) > 1 or not (_may_be_cold(calls[0], pilot, share, clock_price_ns) or calls[0].n_workers)
+    return len(calls) > 1 or not (_may_be_cold(calls[0], pilot, share, clock_price_ns) or others_matter(calls))
 
 
 def _may_be_cold(call: CallSpan, pilot: CallSpan, share: Estimate, clock_price_ns: int) -> bool:
@@ -191,17 +271,40 @@ def are_unresolved(calls: Sequence[CallSpan], clock_price_ns: int) -> bool:
     return all(share_of(call, clock_price_ns).is_unresolved for call in calls)
 
 
-def longest_hold(calls: Sequence[CallSpan]) -> Estimate:
-    """Return the longest hold of a call in nanoseconds (median over calls).
+def asleep_while_holding_ns(calls: Sequence[CallSpan]) -> int | None:
+    """Return for how long a call holds the GIL and sleeps: it neither uses the processor nor is it ready to.
+
+    Args:
+        calls: The calls.
+
+    Returns:
+        The least time in nanoseconds, median over calls: all processor time may have been used while holding, and so may
+        all delay whose state is not known. None where the system does not report delay.
+    """
+    known = [_asleep_while_holding(call) for call in calls if call.delay_ns is not None]
+    return round(median(known)) if known else None
+
+
+def _asleep_while_holding(call: CallSpan) -> int:
+    delay_ns = call.delay_ns or 0
+    if call.held_delay_ns is not None:
+        delay_ns = call.held_delay_ns + (call.unsplit_delay_ns or 0)
+    return max(0, call.held_ns - delay_ns - call.cpu_ns)
+
+
+def longest_hold(calls: Sequence[CallSpan], windows: Sequence[CallSpan] = ()) -> Estimate:
+    """Return the longest hold of a call in nanoseconds (median over calls), its own threads' included.
 
     While its thread was ready and off the processor, the hold went on through no fault of the callee. The lower bound
     leaves that time out, as if all of it had fallen on this hold.
     """
     if not calls:
         return Estimate(quantity="longest hold", why_not="no-calls")
-    high = median([call.longest_hold_ns for call in calls])
-    low = median([_without_delay(call) for call in calls])
-    return Estimate(high, min(low, high), high, quantity="longest hold")
+    owned = owned_calls(calls, windows)
+    value = median([call.least.longest_hold_ns for call in owned])
+    low = median([_without_delay(call.least) for call in owned])
+    high = median([call.most.longest_hold_ns for call in owned])
+    return Estimate(value, min(low, value), max(high, value), quantity="longest hold")
 
 
 def longest_hold_share(calls: Sequence[CallSpan]) -> Estimate:

@@ -38,6 +38,40 @@ COLD_SHARE_DIFFERENCE = 0.02
 #: that each may err in one of 400 checks for all of them together to err in one of 100.
 MEDIAN_ALPHA = 0.0025
 
+#: Threshold: so many batches of calls, and as many windows between them, tell the callee's own threads from neighbours. A
+#: thread that has nothing to do with the call takes the GIL in all seven batches and in none of seven windows once in
+#: 14 choose 7 = 3,432 checks, less than `MEDIAN_ALPHA`.
+ENOUGH_BATCHES = 7
+
+#: Threshold: threads that were met in no more spans than this are judged together: those of somebody who starts a thread
+#: for each piece of work. One that lives while a call ends is met in that call and in the window after it.
+RARELY_MET = 2
+
+#: Threshold: a neighbour takes the GIL up to so many times as much while the call does not hold it as between the calls.
+#: It has waited for the call's holds, and then makes up for them: at a held share of one half it does so twice as fast.
+NEIGHBOUR_VARIES_FACTOR = 2.0
+
+#: Threshold: other threads' holds, as a share of the call, from which on windows are recorded. Below it their bounds are
+#: narrower than the noise.
+OTHERS_MATTER_SHARE = 0.005
+
+#: Threshold: other threads that hold the GIL for more than this share of the time between the calls keep a waiter waiting
+#: as well as the call does: how long the call alone does is not known then.
+NEIGHBOURS_HOLD_SHARE = 0.02
+
+#: Threshold: time that the host or a quota took away, as a share of the calls, above which bounds allow for it. Nobody
+#: records which thread it hit, and in which state. Two in a hundred moves no share by more than half of the distance of
+#: either border from its end.
+STOLEN_SHARE = 0.02
+
+#: Threshold: a call that holds the GIL and neither uses the processor nor is ready to for this share of its time sleeps
+#: there: it reads a file, a socket or a pipe, or waits for a lock. A quarter is far above what page faults take.
+SLEEPS_WHILE_HOLDING_SHARE = 0.25
+
+#: Threshold: where the system does not report it, time off the processor may be all of what processor time leaves of a
+#: call. The two clocks are read one after the other: so much is no doubt.
+UNREPORTED_DELAY_NS = 20_000
+
 #: Threshold: where the time off the processor is not known by state, a call is resolved if its thread was ready but not
 #: running for at most this share of it. The bounds of such a call are no wider apart than 0.005 / 0.995, about a
 #: tenth of the distance of either border from its end.

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Estimate, Reason, ReleaseCounts, Verdict
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.claim import claim_met, limits_of
-from pytest_gilcheck.judge.holding import are_unresolved, held_share, longest_hold, word
+from pytest_gilcheck.judge.holding import (
+    are_unresolved,
+    asleep_while_holding_ns,
+    held_share,
+    longest_hold,
+    stolen_share_of,
+    word,
+)
+from pytest_gilcheck.judge.ownership import owned_calls
 from pytest_gilcheck.judge.overlap import wall_clock
 from pytest_gilcheck.judge.places import where
 from pytest_gilcheck.judge.shortfall import most_speedup
@@ -30,7 +39,8 @@ def judge(observation: Observation) -> Verdict:
         Words, figures, slugs and values. The diagnosis and the details of the notes are empty, and `why_not` of a figure
         that was not measured is a slug: `report.sentences` makes sentences of them.
     """
-    calls = observation.calls
+    observation = _without_waits_for_neighbours(observation)
+    calls = [owned.least for owned in owned_calls(observation.calls, observation.windows)]
     gil, share, reasons = _gil(observation)
     wall = wall_clock(observation, gil, share)
     reasons = [*reasons, *wall.reasons]
@@ -38,7 +48,7 @@ def judge(observation: Observation) -> Verdict:
     figures: dict[str, Estimate | str] = {
         "gil": gil,
         "held_share": share,
-        "longest_hold_ns": longest_hold(calls) if exact else Estimate(quantity="longest hold"),
+        "longest_hold_ns": longest_hold(observation.calls, observation.windows) if exact else Estimate(quantity="longest hold"),
         "speedup": wall.speedup,
         "efficiency": wall.efficiency,
     }
@@ -73,6 +83,13 @@ def judge(observation: Observation) -> Verdict:
         most_speedup=most_speedup(share, observation.plan.n_threads) if observation.rounds else None,
         traits=_traits(observation),
     )
+
+
+def _without_waits_for_neighbours(observation: Observation) -> Observation:
+    """Leave out how long the GIL waiter waited where other threads of the process hold the GIL, too: for whom is not known."""
+    span_ns = sum(window.span_ns for window in observation.windows)
+    held_ns = sum(other.held_ns for window in observation.windows for other in window.others)
+    return replace(observation, gil_waits=None) if held_ns > rules.NEIGHBOURS_HOLD_SHARE * span_ns else observation
 
 
 def _typical(calls: Sequence[CallSpan], figure: str) -> int | None:
@@ -118,13 +135,19 @@ def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
             return "not_applicable", Estimate(quantity="held share", why_not="no-gil"), notes
         return _from_progress(observation, notes)
     share = held_share(
-        observation.calls, observation.machine.clock_price_ns, as_it_ran=observation.plan.solo_budget_ns == 0
+        observation.calls,
+        observation.machine.clock_price_ns,
+        windows=observation.windows,
+        stolen_ns=observation.stolen_ns,
+        as_it_ran=observation.plan.solo_budget_ns == 0,
     )
+    notes += _of_the_machine(observation)
     gil = word(share)
     doubt = _doubt(observation, share)
     if doubt is not None or gil is None:
         return "inconclusive", share, [*notes, *([doubt] if doubt else [])]
-    n_workers = max(call.n_workers for call in observation.calls)
+    notes += _asleep(observation)
+    n_workers = max(call.least.n_workers for call in owned_calls(observation.calls, observation.windows))
     if n_workers:
         notes.append(Reason.of("own-threads-attach", n_threads=n_workers))
     span_ns = _typical(observation.calls, "span_ns") or 0
@@ -134,6 +157,37 @@ def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
     if n_dropped:
         notes.append(Reason.of("events-dropped", n_dropped=n_dropped))
     return gil, share, notes
+
+
+def _of_the_machine(observation: Observation) -> list[Reason]:
+    """Return what the system does not report, or takes away, where bounds allow for it."""
+    calls = observation.calls
+    notes = []
+    if any(call.delay_ns is None and call.span_ns - call.cpu_ns > rules.UNREPORTED_DELAY_NS for call in calls):
+        notes.append(Reason("no-schedstat"))
+    stolen_share = stolen_share_of(calls, observation.stolen_ns)
+    if stolen_share > rules.STOLEN_SHARE:
+        notes.append(Reason.of("stolen-time", stolen_share=stolen_share))
+    return notes
+
+
+def _asleep(observation: Observation) -> list[Reason]:
+    """Return that the call sleeps while it holds the GIL, if it does for long."""
+    asleep_ns, span_ns = asleep_while_holding_ns(observation.calls), _typical(observation.calls, "span_ns")
+    if not asleep_ns or not span_ns or asleep_ns < rules.SLEEPS_WHILE_HOLDING_SHARE * span_ns:
+        return []
+    return [Reason.of("sleeps-while-holding", asleep_ns=asleep_ns, asleep_share=min(1.0, asleep_ns / span_ns))]
+
+
+def _whose_hold(observation: Observation) -> Reason | None:
+    """Return that the word depends on whose threads others are, if it does."""
+    owned = owned_calls(observation.calls, observation.windows)
+    price_ns = observation.machine.clock_price_ns
+    least, most = (held_share(calls, price_ns) for calls in ([o.least for o in owned], [o.most for o in owned]))
+    if word(least) == word(most):
+        return None
+    n_threads = len({other.thread for call in observation.calls for other in call.others})
+    return Reason.of("whose-hold", n_threads=n_threads, least_share=least.value, most_share=most.value)
 
 
 def _doubt(observation: Observation, share: Estimate) -> Reason | None:
@@ -150,6 +204,9 @@ def _doubt(observation: Observation, share: Estimate) -> Reason | None:
         return Reason.of("too-short", span_ns=span_ns, shortest_ns=shortest_ns)
     if word(share) is not None:
         return _conflict(observation)
+    whose_hold = _whose_hold(observation)
+    if whose_hold is not None:
+        return whose_hold
     if are_unresolved(calls, price_ns):
         return Reason.of("disturbed", n_calls=len(calls))
     return Reason.of(

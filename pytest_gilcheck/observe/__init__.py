@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from pytest_gilcheck.observe.fold import call_span, progress_beside, waits_beside_calls
-from pytest_gilcheck.observe.ledger import Block, clock_quality, exact_ledger, gil_waiter, learn_drop_request
+from pytest_gilcheck.observe.ledger import (
+    Block,
+    clock_quality,
+    exact_ledger,
+    gil_waiter,
+    learn_drop_request,
+    window_beside,
+)
 from pytest_gilcheck.observe.lines import PythonLines, is_native
 from pytest_gilcheck.observe.places import places, python_stacks, stacks_of
 
@@ -21,4 +28,5 @@ __all__ = [
     "python_stacks",
     "stacks_of",
     "waits_beside_calls",
+    "window_beside",
 ]

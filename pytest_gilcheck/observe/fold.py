@@ -5,45 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence import CallSpan, GilEvent, GilTimeline, GilWaits, Progress
+from pytest_gilcheck.evidence import CallSpan, GilEvent, GilTimeline, GilWaits, OtherThread, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from pytest_gilcheck._native import Span
-
-
-def _holds(events: Iterable[tuple[int, str, int]], threads: Collection[int], end_ns: int) -> list[tuple[int, int]]:
-    """Return the intervals in which one of `threads` held the GIL, in order; the GIL makes them disjoint."""
-    holds = []
-    since = None
-    for at_ns, kind, thread in events:
-        if thread not in threads:
-            continue
-        if kind == "take":
-            since = at_ns
-        elif kind in ("release", "release_by_interpreter") and since is not None:
-            holds.append((since, at_ns))
-            since = None
-    if since is not None:
-        holds.append((since, end_ns))
-    return holds
-
-
-def _waits(events: Iterable[tuple[int, str, int]], thread: int) -> list[tuple[int, int]]:
-    """Return the intervals in which `thread` waited for the GIL, in order."""
-    waits = []
-    since = None
-    for at_ns, kind, event_thread in events:
-        if event_thread != thread:
-            continue
-        if kind in ("wait", "release_by_interpreter") and since is None:
-            since = at_ns
-        elif kind == "take":
-            if since is not None:
-                waits.append((since, at_ns))
-            since = None
-    return waits
 
 
 def common_ns(first: Sequence[tuple[int, int]], second: Sequence[tuple[int, int]]) -> int:
@@ -58,28 +25,25 @@ def common_ns(first: Sequence[tuple[int, int]], second: Sequence[tuple[int, int]
     return total
 
 
-def call_span(raw: Span, known_threads: Collection[int], *, with_timeline: bool = True) -> CallSpan:
-    """Return how one call spent its time.
+def call_span(raw: Span, *, with_timeline: bool = True, left_out: Collection[int] = ()) -> CallSpan:
+    """Return how one call spent its time, and what other threads did to the GIL meanwhile.
 
-    `known_threads` holds the idents of the threads whose Python state was known before the call. Another thread that holds
-    the GIL within the span belongs to the function: the time for which it holds the GIL counts as held by the call.
+    No figure comes from the bounded log of events: that serves the timeline alone. `left_out` holds the idents of threads
+    that are known not to be the callee's: those of other checks.
     """
-    events = raw.events
-    span_ns = raw.end_ns - raw.start_ns
-    order: dict[int, int] = {raw.thread: 0}
-    for _, _, thread in events:
-        order.setdefault(thread, len(order))
-    workers = {thread for thread in order if thread != raw.thread and thread not in known_threads}
-    held_by_workers = _holds(events, workers, span_ns) if workers else []
     timeline = None
     if with_timeline:
+        events = raw.events
+        order: dict[int, int] = {raw.thread: 0}
+        for _, _, thread in events:
+            order.setdefault(thread, len(order))
         timeline = GilTimeline(tuple(GilEvent(at, kind, order[thread]) for at, kind, thread in events), raw.n_dropped)
     return CallSpan(
         start_ns=raw.start_ns,
         end_ns=raw.end_ns,
         held_ns=raw.held_ns,
         waiting_ns=raw.waiting_ns,
-        longest_hold_ns=max([raw.longest_hold_ns, *(end - start for start, end in held_by_workers)]),
+        longest_hold_ns=raw.longest_hold_ns,
         n_releases_by_function=raw.n_releases_by_function,
         n_releases_by_interpreter=raw.n_releases_by_interpreter,
         cpu_ns=raw.cpu_ns,
@@ -87,10 +51,9 @@ def call_span(raw: Span, known_threads: Collection[int], *, with_timeline: bool 
         delay_ns=raw.delay_ns,
         held_delay_ns=raw.held_delay_ns,
         free_delay_ns=raw.free_delay_ns,
+        unsplit_delay_ns=raw.unsplit_delay_ns,
         instrument_ns=raw.instrument_ns,
-        workers_held_ns=sum(end - start for start, end in held_by_workers),
-        waiting_on_workers_ns=common_ns(held_by_workers, _waits(events, raw.thread)) if held_by_workers else 0,
-        n_workers=len({thread for _, kind, thread in events if thread in workers and kind == "take"}),
+        others=tuple(OtherThread(*other) for other in raw.others if other[0] not in left_out),
         process_cpu_ns=raw.process_cpu_ns,
         timeline=timeline,
     )

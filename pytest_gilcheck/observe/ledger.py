@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck import _native
-from pytest_gilcheck.evidence import CallSpan, Instrument, Reason
+from pytest_gilcheck.evidence import CallSpan, Instrument, Reason, UsageError
 from pytest_gilcheck.evidence.spans import MAX_EVENTS
 from pytest_gilcheck.observe.fold import call_span
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _n_open = 0
+
+#: Other threads are watched after a block for about as long as it took, within these bounds.
+_SHORTEST_WINDOW_NS = 10_000_000
+_LONGEST_WINDOW_NS = 100_000_000
 
 
 @functools.lru_cache(maxsize=1)
@@ -95,10 +99,23 @@ class Block:
     """A block of code that is measured in the calling thread, from here to `end`."""
 
     def __init__(self) -> None:
-        self._known = frozenset(sys._current_frames())  # noqa: SLF001  (documented, if specialised)
         self._open = _native.OpenSpan()
 
     def end(self) -> CallSpan | Reason:
-        """End the block, and return its record or the reason why there is none; once, in the same thread."""
-        raw = self._open.end(MAX_EVENTS)
-        return Reason.of(raw.refused[0], text=raw.refused[1]) if raw.refused else call_span(raw, self._known)
+        """End the block, and return its record or the reason why there is none; once, in the same thread.
+
+        Raises:
+            UsageError: another thread ends it.
+        """
+        try:
+            raw = self._open.end(MAX_EVENTS)
+        except RuntimeError as error:
+            message = f"{error}: a block is measured in one thread. Begin and end it there."
+            raise UsageError(message) from None
+        return Reason.of(raw.refused[0], text=raw.refused[1]) if raw.refused else call_span(raw)
+
+
+def window_beside(block: CallSpan) -> CallSpan:
+    """Return what other threads do to the GIL while a block that has ended does not run: for about as long as it took."""
+    window_ns = min(_LONGEST_WINDOW_NS, max(_SHORTEST_WINDOW_NS, block.end_ns - block.start_ns))
+    return call_span(_native.watch_neighbours(window_ns), with_timeline=False)

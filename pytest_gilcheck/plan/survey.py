@@ -106,6 +106,37 @@ def _hooks_native_functions() -> bool:
     return str(tracks).startswith("memray.") or "libscalene" in os.environ.get("LD_PRELOAD", "")
 
 
+def stolen_ns(stat: Path = Path("/proc/stat"), root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return for how long, since the machine began, the host or a quota has kept processors from what was ready to run.
+
+    It is a sum over all processors, in steps of a clock tick. None: the system does not report it.
+    """
+    stolen = _steal_ns(stat)
+    try:
+        membership = Path("/proc/self/cgroup").read_text()
+    except OSError:
+        membership = ""
+    group = next((line[3:] for line in membership.splitlines() if line.startswith("0::")), "/")
+    throttled = _throttled_ns(root / group.lstrip("/") / "cpu.stat")
+    return None if stolen is None and throttled is None else (stolen or 0) + (throttled or 0)
+
+
+def _steal_ns(stat: Path) -> int | None:
+    try:
+        fields = stat.read_text().partition("\n")[0].split()
+        return int(fields[8]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None
+
+
+def _throttled_ns(stat: Path) -> int | None:
+    try:
+        figures = dict(line.split() for line in stat.read_text().splitlines())
+        return int(figures["throttled_usec"]) * 1000
+    except (OSError, ValueError, KeyError):
+        return None
+
+
 def survey(clock_quality: tuple[int, int]) -> Machine:
     """Return a record of the machine; `clock_quality` is the price and the resolution of the clock in nanoseconds."""
     price_ns, resolution_ns = clock_quality

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pytest_gilcheck.run.background import background_thread
 from pytest_gilcheck.run.call import Call, refuse_what_returns_at_once
-from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed, start_barrier
+from pytest_gilcheck.run.competing import (
+    CompetingThreads,
+    ThreadFailed,
+    idents_of_other_checks,
+    is_within_a_checked_call,
+    start_barrier,
+)
 from pytest_gilcheck.run.deadline import Deadline, Rescue
 from pytest_gilcheck.run.rounds import Rounds, one_at_a_time
 from pytest_gilcheck.run.solo import Solo, SoloRun
@@ -19,6 +25,8 @@ __all__ = [
     "SoloRun",
     "ThreadFailed",
     "background_thread",
+    "idents_of_other_checks",
+    "is_within_a_checked_call",
     "one_at_a_time",
     "refuse_what_returns_at_once",
     "start_barrier",

@@ -47,11 +47,20 @@ _get_ident = unpatched(_thread, "get_ident")
 
 #: The idents of all threads that make calls of a check now.
 _idents: set[int] = set()
+#: The idents of all threads that wait for such calls; one that waits for two checks is here twice.
+_waiting_for_calls: list[int] = []
 
 
 def is_within_a_checked_call() -> bool:
     """Return whether the calling thread makes the calls of a check, so that a check here would be within a checked call."""
     return _get_ident() in _idents
+
+
+def idents_of_other_checks(own: CompetingThreads) -> frozenset[int]:
+    """Return the idents of threads that surely are not the callee's: those that make calls of other checks, and those that
+    wait for the calls of a check, which run signal handlers meanwhile.
+    """
+    return frozenset({*_idents, *_waiting_for_calls}.difference(own.idents))
 
 
 class ThreadFailed(Exception):  # noqa: N818  (a record of what happened, kept beside results)
@@ -159,9 +168,11 @@ class CompetingThreads:
         self.calls = _native.CallClock(n_threads)
 
     def __enter__(self) -> Self:
+        _waiting_for_calls.append(_get_ident())
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        _waiting_for_calls.remove(_get_ident())
         for worker in self._workers:
             worker.end()
         for worker in self._workers:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.evidence.spans import MAX_EVENTS
+from pytest_gilcheck.run.competing import idents_of_other_checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,11 +20,23 @@ if TYPE_CHECKING:
 class SoloRun:
     """What single calls gave.
 
-    `result` is what the first call returned, if it was kept; `spans` holds the raw record of each call.
+    `result` is what the first call returned, if it was kept; `spans` holds the raw record of each call; `windows` what other
+    threads did between batches of calls, if they were watched; `left_out` the threads of other checks in this process.
     """
 
     result: Any
     spans: tuple[_native.Span, ...]
+    windows: tuple[_native.Span, ...] = ()
+    left_out: frozenset[int] = frozenset()
+
+
+#: So many batches of calls, each with a window after it, tell the callee's own threads from neighbours.
+_N_BATCHES = 7
+
+#: A window is as long as the batch before it, within these bounds: long against the timers of other threads, and short
+#: enough for seven of them beside seven long calls.
+_SHORTEST_WINDOW_NS = 10_000_000
+_LONGEST_WINDOW_NS = 100_000_000
 
 
 class Solo:
@@ -34,21 +47,30 @@ class Solo:
         self._competing = competing
 
     def job(
-        self, n_calls: int, *, fine: bool = False, budget_ns: int | None = None, keeps_result: bool = False
+        self,
+        n_calls: int,
+        *,
+        fine: bool = False,
+        budget_ns: int | None = None,
+        keeps_result: bool = False,
+        watches_others: bool = False,
     ) -> Callable[[], SoloRun]:
         """Return a job that makes `n_calls` calls one after the other.
 
         After `budget_ns` no further call is made, but at least one. With `fine`, the record also says what the thread was
         doing while it was off the processor. This costs a few system calls for each GIL event. All results but the one that
-        `keeps_result` asks for are disposed of at once: some are as large as memory allows.
+        `keeps_result` asks for are disposed of at once: some are as large as memory allows. With `watches_others` the thread
+        sleeps for a while after every batch of calls, so that what other threads do then is recorded, too.
         """
+        n_in_batch = max(1, n_calls // _N_BATCHES)
 
         def run() -> SoloRun:
             call = self._call
             thread_args = call.args_in_thread(0, self._competing.own(0))
             kwargs = dict(call.kwargs) or None
             end_ns = None if budget_ns is None else _native.clock_ns() + budget_ns
-            first_result, spans = None, []
+            first_result, spans, windows = None, [], []
+            batch_ns = 0
             for n_done in range(n_calls):
                 args = call.args_of_next(thread_args)
                 result, span = _native.call(call.function, args, kwargs, fine, MAX_EVENTS, self._competing.calls)
@@ -56,8 +78,14 @@ class Solo:
                     first_result = result
                 del result, args  # disposed of between spans
                 spans.append(span)
-                if end_ns is not None and _native.clock_ns() > end_ns:
+                batch_ns += span.end_ns - span.start_ns
+                is_over = end_ns is not None and _native.clock_ns() > end_ns
+                if watches_others and (is_over or (n_done + 1) % n_in_batch == 0):
+                    window_ns = min(_LONGEST_WINDOW_NS, max(_SHORTEST_WINDOW_NS, batch_ns))
+                    windows.append(_native.watch_neighbours(window_ns))
+                    batch_ns = 0
+                if is_over:
                     break
-            return SoloRun(first_result, tuple(spans))
+            return SoloRun(first_result, tuple(spans), tuple(windows), idents_of_other_checks(self._competing))
 
         return run
