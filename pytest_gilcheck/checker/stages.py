@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 #: Calls beside the background thread are made for about so long.
 _BESIDE_BACKGROUND_NS = 20_000_000
 
+#: So many naps, each this long, show whether another thread keeps the GIL busy.
+_N_PROBES = 5
+_PROBE_NS = 100_000
+
 #: What one stage may take of what is left of the check's time limit.
 _STAGE_SHARE = 0.5
 #: The time limit is never less than so many calls, as long as they take beside the other threads of this process.
@@ -94,8 +98,8 @@ class Stages:
         return max(0, self._begun_ns + self._limit_ns - time.perf_counter_ns())
 
     def _fits(self, stage: str, n_calls: int = 1) -> bool:
-        """Return whether a stage with so many calls fits its share of the time limit; a note says what is left out."""
-        if n_calls * self._call_ns <= self._left_ns() * _STAGE_SHARE:
+        """Return whether a stage with so many calls fits into the time limit; a note says what is left out."""
+        if n_calls * self._call_ns <= self._left_ns():
             return True
         self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=self._limit_ns, call_ns=self._call_ns))
         return False
@@ -211,6 +215,10 @@ class Stages:
 
     def progress(self, span_ns: int, *, is_exact: bool) -> Progress | None:
         """Make calls beside the background thread, and return how much it ran; None: a note says why not."""
+        if self._others_are_busy():
+            # Its switch interval is so long that a busy thread would keep the call waiting for ten seconds at each release.
+            self.notes.append(Reason.of("time-limit", stage="background thread", limit_ns=self._limit_ns, call_ns=0))
+            return None
         if not self._fits("background thread"):
             return None
         self._report_status(events.BESIDE_BACKGROUND)
@@ -221,6 +229,17 @@ class Stages:
             run = self._competing.solo(self._solo.job(n_calls, budget_ns=budget_ns), self._deadline)
         calls = call_spans(run, with_timeline=False)
         return progress_beside(calls, background_runs, is_exact=is_exact and not _refusal(run))
+
+    def _others_are_busy(self) -> bool:
+        """Return whether another thread of this process keeps the GIL busy: without one, who sleeps has it back at once."""
+        if self.windows:
+            return others_matter(self.windows)
+        n_late = 0
+        for _ in range(_N_PROBES):
+            begun_ns = time.perf_counter_ns()
+            time.sleep(_PROBE_NS / 1e9)
+            n_late += time.perf_counter_ns() - begun_ns > _PROBE_NS + sys.getswitchinterval() * 1e9 / 2
+        return n_late > _N_PROBES // 2
 
     def places(self) -> Places | None:
         """Make one more call for its stacks and, where Python code runs underneath, another one under a trace."""

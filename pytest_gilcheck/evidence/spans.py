@@ -77,7 +77,7 @@ class CallSpan:
         held_delay_ns: The part of that while it held the GIL. None: not known by state.
         free_delay_ns: The part of that while it had let go. None: not known by state. The rest fell on waiting and on the
             instrument.
-        unsplit_delay_ns: A part of the delay that fell on holding or on waiting: nothing tells which.
+        unsplit_delay_ns: A part of the delay that fell on waiting or on another state: nothing tells which.
         instrument_ns: Time of the instrument itself, which belongs to no state.
         others: What each other thread that took the GIL within the span did. They may be the callee's or a neighbour's.
         workers_held_ns: How long the callee's own threads held the GIL within the span. The judge finds out which threads

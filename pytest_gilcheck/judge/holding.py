@@ -85,9 +85,10 @@ def share_of(call: CallSpan, clock_price_ns: int, stolen_share: float = 0.0) -> 
         delay_ns = min(held_ns + free_ns, delay_ns + round(stolen_share * total_ns))
     value = held_ns / (held_ns + free_ns)
     low, high = _extremes(held_ns, free_ns, delay_ns)
-    # This part fell on a hold, and then it is no part of it, or on a wait, which is left out already.
-    surely_held_ns = held_ns - min(call.unsplit_delay_ns or 0, held_ns)
-    low = min(low, _extremes(surely_held_ns, free_ns, delay_ns)[0])
+    # This part fell on a wait, which is left out already, or it is no part of a hold, or of the rest.
+    unsplit_ns = call.unsplit_delay_ns or 0
+    low = min(low, _extremes(held_ns - min(unsplit_ns, held_ns), free_ns, delay_ns)[0])
+    high = max(high, _extremes(held_ns, free_ns - min(unsplit_ns, free_ns), delay_ns)[1])
     return CallShare(
         value=value,
         low=max(0.0, min(low, value) - resolution),

@@ -109,6 +109,9 @@ def _of_holding(verdict: Verdict) -> str:
         sentence = f"Holds the GIL from start to end ({span}) and never lets it go: no other thread runs meanwhile."
     if gil != "held" and "releases-often" in verdict.traits:
         sentence += f" It lets go {times(n_releases)} a call: under contention each time costs a wait."
+    asleep = next((note for note in verdict.notes if note.slug == "sleeps-while-holding"), None)
+    if asleep is not None:
+        sentence += f" {asleep.detail}"
     if "wait-is-felt" in verdict.traits:
         sentence += f" Another thread waited up to {duration(verdict.longest_wait_ns or 0)} for it."
     return sentence
@@ -189,6 +192,16 @@ def _overlap_borderline(values: Mapping[str, Any]) -> str:
     )
 
 
+def _time_limit(values: Mapping[str, Any]) -> str:
+    limit = duration(values["limit_ns"])
+    if not values["call_ns"]:
+        return f"left out: {values['stage']}, which would wait for other threads of this process that keep the GIL busy"
+    return (
+        f"left out: {values['stage']}. A call takes {duration(values['call_ns'])} here, and the check may take {limit} "
+        "(time_limit= or --gilcheck-time-limit)"
+    )
+
+
 def _too_short_to_overlap(values: Mapping[str, Any]) -> str:
     return (
         f"calls of {duration(values['control_ns'])} are as short as a hand-over between threads: a control that surely lets go "
@@ -247,6 +260,8 @@ _WHY_NOT = {
 _CONSTANT = {
     "one-cpu": "this process may use one core only (affinity or control group), where nothing can run at once; the GIL verdict stands",
     "one-thread": "one thread competes with nobody: ask for two or more (threads=)",
+    "greenlets": "greenlets switch stacks in this process: no stack is read, and no line named",
+    "no-schedstat": "the system does not report how long a thread was ready and not running: the bounds allow for all of it",
     "shortfall-unexplained": "No loss stands out: nothing in the record explains it.",
     "xdist-neighbours": "tests of other workers went on while wall time was measured",
 }
@@ -292,6 +307,14 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "small-input": lambda v: (
         f"{v['span_ns'] / 1000:.3g} µs only: some functions release from larger inputs on (hashlib from 2048 bytes)"
     ),
+    "sleeps-while-holding": lambda v: (
+        f"The call holds the GIL and sleeps for {percent(v['asleep_share'])} of its time ({duration(v['asleep_ns'])}): it reads, "
+        "writes or waits for a lock there. Release the GIL around that."
+    ),
+    "stolen-time": lambda v: (
+        f"the host or a quota took the processors away for up to {percent(v['stolen_share'])} of the calls: the bounds allow for it"
+    ),
+    "time-limit": _time_limit,
     "too-few-cores": lambda v: (
         f"Threads were ready and did not run for {_lost(v)}: {v['n_threads']} threads are more than the cores they got."
     ),
@@ -301,5 +324,10 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "too-short-to-overlap": _too_short_to_overlap,
     "uneven-threads": lambda v: f"Some threads were done early ({_lost(v)}): their calls differ in length.",
     "where-failed": lambda v: f"the diagnosing pass raised {v['error_type']}: {v['error']}",
+    "whose-hold": lambda v: (
+        f"{v['n_threads']} other thread{'' if v['n_threads'] == 1 else 's'} held the GIL within the calls: the held share is "
+        f"{v['least_share']:.3f} if none of them works for the call, and {v['most_share']:.3f} if all do. Stop what runs beside the "
+        "check, or give it more calls (time_limit=)"
+    ),
     "witnesses-conflict": _witnesses_conflict,
 }

@@ -279,7 +279,8 @@ unsafe extern "C-unwind" fn unlock_from(mutex: *mut c_void, stack: *const usize)
             let now_ns = clock::now_ns();
             let kind = recorder.unlocked(now_ns, is_taken, thread, by_interpreter);
             if let Some(kind) = kind
-                && (stacks::watches(thread) || (!is_taken && recorder.splits_delay(thread)))
+                && (stacks::watches(thread)
+                    || ((!is_taken || recorder.has_waited(thread)) && recorder.splits_delay(thread)))
             {
                 // SAFETY: the caller's guarantees are those of `unlock_and_read`.
                 return unsafe { unlock_and_read(recorder, mutex, now_ns, kind) };
@@ -318,9 +319,11 @@ unsafe fn unlock_and_read(recorder: &Recorder, mutex: *mut c_void, now_ns: u64, 
     let thread = current_thread();
     // Callers of C functions that release the GIL read `errno` afterwards.
     preserve_errno(|| {
-        // After a take the thread has the GIL: the reading waits until it releases it.
-        if kind != EventKind::Take && recorder.splits_delay(thread) {
-            recorder.read_delay(thread, State::Holding, run_delay_ns);
+        if recorder.splits_delay(thread) {
+            let before = if kind == EventKind::Take { State::Waiting } else { State::Holding };
+            if before == State::Holding || recorder.has_waited(thread) {
+                recorder.read_delay(thread, before, run_delay_ns);
+            }
         }
         if stacks::watches(thread) {
             stacks::record(now_ns, kind);

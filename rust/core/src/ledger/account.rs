@@ -95,11 +95,15 @@ pub struct Account {
     /// The last reading of the run delay: its value, and when it ended.
     pub(super) last_delay_ns: AtomicU64,
     pub(super) last_reading_ns: AtomicU64,
+    /// When the thread's last hold began and ended, and when its last wait began.
+    pub(super) hold_began_ns: AtomicU64,
+    pub(super) hold_ended_ns: AtomicU64,
+    pub(super) wait_began_ns: AtomicU64,
     /// Whether the thread has waited for the GIL since that reading.
     pub(super) has_waited: AtomicBool,
     pub(super) held_delay_ns: AtomicU64,
     pub(super) free_delay_ns: AtomicU64,
-    /// Run delay of stretches in which the thread also waited for the GIL: an unknown part of it is part of the wait.
+    /// Run delay of stretches in which the thread also waited for the GIL: an unknown part of it is part of a wait.
     pub(super) unsplit_delay_ns: AtomicU64,
     pub(super) member: Member,
 }
@@ -147,6 +151,9 @@ impl Account {
             &self.free_delay_ns,
             &self.unsplit_delay_ns,
             &self.last_reading_ns,
+            &self.hold_began_ns,
+            &self.hold_ended_ns,
+            &self.wait_began_ns,
             &self.switch_wait_ns.0,
             &self.switch_wait_ns.1,
             &self.lock_wait_ns,

@@ -170,6 +170,7 @@ impl Recorder {
             State::Released | State::Unknown => {}
         }
         account.enter(State::Holding, now_ns);
+        account.hold_began_ns.store(now_ns, Relaxed);
         self.meter.enter(&account.member, now_ns, State::Holding);
     }
 
@@ -196,6 +197,7 @@ impl Recorder {
         // drop request were taken for the interpreter's, and what followed for waiting. A function that held for 10 ms and
         // then worked for 300 ms without the GIL was held throughout as soon as another Python thread was busy.)
         account.enter(State::Released, now_ns);
+        account.hold_ended_ns.store(now_ns, Relaxed);
         self.meter.enter(&account.member, now_ns, State::Released);
     }
 
@@ -215,6 +217,7 @@ impl Recorder {
         self.log_wait(account, thread);
         self.log.push(now_ns, EventKind::Wait, thread);
         account.has_waited.store(true, Relaxed);
+        account.wait_began_ns.store(now_ns, Relaxed);
         account.enter(State::Waiting, now_ns);
         self.meter.enter(&account.member, now_ns, State::Waiting);
     }
@@ -234,6 +237,7 @@ impl Recorder {
         let Some(account) = self.account(thread) else { return };
         if account.state() != State::Waiting {
             account.lock_wait_ns.store(now_ns, Relaxed);
+            account.wait_began_ns.store(now_ns, Relaxed);
             account.has_waited.store(true, Relaxed);
             account.enter(State::Waiting, now_ns);
         }
@@ -312,12 +316,9 @@ impl Recorder {
 
     /// Reads the calling thread's run delay and adds what is new to the state `before`. The GIL's mutex is not held.
     ///
-    /// It is called after each release, and before the GIL's mutex is locked for a take. No system call may be made in
-    /// between: the thread would be preempted with the GIL or with its mutex in hand.
-    ///
-    /// The new delay is at most the time since the last reading. More was caused by that reading itself, which belongs to
-    /// no state. (In a call with 8,000 releases beside busy processes most of the delay was, counted as holding, and made
-    /// the call look released.)
+    /// It is called after each release, before the GIL's mutex is locked for a take, and after a take for which the thread
+    /// has waited: what is new then fell on the wait. Under the mutex no system call may be made: the thread would be
+    /// preempted with it in hand.
     #[cold]
     pub fn read_delay(&self, thread: usize, before: State, read: impl FnOnce() -> Option<u64>) {
         let Some(account) = self.account(thread) else { return };
@@ -326,20 +327,60 @@ impl Recorder {
             Self::add_delay(account, start_ns, before, delay_ns);
         }
         let end_ns = clock::now_ns();
-        add(&account.instrument_ns, end_ns.saturating_sub(start_ns));
         account.last_reading_ns.store(end_ns, Relaxed);
+        let since_ns = if before == State::Waiting { account.hold_began_ns.load(Relaxed) } else { start_ns };
+        add(&account.instrument_ns, end_ns.saturating_sub(since_ns));
+        if before == State::Waiting {
+            account.enter(State::Holding, end_ns); // the reading is no part of the hold that has begun
+            account.hold_began_ns.store(end_ns, Relaxed);
+        }
     }
 
+    /// Returns whether the calling thread, which has just taken the GIL, has waited for it since its delay was last read.
+    #[inline]
+    #[must_use]
+    pub fn has_waited(&self, thread: usize) -> bool {
+        self.accounts.find(thread).is_some_and(|account| account.has_waited.load(Relaxed))
+    }
+
+    /// Adds the run delay since the last reading to the state in which the thread was from then on.
+    ///
+    /// It is at most the time since the last reading. More was caused by that reading itself, which belongs to no state. (In
+    /// a call with 8,000 releases beside busy processes most of the delay was, counted as holding, and made the call look
+    /// released.) A reading is made a little after the event that ends a state, or before the one that begins it. The thread
+    /// does nothing in between, so what passes there, if it is long, is delay, too, and of the other state. (A thread that
+    /// releases the GIL wakes the one that waits, which then preempts it before the reading: 15 ms of delay were counted to a
+    /// hold of 10 ms, and nothing of it was left.)
     pub(super) fn add_delay(account: &Account, now_ns: u64, before: State, delay_ns: u64) {
-        let stretch_ns = now_ns.saturating_sub(account.last_reading_ns.load(Relaxed));
-        let new_delay_ns = delay_ns.saturating_sub(account.last_delay_ns.load(Relaxed)).min(stretch_ns);
-        let total = match (account.has_waited.swap(false, Relaxed), before) {
-            (true, _) => &account.unsplit_delay_ns,
-            (false, State::Holding) => &account.held_delay_ns,
-            (false, _) => &account.free_delay_ns,
-        };
-        add(total, new_delay_ns);
+        let last_ns = account.last_reading_ns.load(Relaxed);
+        let mut new_ns =
+            delay_ns.saturating_sub(account.last_delay_ns.load(Relaxed)).min(now_ns.saturating_sub(last_ns));
         account.last_delay_ns.store(delay_ns, Relaxed);
+        let has_waited = account.has_waited.swap(false, Relaxed);
+        let mut take = |most_ns: u64| {
+            let part_ns = new_ns.min(most_ns);
+            new_ns -= part_ns;
+            part_ns
+        };
+        match before {
+            State::Waiting => {
+                add(&account.free_delay_ns, take(account.wait_began_ns.load(Relaxed).saturating_sub(last_ns)));
+            }
+            State::Holding if has_waited => add(&account.unsplit_delay_ns, new_ns),
+            State::Holding => {
+                let is_over = account.state() != State::Holding;
+                let after_ns = if is_over { now_ns.saturating_sub(account.hold_ended_ns.load(Relaxed)) } else { 0 };
+                let before_ns = account.hold_began_ns.load(Relaxed).saturating_sub(last_ns);
+                add(&account.free_delay_ns, take(after_ns) + take(before_ns));
+                add(&account.held_delay_ns, new_ns);
+            }
+            State::Released | State::Unknown => {
+                let (began_ns, ended_ns) = (&account.switch_wait_ns.0, &account.switch_wait_ns.1);
+                let waited_ns = if has_waited { ended_ns.load(Relaxed).saturating_sub(began_ns.load(Relaxed)) } else { 0 };
+                add(&account.unsplit_delay_ns, take(waited_ns));
+                add(&account.free_delay_ns, new_ns);
+            }
+        }
     }
 
     /// Returns the account of a thread in this recording.
