@@ -66,12 +66,12 @@ def spins():
     while True: sum(range(100))
 threading.Thread(target=spins, daemon=True).start()
 sys.setswitchinterval(1e-4)
-verdict = check.options(deadline="30s", budget="100ms")(specimens.chatters, 3_500, 2_000)
+verdict = check.options(deadline="30s", budget="100ms")(specimens.chatters, 3_500, 20_000)
 print(verdict.gil)
 """
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout in ("released\n", "inconclusive\n")
+    assert done.stdout != "held\n"
 
 
 STUCK = """
