@@ -18,8 +18,8 @@ from pytest_gilcheck.declare import values
 from pytest_gilcheck.declare.settings import DEADLINE_NS
 from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, UsageError
 from pytest_gilcheck.report.agreement import message
-from pytest_gilcheck.run.switch_interval import switch_interval
 from pytest_gilcheck.run import CompetingThreads, Rescue, refuse_what_returns_at_once
+from pytest_gilcheck.run.switch_interval import switch_interval
 from pytest_gilcheck.status import events
 from pytest_gilcheck.status.callback import StatusCallback, status_callback
 from pytest_gilcheck.status.events import StatusEvent

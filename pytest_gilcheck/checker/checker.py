@@ -17,6 +17,7 @@ from pytest_gilcheck.evidence import (
     Observation,
     Plan,
     Reason,
+    Surroundings,
     UsageError,
     Verdict,
 )
@@ -238,7 +239,7 @@ class Checker:
             instrument=instrument,
             pilot=None,
             calls=calls,
-            windows=windows,
+            surroundings=Surroundings(windows),
             notes=machine_notes(machine),
         )
         span._verdict = self._judged(observation, None)  # noqa: SLF001  (made here)
@@ -251,7 +252,9 @@ def _refuse_within_a_checked_call(what: str) -> None:
         UsageError: this thread makes the calls of a check.
     """
     if is_within_a_checked_call():
-        message = f"{what} within a call that is checked: the call would be measured together with it. Check one of the two."
+        message = (
+            f"{what} within a call that is checked: the call would be measured together with it. Check one of the two."
+        )
         raise UsageError(message)
 
 

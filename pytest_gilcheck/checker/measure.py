@@ -80,7 +80,9 @@ def measure(
             with exclusive() as is_exclusive:
                 if not is_exclusive:
                     stages.notes.append(NOT_EXCLUSIVE)
-                rounds = stages.rounds(plan, span_ns, held_share(calls, machine.clock_price_ns, windows=stages.windows))
+                rounds = stages.rounds(
+                    plan, span_ns, held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
+                )
         progress = None
         if _needs_background_thread(instrument, settings, span_ns):
             progress = stages.progress(span_ns, is_exact=is_exact)
@@ -95,8 +97,7 @@ def measure(
             gil_waits=gil_waits,
             rounds=tuple(rounds),
             progress=progress,
-            windows=tuple(stages.windows),
-            stolen_ns=stages.stolen_ns,
+            surroundings=stages.surroundings,
         )
         if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and judge(observation).gil in ("held", "partial"):
             observation = replace(observation, places=stages.places())

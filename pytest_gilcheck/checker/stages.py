@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Plan, Reason
+from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Plan, Reason, Surroundings
 from pytest_gilcheck.judge import ROUND_LOOKS, decides_holding, decides_overlap, others_matter
 from pytest_gilcheck.observe import (
     PythonLines,
@@ -21,7 +21,7 @@ from pytest_gilcheck.observe import (
     stacks_of,
     waits_beside_calls,
 )
-from pytest_gilcheck.plan import round_size, stolen_ns
+from pytest_gilcheck.plan import ready_ns, round_size, stolen_ns
 from pytest_gilcheck.run import (
     CompetingThreads,
     Rescue,
@@ -29,7 +29,6 @@ from pytest_gilcheck.run import (
     Solo,
     SoloRun,
     background_thread,
-    idents_of_other_checks,
     one_at_a_time,
 )
 from pytest_gilcheck.status import events
@@ -63,8 +62,7 @@ class Stages:
     """The stages of one check, while the ledger is open and the competing threads exist.
 
     `notes` are reasons that the stages add to the verdict's. `refused` is why the open ledger has no figures for these
-    calls, or None. `windows` holds what other threads did between the single calls, and `stolen_ns` how long the host or a
-    quota kept processors away meanwhile.
+    calls, or None. `surroundings` is what went on beside the single calls.
     """
 
     def __init__(
@@ -87,8 +85,7 @@ class Stages:
         self._deadline = rescue.deadline(settings.deadline / 1e9, name)
         self.notes: list[Reason] = []
         self.refused: Reason | None = None
-        self.windows: list[CallSpan] = []
-        self.stolen_ns: int | None = None
+        self.surroundings = Surroundings()
         self._begun_ns = time.perf_counter_ns()
         self._limit_ns = settings.time_limit
         self._call_ns = 0
@@ -127,7 +124,7 @@ class Stages:
         calls: list[CallSpan] = []
         left_ns = min(plan.solo_budget_ns, max(self._left_ns(), (_CALLS_IN_LIMIT - 3) * self._call_ns))
         claim, price_ns = self._settings.claim, self._machine.clock_price_ns
-        stolen_before_ns = stolen_ns()
+        stolen_before_ns, ready_before_ns = stolen_ns(), ready_ns()
         fine = (
             pilot.span_ns >= _SHORTEST_FINE_NS
             and pilot.n_releases_by_function + pilot.n_releases_by_interpreter <= _MOST_FINE_EVENTS
@@ -147,11 +144,14 @@ class Stages:
                 return []
             new_calls = call_spans(run, with_timeline=not calls)
             calls += new_calls
-            self.windows += [call_span(raw, with_timeline=False, left_out=run.left_out) for raw in run.windows]
             left_ns -= sum(span.end_ns - span.start_ns for span in (*run.spans, *run.windows))
-            self.stolen_ns = None if stolen_before_ns is None else (stolen_ns() or 0) - stolen_before_ns
-            facts = {"windows": self.windows, "stolen_ns": self.stolen_ns}
-            if decides_holding(calls, pilot, price_ns, claim, **facts) or left_ns <= 0:
+            windows = [call_span(raw, with_timeline=False, left_out=run.left_out) for raw in run.windows]
+            self.surroundings = Surroundings(
+                (*self.surroundings.windows, *windows),
+                _since(stolen_before_ns, stolen_ns()),
+                _since(ready_before_ns, ready_ns()),
+            )
+            if decides_holding(calls, pilot, price_ns, claim, surroundings=self.surroundings) or left_ns <= 0:
                 break
             fine = pilot.span_ns >= _SHORTEST_FINE_NS
         self._call_ns = sorted(call.end_ns - call.start_ns for call in calls)[len(calls) // 2]
@@ -232,8 +232,8 @@ class Stages:
 
     def _others_are_busy(self) -> bool:
         """Return whether another thread of this process keeps the GIL busy: without one, who sleeps has it back at once."""
-        if self.windows:
-            return others_matter(self.windows)
+        if self.surroundings.windows:
+            return others_matter(self.surroundings.windows)
         n_late = 0
         for _ in range(_N_PROBES):
             begun_ns = time.perf_counter_ns()
@@ -268,6 +268,10 @@ class Stages:
         except Exception as error:  # noqa: BLE001  (for information only: a note says what failed, the verdict stands)
             self.notes.append(Reason.of("where-failed", error_type=type(error).__name__, error=str(error)))
             return None
+
+
+def _since(before_ns: int | None, now_ns: int | None) -> int | None:
+    return None if before_ns is None or now_ns is None else now_ns - before_ns
 
 
 _MOST_ATTEMPTS = 3

@@ -109,7 +109,12 @@ def _measure(options: argparse.Namespace) -> int:
     sys.path.insert(0, "")  # as `python -c` has it: modules of the current folder can be measured
     try:
         checker.of_call(
-            Call(eval, setup=statement.setup_of_call, args_for=statement.args_for, name=settings.name or statement.statement)
+            Call(
+                eval,
+                setup=statement.setup_of_call,
+                args_for=statement.args_for,
+                name=settings.name or statement.statement,
+            )
         )
     except UsageError:
         raise

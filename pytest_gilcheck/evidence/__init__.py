@@ -28,6 +28,7 @@ from pytest_gilcheck.evidence.observation import (
     Plan,
     Progress,
     RoundSize,
+    Surroundings,
 )
 from pytest_gilcheck.evidence.places import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, Where
 from pytest_gilcheck.evidence.reason import Reason
@@ -75,6 +76,7 @@ __all__ = [
     "Round",
     "RoundSize",
     "Site",
+    "Surroundings",
     "Tolerance",
     "UsageError",
     "Verdict",

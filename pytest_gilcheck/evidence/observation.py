@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.machine import Machine
@@ -113,6 +113,23 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What went on beside single calls.
+
+    Attributes:
+        windows: What other threads did to the GIL between batches of calls, while the call was not running. Each is the
+            record of a thread that slept.
+        stolen_ns: How long the host or a quota kept processors away. None: the system does not report it.
+        ready_ns: How long anything on the machine was ready and waited for a processor. None: the system does not report
+            it.
+    """
+
+    windows: tuple[CallSpan, ...] = ()
+    stolen_ns: int | None = None
+    ready_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything that one check measured. It can be saved and judged again.
 
@@ -128,9 +145,7 @@ class Observation:
         rounds: Wall-clock rounds.
         progress: Calls beside the background thread.
         places: Places in the source, from a diagnosing pass.
-        windows: What other threads did to the GIL between the calls, while the call was not running; each is the record
-            of a thread that slept.
-        stolen_ns: How long the host or a quota kept all processors away while single calls were made. None: not known.
+        surroundings: What went on beside the single calls.
         notes: Reasons known when it was measured: a neighbour, a refusal of the system, an instrument that stopped early.
         agreement: What came of comparing the same function's answers before, in the same test: ``agree``, ``differ`` or
             ``not_checked``.
@@ -147,7 +162,6 @@ class Observation:
     rounds: tuple[Round, ...] = ()
     progress: Progress | None = None
     places: Places | None = None
-    windows: tuple[CallSpan, ...] = ()
-    stolen_ns: int | None = None
+    surroundings: Surroundings = field(default_factory=Surroundings)
     notes: tuple[Reason, ...] = ()
     agreement: str = "not_checked"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence import Estimate
+from pytest_gilcheck.evidence import Estimate, Surroundings
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.claim import are_decided, limits_of
 from pytest_gilcheck.judge.ownership import owned_calls
@@ -16,6 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_gilcheck.evidence import CallSpan, Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Parts of calls that may have been taken from them, each in 0..1.
+
+    Attributes:
+        stolen_share: The host or a quota kept processors away.
+        ready_share: Something on the machine was ready and waited for a processor.
+    """
+
+    stolen_share: float = 0.0
+    ready_share: float = 0.0
+
+
+NOTHING_TAKEN = Taken()
+NO_SURROUNDINGS = Surroundings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +54,7 @@ class CallShare:
     is_unresolved: bool
 
 
-def share_of(call: CallSpan, clock_price_ns: int, stolen_share: float = 0.0) -> CallShare:
+def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN) -> CallShare:
     """Return the held share of one call, with the bounds that its disturbances leave.
 
     The share is held time over the span without waiting. Time in which the thread was ready but off the processor is
@@ -49,7 +66,7 @@ def share_of(call: CallSpan, clock_price_ns: int, stolen_share: float = 0.0) -> 
     Args:
         call: The call.
         clock_price_ns: What one reading of the clock costs.
-        stolen_share: The part of the call in which the host or a quota may have kept all processors away.
+        taken: Parts of the call that may have been taken from it, and that no account of its thread shows.
 
     Returns:
         The share and its bounds.
@@ -69,10 +86,8 @@ def share_of(call: CallSpan, clock_price_ns: int, stolen_share: float = 0.0) -> 
     # each without a margin.
     own_cpu_ns = max(0, call.cpu_ns - call.instrument_ns)
     most_delay_ns = total_ns - min(own_cpu_ns, total_ns)
-    if call.delay_ns is None:
-        delay_ns = most_delay_ns if most_delay_ns > rules.UNREPORTED_DELAY_NS else 0
-    else:
-        delay_ns = min(call.delay_ns, most_delay_ns)
+    unreported_ns = most_delay_ns if most_delay_ns > rules.UNREPORTED_DELAY_NS else 0
+    delay_ns = unreported_ns if call.delay_ns is None else min(call.delay_ns, most_delay_ns)
     is_undisturbed = delay_ns <= rules.UNDISTURBED_SHARE * total_ns
     if call.held_delay_ns is not None and call.free_delay_ns is not None:
         resolved_ns = min(call.held_delay_ns, held_ns) + min(call.free_delay_ns, free_ns)
@@ -81,8 +96,10 @@ def share_of(call: CallSpan, clock_price_ns: int, stolen_share: float = 0.0) -> 
             held_ns -= min(call.held_delay_ns, held_ns)
             free_ns -= min(call.free_delay_ns, free_ns)
             delay_ns = 0
-    if stolen_share > rules.STOLEN_SHARE:
-        delay_ns = min(held_ns + free_ns, delay_ns + round(stolen_share * total_ns))
+    hidden_ns = round(taken.stolen_share * total_ns) if taken.stolen_share > rules.STOLEN_SHARE else 0
+    if call.n_workers:
+        hidden_ns += min(_unexplained_ns(call, total_ns), round(taken.ready_share * total_ns))
+    delay_ns = min(held_ns + free_ns, delay_ns + hidden_ns)
     value = held_ns / (held_ns + free_ns)
     low, high = _extremes(held_ns, free_ns, delay_ns)
     # This part fell on a wait, which is left out already, or it is no part of a hold, or of the rest.
@@ -98,6 +115,18 @@ def share_of(call: CallSpan, clock_price_ns: int, stolen_share: float = 0.0) -> 
     )
 
 
+def _unexplained_ns(call: CallSpan, total_ns: int) -> int:
+    """Return how much of a call its thread slept while no other thread of the process is known to have worked for it.
+
+    A worker may have been ready then and kept off the processor, which no account of the call's thread shows: beside busy
+    processes a call whose worker holds the GIL throughout came out as half released.
+    """
+    held_by_others_ns = sum(other.held_ns for other in call.others)
+    worked_ns = max(0, call.process_cpu_ns - call.cpu_ns - held_by_others_ns)
+    own_ns = call.cpu_ns + (call.delay_ns or 0)
+    return max(0, total_ns - own_ns - call.workers_held_ns - worked_ns)
+
+
 def _extremes(held_ns: int, free_ns: int, delay_ns: int) -> tuple[float, float]:
     """Return the share if all of the delay fell on holding, and the share if all of it fell on the rest."""
     all_on_held = (max(0, held_ns - delay_ns), free_ns - max(0, delay_ns - held_ns))
@@ -107,26 +136,26 @@ def _extremes(held_ns: int, free_ns: int, delay_ns: int) -> tuple[float, float]:
 
 
 def shares_of(
-    calls: Sequence[CallSpan], windows: Sequence[CallSpan], clock_price_ns: int, stolen_share: float = 0.0
+    calls: Sequence[CallSpan], clock_price_ns: int, surroundings: Surroundings = NO_SURROUNDINGS
 ) -> list[CallShare]:
     """Return the held share of each call, with bounds for whatever is not known, also about whose holds count.
 
     Args:
         calls: The calls, in order.
-        windows: What other threads did between them.
         clock_price_ns: What one reading of the clock costs.
-        stolen_share: The part of the calls in which the host or a quota may have kept all processors away.
+        surroundings: What went on beside them.
 
     Returns:
         As many shares as calls.
     """
+    taken = taken_from(calls, surroundings)
     shares = []
-    for owned in owned_calls(calls, windows):
-        least = share_of(owned.least, clock_price_ns, stolen_share)
+    for owned in owned_calls(calls, surroundings.windows):
+        least = share_of(owned.least, clock_price_ns, taken)
         if owned.most is owned.least:
             shares.append(least)
             continue
-        most = share_of(owned.most, clock_price_ns, stolen_share)
+        most = share_of(owned.most, clock_price_ns, taken)
         shares.append(
             CallShare(
                 value=(least.value + most.value) / 2,
@@ -139,18 +168,25 @@ def shares_of(
     return shares
 
 
-def stolen_share_of(calls: Sequence[CallSpan], stolen_ns: int | None) -> float:
-    """Return the largest part of these calls that the host or a quota may have taken away, in 0..1."""
-    total_ns = sum(call.span_ns for call in calls)
-    return min(1.0, stolen_ns / total_ns) if stolen_ns and total_ns else 0.0
+def taken_from(calls: Sequence[CallSpan], surroundings: Surroundings) -> Taken:
+    """Return the largest part of these calls that may have been taken from them.
+
+    What is ready and waits anywhere on the machine bounds what a worker waited. Where the system does not report it, the
+    worker may have waited all the time.
+    """
+    total_ns = max(1, sum(call.span_ns for call in calls))
+    stolen_ns, ready_ns = surroundings.stolen_ns, surroundings.ready_ns
+    return Taken(
+        stolen_share=min(1.0, (stolen_ns or 0) / total_ns),
+        ready_share=1.0 if ready_ns is None else min(1.0, ready_ns / total_ns),
+    )
 
 
 def held_share(
     calls: Sequence[CallSpan],
     clock_price_ns: int,
     *,
-    windows: Sequence[CallSpan] = (),
-    stolen_ns: int | None = None,
+    surroundings: Surroundings = NO_SURROUNDINGS,
     as_it_ran: bool = False,
 ) -> Estimate:
     """Return the typical held share over single calls: the median, with bounds that hold whatever the noise.
@@ -160,8 +196,7 @@ def held_share(
     Args:
         calls: The calls.
         clock_price_ns: What one reading of the clock costs.
-        windows: What other threads did between the calls.
-        stolen_ns: How long the host or a quota kept all processors away meanwhile.
+        surroundings: What went on beside them.
         as_it_ran: The one call stands for itself alone, and its bounds are not widened.
 
     Returns:
@@ -170,7 +205,7 @@ def held_share(
     """
     if not calls:
         return Estimate(quantity="held share", why_not="no-calls")
-    shares = _calmest(shares_of(calls, windows, clock_price_ns, stolen_share_of(calls, stolen_ns)))
+    shares = _calmest(shares_of(calls, clock_price_ns, surroundings))
     value = median([share.value for share in shares])
     if len(shares) == 1:  # also where the others were left out
         factor = 1.0 if as_it_ran or _never_let_go(calls) else rules.SINGLE_CALL_FACTOR
@@ -228,8 +263,7 @@ def decides_holding(
     clock_price_ns: int,
     claim: Claim,
     *,
-    windows: Sequence[CallSpan] = (),
-    stolen_ns: int | None = None,
+    surroundings: Surroundings = NO_SURROUNDINGS,
 ) -> bool:
     """Return whether these calls decide the word and the claim of the share, so that no more are needed.
 
@@ -242,13 +276,12 @@ def decides_holding(
         pilot: The call before them.
         clock_price_ns: What one reading of the clock costs.
         claim: What the author requires.
-        windows: What other threads did between the calls.
-        stolen_ns: How long the host or a quota kept all processors away meanwhile.
+        surroundings: What went on beside them.
 
     Returns:
         True if the word and every part of the claim that bounds the held share are decided.
     """
-    share = held_share(calls, clock_price_ns, windows=windows, stolen_ns=stolen_ns)
+    share = held_share(calls, clock_price_ns, surroundings=surroundings)
     gil = word(share)
     if gil is None or not are_decided(limits_of(claim, {"gil": gil, "held_share": share})):
         return False

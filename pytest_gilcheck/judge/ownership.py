@@ -8,14 +8,15 @@ same length are recorded in which the measuring thread sleeps.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.judge import rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_gilcheck.evidence import CallSpan, OtherThread
 
@@ -38,21 +39,25 @@ class OwnedCall:
 
 @dataclass(slots=True)
 class _Activity:
-    """What one thread, or all rare ones together, did in the calls and in the windows."""
+    """For how long one thread, or all rare ones together, held the GIL: in each batch of calls, and in each window."""
 
-    batches: set[int] = field(default_factory=set)
-    windows: set[int] = field(default_factory=set)
-    held_in_calls_ns: int = 0
-    held_in_windows_ns: int = 0
+    in_batches: list[int]
+    in_windows: list[int]
+
+    def __add__(self, other: _Activity) -> _Activity:
+        return _Activity(
+            [mine + theirs for mine, theirs in zip(self.in_batches, other.in_batches, strict=True)],
+            [mine + theirs for mine, theirs in zip(self.in_windows, other.in_windows, strict=True)],
+        )
 
 
 def owned_calls(calls: Sequence[CallSpan], windows: Sequence[CallSpan]) -> list[OwnedCall]:
     """Return the calls with what the callee's own threads held.
 
-    A thread that took the GIL inside the calls only, in each of at least seven batches of them and in none of as many
-    windows between them, is the callee's. (A thread that has nothing to do with the call does so once in 3,432 checks:
-    one of 14 choose 7 ways to spread it.) One that takes it in the windows as often is a neighbour, and left out. Whatever
-    a thread holds beyond that may be either's: it is in the upper bound only.
+    A thread that holds the GIL in each of at least seven batches of calls at least ten times as much as in any of as many
+    windows between them is the callee's. (A thread that has nothing to do with the call does so once in 3,432 checks: one
+    of 14 choose 7 ways to spread it.) One that takes it in the windows as often is a neighbour, and left out. Whatever a
+    thread holds beyond that may be either's: it is in the upper bound only.
 
     Args:
         calls: The calls, in order.
@@ -64,34 +69,54 @@ def owned_calls(calls: Sequence[CallSpan], windows: Sequence[CallSpan]) -> list[
     if not any(call.others for call in calls):
         return [OwnedCall(call, call) for call in calls]
     names = _names([*calls, *windows])
-    activities: dict[int, _Activity] = defaultdict(_Activity)
-    batch_of = [sum(1 for window in windows if window.start_ns < call.start_ns) for call in calls]
+    ends = [window.start_ns for window in windows]
+    batch_of = [bisect_right(ends, call.start_ns) for call in calls]
+    batches = sorted(set(batch_of))
+    activities = {name: _Activity([0] * len(batches), [0] * len(windows)) for name in set(names.values())}
+    spans = [0] * len(batches)
     for call, batch in zip(calls, batch_of, strict=True):
+        index = batches.index(batch)
+        spans[index] += max(1, call.span_ns)
         for other in call.others:
-            activity = activities[names[other.thread]]
-            activity.batches.add(batch)
-            activity.held_in_calls_ns += other.held_ns
+            activities[names[other.thread]].in_batches[index] += other.held_ns
     for index, window in enumerate(windows):
         for other in window.others:
-            activity = activities[names[other.thread]]
-            activity.windows.add(index)
-            activity.held_in_windows_ns += other.held_ns
-    # Threads that came and went in the windows as others did in the calls are of one kind: somebody starts threads.
+            activities[names[other.thread]].in_windows[index] += other.held_ns
+    window_spans = [max(1, window.span_ns) for window in windows]
+    own = _own(activities, spans, window_spans)
     free_ns = sum(max(0, call.span_ns - call.held_ns) for call in calls)
-    window_ns = sum(window.span_ns for window in windows)
-    enough = len(set(batch_of)) >= rules.ENOUGH_BATCHES and len(windows) >= rules.ENOUGH_BATCHES
-    own: set[int] = set()
-    doubt: dict[int, float] = {}
-    only_inside = [name for name, activity in activities.items() if not activity.windows]
-    inside = set().union(*(activities[name].batches for name in only_inside))
-    held_inside_ns = sum(activities[name].held_in_calls_ns for name in only_inside)
-    is_covered = window_ns >= free_ns / 2 or held_inside_ns >= free_ns / 4
-    if enough and is_covered and len(inside) == len(set(batch_of)):
-        own.update(only_inside)
-    for name, activity in activities.items():
-        if name not in own:
-            doubt[name] = _doubtful_part(activity, free_ns, window_ns)
+    doubt = {
+        name: _doubtful_part(activity, free_ns, sum(window_spans))
+        for name, activity in activities.items()
+        if name not in own
+    }
     return [_owned(call, names, own, doubt) for call in calls]
+
+
+def _own(activities: Mapping[int, _Activity], spans: Sequence[int], window_spans: Sequence[int]) -> set[int]:
+    """Return the names of the callee's own threads. They are judged together: a pool gives each call to another worker.
+
+    Shares of whole calls are compared with shares of windows: a neighbour that could not run while the call held the GIL
+    makes up for it afterwards, and does not do more in all.
+    """
+    if len(spans) < rules.ENOUGH_BATCHES or len(window_spans) < rules.ENOUGH_BATCHES:
+        return set()
+    factor = rules.OWN_THREADS_FACTOR
+    quiet = {
+        name: activity
+        for name, activity in activities.items()
+        if sum(activity.in_batches) / sum(spans) >= factor * sum(activity.in_windows) / sum(window_spans)
+    }
+    if not quiet:
+        return set()
+    together = _Activity([0] * len(spans), [0] * len(window_spans))
+    for activity in quiet.values():
+        together += activity
+    least = min(held_ns / span_ns for held_ns, span_ns in zip(together.in_batches, spans, strict=True))
+    most = max(held_ns / span_ns for held_ns, span_ns in zip(together.in_windows, window_spans, strict=True))
+    # Windows much shorter than the calls may miss a neighbour that takes the GIL now and then, but not a busy one.
+    is_covered = sum(window_spans) >= sum(spans) / 2 or least >= rules.BUSY_SHARE
+    return set(quiet) if is_covered and least > 0 and least >= factor * most else set()
 
 
 def _names(spans: Iterable[CallSpan]) -> dict[int, int]:
@@ -105,10 +130,11 @@ def _names(spans: Iterable[CallSpan]) -> dict[int, int]:
 
 def _doubtful_part(activity: _Activity, free_ns: int, window_ns: int) -> float:
     """Return which part of a thread's holds in the calls is more than a neighbour with its habits would have."""
-    if not activity.windows or not window_ns or not activity.held_in_calls_ns:
+    in_calls_ns, in_windows_ns = sum(activity.in_batches), sum(activity.in_windows)
+    if not in_windows_ns or not in_calls_ns:
         return 1.0
-    usual_ns = rules.NEIGHBOUR_VARIES_FACTOR * free_ns * activity.held_in_windows_ns / window_ns
-    return max(0.0, 1.0 - usual_ns / activity.held_in_calls_ns)
+    usual_ns = rules.NEIGHBOUR_VARIES_FACTOR * free_ns * in_windows_ns / window_ns
+    return max(0.0, 1.0 - usual_ns / in_calls_ns)
 
 
 def _owned(call: CallSpan, names: dict[int, int], own: set[int], doubt: dict[int, float]) -> OwnedCall:

@@ -43,6 +43,14 @@ MEDIAN_ALPHA = 0.0025
 #: 14 choose 7 = 3,432 checks, less than `MEDIAN_ALPHA`.
 ENOUGH_BATCHES = 7
 
+#: Threshold: and the callee's own threads hold the GIL this many times as much within the calls. What a worker of a pool
+#: does after it has delivered its result falls between the calls: some 0.1 ms.
+OWN_THREADS_FACTOR = 10.0
+
+#: Threshold: a thread that holds the GIL for this share of every call is busy with it: it would be met in windows of any
+#: length if it were busy without it, too.
+BUSY_SHARE = 0.2
+
 #: Threshold: threads that were met in no more spans than this are judged together: those of somebody who starts a thread
 #: for each piece of work. One that lives while a call ends is met in that call and in the window after it.
 RARELY_MET = 2

@@ -14,11 +14,11 @@ from pytest_gilcheck.judge.holding import (
     asleep_while_holding_ns,
     held_share,
     longest_hold,
-    stolen_share_of,
+    taken_from,
     word,
 )
-from pytest_gilcheck.judge.ownership import owned_calls
 from pytest_gilcheck.judge.overlap import wall_clock
+from pytest_gilcheck.judge.ownership import owned_calls
 from pytest_gilcheck.judge.places import where
 from pytest_gilcheck.judge.shortfall import most_speedup
 from pytest_gilcheck.judge.timeline import timeline_of
@@ -40,7 +40,7 @@ def judge(observation: Observation) -> Verdict:
         that was not measured is a slug: `report.sentences` makes sentences of them.
     """
     observation = _without_waits_for_neighbours(observation)
-    calls = [owned.least for owned in owned_calls(observation.calls, observation.windows)]
+    calls = [owned.least for owned in owned_calls(observation.calls, observation.surroundings.windows)]
     gil, share, reasons = _gil(observation)
     wall = wall_clock(observation, gil, share)
     reasons = [*reasons, *wall.reasons]
@@ -48,7 +48,9 @@ def judge(observation: Observation) -> Verdict:
     figures: dict[str, Estimate | str] = {
         "gil": gil,
         "held_share": share,
-        "longest_hold_ns": longest_hold(observation.calls, observation.windows) if exact else Estimate(quantity="longest hold"),
+        "longest_hold_ns": longest_hold(observation.calls, observation.surroundings.windows)
+        if exact
+        else Estimate(quantity="longest hold"),
         "speedup": wall.speedup,
         "efficiency": wall.efficiency,
     }
@@ -87,8 +89,8 @@ def judge(observation: Observation) -> Verdict:
 
 def _without_waits_for_neighbours(observation: Observation) -> Observation:
     """Leave out how long the GIL waiter waited where other threads of the process hold the GIL, too: for whom is not known."""
-    span_ns = sum(window.span_ns for window in observation.windows)
-    held_ns = sum(other.held_ns for window in observation.windows for other in window.others)
+    span_ns = sum(window.span_ns for window in observation.surroundings.windows)
+    held_ns = sum(other.held_ns for window in observation.surroundings.windows for other in window.others)
     return replace(observation, gil_waits=None) if held_ns > rules.NEIGHBOURS_HOLD_SHARE * span_ns else observation
 
 
@@ -137,8 +139,7 @@ def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
     share = held_share(
         observation.calls,
         observation.machine.clock_price_ns,
-        windows=observation.windows,
-        stolen_ns=observation.stolen_ns,
+        surroundings=observation.surroundings,
         as_it_ran=observation.plan.solo_budget_ns == 0,
     )
     notes += _of_the_machine(observation)
@@ -147,7 +148,7 @@ def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
     if doubt is not None or gil is None:
         return "inconclusive", share, [*notes, *([doubt] if doubt else [])]
     notes += _asleep(observation)
-    n_workers = max(call.least.n_workers for call in owned_calls(observation.calls, observation.windows))
+    n_workers = max(call.least.n_workers for call in owned_calls(observation.calls, observation.surroundings.windows))
     if n_workers:
         notes.append(Reason.of("own-threads-attach", n_threads=n_workers))
     span_ns = _typical(observation.calls, "span_ns") or 0
@@ -165,7 +166,7 @@ def _of_the_machine(observation: Observation) -> list[Reason]:
     notes = []
     if any(call.delay_ns is None and call.span_ns - call.cpu_ns > rules.UNREPORTED_DELAY_NS for call in calls):
         notes.append(Reason("no-schedstat"))
-    stolen_share = stolen_share_of(calls, observation.stolen_ns)
+    stolen_share = taken_from(calls, observation.surroundings).stolen_share
     if stolen_share > rules.STOLEN_SHARE:
         notes.append(Reason.of("stolen-time", stolen_share=stolen_share))
     return notes
@@ -181,7 +182,7 @@ def _asleep(observation: Observation) -> list[Reason]:
 
 def _whose_hold(observation: Observation) -> Reason | None:
     """Return that the word depends on whose threads others are, if it does."""
-    owned = owned_calls(observation.calls, observation.windows)
+    owned = owned_calls(observation.calls, observation.surroundings.windows)
     price_ns = observation.machine.clock_price_ns
     least, most = (held_share(calls, price_ns) for calls in ([o.least for o in owned], [o.most for o in owned]))
     if word(least) == word(most):
@@ -202,12 +203,16 @@ def _doubt(observation: Observation, share: Estimate) -> Reason | None:
     shortest_ns = rules.SHORTEST_CALL_IN_CLOCK_PRICES * price_ns
     if span_ns < shortest_ns:
         return Reason.of("too-short", span_ns=span_ns, shortest_ns=shortest_ns)
-    if word(share) is not None:
-        return _conflict(observation)
+    return _conflict(observation) if word(share) is not None else _why_undecided(observation, share)
+
+
+def _why_undecided(observation: Observation, share: Estimate) -> Reason:
+    """Return why the bounds of a share contain a border."""
+    calls = observation.calls
     whose_hold = _whose_hold(observation)
     if whose_hold is not None:
         return whose_hold
-    if are_unresolved(calls, price_ns):
+    if are_unresolved(calls, observation.machine.clock_price_ns):
         return Reason.of("disturbed", n_calls=len(calls))
     return Reason.of(
         "borderline",

@@ -121,6 +121,18 @@ def stolen_ns(stat: Path = Path("/proc/stat"), root: Path = Path("/sys/fs/cgroup
     return None if stolen is None and throttled is None else (stolen or 0) + (throttled or 0)
 
 
+def ready_ns(pressure: Path = Path("/proc/pressure/cpu")) -> int | None:
+    """Return for how long, since the machine began, anything on it was ready to run and waited for a processor.
+
+    None: the system does not report it.
+    """
+    try:
+        some = pressure.read_text().partition("\n")[0]
+        return int(some.rpartition("total=")[2]) * 1000
+    except (OSError, ValueError):
+        return None
+
+
 def _steal_ns(stat: Path) -> int | None:
     try:
         fields = stat.read_text().partition("\n")[0].split()

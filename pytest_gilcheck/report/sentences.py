@@ -77,6 +77,9 @@ def diagnosis(verdict: Verdict, observation: Observation) -> str:
         What the verdict means for the author, and what can be done.
     """
     sentence = _of_holding(verdict)
+    asleep = next((note for note in verdict.notes if note.slug == "sleeps-while-holding"), None)
+    if asleep is not None:
+        sentence += f" {asleep.detail}"
     if verdict.agreement == "differ":
         sentence += " Its answers differ when threads compete: that comes first."
     return " ".join(filter(None, (sentence, _of_overlap(verdict, observation))))
@@ -109,9 +112,6 @@ def _of_holding(verdict: Verdict) -> str:
         sentence = f"Holds the GIL from start to end ({span}) and never lets it go: no other thread runs meanwhile."
     if gil != "held" and "releases-often" in verdict.traits:
         sentence += f" It lets go {times(n_releases)} a call: under contention each time costs a wait."
-    asleep = next((note for note in verdict.notes if note.slug == "sleeps-while-holding"), None)
-    if asleep is not None:
-        sentence += f" {asleep.detail}"
     if "wait-is-felt" in verdict.traits:
         sentence += f" Another thread waited up to {duration(verdict.longest_wait_ns or 0)} for it."
     return sentence

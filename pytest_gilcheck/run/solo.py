@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck import _native
+from pytest_gilcheck import _native, specimens
 from pytest_gilcheck.evidence.spans import MAX_EVENTS
 from pytest_gilcheck.run.competing import idents_of_other_checks
 
@@ -32,6 +32,9 @@ class SoloRun:
 
 #: So many batches of calls, each with a window after it, tell the callee's own threads from neighbours.
 _N_BATCHES = 7
+
+#: A worker of the callee's that has delivered its result goes on for a moment. It is no part of a window.
+_TAIL_NS = 1_000_000
 
 #: A window is as long as the batch before it, within these bounds: long against the timers of other threads, and short
 #: enough for seven of them beside seven long calls.
@@ -82,6 +85,7 @@ class Solo:
                 is_over = end_ns is not None and _native.clock_ns() > end_ns
                 if watches_others and (is_over or (n_done + 1) % n_in_batch == 0):
                     window_ns = min(_LONGEST_WINDOW_NS, max(_SHORTEST_WINDOW_NS, batch_ns))
+                    specimens.sleeps(_TAIL_NS)
                     windows.append(_native.watch_neighbours(window_ns))
                     batch_ns = 0
                 if is_over:
