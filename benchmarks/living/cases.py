@@ -9,8 +9,9 @@ from benchmarks.ledger.cases import HELD_AT_LEAST, RELEASED_AT_MOST, read_cases,
 
 MS = 1_000_000
 
-#: What a specimen does beside its work: it takes its arguments, and reads the processor clock until the time is over.
-BESIDE_NS = 20_000
+#: What a specimen does beside its work: it takes its arguments, and reads the processor clock until the time is over. Calls
+#: of 20 ms were seen to hold for 20 to 40 µs longer than asked.
+BESIDE_NS = 50_000
 #: The same where another thread does the work: both are woken once, and a Python pool makes a few objects.
 HANDED_OVER_NS = 500_000
 
