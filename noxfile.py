@@ -1,6 +1,6 @@
-"""Every task of the project. `make test` is `nox`, `make demo` is `nox -s demo`; there is no other task list.
+"""Every task of the project. `make test` is `nox`, and `make demo` is `nox -s demo`. There is no other list of tasks.
 
-The wheel is built once per state of its sources, by the first session that needs it, and shared by the rest.
+The first session that needs the wheel builds it, once for each state of its sources. The others use it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,21 @@ CORPUS_PYTHON = (3, 11)
 GALLERY = ROOT / "docs" / "gallery"
 # Each example project, and what its README gives to pytest.
 GALLERY_PROJECTS = {"first_check": ["--gilcheck"], "word_count": []}
+# Modules of the public API.
+PUBLIC = (
+    "__init__",
+    "agree/strategies",
+    "checker/checker",
+    "checker/public",
+    "evidence/agreement",
+    "evidence/errors",
+    "evidence/estimate",
+    "evidence/verdict",
+    "pytest_plugin/fixtures",
+    "pytest_plugin/hookspecs",
+    "reference/__init__",
+    "specimens",
+)
 WHEEL_SOURCES = (
     "pyproject.toml",
     "Cargo.toml",
@@ -43,15 +58,15 @@ MAKES_NO_WHEEL = {".so", ".pyc"}
 
 
 def group(*names: str) -> tuple[str, ...]:
-    """Which requirements do these dependency groups of pyproject.toml name?"""
+    """Return the requirements of these dependency groups of pyproject.toml."""
     return nox.project.dependency_groups(PYPROJECT, *names)
 
 
 def fingerprint() -> str:
-    """Has anything changed that goes into the wheel? Contents, not times: a checkout changes only the latter."""
+    """Return a digest of the contents of everything that goes into the wheel. Times do not count: a checkout changes them."""
     digest = hashlib.sha256()
-    found = {path for pattern in WHEEL_SOURCES for path in ROOT.glob(pattern) if path.is_file()}
-    for path in sorted(found):
+    paths = {path for pattern in WHEEL_SOURCES for path in ROOT.glob(pattern) if path.is_file()}
+    for path in sorted(paths):
         if path.suffix not in MAKES_NO_WHEEL:
             digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())
@@ -59,12 +74,12 @@ def fingerprint() -> str:
 
 
 def locked() -> list[str]:
-    """How is cargo told to keep to the committed versions?"""
+    """Return the option by which cargo keeps to the committed versions."""
     return ["--locked"] if (ROOT / "Cargo.lock").exists() else []
 
 
 def wheel(session: nox.Session) -> Path:
-    """Where is the wheel of the present sources? Built here if no session has built it yet."""
+    """Return the path of the wheel of the present sources. Build it if no session has built it yet."""
     shelf = ROOT / ".nox" / "wheels"
     home = shelf / fingerprint()
     if not list(home.glob("*.whl")):
@@ -88,18 +103,18 @@ def install(session: nox.Session, *requirements: str) -> None:
 
 
 def interpreters() -> dict[str, str]:
-    """Which supported CPythons does this machine have? From PATH, else pyenv; version -> path.
+    """Return the paths of the supported CPythons on this machine, by version; from PATH, else from pyenv.
 
-    pyenv's shims are passed over: they exist for versions that they then refuse to run.
+    pyenv's shims are not used: they also exist for versions that they then refuse to run.
     """
-    found = {}
+    paths = {}
     pyenv = shutil.which("pyenv")
     root = subprocess.run([pyenv, "root"], capture_output=True, text=True, check=True).stdout.strip() if pyenv else ""
     for version in SUPPORTED:
         name = f"python{version}"
         on_path = shutil.which(name)
         if on_path and Path(on_path).parent.name != "shims":
-            found[version] = on_path
+            paths[version] = on_path
         elif root:
             homes = [
                 home
@@ -108,8 +123,8 @@ def interpreters() -> dict[str, str]:
             ]
             if homes:
                 newest = max(homes, key=lambda home: [int(part) for part in home.name.split(".")])
-                found[version] = str(newest / "bin" / name)
-    return found
+                paths[version] = str(newest / "bin" / name)
+    return paths
 
 
 def run_tests(session: nox.Session, *folders: str) -> None:
@@ -126,7 +141,7 @@ def run_tests(session: nox.Session, *folders: str) -> None:
 
 
 def existing(session: nox.Session, *folders: str) -> list[str]:
-    """Which of these folders exist?"""
+    """Return those of these folders that exist."""
     there = [folder for folder in folders if (ROOT / folder).is_dir()]
     if not there:
         session.error(f"none of {', '.join(folders)} exists: nothing would be tested")
@@ -147,11 +162,11 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def gallery(session: nox.Session) -> None:
-    """The example projects, each built, installed and tested as its README says; the pages quote what they show."""
+    """Build, install and test the example projects as their READMEs say. The pages quote their output."""
     install(session)
-    found = {path.name for path in GALLERY.iterdir() if (path / "pyproject.toml").exists()}
-    if found != set(GALLERY_PROJECTS):
-        session.error(f"projects in docs/gallery: {sorted(found)}, in the noxfile: {sorted(GALLERY_PROJECTS)}")
+    paths = {path.name for path in GALLERY.iterdir() if (path / "pyproject.toml").exists()}
+    if paths != set(GALLERY_PROJECTS):
+        session.error(f"projects in docs/gallery: {sorted(paths)}, in the noxfile: {sorted(GALLERY_PROJECTS)}")
     for name, options in GALLERY_PROJECTS.items():
         install_project(session, name)
         session.chdir(GALLERY / name)
@@ -169,34 +184,38 @@ def install_project(session: nox.Session, name: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Everything that does not depend on the machine's mood: unit, plugin, golden, captures."""
+    """Run all tests that do not depend on the load of the machine: unit, plugin, golden, captures."""
     run_tests(session, *DETERMINISTIC)
 
 
 @nox.session
 @nox.parametrize("python", [nox.param(path, id=version) for version, path in interpreters().items()])
 def tests_all(session: nox.Session) -> None:
-    """The deterministic and the live tests on every supported Python that this machine has."""
+    """Run the same tests and `live` on every supported Python on this machine."""
     run_tests(session, *DETERMINISTIC, "tests/live")
 
 
 @nox.session
 def live(session: nox.Session) -> None:
-    """Real time, one test at a time, on specimens only; under load a test may be inconclusive, never wrong."""
+    """Run the tests in real time, on specimens. Under load a test may be inconclusive, never wrong."""
     run_tests(session, "tests/live")
 
 
 @nox.session
 def rust(session: nox.Session) -> None:
-    """Rust: tests of what needs no Python, format, clippy."""
+    """Run the Rust tests that need no Python, also as on a system without a ledger; check format and clippy."""
     env = {"PYO3_PYTHON": sys.executable}
     session.run("cargo", "test", *locked(), "--workspace", "--exclude", "gilcheck-ext", external=True, env=env)
+    # The module for other systems is compiled and tested here too. Its flags would otherwise build everything anew.
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    other = {**env, "RUSTFLAGS": "--cfg gilcheck_unsupported_os", "CARGO_TARGET_DIR": str(target / "unsupported-os")}
+    session.run("cargo", "test", *locked(), "--package", "gilcheck-core", external=True, env=other)
     for component, command in {
         "fmt": ["fmt", "--all", "--check"],
         "clippy": ["clippy", *locked(), "--workspace", "--all-targets", "--", "-D", "warnings"],
     }.items():
-        # Minimal toolchains come without these two. A newcomer's tests should still run; CI must not pass unchecked.
-        # Asked by running it: rustup puts a `cargo-clippy` on PATH whether or not the component is there.
+        # Minimal toolchains come without these two. A newcomer's tests should still run, and CI must not pass unchecked.
+        # rustup puts a `cargo-clippy` on PATH whether or not the component is installed, so it is run to find out.
         present = subprocess.run(["cargo", component, "--version"], capture_output=True, check=False).returncode == 0
         if present or os.environ.get("CI"):
             session.run("cargo", *command, external=True, env=env)
@@ -206,7 +225,7 @@ def rust(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """mypy strict on the package, and the native module's stub against the binary."""
+    """Run mypy (strict) on the package, and compare the stub of the native module with the binary."""
     install(session, *group("typing"))
     session.run("mypy", *session.posargs)
     # Away from the source tree, whose package has no binary and would be imported first.
@@ -217,18 +236,24 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff, check and format; `nox -s lint -- --fix` mends what can be mended."""
+    """Run ruff (check and format) and pydoclint. `nox -s lint -- --fix` corrects what ruff can correct."""
     session.install(*group("lint"))
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check"]))
+    session.run("pydoclint", "pytest_gilcheck")
+    # What users import or call: short docstrings too, and each error that the body raises.
+    public = [f"pytest_gilcheck/{module}.py" for module in PUBLIC]
+    strict = ["--skip-checking-short-docstrings=False", "--skip-checking-private-functions=True"]
+    session.run("pydoclint", *strict, *public)
+    session.run("ruff", "check", "--preview", "--select", "DOC501", *public)
 
 
 @nox.session
 def imports(session: nox.Session) -> None:
-    """Who may import whom?
+    """Check which module imports which.
 
-    The linter sees no binaries, so it gets a copy in which the stub stands for the native module.
+    The linter does not see binaries, so it gets a copy in which the stub replaces the native module.
     """
     session.install(*group("imports"))
     copy = Path(session.create_tmp()).resolve() / "imports"
@@ -245,7 +270,7 @@ def imports(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Documentation as HTML, warnings being errors, and its examples run."""
+    """Build the documentation with warnings as errors, and run its examples."""
     install(session, *group("docs"))
     for builder in ("html", "doctest"):
         session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", "-b", builder, "docs", f"docs/_build/{builder}")
@@ -253,14 +278,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def linkcheck(session: nox.Session) -> None:
-    """Do the documentation's links lead anywhere? Needs the network, so it is no part of `make test`."""
+    """Check the links of the documentation. This needs the network, so it is not part of `make test`."""
     install(session, *group("docs"))
     session.run("sphinx-build", "-b", "linkcheck", "docs", "docs/_build/linkcheck")
 
 
 @nox.session
 def quick(session: nox.Session) -> None:
-    """Lint, types and unit tests: under a minute once the wheel stands."""
+    """Run lint, types and unit tests: less than a minute once the wheel is built."""
     install(session, *group("lint", "typing", "test"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -269,10 +294,10 @@ def quick(session: nox.Session) -> None:
 
 
 def run_bench(session: nox.Session, name: str, *steps: list[str], subjects: str | None = None) -> None:
-    """Run benchmarks/<name>; what follows ``--`` goes to it in place of the usual steps. `subjects` names the benchmark
-    whose requirements are measured, its own if not given.
+    """Run benchmarks/<name> with these steps, or with what follows ``--`` on the command line.
 
-    Installed in place: a benchmark starts workers of its own from the source tree, which then needs its binary.
+    The requirements of the benchmark `subjects` are installed, or its own. The project is installed in place, because a
+    benchmark starts workers from the source tree, which then needs its binary.
     """
     session.install(*PYPROJECT["build-system"]["requires"], *group("bench"))
     requirements = ROOT / "benchmarks" / (subjects or name) / "requirements.txt"
@@ -288,7 +313,7 @@ def run_bench(session: nox.Session, name: str, *steps: list[str], subjects: str 
 
 @nox.session
 def bench_ledger(session: nox.Session) -> None:
-    """Are verdicts right, how sharp, at what price? Public corpus and specimens, idle and loaded. Hours, resumable."""
+    """Judge a public corpus and specimens, idle and loaded: errors, widths, costs. Takes hours; can be resumed."""
     run_bench(session, "ledger", ["run"], ["price"], ["report"])
 
 
@@ -300,7 +325,7 @@ def living(session: nox.Session) -> None:
 
 @nox.session
 def bench_overlap(session: nox.Session) -> None:
-    """How often is overlap seen where there is none, and missed where there is some? An hour."""
+    """Count how often overlap is reported wrongly, or missed. Takes an hour."""
     loads = [["words", "--load", str(n_busy)] for n_busy in (0, 1, 2, 4)]
     plot = ["cost", "--plot", "docs/explanation/cost.svg"]
     run_bench(session, "overlap", *loads, ["null"], ["causes"], ["one-cpu"], plot, ["windows"], subjects="ledger")
@@ -308,20 +333,20 @@ def bench_overlap(session: nox.Session) -> None:
 
 @nox.session
 def bench_counter(session: nox.Session) -> None:
-    """How fast is the reference counter beside the usual ways of counting a word?"""
+    """Compare the reference counter with the usual ways of counting a word."""
     install_project(session, "word_count")
     run_bench(session, "counter")
 
 
 @nox.session
 def bench_agreement(session: nox.Session) -> None:
-    """What does comparing under competition cost, is a race always caught, is a correct function ever accused?"""
+    """Measure what an agreement costs, and count races that are missed and right functions that are accused."""
     run_bench(session, "agreement")
 
 
 @nox.session
 def bench_gate(session: nox.Session) -> None:
-    """Does the gate fail each regression and pass each unchanged project?"""
+    """Count how often the gate fails a regression and passes an unchanged project."""
     run_bench(session, "gate")
 
 

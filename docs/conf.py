@@ -11,7 +11,7 @@ project = "pytest-gilcheck"
 author = "the pytest-gilcheck contributors"
 project_copyright = author
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest", "option_table"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest", "sphinx.ext.napoleon", "option_table"]
 source_suffix = {".md": "markdown"}
 # Pages quote the example projects. Their own READMEs are for people who copy a project.
 # The page that explains a benchmark includes the tables that it writes.
@@ -24,5 +24,8 @@ myst_heading_anchors = 3
 # The signature of a record repeats the types of its attributes, and nitpicky mode would look up each of them.
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+# Google's sections, as field lists: the attributes of a record need no index entries of their own.
+napoleon_use_ivar = True
+napoleon_attr_annotations = False
 # Only `testcode` and `doctest` blocks run. Other blocks with a prompt show a console.
 doctest_test_doctest_blocks = ""

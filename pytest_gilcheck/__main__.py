@@ -24,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Args:
         arguments: The arguments behind the command's name. None: those of this process.
+
+    Returns:
+        The exit status.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verb = arguments[0] if arguments and arguments[0] in VERBS else "measure"

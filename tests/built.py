@@ -18,6 +18,7 @@ from pytest_gilcheck.evidence import (
     Instrument,
     Machine,
     Observation,
+    OtherThread,
     Plan,
     Progress,
     Reason,
@@ -94,9 +95,9 @@ def observation(*calls, **more):
     return Observation(**(values | more))
 
 
-def verdict_on(made: Observation) -> Verdict:
+def verdict_on(observed: Observation) -> Verdict:
     """What the judge says of it, with its sentences."""
-    return with_text(judge(made), made)
+    return with_text(judge(observed), observed)
 
 
 def shifted(span: CallSpan, by_ns: int, thread: int) -> CallSpan:
@@ -147,6 +148,8 @@ call_spans = st.builds(
         for name in ("n_releases_by_function", "n_releases_by_interpreter", "n_workers", "thread")
     },
     **dict.fromkeys(("delay_ns", "held_delay_ns", "free_delay_ns"), _maybe_ns),
+    unsplit_delay_ns=_maybe_ns,
+    others=st.lists(st.builds(OtherThread), max_size=2).map(tuple),
     timeline=st.none() | timelines,
 )
 

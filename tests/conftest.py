@@ -1,5 +1,6 @@
 """Settings of all tests: hypothesis on a busy machine, and which plugins runs within tests see."""
 
+import os
 import signal
 
 import pytest
@@ -32,6 +33,9 @@ def neighbours(pytester, monkeypatch):
     def allow(*names):
         unknown = set(names) - set(NEIGHBOURS)
         assert not unknown, unknown
+        # A plugin in these runs would take them for workers of the run around them: pytest-benchmark then measures nothing.
+        for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+            monkeypatch.delenv(name)
         monkeypatch.setenv("PYTEST_ADDOPTS", without(*(name for name in NEIGHBOURS if name not in names)))
 
     return allow

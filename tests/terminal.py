@@ -47,7 +47,7 @@ def in_terminal(command, cwd, *, interrupt_at=None, **environment):
 
 
 def screen(written):
-    """What stands on the terminal after all of `written`? Lines without trailing spaces, as if it were endlessly high."""
+    """Return the lines on a terminal without a bottom after all of `written`, without trailing spaces."""
     lines, row, column = [""], 0, 0
     at = 0
     while at < len(written):

@@ -86,8 +86,10 @@ def main() -> int:
         ("runs in which the race was found", "all", f"{n_found} of {options.runs}", n_found == options.runs),
         ("runs in which a correct function differed", "0", f"{n_wrong} of {options.runs}", n_wrong == 0),
     ]
-    lines = ["| bar | required | seen | verdict |", "|---|---|---|---|"]
-    lines += [f"| {bar} | {required} | {seen} | {'met' if met else 'missed'} |" for bar, required, seen, met in rows]
+    lines = ["| bar | required | measured | verdict |", "|---|---|---|---|"]
+    lines += [
+        f"| {bar} | {required} | {measured} | {'met' if met else 'missed'} |" for bar, required, measured, met in rows
+    ]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0 if all(met for *_, met in rows) else 1
 

@@ -1,1 +1,1 @@
-"""Does the gate fail each regression and pass each unchanged project? How do large documents and workers behave?"""
+"""Counts how often the gate fails regressions and passes unchanged projects; measures large JSON reports and workers."""

@@ -30,11 +30,11 @@ class Row:
 
     bar: str
     required: str
-    seen: str
+    measured: str
     met: bool
 
     def __str__(self) -> str:
-        return f"| {self.bar} | {self.required} | {self.seen} | {'met' if self.met else 'missed'} |"
+        return f"| {self.bar} | {self.required} | {self.measured} | {'met' if self.met else 'missed'} |"
 
 
 def counted(outcomes: Counter[str]) -> str:
@@ -57,8 +57,8 @@ def regress(n: int, loads: Sequence[int]) -> Iterator[Row]:
             outcomes = gate(build, n, n_busy)
             bar = f"{build.name}, {beside(n_busy)}"
             # Without a core to spare, the loss of overlap is inconclusive, which fails the gate too.
-            n_right = outcomes["fails"] + (outcomes["cannot tell"] if n_busy else 0)
-            required = "fails, named, or cannot tell" if n_busy else "fails, named, each time"
+            n_right = outcomes["fails"] + (outcomes["inconclusive"] if n_busy else 0)
+            required = "fails, named, or inconclusive" if n_busy else "fails, named, each time"
             yield Row(bar, required, f"{counted(outcomes)} of {n}", n_right == n)
 
 
@@ -67,8 +67,8 @@ def unchanged(n: int, loads: Sequence[int]) -> Iterator[Row]:
     build: Build = UNCHANGED
     for n_busy in loads:
         outcomes = gate(build, n, n_busy)
-        n_right = outcomes["passes"] + (outcomes["cannot tell"] if n_busy else 0)
-        required = "passes, or cannot tell" if n_busy else "passes each time"
+        n_right = outcomes["passes"] + (outcomes["inconclusive"] if n_busy else 0)
+        required = "passes, or inconclusive" if n_busy else "passes each time"
         yield Row(f"{build.name}, {beside(n_busy)}", required, f"{counted(outcomes)} of {n}", n_right == n)
 
 
@@ -109,7 +109,7 @@ def main() -> int:
         "documents": documents,
         "workers": lambda: beside_workers(options.n),
     }
-    print("| bar | required | seen | verdict |\n|---|---|---|---|", flush=True)
+    print("| bar | required | measured | verdict |\n|---|---|---|---|", flush=True)
     all_met = True
     for part in options.parts or parts:
         for row in rows[part]():

@@ -99,7 +99,7 @@ def outcome(run: subprocess.CompletedProcess[str], worse: str | None) -> str:
         return "fails without margin"
     if lines:
         return "fails on another"
-    return "cannot tell" if ", not compared" in run.stdout else "other"
+    return "inconclusive" if ", not compared" in run.stdout else "other"
 
 
 def _save_baseline(folder: Path) -> None:
@@ -124,7 +124,7 @@ def gate(build: Build, n: int, n_busy: int) -> Counter[str]:
                 run = pytest_run(folder, build.suite, *GATE)
                 kind = outcome(run, build.worse)
                 outcomes[kind] += 1
-                if kind not in ("passes", "fails", "cannot tell"):
+                if kind not in ("passes", "fails", "inconclusive"):
                     print(f"{build.name}, {n_busy} busy, {kind}:\n{run.stdout}", file=sys.stderr)
         return outcomes
 

@@ -105,9 +105,9 @@ def _run(options: argparse.Namespace) -> int:
         nonlocal n_done
         kept.append(measurement)
         n_done += 1
-        said = measurement.gil or f"{measurement.outcome}: {measurement.detail}"
+        word = measurement.gil or f"{measurement.outcome}: {measurement.detail}"
         sys.stdout.write(
-            f"{n_done}/{n_jobs} {measurement.case} load {measurement.load} {measurement.witness}: {said[:160]}\n"
+            f"{n_done}/{n_jobs} {measurement.case} load {measurement.load} {measurement.witness}: {word[:160]}\n"
         )
         sys.stdout.flush()
 

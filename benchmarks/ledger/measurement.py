@@ -63,7 +63,7 @@ def read_measurements(paths: Iterable[Path]) -> list[Measurement]:
     A line that an interrupted run left unfinished at the end of a file is skipped. Any other broken line raises
     ``ValueError`` with its number.
     """
-    found: dict[tuple[str, str, str, str, int, int], Measurement] = {}
+    latest: dict[tuple[str, str, str, str, int, int], Measurement] = {}
     for path in paths:
         if not path.exists():
             continue
@@ -76,8 +76,8 @@ def read_measurements(paths: Iterable[Path]) -> list[Measurement]:
             except (ValueError, TypeError) as error:
                 message = f"{path}:{number}: not a measurement ({error}); mend or delete the line"
                 raise ValueError(message) from error
-            found[measurement.key] = measurement
-    return list(found.values())
+            latest[measurement.key] = measurement
+    return list(latest.values())
 
 
 class MeasurementFile:

@@ -105,7 +105,7 @@ def _n_hooks_left(adapter: str) -> int:
 
 def _batch(order: random.Random, n_rounds: int, adapter: str, clock: list[float]) -> Seen:
     workers: dict[str, Worker] = {}
-    seen: dict[tuple[str, int], list[float]] = {}
+    measured: dict[tuple[str, int], list[float]] = {}
     try:
         for state in STATES:
             workers[state] = Worker({}, worker_command(__name__))
@@ -115,12 +115,12 @@ def _batch(order: random.Random, n_rounds: int, adapter: str, clock: list[float]
             for state, n_threads in questions:
                 request = {"adapter": adapter, "state": state, "n_threads": n_threads}
                 reply = _ask(workers[state], request)
-                seen.setdefault((state, n_threads), []).append(reply["pair_ns"])
+                measured.setdefault((state, n_threads), []).append(reply["pair_ns"])
                 clock.append(reply["clock_ns"])
     finally:
         for worker in workers.values():
             worker.kill()
-    return {question: median(figures) for question, figures in seen.items()}
+    return {question: median(figures) for question, figures in measured.items()}
 
 
 def main() -> None:

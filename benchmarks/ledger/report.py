@@ -39,7 +39,9 @@ def render(
         "# Ledger benchmark",
         "\n".join(f"- {line}" for line in header),
         "## Promises",
-        _table(("promise", "required", "seen", "verdict"), [(b.name, b.required, b.seen, b.verdict) for b in bars]),
+        _table(
+            ("promise", "required", "measured", "verdict"), [(b.name, b.required, b.measured, b.verdict) for b in bars]
+        ),
         "## Side by side, same work, same run",
         _side_by_side(scored),
         "## Held share against construction",
@@ -184,12 +186,12 @@ def _prices(price: Price) -> str:
 
 
 def _reasons(scored: Sequence[Scored]) -> str:
-    found: Counter[tuple[str, str, int]] = Counter()
+    counts: Counter[tuple[str, str, int]] = Counter()
     for s in scored:
         if s.mark == INCONCLUSIVE:
             slugs = ", ".join(slug for slug, _ in s.measurement.reasons) or "none given"
-            found[slugs, s.case.id, s.measurement.load] += 1
-    return _table(("reasons", "case", "busy processes", "times"), [(*key, n) for key, n in sorted(found.items())])
+            counts[slugs, s.case.id, s.measurement.load] += 1
+    return _table(("reasons", "case", "busy processes", "times"), [(*key, n) for key, n in sorted(counts.items())])
 
 
 def _deviations(scored: Sequence[Scored]) -> str:
@@ -201,4 +203,4 @@ def _deviations(scored: Sequence[Scored]) -> str:
         and s.case.expected_held_share is not None
         and s.measurement.held_share is not None
     ]
-    return _table(("case", "Python", "busy processes", "expected", "seen"), rows)
+    return _table(("case", "Python", "busy processes", "expected", "measured"), rows)

@@ -47,7 +47,7 @@ class Bar:
 
     name: str
     required: str
-    seen: str
+    measured: str
     verdict: str
 
 
@@ -209,9 +209,9 @@ def _share_bars(own: Sequence[Scored]) -> list[Bar]:
     for nominal_ns, at_most in SHARE_ERROR_AT_MOST.items():
         name = f"held share against construction, calls of {length(nominal_ns)}"
         errors = share_errors(own, nominal_ns)
-        seen = f"at most {errors[-1]:.4f} in {len(errors)}" if errors else ""
+        measured = f"at most {errors[-1]:.4f} in {len(errors)}" if errors else ""
         verdict = NOT_MEASURED if not errors else MET if errors[-1] <= at_most else MISSED
-        rows.append(Bar(name, f"within {at_most:g}", seen, verdict))
+        rows.append(Bar(name, f"within {at_most:g}", measured, verdict))
     return rows
 
 
@@ -240,8 +240,8 @@ def _call_bars(own: Sequence[Scored]) -> list[Bar]:
         if not n_calls:
             rows.append(Bar(name, "1", "", NOT_MEASURED))
             continue
-        seen = f"1 in {n_calls.count(1)} of {len(n_calls)}, at most {max(n_calls)}"
-        rows.append(Bar(name, "1", seen, MET if max(n_calls) <= 1 else MISSED))
+        measured = f"1 in {n_calls.count(1)} of {len(n_calls)}, at most {max(n_calls)}"
+        rows.append(Bar(name, "1", measured, MET if max(n_calls) <= 1 else MISSED))
     return rows
 
 
@@ -259,5 +259,5 @@ def _removed_bar(price: Price | None) -> Bar:
     # Exact: no word of the interpreter points into the library. By the clock: at most NOTHING, as the same instructions
     # run then, on pages that were written to and restored.
     nothing = price.n_hooks_left == 0 and price.removed.low <= NOTHING
-    seen = f"{price.removed} (two that never had any: {price.twin}), {price.n_hooks_left} hooks left"
-    return Bar(name, required, seen, MET if nothing else MISSED)
+    measured = f"{price.removed} (two that never had any: {price.twin}), {price.n_hooks_left} hooks left"
+    return Bar(name, required, measured, MET if nothing else MISSED)

@@ -17,9 +17,9 @@ from benchmarks.plugin.unused import AT_MOST_MS, FORBIDDEN, measure_unused
 PARTS = ("unused", "many-tests")
 
 
-def _row(bar: str, seen: Interval, at_most: float, unit: str = "") -> tuple[str, bool]:
-    verdict = seen.against(at_most)
-    return f"| {bar} | at most {at_most:g}{unit} | {seen}{unit} | {verdict} |", verdict != "missed"
+def _row(bar: str, measured: Interval, at_most: float, unit: str = "") -> tuple[str, bool]:
+    verdict = measured.against(at_most)
+    return f"| {bar} | at most {at_most:g}{unit} | {measured}{unit} | {verdict} |", verdict != "missed"
 
 
 def _unused(n_pairs: int) -> Iterator[tuple[str, bool]]:
@@ -32,10 +32,10 @@ def _unused(n_pairs: int) -> Iterator[tuple[str, bool]]:
 
 
 def _many_tests(n_pairs: int, few: int, many: int) -> Iterator[tuple[str, bool]]:
-    found = measure_many_tests(n_pairs, few=few, many=many)
-    yield _row(f"{many} trivial tests, -n 2: processor time over `-p no:gilcheck`", found.total, TOTAL_AT_MOST)
-    bar = f"cost a test of {many} tests over that of {few} (without the plugin: {found.growth_without})"
-    yield _row(bar, found.growth, GROWTH_AT_MOST)
+    costs = measure_many_tests(n_pairs, few=few, many=many)
+    yield _row(f"{many} trivial tests, -n 2: processor time over `-p no:gilcheck`", costs.total, TOTAL_AT_MOST)
+    bar = f"cost a test of {many} tests over that of {few} (without the plugin: {costs.growth_without})"
+    yield _row(bar, costs.growth, GROWTH_AT_MOST)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--many", type=int, default=MANY, metavar="N", help=f"default: {MANY}")
     options = parser.parse_args(arguments)
     is_met = True
-    print("| bar | required | seen | |\n|---|---|---|---|", flush=True)
+    print("| bar | required | measured | |\n|---|---|---|---|", flush=True)
     for part in options.parts or PARTS:
         rows = _unused(options.n or 30) if part == "unused" else _many_tests(options.n or 10, options.few, options.many)
         for row, met in rows:

@@ -284,5 +284,12 @@ class Span:
         return self._verdict
 
     def __getattr__(self, attribute: str) -> Any:
-        """Return an attribute of the verdict."""
+        """Return an attribute of the verdict.
+
+        Args:
+            attribute: Name of an attribute of `Verdict`.
+
+        Returns:
+            Its value.
+        """
         return getattr(self.verdict, attribute)

@@ -26,14 +26,14 @@ exit status: 0 as expected (without --expect: any decided verdict), 1 not as exp
   gilcheck --expect released --json out.json -s 'import hashlib; d = bytes(10**7)' 'hashlib.sha256(d)'
 
 other commands, each with --help: gilcheck show REPORT, gilcheck compare BEFORE AFTER, gilcheck merge REPORT...,
-gilcheck doctor. (A statement that is one of these words alone is given as `gilcheck -- show`.)
+gilcheck doctor. (Write `gilcheck -- show` to measure a statement that is one of these words alone.)
 """
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gilcheck",
-        description="Does this statement release the GIL, for how much of its time, and what does it do to other threads?",
+        description="Measure whether a statement releases the GIL, for how much of its time, and how long other threads wait for it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

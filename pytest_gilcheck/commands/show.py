@@ -21,11 +21,15 @@ from pytest_gilcheck.store import json_report
 from pytest_gilcheck.store.json_report import AgreementEntry, Entry
 from pytest_gilcheck.store.stream import Stream
 
-FORMATS = ("text", "table", "json", "markdown", "github", "gitlab")
+FORMATS = ("report", "table", "json", "markdown", "github", "gitlab")
 
 
 class _Judged:
-    """The checks of a JSON report, with the verdicts of today's judge, and its agreements.
+    """The entries of a JSON report, with each check judged again by this version.
+
+    Args:
+        stream: The JSON report.
+        show: Receives status events, or None.
 
     Attributes:
         status: The worst exit status of the entries that were read so far.
@@ -43,7 +47,7 @@ class _Judged:
             else:
                 verdict = with_text(judge(entry.observation), entry.observation)
                 status = status_of_check(entry.observation, verdict)
-                entry = replace(entry, verdict=verdict)  # noqa: PLW2901  (the same check, judged anew)
+                entry = replace(entry, verdict=verdict)  # noqa: PLW2901  (the same check, judged again)
             self.status = max(self.status, status)
             yield entry
 
@@ -57,9 +61,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "-f",
         "--format",
-        choices=FORMATS,
-        default="text",
-        help="text (default): each check in full; table: a line each; json: one array of all entries",
+        type=_format,
+        metavar="FORMAT",
+        default="report",
+        help="report (default): each check in full; table: a line each; json: one array of all entries; markdown; github: annotations; gitlab: code quality",
     )
     parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every stack")
     parser.add_argument("-q", "--quiet", action="store_true", help="show only how many checks have each word")
@@ -81,6 +86,16 @@ def main(arguments: Sequence[str]) -> int:
     return checks.status
 
 
+def _format(word: str) -> str:
+    if word == "story":
+        message = "'story' is called 'report' now"
+        raise argparse.ArgumentTypeError(message)
+    if word not in FORMATS:
+        message = f"expected one of {', '.join(FORMATS)}, got {word!r}"
+        raise argparse.ArgumentTypeError(message)
+    return word
+
+
 def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iterator[str]:
     if quiet:
         yield f"{tables.counts(checks)}\n"
@@ -88,7 +103,7 @@ def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iter
         yield from findings.gitlab(checks)
     elif form == "json":
         yield from json_report.json_array(checks)
-    elif form == "text":
+    elif form == "report":
         for entry in checks:
             for line in tables.lines_of_entry(entry, encoding=sys.stdout.encoding, all_frames=all_frames):
                 yield f"{line}\n"

@@ -77,6 +77,12 @@ class Config(NamedTuple):
 def config_of(values: Mapping[str, Any]) -> Config:
     """Return the configuration in which these options, by name, have these values, and all others their defaults.
 
+    Args:
+        values: The values of options, by the name of the option.
+
+    Returns:
+        The configuration.
+
     Raises:
         UsageError: Two of the values contradict each other.
     """

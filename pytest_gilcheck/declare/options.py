@@ -19,7 +19,7 @@ INCONCLUSIVE_POLICIES = ("fail", "skip", "warn")
 class Option:
     """One option of the command line and the ini file.
 
-    Attributes:
+    Args:
         name: ``--gilcheck-<name>`` and the ini key ``gilcheck_<name>``. The empty name is ``--gilcheck`` itself.
         help: What the option does, for ``--help`` and the documentation.
         reader: Name of the function of `declare.values` that reads a user's text. None: the text is one of `choices`.
@@ -31,6 +31,8 @@ class Option:
         choices: The words that it takes, if it takes words.
         is_repeatable: Whether several may be given, in an ini file one a line.
         bare: The value that the flag alone stands for, if the value may be left out.
+
+    Attributes:
         flag: How the command line writes it.
         field: Field of `Config` that holds its value.
         key: Its ini key, which is also its name among pytest's options.
@@ -221,6 +223,14 @@ OPTIONS = (
 
 def read_option(option: Option, value: Any, where: str) -> Any:
     """Return the value that a user's text or number stands for.
+
+    Args:
+        option: The option.
+        value: What the user wrote.
+        where: Where they wrote it.
+
+    Returns:
+        The value, in the type of the option.
 
     Raises:
         UsageError: The option takes no such value. The message begins with `where`.

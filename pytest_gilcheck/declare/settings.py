@@ -35,10 +35,10 @@ Reader = Callable[[Any, str], Any]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a check is measured and what must hold: the keywords of ``gilcheck.options(...)``, ``check.options(...)`` and
-    ``@pytest.mark.gilcheck(...)``.
+    """How a check is measured and what must hold.
 
-    Each value is checked when it is set. Durations are seconds or a text such as ``"250ms"``; here they are nanoseconds.
+    The fields are the keywords of ``gilcheck.options(...)``, ``check.options(...)`` and ``@pytest.mark.gilcheck(...)``. Each
+    value is checked when it is set. Durations are seconds or a text such as ``"250ms"``; here they are nanoseconds.
 
     Attributes:
         name: Name of the check in reports. Default: the function's name.
@@ -83,6 +83,13 @@ class Settings:
 
     def changed(self, changes: dict[str, Any], where: str = "options") -> Settings:
         """Return these settings with `changes`, which are written as a user writes them.
+
+        Args:
+            changes: Values by keyword.
+            where: Where the user wrote them.
+
+        Returns:
+            The new settings.
 
         Raises:
             UsageError: A keyword is unknown or its value wrong. The message begins with `where`.

@@ -46,7 +46,7 @@ def positive_duration_ns(value: object, what: str = "a duration") -> int:
     """Return the nanoseconds of a duration above 0."""
     ns = duration_ns(value, what)
     if ns <= 0:
-        message = f"{what}: expected more than nothing, got {value!r}"
+        message = f"{what}: expected more than 0, got {value!r}"
         raise UsageError(message)
     return ns
 

@@ -76,7 +76,17 @@ class Estimate:
         return not self > bound
 
     def __eq__(self, other: object) -> bool:
-        """Return whether it is the same record. An interval never equals a number: that raises `TypeError`."""
+        """Return whether it is the same record.
+
+        Args:
+            other: Any object.
+
+        Returns:
+            Whether `other` is an estimate with the same values.
+
+        Raises:
+            TypeError: `other` is a number, which an interval never equals.
+        """
         if isinstance(other, Estimate):
             mine = (self.value, self.low, self.high, self.quantity, self.why_not)
             return mine == (other.value, other.low, other.high, other.quantity, other.why_not)

@@ -120,8 +120,8 @@ class Surroundings:
         windows: What other threads did to the GIL between batches of calls, while the call was not running. Each is the
             record of a thread that slept.
         stolen_ns: How long the host or a quota kept processors away. None: the system does not report it.
-        ready_ns: How long anything on the machine was ready and waited for a processor. None: the system does not report
-            it.
+        ready_ns: How long threads of the process were ready and waited for a processor, in all. None: the system does not
+            report it.
     """
 
     windows: tuple[CallSpan, ...] = ()

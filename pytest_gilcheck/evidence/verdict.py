@@ -97,12 +97,16 @@ class Verdict:
     result: Any = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
-        """Return the verdict in one line, which an assertion that fails shows beside ``.released``."""
+        """Return the verdict in one line, which a failing assertion shows beside ``.released``.
+
+        Returns:
+            The words and figures that were measured.
+        """
         parts = [f"{self.gil} ({self.held_share})"]
         if self.overlap != "not_measured":
             parts.append(f"{self.overlap} ({self.speedup})")
         if self.agreement != "not_checked":
-            parts.append(f"answers {self.agreement}")
+            parts.append(f"results {self.agreement}")
         return f"<Verdict on {self.name}: {', '.join(parts)}>"
 
     @property

@@ -24,7 +24,7 @@ class Taken:
 
     Attributes:
         stolen_share: The host or a quota kept processors away.
-        ready_share: Something on the machine was ready and waited for a processor.
+        ready_share: Some thread of the process was ready and waited for a processor.
     """
 
     stolen_share: float = 0.0
@@ -86,7 +86,8 @@ def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN) 
     # each without a margin.
     own_cpu_ns = max(0, call.cpu_ns - call.instrument_ns)
     most_delay_ns = total_ns - min(own_cpu_ns, total_ns)
-    unreported_ns = most_delay_ns if most_delay_ns > rules.UNREPORTED_DELAY_NS else 0
+    unreported_ns = max(0, most_delay_ns - call.workers_held_ns)  # while a worker holds the GIL, its caller sleeps
+    unreported_ns = unreported_ns if unreported_ns > rules.UNREPORTED_DELAY_NS else 0
     delay_ns = unreported_ns if call.delay_ns is None else min(call.delay_ns, most_delay_ns)
     is_undisturbed = delay_ns <= rules.UNDISTURBED_SHARE * total_ns
     if call.held_delay_ns is not None and call.free_delay_ns is not None:
@@ -97,7 +98,7 @@ def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN) 
             free_ns -= min(call.free_delay_ns, free_ns)
             delay_ns = 0
     hidden_ns = round(taken.stolen_share * total_ns) if taken.stolen_share > rules.STOLEN_SHARE else 0
-    if call.n_workers:
+    if call.n_workers and call.others:
         hidden_ns += min(_unexplained_ns(call, total_ns), round(taken.ready_share * total_ns))
     delay_ns = min(held_ns + free_ns, delay_ns + hidden_ns)
     value = held_ns / (held_ns + free_ns)
@@ -171,7 +172,7 @@ def shares_of(
 def taken_from(calls: Sequence[CallSpan], surroundings: Surroundings) -> Taken:
     """Return the largest part of these calls that may have been taken from them.
 
-    What is ready and waits anywhere on the machine bounds what a worker waited. Where the system does not report it, the
+    What all threads of the process waited for a processor bounds what a worker did. Where the system does not report it, the
     worker may have waited all the time.
     """
     total_ns = max(1, sum(call.span_ns for call in calls))

@@ -164,7 +164,10 @@ def _of_the_machine(observation: Observation) -> list[Reason]:
     """Return what the system does not report, or takes away, where bounds allow for it."""
     calls = observation.calls
     notes = []
-    if any(call.delay_ns is None and call.span_ns - call.cpu_ns > rules.UNREPORTED_DELAY_NS for call in calls):
+    if any(
+        call.delay_ns is None and call.span_ns - call.waiting_ns - call.cpu_ns > rules.UNREPORTED_DELAY_NS
+        for call in calls
+    ):
         notes.append(Reason("no-schedstat"))
     stolen_share = taken_from(calls, observation.surroundings).stolen_share
     if stolen_share > rules.STOLEN_SHARE:

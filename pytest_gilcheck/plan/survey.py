@@ -121,15 +121,24 @@ def stolen_ns(stat: Path = Path("/proc/stat"), root: Path = Path("/sys/fs/cgroup
     return None if stolen is None and throttled is None else (stolen or 0) + (throttled or 0)
 
 
-def ready_ns(pressure: Path = Path("/proc/pressure/cpu")) -> int | None:
-    """Return for how long, since the machine began, anything on it was ready to run and waited for a processor.
+def ready_ns(tasks: Path = Path("/proc/self/task")) -> int | None:
+    """Return for how long the threads of this process that live now have been ready to run and not running, in all.
 
-    None: the system does not report it.
+    None: the system does not report it. (What it reports of the whole machine, in ``/proc/pressure``, is up to two seconds
+    old.)
     """
     try:
-        some = pressure.read_text().partition("\n")[0]
-        return int(some.rpartition("total=")[2]) * 1000
-    except (OSError, ValueError):
+        delays = [_delay_ns(task / "schedstat") for task in tasks.iterdir()]
+    except OSError:
+        return None
+    known = [delay for delay in delays if delay is not None]
+    return sum(known) if any(known) else None
+
+
+def _delay_ns(schedstat: Path) -> int | None:
+    try:
+        return int(schedstat.read_text().split()[1])
+    except (OSError, ValueError, IndexError):  # a thread that has ended meanwhile
         return None
 
 

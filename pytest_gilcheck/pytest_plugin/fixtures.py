@@ -17,6 +17,9 @@ CHECKER = pytest.StashKey["Callable[[], Any]"]()
 def gilcheck(request: pytest.FixtureRequest) -> Any:
     """Measure whether a call releases the GIL: ``gilcheck(function, *args, **kwargs)`` returns a `Verdict`.
 
+    Args:
+        request: Passed by pytest.
+
     Returns:
         The checker of this test. ``gilcheck.options(...)`` sets how it measures and what it claims,
         ``gilcheck.agrees(...)`` compares results under competing threads, and ``gilcheck.span(name)`` measures a block.
@@ -31,6 +34,9 @@ def gilcheck(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(scope="session")
 def gilcheck_session(request: pytest.FixtureRequest) -> Any:
     """Measure as `gilcheck` does, in fixtures of a wider scope and in tests under hypothesis' ``@given``.
+
+    Args:
+        request: Passed by pytest.
 
     Returns:
         A checker. Its checks belong to the test that runs when they are made.

@@ -30,6 +30,11 @@ _NOT_SHARED = frozenset(
 def prepare(items: Iterable[pytest.Item], config: pytest.Config, options: Config) -> None:
     """Note on each test that can check whether it is left out and, on a marked one, how it is checked.
 
+    Args:
+        items: The tests that can check.
+        config: pytest's configuration.
+        options: The options of the run.
+
     Raises:
         UsageError: A marked test cannot be checked, or its marker is wrong.
     """
@@ -46,6 +51,13 @@ def prepare(items: Iterable[pytest.Item], config: pytest.Config, options: Config
 
 def settings_of(item: pytest.Item, of_run: Settings) -> Settings | None:
     """Return how this test is checked, or None if it is not marked.
+
+    Args:
+        item: The test.
+        of_run: The settings of the run, which the marker changes.
+
+    Returns:
+        The settings of the test's check, or None.
 
     Raises:
         UsageError: The test cannot be checked, or its marker is wrong.

@@ -46,8 +46,14 @@ def _ini_type(option: Option) -> Any:
 def values_of(config: pytest.Config) -> dict[str, Any]:
     """Return the values that somebody gave, by the option's name: the command line's, else the ini file's.
 
+    Args:
+        config: pytest's configuration.
+
+    Returns:
+        The values, by the name of the option. Options that nobody gave are left out.
+
     Raises:
-        UsageError: A value is none that its option takes.
+        UsageError: An option does not take its value.
     """
     values = {option.name: value_of(option, config) for option in OPTIONS}
     return {name: value for name, value in values.items() if value is not None}
@@ -74,7 +80,14 @@ def value_of(option: Option, config: pytest.Config) -> Any:
 def config_from(config: pytest.Config, values: dict[str, Any]) -> Config:
     """Return the configuration with these values.
 
-    The nearer wins: a value of the ini file that contradicts one of the command line does not count.
+    The command line takes precedence: a value of the ini file that contradicts one of its values is ignored.
+
+    Args:
+        config: pytest's configuration.
+        values: The values of `values_of`.
+
+    Returns:
+        The configuration.
 
     Raises:
         UsageError: Two values contradict each other.

@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 class SessionState:
     """The state of one pytest session in one process. Most of it is made when it is first asked for.
 
-    Attributes:
+    Args:
         config: pytest's configuration.
         options: The options of the plugin.
+
+    Attributes:
         item: The test that runs now or, between two tests, the last one.
         baseline: Name and entries of the baseline to compare with.
         workers: The hooks for xdist's workers, in their controller.

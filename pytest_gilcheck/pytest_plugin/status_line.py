@@ -29,6 +29,9 @@ _NARROWEST = 12
 def status_line(config: pytest.Config) -> Iterator[StatusCallback | None]:
     """Show status events in the terminal of this session while the block runs.
 
+    Args:
+        config: pytest's configuration.
+
     Yields:
         What takes the events, or None where the terminal shows no progress.
     """

@@ -64,7 +64,13 @@ class Workers:
 
 
 def _lines_of_failed_test(path: Path) -> Iterator[str]:
-    """Return the entries of a file as lines of the JSON report, all of a test that has failed.
+    """Yield the entries of a JSON report as lines, all as those of a failed test.
+
+    Args:
+        path: A JSON report.
+
+    Yields:
+        Lines with their ends.
 
     Raises:
         UsageError: The file cannot be read as a JSON report.

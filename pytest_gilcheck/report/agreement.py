@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 _HEADLINES = {
     "alone": "{name} alone contradicts the oracle",
-    "shared": "{name} gives another answer when {n} threads call it on the same input (thread {thread})",
-    "distinct": "{name} gives another answer when {n} threads call it on distinct inputs (thread {thread})",
-    "mutates": "{name} changes its own arguments, so that no two calls share an input; let it work on a copy",
+    "shared": "{name} returns another result when {n} threads call it on the same input (thread {thread})",
+    "distinct": "{name} returns another result when {n} threads call it on distinct inputs (thread {thread})",
+    "mutates": "{name} changes its own arguments, so that no two calls can share an input; let it work on a copy",
 }
 
 #: Agreement's words, as reports write them: a difference must not be overlooked.
@@ -24,8 +24,8 @@ def headline(agreement: Agreement) -> str:
     """Return the outcome in one sentence, without its full stop."""
     difference = agreement.difference
     if difference is None:
-        return f"{agreement.name}: answers {WORDS.get(agreement.word, agreement.word)}"
-    text = _HEADLINES.get(difference.kind, "{name}: answers differ")
+        return f"{agreement.name}: results {WORDS.get(agreement.word, agreement.word)}"
+    text = _HEADLINES.get(difference.kind, "{name}: results differ")
     return text.format(name=agreement.name, n=agreement.n_threads, thread=difference.thread)
 
 
@@ -50,11 +50,11 @@ def message(agreement: Agreement) -> str:
 
 
 def report_lines(agreement: Agreement) -> Iterator[str]:
-    """Yield the report section of an agreement, line by line; the first line says whether answers agree."""
+    """Yield the report section of an agreement, line by line; the first line says whether results agree."""
     if agreement.difference is None:
         yield line(agreement)
         return
-    yield f"{agreement.name}: answers DIFFER ({amount(agreement)})"
+    yield f"{agreement.name}: results DIFFER ({amount(agreement)})"
     yield f"  {headline(agreement)}"
     yield from _details(agreement)
 

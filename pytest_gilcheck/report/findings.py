@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def severity(entry: Entry) -> str | None:
     """Return how serious a finding is, or None where there is nothing to find.
 
-    ``error``: the test failed, or the claim is not met. ``warning``: the check is inconclusive, or answers differ in a test
+    ``error``: the test failed, or the claim is not met. ``warning``: the check is inconclusive, or results differ in a test
     that passed nevertheless.
     """
     if isinstance(entry, AgreementEntry):

@@ -47,7 +47,7 @@ def markdown(
 
 
 _OF_CHECKS = ("| check | GIL | held | longest hold | speed-up | claim | margin |", "|---|---|---|---|---|---|---|")
-_OF_AGREEMENTS = ("| agreement of | answers | examples | calls | threads |", "|---|---|---|---|---|")
+_OF_AGREEMENTS = ("| agreement of | results | examples | calls | threads |", "|---|---|---|---|---|")
 
 
 def _entries(entries: Iterable[Entry]) -> Iterator[str]:

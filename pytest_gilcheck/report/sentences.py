@@ -81,7 +81,7 @@ def diagnosis(verdict: Verdict, observation: Observation) -> str:
     if asleep is not None:
         sentence += f" {asleep.detail}"
     if verdict.agreement == "differ":
-        sentence += " Its answers differ when threads compete: that comes first."
+        sentence += " Its results differ when threads compete: look at that first."
     return " ".join(filter(None, (sentence, _of_overlap(verdict, observation))))
 
 
@@ -92,26 +92,26 @@ def _of_holding(verdict: Verdict) -> str:
     if gil == "inconclusive" or share.value is None:
         return "The evidence does not decide whether the GIL is released; the reasons say why."
     if not verdict.n_calls:
-        return f"Rival threads ran for all but {percent(share.value)} of the call at most."
+        return f"Background threads ran for all but {percent(share.value)} of the call at most."
     held, free = percent(share.value), percent(1 - share.value)
     n_releases = verdict.n_releases.by_function
     if gil == "released":
         sentence = f"Releases the GIL for {free} of the call: other threads run meanwhile."
     elif gil == "partial":
         longest = duration(verdict.longest_hold_ns or 0)
-        sentence = f"Releases the GIL for {free} of the call and keeps it for {held}, at most {longest} at a time."
+        sentence = f"Releases the GIL for {free} of the call and holds it for {held}, at most {longest} at a time."
     elif n_releases:
-        sentence = f"Lets the GIL go {times(n_releases)}, yet holds it for {held} of the call: other threads gain next to nothing."
+        sentence = f"Releases the GIL {times(n_releases)}, yet holds it for {held} of the call: other threads gain next to nothing."
     elif "gives-way" in verdict.traits:
         sentence = (
-            "Holds the GIL and gives way only when the interpreter asks (Python code runs underneath): "
-            "other threads get turns, never parallelism."
+            "Holds the GIL and releases it only when the interpreter asks (it runs Python code): "
+            "other threads run in between, never at the same time."
         )
     else:
         span = duration(verdict.span_ns or 0)
-        sentence = f"Holds the GIL from start to end ({span}) and never lets it go: no other thread runs meanwhile."
+        sentence = f"Holds the GIL from start to end ({span}): no other thread runs meanwhile."
     if gil != "held" and "releases-often" in verdict.traits:
-        sentence += f" It lets go {times(n_releases)} a call: under contention each time costs a wait."
+        sentence += f" It releases the GIL {times(n_releases)} a call: with competing threads, each time costs a wait."
     if "wait-is-felt" in verdict.traits:
         sentence += f" Another thread waited up to {duration(verdict.longest_wait_ns or 0)} for it."
     return sentence
@@ -159,7 +159,7 @@ def _budget_too_small(values: Mapping[str, Any]) -> str:
 def _borderline(values: Mapping[str, Any]) -> str:
     share = _estimate(values, "held_share", "held share")
     borders = f"{values['released_most_share']:g} released, {values['held_least_share']:g} held"
-    return f"{share} lies on both sides of a border ({borders}) after {values['n_calls']} calls"
+    return f"{share} lies on both sides of a threshold ({borders}) after {values['n_calls']} calls"
 
 
 def _own_threads_attach(values: Mapping[str, Any]) -> str:
@@ -175,19 +175,19 @@ def _no_spare_cores(values: Mapping[str, Any]) -> str:
         )
     held = _estimate(values, "held_control", "speed-up of the held control")
     return (
-        f"the controls do not separate: {_released_control(values)}, {held}. Free a core, or give the rounds more time "
-        "(budget=)."
+        f"this machine is too busy to judge overlap: {_released_control(values)}, {held}. Free a core, or give the rounds "
+        "more time (budget=)."
     )
 
 
 def _overlap_borderline(values: Mapping[str, Any]) -> str:
     if "border" in values:
         return (
-            f"{_speedup(values)} contains the border {values['border']:g} after {values['n_rounds']} rounds: "
+            f"{_speedup(values)} is too close to the threshold of {values['border']:g} after {values['n_rounds']} rounds: "
             "give them more time (budget=)"
         )
     return (
-        f"{_speedup(values)}, yet a control that surely lets go reached only {_released_control(values)} here, and "
+        f"{_speedup(values)}, yet a control that releases the GIL reached only {_released_control(values)} here, and "
         f"{_estimate(values, 'efficiency', 'efficiency')} does not fall short of it clearly: take a machine with a whole core for each thread"
     )
 
@@ -204,7 +204,7 @@ def _time_limit(values: Mapping[str, Any]) -> str:
 
 def _too_short_to_overlap(values: Mapping[str, Any]) -> str:
     return (
-        f"calls of {duration(values['control_ns'])} are as short as a hand-over between threads: a control that surely lets go "
+        f"calls of {duration(values['control_ns'])} are as short as one switch between threads: a control that releases the GIL "
         f"came out at {_released_control(values)}. Give the call more to do."
     )
 
@@ -213,7 +213,7 @@ def _witnesses_conflict(values: Mapping[str, Any]) -> str:
     if "background_share" in values:
         return (
             f"ledger against progress: the GIL was held for {values['held_share']:.3f} of the call, "
-            f"yet a rival ran for {values['background_share']:.3f} of it"
+            f"yet a background thread ran for {values['background_share']:.3f} of it"
         )
     return (
         f"wall clock against ledger: {_speedup(values)}, yet two threads were not waiting for the GIL for only "
@@ -222,7 +222,7 @@ def _witnesses_conflict(values: Mapping[str, Any]) -> str:
 
 
 def _held_tail(values: Mapping[str, Any]) -> str:
-    sentence = f"Threads waited for the GIL, which calls hold in part, for {_lost(values)}."
+    sentence = f"Threads waited for the GIL for {_lost(values)}, because calls hold it in part."
     if "held_share" in values:
         share = percent(values["held_share"])
         sentence += f" The held share of {share} allows at most {values['most_speedup']:.2f} (Amdahl)."
@@ -252,7 +252,7 @@ _CAUSES = frozenset(
 _WHY_NOT = {
     "no-call-returned": "no call came back",
     "no-calls": "no call was recorded",
-    "no-record-and-no-progress": "no exact record, and no rival ran",
+    "no-record-and-no-progress": "no exact record, and no background thread ran",
     "no-rounds": "no wall-clock rounds were run",
 }
 
@@ -271,7 +271,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "borderline": _borderline,
     "budget-too-small": _budget_too_small,
     "chatter": lambda v: (
-        f"Each call lets the GIL go {v['n_releases']:,.0f} times, and hand-overs cost more than what runs between them: do more between them."
+        f"Each call releases the GIL {v['n_releases']:,.0f} times. Releasing and taking it costs more than the work in between: do more work each time."
     ),
     "clock-coarse": lambda v: (
         f"the call took {v['span_ns']} ns, and this machine's clock steps by {v['resolution_ns']} ns"
@@ -279,11 +279,11 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "disturbed": lambda v: (
         f"every one of {v['n_calls']} calls was descheduled for long: free a processor, or make more calls"
     ),
-    "events-dropped": lambda v: f"{v['n_dropped']} events did not fit: the picture is cut, sums are exact",
+    "events-dropped": lambda v: f"{v['n_dropped']} events did not fit: the timeline is cut, sums are exact",
     "held-tail": _held_tail,
     "inner-lock": lambda v: (
-        f"The GIL is let go, and yet threads slept for {_lost(v)}, which alone they do not: they wait for a lock inside "
-        "the callee, or for a worker that they share."
+        f"The GIL is released, yet threads slept for {_lost(v)}, which a single thread does not: they wait for a lock inside "
+        "the callee, or for a worker thread that they share."
     ),
     "memory-bandwidth": lambda v: (
         f"The same calls need more processor time in competing threads ({_lost(v)}): they share memory bandwidth or "
@@ -297,12 +297,12 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "own-threads-attach": _own_threads_attach,
     "progress-only": lambda v: (
-        f"a rival thread ran for {v['background_share']:.2f} of the call; that it did not for the rest proves nothing"
+        f"a background thread ran for {v['background_share']:.2f} of the call; that it did not run for the rest proves nothing"
     ),
     "result-not-sent": lambda v: f"what the call returned cannot leave the child process: {v['error']}",
     "serialised-by-gil": lambda v: (
-        "The GIL is held, so that one thread runs at a time: of all threads' time "
-        f"{percent(v['waiting_share'])} were waits for it."
+        "The GIL is held, so that one thread runs at a time: threads spent "
+        f"{percent(v['waiting_share'])} of their time waiting for it."
     ),
     "small-input": lambda v: (
         f"{v['span_ns'] / 1000:.3g} µs only: some functions release from larger inputs on (hashlib from 2048 bytes)"

@@ -113,7 +113,7 @@ _OF_CHECKS = (
     "over time",
 )
 _HELD, _HELD_WITHOUT_BOUNDS, _OVERLAP, _MARGIN = 2, 3, 4, 5
-_OF_AGREEMENTS = ("agreement of", "answers", "examples", "calls", "threads")
+_OF_AGREEMENTS = ("agreement of", "results", "examples", "calls", "threads")
 
 
 def _cells_of_check(name: str, verdict: Verdict) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ def _cells_of_agreement(name: str, agreement: Agreement) -> tuple[str, ...]:
 
 
 def _below(agreement: Agreement) -> tuple[str, ...]:
-    """Return the lines below the table about answers that differ."""
+    """Return the lines below the table about results that differ."""
     if agreement.difference is None:
         return ()
     return agreement_text.headline(agreement), f"  {agreement.difference.brief()}"

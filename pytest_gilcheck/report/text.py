@@ -78,11 +78,11 @@ def report_lines(
     if verdict.longest_hold_ns is not None:
         n_releases = verdict.n_releases
         yield (
-            f"  longest hold  {_ns(verdict.longest_hold_ns)}; hand-overs a call: {count_text(n_releases.by_function)} voluntary, "
-            f"{count_text(n_releases.by_interpreter)} on request (beside a waiter)"
+            f"  longest hold  {_ns(verdict.longest_hold_ns)}; released {count_text(n_releases.by_function)}x by the function, "
+            f"{count_text(n_releases.by_interpreter)}x by the interpreter (beside a GIL waiter)"
         )
     if verdict.longest_wait_ns is not None:
-        yield f"  longest wait  {_ns(verdict.longest_wait_ns)} that it caused another thread"
+        yield f"  longest wait  another thread waited up to {_ns(verdict.longest_wait_ns)} for the GIL"
     if verdict.span_ns is not None:
         yield f"  time          {_ns(verdict.span_ns)} of wall time, {_ns(verdict.cpu_ns)} of its thread's processor time"
     yield from _overlap(observation, verdict)
@@ -118,13 +118,13 @@ def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
 
 def _agreement(verdict: Verdict) -> Iterator[str]:
     if verdict.agreement != "not_checked":
-        yield f"  answers       {verdict.agreement} under competing threads (compared before, in the same test)"
+        yield f"  agreement     results {verdict.agreement} under competing threads (compared earlier in the same test)"
 
 
 def _progress(observation: Observation) -> Iterator[str]:
     progress = observation.progress
     if progress is not None and progress.span_ns:
-        yield f"  for information: a rival Python thread ran for {percent(min(1.0, progress.background_ns / progress.span_ns))} of the call"
+        yield f"  for information: a background Python thread ran for {percent(min(1.0, progress.background_ns / progress.span_ns))} of the call"
 
 
 def claim_text(claim: Claim) -> str:
@@ -146,12 +146,12 @@ def limit_text(limit: Limit) -> str:
         return f"{limit.name} {limit.bound}: found {limit.found}: {_met(limit.met)}"
     bound = f"{limit.name} {limit.sense} {figure_text(limit, limit.bound)}"
     if limit.found is None or limit.low is None or limit.high is None:
-        return f"{bound}: not measured: undecided"
+        return f"{bound}: not measured: inconclusive"
     found = figure_text(limit, limit.found)
     if limit.low != limit.high:
         found += f" [{figure_text(limit, limit.low)}, {figure_text(limit, limit.high)}]"
     if limit.met is None or limit.margin is None:
-        return f"{bound}: found {found}: undecided"
+        return f"{bound}: found {found}: inconclusive"
     return f"{bound}: found {found}: {_met(limit.met)}, margin {figure_text(limit, limit.margin)}"
 
 
@@ -176,7 +176,7 @@ def margin_text(verdict: Verdict) -> str:
 
 
 def _met(met: bool | None) -> str:  # noqa: FBT001  (a value to word, not a switch)
-    return "undecided" if met is None else ("met" if met else "NOT met")
+    return "inconclusive" if met is None else ("met" if met else "NOT met")
 
 
 def _ns(ns: float | None) -> str:

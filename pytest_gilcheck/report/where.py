@@ -35,7 +35,7 @@ def place_text(place: Place, root: str = "") -> str:
 
 
 def site_text(site: Site, root: str = "") -> str:
-    """Return the line to look at, with the function that let go there where it is another one."""
+    """Return the line to look at, with the function that released the GIL there if that is another one."""
     if site.place is None:
         return "an unknown place"
     text = place_text(site.place, root)
@@ -45,7 +45,7 @@ def site_text(site: Site, root: str = "") -> str:
 
 
 def _callers(where: Where) -> Iterator[str]:
-    """Return the Python lines that led to these places, each once."""
+    """Yield the Python lines that led to these places, each once."""
     sites = (where.let_go, where.taken, where.dropped)
     callers = dict.fromkeys(
         site.called_from for site in sites if site and site.called_from and site.called_from != site.place
@@ -55,22 +55,22 @@ def _callers(where: Where) -> Iterator[str]:
 
 
 def lines(where: Where | None) -> Iterator[str]:
-    """Return where the GIL is let go, taken back and kept: one line, and a second one where Python code took the time."""
+    """Yield where the GIL is released, taken and held: one line, and a second one where Python code took the time."""
     if where is None:
         return
-    root, kept = where.root, duration(where.longest_hold_ns)
+    root, hold = where.root, duration(where.longest_hold_ns)
     if where.let_go is not None and where.taken is not None:
-        until = "until the return" if where.dropped is None else f"until let go at {site_text(where.dropped, root)}"
-        yield f"  where         let go at {site_text(where.let_go, root)}, taken back at {site_text(where.taken, root)}, then kept for {kept} {until}"
+        until = "until the return" if where.dropped is None else f"until released at {site_text(where.dropped, root)}"
+        yield f"  where         released at {site_text(where.let_go, root)}, taken at {site_text(where.taken, root)}, then held for {hold} {until}"
     elif where.dropped is not None:
-        back = f", taken back at {site_text(where.taken, root)}" if where.taken is not None else ""
-        yield f"  where         kept for {kept} from the start of the call until let go at {site_text(where.dropped, root)}{back}"
+        back = f", taken at {site_text(where.taken, root)}" if where.taken is not None else ""
+        yield f"  where         held for {hold} from the start of the call until released at {site_text(where.dropped, root)}{back}"
     else:
         called = f": {callee_text(where.function, root)}" if where.function is not None else ""
-        yield f"  where         never let go within {kept}{called}"
+        yield f"  where         held for the whole {hold}{called}"
     yield from _callers(where)
     if where.n_places > 1:
-        yield f"                ({where.n_places} places let go; these are those of the longest hold)"
+        yield f"                ({where.n_places} places release it; these belong to the longest hold)"
     busiest = where.busiest
     if busiest is not None and where.let_go is None and where.dropped is None:
         at = f"at {place_text(busiest.python[0], root)}" if busiest.python else "in the call itself"
@@ -87,9 +87,9 @@ def callee_text(place: Place, root: str = "") -> str:
 
 
 def all_frames(places: Places) -> Iterator[str]:
-    """Return every stack that the diagnosing pass recorded, the innermost frame first, with whole paths."""
+    """Yield every stack that the diagnosing pass recorded, the innermost frame first, with whole paths."""
     for number, event in enumerate(places.events):
-        yield f"  hand-over {number} ({event.kind}, {times(event.n)})"
+        yield f"  GIL event {number} ({event.kind}, {times(event.n)})"
         for place in event.python:
             yield f"    python  {place.function} {place.file}:{place.line}"
         for place in event.native:
@@ -97,8 +97,8 @@ def all_frames(places: Places) -> Iterator[str]:
             source = f" {place.file}{line}" if place.file else ""
             yield f"    native  {place.function or '?'}{source} [{place.library or '?'}]"
     for hold in places.holds:
-        begin = "start" if hold.taken is None else f"hand-over {hold.taken}"
-        end = "return" if hold.dropped is None else f"hand-over {hold.dropped}"
+        begin = "start" if hold.taken is None else f"GIL event {hold.taken}"
+        end = "return" if hold.dropped is None else f"GIL event {hold.dropped}"
         yield f"  held from {begin} to {end}: {times(hold.n)}, at most {duration(hold.longest_ns)}"
     if places.n_dropped:
-        yield f"  {places.n_dropped} more hand-overs were not kept"
+        yield f"  {places.n_dropped} more GIL events were not recorded"

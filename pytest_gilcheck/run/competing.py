@@ -57,8 +57,9 @@ def is_within_a_checked_call() -> bool:
 
 
 def idents_of_other_checks(own: CompetingThreads) -> frozenset[int]:
-    """Return the idents of threads that surely are not the callee's: those that make calls of other checks, and those that
-    wait for the calls of a check, which run signal handlers meanwhile.
+    """Return the idents of threads that surely are not the callee's.
+
+    They make calls of other checks, or wait for the calls of a check and run signal handlers meanwhile.
     """
     return frozenset({*_idents, *_waiting_for_calls}.difference(own.idents))
 

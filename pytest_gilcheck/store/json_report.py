@@ -57,7 +57,7 @@ class CheckEntry:
 
 @dataclass(frozen=True)
 class AgreementEntry:
-    """One agreement of a report: the outcome of comparing a function's answers.
+    """One agreement of a report: the outcome of comparing a function's results.
 
     The fields besides `agreement` are those of `CheckEntry`.
     """
@@ -71,7 +71,7 @@ class AgreementEntry:
 
     @property
     def name(self) -> str:
-        """Name of the function whose answers were compared."""
+        """Name of the function whose results were compared."""
         return self.agreement.name
 
 

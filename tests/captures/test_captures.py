@@ -34,16 +34,16 @@ def test_capture_gets_its_verdict_again(path):
 
 def test_the_captures_that_matter_are_there():
     """One of each word, and one of a call that was hardly ever on a processor."""
-    seen = {path.stem: next(iter(Stream(path))).observation for path in CAPTURES}
+    observations = {path.stem: next(iter(Stream(path))).observation for path in CAPTURES}
 
-    assert set(EXPECTED) <= set(seen)
-    disturbed = seen["disturbed"].calls
+    assert set(EXPECTED) <= set(observations)
+    disturbed = observations["disturbed"].calls
     assert sum(call.delay_ns for call in disturbed) > sum(call.span_ns for call in disturbed) / 2
-    busy = seen["lock-busy"]
-    assert sum((made.released.delay_ns or 0) > made.released.wall_ns / 4 for made in busy.rounds) > 3
+    busy = observations["lock-busy"]
+    assert sum((observed.released.delay_ns or 0) > observed.released.wall_ns / 4 for observed in busy.rounds) > 3
     assert judge(busy).overlap == "serialised"
-    assert seen["workers"].calls[0].n_workers == 2
-    assert seen["yields"].gil_waits.n_releases_by_interpreter > 0
+    assert observations["workers"].calls[0].n_workers == 2
+    assert observations["yields"].gil_waits.n_releases_by_interpreter > 0
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)

@@ -64,7 +64,7 @@ def compare(name, lines):
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
 def test_report_section_of_a_capture_is_as_it_was(path):
     """Every line of it."""
-    compare(f"{path.stem}.story", report_lines(*judged(path)))
+    compare(f"{path.stem}.report", report_lines(*judged(path)))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -74,7 +74,7 @@ def test_table_is_as_it_was(width):
 
 
 REPORTS = {
-    "story": lambda: (line for entry in AGREEMENTS for line in agreement_text.report_lines(entry.agreement)),
+    "report": lambda: (line for entry in AGREEMENTS for line in agreement_text.report_lines(entry.agreement)),
     "table": lambda: tables(AGREEMENTS, width=80, colour=False),
     "with_checks": lambda: tables([*map(checked, CAPTURES[:2]), *AGREEMENTS], width=80, colour=False),
     "markdown": lambda: markdown([*map(checked, CAPTURES[:2]), *AGREEMENTS]),
@@ -95,7 +95,7 @@ def test_report_of_agreements_is_as_it_was(report):
 
 def test_no_golden_text_is_left_over():
     """Each belongs to a capture, a table or a report of agreements."""
-    known = {f"{path.stem}.story.txt" for path in CAPTURES} | {f"table_{width}.txt" for width in (60, 80, 120)}
+    known = {f"{path.stem}.report.txt" for path in CAPTURES} | {f"table_{width}.txt" for width in (60, 80, 120)}
     known |= {f"agreements.{report}.txt" for report in REPORTS}
 
     assert {path.name for path in HERE.glob("*.txt") if not path.name.endswith(".actual.txt")} == known

@@ -21,7 +21,7 @@ def project(pytester):
     return run
 
 
-UNDECIDED = """
+BLINDED = """
 from pytest_gilcheck.evidence import Verdict
 @pytest.fixture(autouse=True)
 def blind(monkeypatch):
@@ -36,6 +36,6 @@ def blind(monkeypatch):
 
 
 @pytest.fixture
-def undecided():
+def blinded():
     """A prelude under which every verdict is inconclusive (not-measured)."""
-    return UNDECIDED
+    return BLINDED

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-#: Differs each time: on the smallest input where alone, on any in a thread of the crew.
+#: Differs each time: on the smallest input where alone, on any in a competing thread.
 SUBJECTS = """
 import threading
 import unittest
@@ -46,11 +46,11 @@ def test_an_agreement_is_shown_kept_and_enough_for_a_gate(project, pytester):
 
     assert result.ret == 0
     result.stdout.fnmatch_lines(
-        ["*= gilcheck =*", "agreement of  answers  examples  calls  threads*", "right*agree*4*"]
+        ["*= gilcheck =*", "agreement of  results  examples  calls  threads*", "right*agree*4*"]
     )
-    made = report(pytester)
-    assert made["checks"] == []
-    (entry,) = made["agreements"]
+    json_report = report(pytester)
+    assert json_report["checks"] == []
+    (entry,) = json_report["agreements"]
     assert entry["agreement"]["name"] == "right"
     assert entry["agreement"]["word"] == "agree"
     assert entry["agreement"]["n_examples"] >= 1
@@ -73,11 +73,11 @@ def test_a_difference_fails_its_test_and_every_report_tells_it(project, pytester
             ">*gilcheck.agrees(wrong, oracle, INTS, examples=10)",
             "E *Disagreement: wrong alone contradicts the oracle",
             "*- Captured gilcheck call -*",
-            "wrong: answers DIFFER (*",
+            "wrong: results DIFFER (*",
             "wrong  *DIFFER*",
             "wrong alone contradicts the oracle",
             "  on (100,): expected 101, got 0; came again in 20 of 20 replays",
-            "wrong: answers DIFFER (*4 threads)",
+            "wrong: results DIFFER (*4 threads)",
             "  to repeat: agrees(..., inputs=(100,)) or blob=*",
             "::error *test_a.py,line=*,title=gilcheck%3A wrong::wrong alone contradicts the oracle: on (100,)*20 of 20*",
         ]
@@ -102,7 +102,7 @@ def test_it(gilcheck):
     result = project(body, "--gilcheck", "--gilcheck-json=o.json")
 
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["races  *DIFFER*", "::warning *races gives another answer when 4 threads call it*"])
+    result.stdout.fnmatch_lines(["races  *DIFFER*", "::warning *races returns another result when 4 threads call it*"])
     assert report(pytester)["agreements"][0]["failed"] is False
 
 
@@ -161,7 +161,7 @@ def test_differ(gilcheck):
         gilcheck.agrees(races, oracle, INTS)
     verdict = gilcheck.options(overlap=False)(races, 1)
     assert verdict.agreement == "differ"
-    assert "answers differ" in verdict.diagnosis
+    assert "results differ" in verdict.diagnosis
 
 def test_another(gilcheck):
     counter = Counter()
@@ -174,8 +174,8 @@ def test_another(gilcheck):
     )
 
     result.assert_outcomes(passed=3)
-    told = [(check["name"], check["verdict"]["agreement"]) for check in report(pytester)["checks"]]
-    assert told[1] == ("right", "agree")
+    words = [(check["name"], check["verdict"]["agreement"]) for check in report(pytester)["checks"]]
+    assert words[1] == ("right", "agree")
     assert report(pytester)["checks"][1]["observation"]["agreement"] == "agree"
 
 
@@ -223,8 +223,8 @@ def test_it(gilcheck):
 """
     project(body, "--gilcheck", "--gilcheck-threads=3", "--gilcheck-json=o.json").assert_outcomes(passed=1)
 
-    told = [(e["agreement"]["name"], e["agreement"]["n_threads"]) for e in report(pytester)["agreements"]]
-    assert told == [("right", 3), ("of", 2), ("right", 5)]
+    words = [(e["agreement"]["name"], e["agreement"]["n_threads"]) for e in report(pytester)["agreements"]]
+    assert words == [("right", 3), ("of", 2), ("right", 5)]
 
 
 @pytest.mark.parametrize(
@@ -270,9 +270,9 @@ def test_stopped(gilcheck):
 """
     project(body, "--gilcheck", "--gilcheck-json=o.json", subprocess=True)
 
-    made = report(pytester)
-    assert made["interrupted"] == "stopped"
-    assert [entry["agreement"]["name"] for entry in made["agreements"]] == ["right", "oracle"]
+    json_report = report(pytester)
+    assert json_report["interrupted"] == "stopped"
+    assert [entry["agreement"]["name"] for entry in json_report["agreements"]] == ["right", "oracle"]
 
 
 @pytest.mark.parametrize(
@@ -293,10 +293,10 @@ def test_stuck(gilcheck):
     result = project(body, "--gilcheck", "--gilcheck-json=o.json", subprocess=True)
 
     assert result.ret == 1
-    made = report(pytester)
-    assert made["interrupted"] == "deadline"
-    assert [check["name"] for check in made["checks"]] == ["before"]
-    assert [entry["agreement"]["name"] for entry in made["agreements"]] == ["right", "oracle"]
+    json_report = report(pytester)
+    assert json_report["interrupted"] == "deadline"
+    assert [check["name"] for check in json_report["checks"]] == ["before"]
+    assert [entry["agreement"]["name"] for entry in json_report["agreements"]] == ["right", "oracle"]
 
 
 def test_workers_send_their_agreements_home(project, pytester):
@@ -312,9 +312,9 @@ def test_wrong(gilcheck):
     result = project(body, "--gilcheck", "--gilcheck-json=o.json", "-n2", subprocess=True)
 
     result.assert_outcomes(passed=4, failed=1)
-    found = {entry["test"]: entry["agreement"]["word"] for entry in report(pytester)["agreements"]}
-    assert len(found) == 5
-    assert found["test_a.py::test_wrong"] == "differ"
+    words = {entry["test"]: entry["agreement"]["word"] for entry in report(pytester)["agreements"]}
+    assert len(words) == 5
+    assert words["test_a.py::test_wrong"] == "differ"
 
 
 def test_a_worker_that_dies_leaves_its_agreements(project, pytester):
@@ -327,8 +327,8 @@ def test_stuck(gilcheck):
     result = project(body, "--gilcheck", "--gilcheck-json=o.json", "-n2", subprocess=True)
 
     result.assert_outcomes(passed=1, failed=1)
-    found = {entry["agreement"]["name"]: entry["failed"] for entry in report(pytester)["agreements"]}
-    assert found == {"right": False, "oracle": True}
+    words = {entry["agreement"]["name"]: entry["failed"] for entry in report(pytester)["agreements"]}
+    assert words == {"right": False, "oracle": True}
 
 
 def test_the_command_shows_compares_and_merges_them(project, pytester):
@@ -341,14 +341,14 @@ def test_the_command_shows_compares_and_merges_them(project, pytester):
 
     shown = gilcheck("show", "bad.json")
     assert shown.ret == 1
-    shown.stdout.fnmatch_lines(["right: answers DIFFER (*", "  right gives another answer*", "  input:    (0,)"])
+    shown.stdout.fnmatch_lines(["right: results DIFFER (*", "  right returns another result*", "  input:    (0,)"])
     assert gilcheck("show", "-q", "good.json").stdout.str().strip() == "gilcheck: 1 agreement: 1 agree"
     assert gilcheck("show", "good.json").ret == 0
     compared = gilcheck("compare", "good.json", "bad.json", "--fail", "agreement")
     assert compared.ret == 1
     compared.stdout.fnmatch_lines(["FAILS WORSE: *agreement of right: agreement agree -> differ*(limit: agreement)"])
     assert gilcheck("merge", "good.json", "bad.json", "-o", "all.json").ret == 0
-    found = [(entry["origin"], entry["agreement"]["word"]) for entry in report(pytester, "all.json")["agreements"]]
-    assert found == [("good", "agree"), ("bad", "differ")]
+    words = [(entry["origin"], entry["agreement"]["word"]) for entry in report(pytester, "all.json")["agreements"]]
+    assert words == [("good", "agree"), ("bad", "differ")]
     table = gilcheck("show", "-f", "table", "all.json").stdout
     table.fnmatch_lines(["agreement of*", "good: right*agree*", "bad: right*DIFFER*"])

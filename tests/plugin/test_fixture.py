@@ -47,7 +47,7 @@ def test_what_cannot_be_measured_is_refused(project, source, kind):
     result.stdout.fnmatch_lines([f"*UsageError: *{kind}*"])
 
 
-def test_failing_check_shows_its_whole_story_as_a_section(project):
+def test_failing_check_shows_its_whole_report_as_a_section(project):
     """The assertion itself is short."""
     result = project("""
 def test_it(gilcheck):
@@ -131,9 +131,9 @@ def test_blocks_that_raise_leave_no_span_open(gilcheck):
     ],
 )
 @pytest.mark.parametrize("where", ["command line", "ini"])
-def test_undecided_values_follow_the_policy(project, undecided, policy, outcome, says, where):
+def test_inconclusive_values_follow_the_policy(project, blinded, policy, outcome, says, where):
     """Never a plain pass."""
-    body = f"{undecided}\ndef test_it(gilcheck):\n    assert gilcheck(len, '').released\n"
+    body = f"{blinded}\ndef test_it(gilcheck):\n    assert gilcheck(len, '').released\n"
     if where == "ini":
         result = project(body, "-rs", "-Wdefault", ini=f"gilcheck_inconclusive = {policy}")
     else:
@@ -144,10 +144,10 @@ def test_undecided_values_follow_the_policy(project, undecided, policy, outcome,
 
 
 @pytest.mark.parametrize("policy", ["fail", "skip"])
-def test_undecided_values_follow_the_policy_in_fixtures_too(project, undecided, policy):
+def test_inconclusive_values_follow_the_policy_in_fixtures_too(project, blinded, policy):
     """A check in a fixture is a check."""
     result = project(
-        f"{undecided}\n@pytest.fixture\ndef fast(gilcheck, blind):\n    return gilcheck(len, '').released\ndef test_it(fast): pass\n",
+        f"{blinded}\n@pytest.fixture\ndef fast(gilcheck, blind):\n    return gilcheck(len, '').released\ndef test_it(fast): pass\n",
         f"--gilcheck-inconclusive={policy}",
     )
 
@@ -155,19 +155,19 @@ def test_undecided_values_follow_the_policy_in_fixtures_too(project, undecided, 
 
 
 @pytest.mark.parametrize("policy", ["fail", "skip"])
-def test_undecided_values_follow_the_policy_in_unittest_cases_too(project, undecided, policy):
+def test_inconclusive_values_follow_the_policy_in_unittest_cases_too(project, blinded, policy):
     """Where `check` is used without the fixture."""
     result = project(
-        f"{undecided}\nimport unittest\nclass TestIt(unittest.TestCase):\n    def test_it(self):\n        self.assertTrue(check(len, '').released)\n",
+        f"{blinded}\nimport unittest\nclass TestIt(unittest.TestCase):\n    def test_it(self):\n        self.assertTrue(check(len, '').released)\n",
         f"--gilcheck-inconclusive={policy}",
     )
 
     result.assert_outcomes(**({"failed": 1} if policy == "fail" else {"skipped": 1}))
 
 
-def test_expected_failures_stay_expected(project, undecided):
+def test_expected_failures_stay_expected(project, blinded):
     """xfail, raises and skips are pytest's own."""
-    result = project(f"""{undecided}
+    result = project(f"""{blinded}
 @pytest.mark.xfail
 def test_xfail(gilcheck):
     assert gilcheck(len, '').released
@@ -289,7 +289,7 @@ def test_it():
 
 @pytest.mark.parametrize("arguments", [["-v"], ["-vv"], ["-vv", "-n1"]], ids=" ".join)
 def test_very_verbose_every_frame_is_shown(project, arguments):
-    """In the section of a failed test and in the session's stories, as the command's -vv does; -v shows none."""
+    """In the section of a failed test and in the session's report sections, as the command's -vv does; -v shows none."""
     if "-n1" in arguments:
         pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     body = """
@@ -302,5 +302,5 @@ def test_it(gilcheck):
     n_report_sections = sum(line.endswith("releases_then_holds: partial") for line in out.splitlines())
     assert n_report_sections == 2
     every = "-vv" in arguments
-    assert out.count("hand-over 0 (release, once)") == (n_report_sections if every else 0)
-    assert ("unlock_and_keep_stack" in out) is every
+    assert out.count("GIL event 0 (release, once)") == (n_report_sections if every else 0)
+    assert ("unlock_and_record_stack" in out) is every

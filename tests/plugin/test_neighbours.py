@@ -27,7 +27,7 @@ def together(project, pytester, neighbours):
 
 
 def words(checks):
-    """Which check got which verdict, by which grade of instrument?"""
+    """Return the verdict of each check and the grade of its instrument."""
     return [
         (check["verdict"]["name"], check["verdict"]["gil"], check["verdict"]["instrument"]["grade"]) for check in checks
     ]

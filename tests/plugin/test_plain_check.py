@@ -51,9 +51,9 @@ def test_it():
     assert checks(pytester) == [("test_a.py::test_it", "releases")] * 2
 
 
-def test_an_inconclusive_verdict_in_a_plain_test_follows_the_policy(project, undecided):
+def test_an_inconclusive_verdict_in_a_plain_test_follows_the_policy(project, blinded):
     """Also in the test that registers the hooks which decide that."""
-    body = f"{undecided}\ndef test_it():\n    assert check.options(overlap=False)(len, '').released\n"
+    body = f"{blinded}\ndef test_it():\n    assert check.options(overlap=False)(len, '').released\n"
     result = project(body, "--gilcheck-inconclusive=skip", "-rs")
 
     result.assert_outcomes(skipped=1)

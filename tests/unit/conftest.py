@@ -3,7 +3,7 @@
 import shlex
 
 import pytest
-from said import FILES
+from option_values import FILES
 
 
 @pytest.fixture
@@ -11,12 +11,12 @@ def configured(pytester, monkeypatch):
     """pytest's configuration of a project whose `file` says something; with these arguments and this environment."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
-    def configure(*arguments, file=None, said=None, tool_pytest=None, addopts=()):
+    def configure(*arguments, file=None, example=None, tool_pytest=None, addopts=()):
         monkeypatch.setenv("PYTEST_ADDOPTS", shlex.join(addopts))
         name, lines = "empty.ini", ["[pytest]"]  # or pytest looks for files, and finds those of the example before
         if file is not None:
             name, table, write, _ = FILES[file]
-            lines = [table, *write(said)]
+            lines = [table, *write(example)]
         elif tool_pytest is not None:
             name, lines = "pyproject.toml", ["[tool.pytest]", tool_pytest]
         path = pytester.path / name
@@ -32,5 +32,5 @@ def item(pytester, monkeypatch):
     with monkeypatch.context() as only_ours:
         only_ours.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         only_ours.setenv("PYTEST_PLUGINS", "pytest_gilcheck.plugin")
-        (found,) = pytester.getitems("class TestIt:\n    def test_it(self): pass\n")
-    return found
+        (method,) = pytester.getitems("class TestIt:\n    def test_it(self): pass\n")
+    return method

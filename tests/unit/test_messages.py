@@ -16,7 +16,7 @@ PACKAGE = ROOT / "pytest_gilcheck"
 
 
 def entries(markdown: str) -> dict[str, str]:
-    """Which entries does the page have? Heading -> text."""
+    """Return the text of each entry of the page, by its heading."""
     parts = re.split(r"^## (\S+)\n", markdown, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
@@ -30,7 +30,7 @@ def strings(nodes: Iterable[ast.expr]) -> set[str]:
 
 
 def reasons_in(source: str) -> set[str]:
-    """Which slugs does this source write out?
+    """Return the slugs that this source writes out.
 
     First arguments of `Reason`, tuples given to `Inconclusive`, and what a function called `neighbours` collects.
     """
@@ -52,7 +52,7 @@ def reasons_in(source: str) -> set[str]:
 
 
 def reasons_in_rust(source: str) -> set[str]:
-    """Which slugs does `Unavailable::slug` hand out? The arms of its match."""
+    """Return the slugs of `Unavailable::slug`, from the arms of its match."""
     return set(re.findall(r'=> "(ledger-[a-z-]+)"', source))
 
 

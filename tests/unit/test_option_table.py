@@ -20,10 +20,10 @@ def test_rows_give_every_option_in_its_order_under_both_names() -> None:
 
 
 def test_rows_give_every_help_and_no_empty_one() -> None:
-    told = [row[3] for row in option_table.rows(OPTIONS)]
+    cells = [row[3] for row in option_table.rows(OPTIONS)]
 
-    assert told == [option.help for option in OPTIONS]
-    assert all(told)
+    assert cells == [option.help for option in OPTIONS]
+    assert all(cells)
 
 
 def test_rows_say_what_a_switch_a_choice_and_a_value_take() -> None:
@@ -50,9 +50,9 @@ def test_the_page_is_built_of_the_table_and_tells_every_option(tmp_path: Path) -
     folders = (str(tmp_path / part) for part in ("out", "trees"))
     Sphinx(str(tmp_path), None, *folders, "html", settings, status=None).build()  # type: ignore[arg-type]
     built = (tmp_path / "out" / "reference" / "options.html").read_text(encoding="utf-8")
-    told = [
+    cells = [
         " ".join(html.unescape(line).split()) for line in re.sub(r"<[^>]+>", "\n", built.replace("\n", " ")).split("\n")
     ]
 
     for option in OPTIONS:
-        assert {option.flag, option.key, option.help} <= set(told)
+        assert {option.flag, option.key, option.help} <= set(cells)

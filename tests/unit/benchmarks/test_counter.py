@@ -67,11 +67,11 @@ def test_sides_run_in_turn_and_the_first_round_does_not_count():
 
 
 def test_a_ratio_is_the_median_over_rounds_between_its_quartiles():
-    found = row("bar", "case", [[1.0, 1.0, 1.0], [1.0, 2.0, 30.0]], 2, speed="fast")
+    bar_row = row("bar", "case", [[1.0, 1.0, 1.0], [1.0, 2.0, 30.0]], 2, speed="fast")
 
-    assert (found.low, found.figure, found.high) == (1.0, 2.0, 30.0)
-    assert found.columns == {"medians": "1e+03 ms against 2e+03 ms", "speed": "fast"}
-    assert found.met == "yes"
+    assert (bar_row.low, bar_row.figure, bar_row.high) == (1.0, 2.0, 30.0)
+    assert bar_row.columns == {"medians": "1e+03 ms against 2e+03 ms", "speed": "fast"}
+    assert bar_row.met == "yes"
 
 
 def test_each_bar_has_a_table_of_its_own_and_a_miss_is_bold():

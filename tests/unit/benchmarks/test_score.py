@@ -103,7 +103,7 @@ def test_bars_when_an_inconclusive_verdict_gives_no_reason_then_it_is_counted():
     silent = measured(gil="inconclusive")
     speaking = measured(gil="inconclusive", repeat=1, reasons=(("borderline", "0.04 to 0.06"),))
 
-    assert bar(bars(score([CASE], [silent, speaking])), "inconclusive without a reason").seen == "1 of 2 (50.0%)"
+    assert bar(bars(score([CASE], [silent, speaking])), "inconclusive without a reason").measured == "1 of 2 (50.0%)"
     assert bar(bars(score([CASE], [speaking])), "inconclusive without a reason").verdict == "met"
 
 
@@ -123,7 +123,7 @@ def test_bars_when_a_long_call_took_two_then_the_promise_of_one_is_missed():
     name = "calls that a verdict needs, calls of 10 ms and more, idle"
 
     assert bar(bars(score([CASE], [once, short])), name).verdict == "met"
-    assert bar(bars(score([CASE], [once, short, twice])), name).seen == "1 in 1 of 2, at most 2"
+    assert bar(bars(score([CASE], [once, short, twice])), name).measured == "1 in 1 of 2, at most 2"
 
 
 def test_bars_when_nothing_was_measured_then_nothing_is_met():

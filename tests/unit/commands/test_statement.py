@@ -46,7 +46,7 @@ def test_what_a_call_left_is_disposed_of_before_the_next():
     code, names = statement.args_for(0)
 
     eval(code, names)
-    statement.between()
+    statement.setup_of_call()
     assert deaths == [1]
     eval(code, names)
     assert names["a"] == 1

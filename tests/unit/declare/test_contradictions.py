@@ -1,7 +1,7 @@
 """Options that cannot both be meant."""
 
 import pytest
-from said import FILES, TABLE, Written, flags
+from option_values import FILES, TABLE, Written, flags
 
 from pytest_gilcheck.declare.config import config_of
 from pytest_gilcheck.evidence import UsageError
@@ -28,14 +28,14 @@ CONTRADICTIONS = [
 ]
 
 
-def as_said(values):
+def example_of(values):
     """The same, ready to be written anywhere."""
-    said = dict.fromkeys(TABLE)
+    example = dict.fromkeys(TABLE)
     for name, value in values.items():
-        said[name] = (
+        example[name] = (
             [Written(one, one, one) for one in value] if isinstance(value, list) else Written(str(value), value, value)
         )
-    return said
+    return example
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def as_said(values):
 @pytest.mark.parametrize("file", [None, "pytest.ini", *(name for name in FILES if name == "tool.pytest, native")])
 def test_what_contradicts_in_one_place_is_refused_with_its_values(configured, values, says, file):
     """Whether on the command line or in a file."""
-    said = as_said(values)
-    config = configured(*flags(said)) if file is None else configured(file=file, said=said)
+    example = example_of(values)
+    config = configured(*flags(example)) if file is None else configured(file=file, example=example)
 
     with pytest.raises(UsageError) as raised:
         options.config_from(config, options.values_of(config))
@@ -56,10 +56,10 @@ def test_what_contradicts_in_one_place_is_refused_with_its_values(configured, va
 @pytest.mark.parametrize("near", [0, 1])
 def test_of_a_contradiction_in_two_places_the_nearer_wins(configured, values, near):
     """A project that always measures can be told from the command line not to; and the other way round."""
-    said = as_said(values)
+    example = example_of(values)
     names = list(values)
-    inside = said | {names[near]: None}
-    config = configured(*flags(said | {names[1 - near]: None}), file="pytest.ini", said=inside)
+    inside = example | {names[near]: None}
+    config = configured(*flags(example | {names[1 - near]: None}), file="pytest.ini", example=inside)
 
     read = options.config_from(config, options.values_of(config))
 

@@ -23,7 +23,7 @@ def answer(compare, left, right):
 
 @given(estimates(numbers), numbers, st.sampled_from(COMPARISONS))
 def test_answer_is_that_of_both_ends_or_none(estimate, bound, compare):
-    """Both ends agree, or it is undecided."""
+    """Both ends agree, or it is inconclusive."""
     ends = {compare(estimate.low, bound), compare(estimate.high, bound)}
 
     assert answer(compare, estimate, bound) == (ends.pop() if len(ends) == 1 else None)

@@ -64,7 +64,7 @@ def compared(before, after):
     return compare(baseline_entries(before), baseline_entries(after), ("before", "after"))
 
 
-UNDECIDED = Comparison("before", "after", (Change("f", "gil", "unknown", "held", "inconclusive"),), n_checks=1)
+NOT_COMPARED = Comparison("before", "after", (Change("f", "gil", "unknown", "held", "inconclusive"),), n_checks=1)
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ UNDECIDED = Comparison("before", "after", (Change("f", "gil", "unknown", "held",
         (compared([RELEASED, HELD], [RELEASED]), (Tolerance("gil"),), INCONCLUSIVE),
         (compared([], [HELD]), (), INCONCLUSIVE),
         (compared([], [HELD]), (Tolerance("gil"),), INCONCLUSIVE),
-        (UNDECIDED, (), INCONCLUSIVE),
-        (UNDECIDED, (Tolerance("gil"),), INCONCLUSIVE),
-        (UNDECIDED, (Tolerance("overlap"),), OK),
+        (NOT_COMPARED, (), INCONCLUSIVE),
+        (NOT_COMPARED, (Tolerance("gil"),), INCONCLUSIVE),
+        (NOT_COMPARED, (Tolerance("overlap"),), OK),
     ],
 )
 def test_exit_status_is_worse_only_for_what_counts(comparison, tolerances, status):

@@ -5,7 +5,7 @@ from built import call, shifted
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.evidence import Claim, Estimate
+from pytest_gilcheck.evidence import Claim, Estimate, OtherThread
 from pytest_gilcheck.judge import decides_holding, held_share, rules
 from pytest_gilcheck.judge.holding import share_of, word
 
@@ -238,9 +238,9 @@ def test_one_cold_call_decides_nothing():
     assert not decides_holding(one, call(10_000_000, 10_000_000), PRICE_NS, Claim())
 
 
-def test_one_call_with_own_threads_decides_nothing():
-    """Nobody tells for how long *they* were descheduled."""
-    one = [call(100, 20_000_000, n_workers=1, workers_held_ns=10)]
+def test_one_call_with_other_threads_decides_nothing():
+    """They may be its own, and nobody tells for how long *they* were descheduled."""
+    one = [call(100, 20_000_000, others=(OtherThread(7, 200_000),))]
 
     assert not decides_holding(one, one[0], PRICE_NS, Claim())
 

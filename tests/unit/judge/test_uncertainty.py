@@ -12,7 +12,7 @@ from pytest_gilcheck.judge.uncertainty import median_interval, median_ranks
 
 
 def miss_probability(n, first, last):
-    """How often does the median of a continuous distribution lie outside of these two of `n` ordered values? Exactly."""
+    """Return the exact chance that the median of a continuous distribution lies outside of these two of `n` ordered values."""
     too_high = sum(comb(n, k) for k in range(first + 1))  # at most `first` values lie below the median
     too_low = sum(comb(n, k) for k in range(last + 1, n + 1))  # more than `last` do
     return Fraction(too_high + too_low, 2**n)

@@ -31,12 +31,12 @@ class Odd:
 
 
 @given(st.lists(st.sampled_from(["agree", "differ"]), max_size=4))
-def test_one_difference_outweighs_all_agreement(found):
+def test_one_difference_outweighs_all_agreement(outcomes):
     test_state = TestState()
-    for results in found:
+    for results in outcomes:
         test_state.add_agreement(f, AgreementEntry(AGREE if results == "agree" else DIFFER), adds_up=False)
 
-    assert test_state.agreement_of(f) == ("differ" if "differ" in found else "agree" if found else "not_checked")
+    assert test_state.agreement_of(f) == ("differ" if "differ" in outcomes else "agree" if outcomes else "not_checked")
 
 
 def test_functions_are_known_again_by_what_they_are():
@@ -59,8 +59,8 @@ def test_single_examples_of_a_test_add_up():
     """What was tried is counted; the later difference, which is the smaller one, stays."""
     test_state = TestState()
     smaller = replace(DIFFER, difference=replace(DIFFER.difference, inputs="(0,)"))
-    for made in (AGREE, DIFFER, smaller, AGREE):
-        test_state.add_agreement(f, AgreementEntry(made, "t"), adds_up=True)
+    for agreement in (AGREE, DIFFER, smaller, AGREE):
+        test_state.add_agreement(f, AgreementEntry(agreement, "t"), adds_up=True)
 
     (entry,) = test_state.agreements
     assert (entry.agreement.n_examples, entry.agreement.n_calls) == (1 + 35 + 35 + 1, 25 + 1_240 + 1_240 + 25)

@@ -9,7 +9,18 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from said import FILES, HAS_TYPED_TABLES, REFUSED, RIGHT_ONLY, SAID, TABLE, flags, meaning, overridden, several
+from option_values import (
+    EXAMPLES,
+    FILES,
+    HAS_TYPED_TABLES,
+    REFUSED,
+    RIGHT_ONLY,
+    TABLE,
+    flags,
+    meaning,
+    overridden,
+    several,
+)
 
 from pytest_gilcheck.checker.checker import Checker
 from pytest_gilcheck.declare.options import OPTIONS
@@ -33,16 +44,16 @@ def outcome(option, config):
         return error
 
 
-def assert_means(option, said, found, where, shown):
+def assert_means(option, example, value_read, where, shown):
     """The value that was meant; or an error that names its place and shows the value. Gives the error's shape."""
-    meant = meaning(option, said)
+    meant = meaning(option, example)
     if meant != REFUSED:
-        assert found == meant
-        assert type(found) is type(meant) or isinstance(meant, (int, float))
+        assert value_read == meant
+        assert type(value_read) is type(meant) or isinstance(meant, (int, float))
         return None
-    assert isinstance(found, UsageError), found
-    first = next(one for one in several(said) if one.means == REFUSED)
-    text = str(found)
+    assert isinstance(value_read, UsageError), value_read
+    first = next(one for one in several(example) if one.means == REFUSED)
+    text = str(value_read)
     assert text.startswith(f"{where}: expected "), text
     assert text.endswith(f", got {shown(first)!r}"), text
     return text.removeprefix(f"{where}: ").removesuffix(f", got {shown(first)!r}")
@@ -53,25 +64,32 @@ thorough = settings(
 )
 
 
-def from_command_line(configured, said):
+def from_command_line(configured, example):
     """What every option is found to be: with what could be said, what was found, its place, its look in an error."""
-    for config in (configured(*flags(said)), configured(addopts=list(flags(said)))):
+    for config in (configured(*flags(example)), configured(addopts=list(flags(example)))):
         for name, option in TABLE.items():
             # A switch cannot be given a value there: only on.
-            could = None if option.is_flag and said[name] is not None and said[name].means is not True else said[name]
+            could = (
+                None
+                if option.is_flag and example[name] is not None and example[name].means is not True
+                else example[name]
+            )
             yield option, could, outcome(option, config), option.flag, lambda one: one.text
 
 
-def from_files(configured, said):
+def from_files(configured, example):
     """As above."""
-    configs = {"-o": configured(*overridden(said)), **{name: configured(file=name, said=said) for name in FILES}}
+    configs = {
+        "-o": configured(*overridden(example)),
+        **{name: configured(file=name, example=example) for name in FILES},
+    }
     for name, config in configs.items():
         shown = FILES[name][3] if name in FILES else lambda one: one.text
         for option in OPTIONS:
-            yield option, said[option.name], outcome(option, config), f"ini option {option.key}", shown
+            yield option, example[option.name], outcome(option, config), f"ini option {option.key}", shown
 
 
-def from_python(item, said):
+def from_python(item, example):
     """As above, for what a single check may be told."""
     ways = (
         (lambda changes: Settings().changed(changes), "options"),
@@ -79,26 +97,26 @@ def from_python(item, said):
         (lambda changes: marked(item, Settings(), changes), f"{item.nodeid}: @pytest.mark.gilcheck"),
     )
     for option in OPTIONS:
-        value = said[option.name]
+        value = example[option.name]
         if option.setting is None or value is None:
             continue
         for read, where in ways:
             try:
-                found = getattr(read({option.setting: value.native}), option.setting)
+                value_read = getattr(read({option.setting: value.native}), option.setting)
             except UsageError as error:
-                found = error
-            yield option, value, found, f"{where}: {option.setting}", lambda one: one.native
+                value_read = error
+            yield option, value, value_read, f"{where}: {option.setting}", lambda one: one.native
 
 
 @thorough
-@given(said=SAID)
-def test_every_option_means_the_same_from_every_source(configured, item, said):
+@given(example=EXAMPLES)
+def test_every_option_means_the_same_from_every_source(configured, item, example):
     """Same value, or the same error but for the place; every source of pytest, then the marker and both `options`."""
     shapes = {}
 
-    for places in (from_command_line(configured, said), from_files(configured, said), from_python(item, said)):
-        for option, value, *found in places:
-            shape = assert_means(option, value, *found)
+    for places in (from_command_line(configured, example), from_files(configured, example), from_python(item, example)):
+        for option, value, *value_read in places:
+            shape = assert_means(option, value, *value_read)
             assert shape is None or shapes.setdefault(option.name, shape) == shape
 
 
@@ -123,7 +141,7 @@ def marked(item, base, near, far=None):
 def test_the_nearer_wins(configured, command, addopts, override, inside, file):
     """The command line over PYTEST_ADDOPTS over -o over the file over the default. What is repeatable adds up within
     the command line, of which PYTEST_ADDOPTS is the beginning, and replaces what files say."""
-    config = configured(*flags(command), *overridden(override), file=file, said=inside, addopts=list(flags(addopts)))
+    config = configured(*flags(command), *overridden(override), file=file, example=inside, addopts=list(flags(addopts)))
 
     for option in OPTIONS:
         name = option.name
@@ -142,22 +160,22 @@ def test_the_nearer_wins(configured, command, addopts, override, inside, file):
 def test_a_marker_wins_over_those_around_it_and_over_the_run(item, near, far, run):
     """Setting by setting; and so does what is said by `options`."""
 
-    def changes(said):
+    def changes(example):
         return {
-            TABLE[name].setting: one.native for name, one in said.items() if TABLE[name].setting and one is not None
+            TABLE[name].setting: one.native for name, one in example.items() if TABLE[name].setting and one is not None
         }
 
     base = Settings().with_values(
         {TABLE[name].setting: one.means for name, one in run.items() if TABLE[name].setting and one is not None}
     )
-    found = marked(item, base, changes(near), changes(far))
+    value_read = marked(item, base, changes(near), changes(far))
     by_options = Checker(base).options(**changes(far)).options(**changes(near))._settings
 
     for name, option in TABLE.items():
         if option.setting:
-            said = next((each[name] for each in (near, far, run) if each[name] is not None), None)
-            meant = said.means if said else getattr(Settings(), option.setting)
-            assert getattr(found, option.setting) == getattr(by_options, option.setting) == meant
+            example = next((each[name] for each in (near, far, run) if each[name] is not None), None)
+            meant = example.means if example else getattr(Settings(), option.setting)
+            assert getattr(value_read, option.setting) == getattr(by_options, option.setting) == meant
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.key)
@@ -185,11 +203,11 @@ def test_a_typed_table_refuses_other_types_and_shows_the_value(configured, optio
 def test_help_tells_every_option(pytester, monkeypatch):
     """On the command line and as an ini key, with its help."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    told = "".join(pytester.runpytest("-p", "gilcheck", "--help").stdout.str().split())
+    help_text = "".join(pytester.runpytest("-p", "gilcheck", "--help").stdout.str().split())
 
     for option in OPTIONS:
         value = "|".join(option.choices or ()) or option.metavar
         value = "" if option.is_flag else f"=[{value}]" if option.bare else f"={value}"
-        said = "".join(option.help.split())
-        assert f"{option.flag}{value}{said}" in told.replace("[=", "=[")
-        assert re.search(rf"{option.key}\([^)]+\):{re.escape(said)}", told)
+        example = "".join(option.help.split())
+        assert f"{option.flag}{value}{example}" in help_text.replace("[=", "=[")
+        assert re.search(rf"{option.key}\([^)]+\):{re.escape(example)}", help_text)

@@ -50,23 +50,23 @@ def test_detail_when_a_native_reason_brings_its_text_then_it_stands_as_it_is():
 
 
 @given(observations)
-def test_text_of_any_observation_is_complete_and_changes_nothing_else(made):
+def test_text_of_any_observation_is_complete_and_changes_nothing_else(observed):
     """Words and figures are the judge's."""
-    verdict = judge(made)
-    worded = with_text(verdict, made)
+    verdict = judge(observed)
+    worded = with_text(verdict, observed)
 
     assert worded.diagnosis
     assert worded.reasons == verdict.reasons
     assert [dataclasses.replace(note, detail="") for note in worded.notes] == [
         dataclasses.replace(note, detail="") for note in verdict.notes
     ]
-    assert with_text(worded, made) == worded
+    assert with_text(worded, observed) == worded
 
 
 @given(observations, verdicts)
-def test_text_when_there_is_one_then_it_stays(made, verdict):
+def test_text_when_there_is_one_then_it_stays(observed, verdict):
     """Reports of older versions keep their sentences."""
-    assert not verdict.diagnosis or with_text(verdict, made).diagnosis == verdict.diagnosis
+    assert not verdict.diagnosis or with_text(verdict, observed).diagnosis == verdict.diagnosis
 
 
 def test_text_when_a_figure_was_not_measured_then_it_says_why():
@@ -91,24 +91,24 @@ def test_diagnosis_when_the_word_is_open_and_the_loss_is_not_then_it_names_both(
 
 
 @pytest.mark.parametrize(
-    ("made", "says"),
+    ("observed", "says"),
     [
         (observation(*RELEASED), "Releases the GIL for 99.9%"),
-        (observation(*PARTIAL), "keeps it for 50.0%, at most 10 ms at a time"),
-        (observation(*HELD), "never lets it go"),
-        (observation(*HELD, gil_waits=GilWaits(1, 9, 6 * MS, 0, 3)), "gives way only when the interpreter asks"),
-        (observation(*HELD, gil_waits=GilWaits(1, 9, 19 * MS, 0, 1)), "never lets it go"),
+        (observation(*PARTIAL), "holds it for 50.0%, at most 10 ms at a time"),
+        (observation(*HELD), "Holds the GIL from start to end"),
+        (observation(*HELD, gil_waits=GilWaits(1, 9, 6 * MS, 0, 3)), "releases it only when the interpreter asks"),
+        (observation(*HELD, gil_waits=GilWaits(1, 9, 19 * MS, 0, 1)), "Holds the GIL from start to end"),
         (observation(*HELD, gil_waits=GilWaits(1, 9, 19 * MS, 0, 0)), "Another thread waited up to 19 ms"),
-        (observation(*[call(20 * MS, 1_000, n_releases_by_function=1)] * 7), "Lets the GIL go once, yet holds it"),
-        (observation(*[call(5 * MS, 5 * MS, n_releases_by_function=5_000)] * 7), "lets go 5,000 times a call"),
-        (observation(instrument=BLIND, progress=progress(0.99)), "Rival threads ran"),
+        (observation(*[call(20 * MS, 1_000, n_releases_by_function=1)] * 7), "Releases the GIL once, yet holds it"),
+        (observation(*[call(5 * MS, 5 * MS, n_releases_by_function=5_000)] * 7), "releases the GIL 5,000 times a call"),
+        (observation(instrument=BLIND, progress=progress(0.99)), "Background threads ran"),
         (observation(), "does not decide"),
         (observation(instrument=Instrument("none", "none", Reason("no-gil"))), "without a GIL"),
     ],
 )
-def test_the_sentence_says_what_to_do_about_it(made, says):
+def test_the_sentence_says_what_to_do_about_it(observed, says):
     """One sentence for each kind of finding."""
-    assert says in verdict_on(made).diagnosis
+    assert says in verdict_on(observed).diagnosis
 
 
 @pytest.mark.parametrize(

@@ -35,22 +35,22 @@ HALF = call(
 )
 
 
-def lines_on(made, **more):
+def lines_on(observed, **more):
     """The lines of the report."""
-    return list(report_lines(made, verdict_on(made), **more))
+    return list(report_lines(observed, verdict_on(observed), **more))
 
 
 @given(observations, verdicts)
-def test_report_of_any_records_begins_with_the_verdict(made, verdict):
+def test_report_of_any_records_begins_with_the_verdict(observed, verdict):
     """Whatever was saved can be shown."""
-    lines = list(report_lines(made, verdict))
+    lines = list(report_lines(observed, verdict))
 
     assert lines[0] == f"{verdict.name}: {verdict.gil}"
 
 
 def test_report_shows_every_figure_there_is():
     """And what is only information, as such."""
-    made = observation(
+    observed = observation(
         *[HALF] * 7,
         gil_waits=GilWaits(1, 9, 9_500_000, 0, 2),
         progress=Progress(1, 40, 9_000_000, 20_000_000),
@@ -58,16 +58,16 @@ def test_report_shows_every_figure_there_is():
         notes=(Reason("tracer", detail="a debugger"), Reason("profiler")),
     )
 
-    text = "\n".join(lines_on(made))
+    text = "\n".join(lines_on(observed))
 
     for part in (
         "f: partial",
         "held          50.0%",
         "(7 calls, instrument: ledger, exact)",
-        "longest hold  10 ms; hand-overs a call: 1 voluntary, 2 on request",
-        "longest wait  9.5 ms",
+        "longest hold  10 ms; released 1x by the function, 2x by the interpreter",
+        "longest wait  another thread waited up to 9.5 ms",
         "time          20 ms of wall time, 20 ms of its thread's processor time",
-        "for information: a rival Python thread ran for 45.0% of the call",
+        "for information: a background Python thread ran for 45.0% of the call",
         "tracer: a debugger",
         "  profiler",
         "claim         expected released, releases >= 0.9: NOT met",
@@ -129,7 +129,7 @@ def test_every_part_of_a_claim_is_worded():
 )
 def test_table_of_any_checks_and_agreements_is_made(checks, compared, width, colour):
     """Names of any length, in any width."""
-    rows = [CheckEntry(seen.name, verdict, seen) for seen, verdict in checks]
+    rows = [CheckEntry(observed.name, verdict, observed) for observed, verdict in checks]
     rows += [AgreementEntry(agreement) for agreement in compared]
 
     assert len(list(tables(rows, width=width, colour=colour))) > len(rows)
@@ -163,8 +163,11 @@ def test_a_long_difference_is_cut_where_a_line_must_do():
 
 def test_counts_name_both_kinds():
     """``-qq`` and ``show -q``."""
-    made = observation(call(20_000_000))
-    check, agree = CheckEntry("f", verdict_on(made), made), AgreementEntry(replace(RACE, word="agree", difference=None))
+    observed = observation(call(20_000_000))
+    check, agree = (
+        CheckEntry("f", verdict_on(observed), observed),
+        AgreementEntry(replace(RACE, word="agree", difference=None)),
+    )
 
     assert counts([check]) == "gilcheck: 1 check: 1 held"
     assert (
@@ -174,23 +177,23 @@ def test_counts_name_both_kinds():
     assert counts([agree]) == "gilcheck: 1 agreement: 1 agree"
 
 
-@pytest.mark.parametrize(("agreement", "is_told"), [("agree", True), ("differ", True), ("not_checked", False)])
-def test_a_verdict_copies_what_came_of_comparing_answers(agreement, is_told):
+@pytest.mark.parametrize(("agreement", "is_reported"), [("agree", True), ("differ", True), ("not_checked", False)])
+def test_a_verdict_copies_what_came_of_comparing_answers(agreement, is_reported):
     """The judge adds no opinion, the report a line."""
-    made = observation(call(20_000_000), agreement=agreement)
+    observed = observation(call(20_000_000), agreement=agreement)
 
-    assert verdict_on(made).agreement == agreement
-    assert any(line.startswith(f"  answers       {agreement}") for line in lines_on(made)) is is_told
-    assert ("answers differ" in verdict_on(made).diagnosis) is (agreement == "differ")
+    assert verdict_on(observed).agreement == agreement
+    assert any(line.startswith(f"  agreement     results {agreement}") for line in lines_on(observed)) is is_reported
+    assert ("results differ" in verdict_on(observed).diagnosis) is (agreement == "differ")
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
 @pytest.mark.parametrize("name", ["f", "test_" + "long" * 30, "test[" + "ü" * 90 + "]"])
 def test_table_keeps_to_the_width_and_loses_nothing(width, name):
     """Names are folded, figures are not cut."""
-    made = observation(*[HALF] * 7, name=name, gil_waits=GilWaits(1, 9, 123_000_000, 0, 2))
+    observed = observation(*[HALF] * 7, name=name, gil_waits=GilWaits(1, 9, 123_000_000, 0, 2))
 
-    lines = list(tables([CheckEntry(made.name, verdict_on(made), made)], width=width, colour=False))
+    lines = list(tables([CheckEntry(observed.name, verdict_on(observed), observed)], width=width, colour=False))
 
     assert max(map(len, lines)) <= width
     text = "\n".join(lines)
@@ -204,9 +207,11 @@ def test_table_keeps_to_the_width_and_loses_nothing(width, name):
 
 def test_table_is_coloured_where_asked():
     """Escape sequences only on terminals that have them."""
-    made = observation(*[HALF] * 7)
+    observed = observation(*[HALF] * 7)
 
-    assert "\x1b[" in "\n".join(tables([CheckEntry(made.name, verdict_on(made), made)], width=100, colour=True))
+    assert "\x1b[" in "\n".join(
+        tables([CheckEntry(observed.name, verdict_on(observed), observed)], width=100, colour=True)
+    )
 
 
 def test_a_claim_that_is_met_says_nothing():
@@ -215,25 +220,25 @@ def test_a_claim_that_is_met_says_nothing():
     require(verdict_on(held), held.claim)
 
     with pytest.raises(CheckFailed, match=r"f: expected released: found held, held 100% of the call\. Holds the GIL"):
-        made = observation(call(20_000_000), claim=Claim(gil="released"))
-        require(verdict_on(made), made.claim)
+        observed = observation(call(20_000_000), claim=Claim(gil="released"))
+        require(verdict_on(observed), observed.claim)
 
 
 def test_a_claim_without_evidence_is_inconclusive_with_its_slugs():
     """Neither passed nor failed."""
-    made = observation(claim=Claim(gil="released"))
+    observed = observation(claim=Claim(gil="released"))
 
     with pytest.raises(Inconclusive, match="not-measured") as raised:
-        require(verdict_on(made), made.claim)
+        require(verdict_on(observed), observed.claim)
     assert raised.value.slugs == ("not-measured",)
 
 
 def test_without_a_gil_a_claim_is_not_applicable():
     """Told from inconclusive."""
-    made = observation(claim=Claim(gil="released"), instrument=Instrument("none", "none", Reason("no-gil")))
+    observed = observation(claim=Claim(gil="released"), instrument=Instrument("none", "none", Reason("no-gil")))
 
     with pytest.raises(NotApplicable):
-        require(verdict_on(made), made.claim)
+        require(verdict_on(observed), observed.claim)
 
 
 def test_gate_fails_where_nothing_was_checked():
@@ -242,8 +247,8 @@ def test_gate_fails_where_nothing_was_checked():
     assert "no check ran" in session.gate_failures(checking=True)[0]
     assert session.gate_failures(checking=False) == []
 
-    made = observation(call(20_000_000))
-    session.journal.extend([to_line(CheckEntry("f", verdict_on(made), made))])
+    observed = observation(call(20_000_000))
+    session.journal.extend([to_line(CheckEntry("f", verdict_on(observed), observed))])
     assert session.gate_failures(checking=True) == []
     session.close()
 

@@ -16,7 +16,7 @@ def text(where):
 
 def test_the_hold_after_a_re_take():
     assert text(AFTER) == (
-        "  where         let go at src/lib.rs:31 (demo::partial), taken back at src/lib.rs:33 (demo::partial), then kept for 3 ms until the return"
+        "  where         released at src/lib.rs:31 (demo::partial), taken at src/lib.rs:33 (demo::partial), then held for 3 ms until the return"
     )
 
 
@@ -24,8 +24,8 @@ def test_the_hold_before_the_first_release():
     where = replace(AFTER, let_go=None, dropped=AT)
 
     assert text(where) == (
-        "  where         kept for 3 ms from the start of the call until let go at src/lib.rs:31 (demo::partial), "
-        "taken back at src/lib.rs:33 (demo::partial)"
+        "  where         held for 3 ms from the start of the call until released at src/lib.rs:31 (demo::partial), "
+        "taken at src/lib.rs:33 (demo::partial)"
     )
 
 
@@ -33,10 +33,10 @@ def test_a_call_that_never_lets_go_names_its_library_and_where_its_time_went():
     function = Place("Modules/mathmodule.c", 2107, "math.factorial", "/usr/lib/math.so")
     busiest = BusiestPlace((Place("/home/me/x.py", 4, "f"),), function, 0.994)
 
-    made = text(Where(3_000_000, function=function, busiest=busiest, root="/home/me"))
+    section = text(Where(3_000_000, function=function, busiest=busiest, root="/home/me"))
 
-    assert "never let go within 3 ms: math.factorial in math.so (Modules/mathmodule.c:2107)" in made
-    assert "99.4% of it at x.py:4 (f) in math.factorial in math.so" in made
+    assert "held for the whole 3 ms: math.factorial in math.so (Modules/mathmodule.c:2107)" in section
+    assert "99.4% of it at x.py:4 (f) in math.factorial in math.so" in section
 
 
 def test_a_caller_is_said_once():
@@ -63,10 +63,10 @@ def test_all_frames_leave_nothing_out():
         n_dropped=2,
     )
 
-    made = "\n".join(all_frames(places))
+    section = "\n".join(all_frames(places))
 
-    for part in ("/home/me/src/lib.rs:31", "demo::partial", "[?]", "x.py:4", "7 times", "2 more hand-overs"):
-        assert part in made
+    for part in ("/home/me/src/lib.rs:31", "demo::partial", "[?]", "x.py:4", "7 times", "2 more GIL events"):
+        assert part in section
 
 
 def test_nothing_is_said_without_a_pass():
@@ -76,7 +76,7 @@ def test_nothing_is_said_without_a_pass():
 def test_all_frames_say_no_line_that_is_not_known():
     event = GilEventPlace("release", (Place("/home/me/any.rs", None, "call", "/home/me/demo.so"),))
 
-    made = "\n".join(all_frames(Places((event,))))
+    section = "\n".join(all_frames(Places((event,))))
 
-    assert "any.rs [/home/me/demo.so]" in made
-    assert "(release, once)" in made
+    assert "any.rs [/home/me/demo.so]" in section
+    assert "(release, once)" in section

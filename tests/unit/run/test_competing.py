@@ -9,10 +9,12 @@ import threading
 
 import pytest
 
+from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import DeadlineExceeded
-from pytest_gilcheck.run.background import SWITCH_INTERVAL, _without_drop_requests, background_thread
+from pytest_gilcheck.run.background import background_thread
 from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed, start_barrier
 from pytest_gilcheck.run.deadline import Deadline, armed
+from pytest_gilcheck.run.switch_interval import switch_interval
 
 LONG = Deadline(600.0)
 
@@ -80,13 +82,25 @@ def test_solo_when_called_again_then_it_uses_the_same_thread():
 def test_job_when_past_its_deadline_then_it_is_abandoned_and_its_stacks_dumped(short, tmp_path):
     """The threads cannot be used any more."""
     event = threading.Event()
+
     with CompetingThreads(2) as competing:
+
+        def job():
+            competing.calls.begin(0)
+            event.wait()
+
         with pytest.raises(DeadlineExceeded, match=r"f did not return within 0\.05 s in thread 0.*isolate=True"):
-            competing.solo(event.wait, short)
+            competing.solo(job, short)
         with pytest.raises(RuntimeError, match="one is lost"):
             competing.solo(fail, LONG)
     event.set()
     assert b"in wait" in (tmp_path / "stacks").read_bytes()
+
+
+def test_job_when_no_call_has_begun_then_no_deadline_passes(short):
+    """Set-up, an oracle and hypothesis' own work take what time they take: the deadline is that of a call."""
+    with CompetingThreads(1) as competing:
+        assert competing.solo(lambda: threading.Event().wait(short.seconds * 4), short) is False
 
 
 def test_run_when_there_are_more_jobs_than_threads_then_it_refuses():
@@ -110,14 +124,14 @@ def test_start_barrier_when_threads_arrive_then_none_goes_on_before_the_last():
 
 
 def test_switch_interval_when_blocks_overlap_then_the_last_to_end_restores_it():
-    """Two background threads that begin one after the other, and end in the same order."""
+    """Two blocks that begin one after the other, and end in the same order."""
     before = sys.getswitchinterval()
-    first, second = _without_drop_requests(), _without_drop_requests()
+    first, second = switch_interval(10.0), switch_interval(2.0)
 
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
-    assert sys.getswitchinterval() == SWITCH_INTERVAL
+    assert sys.getswitchinterval() == 2.0
     second.__exit__(None, None, None)
 
     assert sys.getswitchinterval() == before
@@ -137,8 +151,9 @@ def test_deadlines_when_nested_then_they_share_their_signal_until_the_last_ends(
     """The end of an inner check must not remove the outer check's handler."""
     with open(tmp_path / "stacks", "w+b") as file:
         deadline = Deadline(600.0, stderr_fd=file.fileno())
-        with armed(deadline, (1,)):
-            with armed(deadline, (2,)):
+        clock = _native.CallClock(1)
+        with armed(deadline, clock, (1,)):
+            with armed(deadline, clock, (2,)):
                 pass
             number = next(n for n in range(signal.SIGRTMAX, signal.SIGRTMIN, -1) if faulthandler.unregister(n))
             faulthandler.register(number, file=file.fileno(), all_threads=True, chain=False)

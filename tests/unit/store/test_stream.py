@@ -21,8 +21,8 @@ from pytest_gilcheck.store.journal import Journal
 from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry, to_line
 from pytest_gilcheck.store.stream import Stream, merged
 
-MADE = observation(call(20_000_000), name="f")
-CHECK = CheckEntry("f", judge(MADE), MADE, "a.py::test_f", "a.py", 3)
+OBSERVATION = observation(call(20_000_000), name="f")
+CHECK = CheckEntry("f", judge(OBSERVATION), OBSERVATION, "a.py::test_f", "a.py", 3)
 AGREEMENT = AgreementEntry(RACE, "a.py::test_f", "a.py", 3, failed=True)
 #: Reports that earlier versions wrote.
 OLD = sorted((Path(__file__).parent / "reports").glob("*.json"))

@@ -92,7 +92,7 @@ def written(option):
     return st.none() | (st.lists(one, min_size=1, max_size=3) if option.is_repeatable else one)
 
 
-SAID = st.fixed_dictionaries({option.name: written(option) for option in OPTIONS})
+EXAMPLES = st.fixed_dictionaries({option.name: written(option) for option in OPTIONS})
 RIGHT_ONLY = st.fixed_dictionaries(
     {
         option.name: st.none()
@@ -108,23 +108,23 @@ RIGHT_ONLY = st.fixed_dictionaries(
 )
 
 
-def several(said):
-    return said if isinstance(said, list) else [said]
+def several(example):
+    return example if isinstance(example, list) else [example]
 
 
-def meaning(option, said):
+def meaning(option, example):
     """What the example says, worked out without the plugin; `REFUSED`, or the option's default."""
-    if said is None:
+    if example is None:
         return option.default
-    means = [one.means for one in several(said)]
+    means = [one.means for one in several(example)]
     if REFUSED in means:
         return REFUSED
     return tuple(means) if option.is_repeatable else means[0]
 
 
-def flags(said):
+def flags(example):
     """As command-line arguments. A switch can only be switched on there."""
-    for name, value in said.items():
+    for name, value in example.items():
         option = TABLE[name]
         if value is None:
             continue
@@ -134,8 +134,8 @@ def flags(said):
             yield from (f"{option.flag}={one.text}" for one in several(value))
 
 
-def ini(said):
-    for name, value in said.items():
+def ini(example):
+    for name, value in example.items():
         if value is not None:
             lines = [one.text for one in several(value)]
             yield (
@@ -151,8 +151,8 @@ def toml_value(value):
     return repr(value)
 
 
-def toml(said, kind):
-    for name, value in said.items():
+def toml(example, kind):
+    for name, value in example.items():
         if value is not None:
             values = [getattr(one, kind) for one in several(value)]
             yield f"{TABLE[name].key} = {toml_value(values if TABLE[name].is_repeatable else values[0])}"
@@ -166,24 +166,29 @@ FILES = {
     "ini_options, texts": (
         "pyproject.toml",
         "[tool.pytest.ini_options]",
-        lambda said: toml(said, "text"),
+        lambda example: toml(example, "text"),
         lambda one: one.text,
     ),
     # pytest makes texts of them.
     "ini_options, native": (
         "pyproject.toml",
         "[tool.pytest.ini_options]",
-        lambda said: toml(said, "native"),
+        lambda example: toml(example, "native"),
         lambda one: str(one.native),
     ),
-    "tool.pytest, texts": ("pyproject.toml", "[tool.pytest]", lambda said: toml(said, "text"), lambda one: one.text),
+    "tool.pytest, texts": (
+        "pyproject.toml",
+        "[tool.pytest]",
+        lambda example: toml(example, "text"),
+        lambda one: one.text,
+    ),
     "tool.pytest, native": (
         "pyproject.toml",
         "[tool.pytest]",
-        lambda said: toml(said, "native"),
+        lambda example: toml(example, "native"),
         lambda one: one.native,
     ),
-    "pytest.toml": ("pytest.toml", "[pytest]", lambda said: toml(said, "native"), lambda one: one.native),
+    "pytest.toml": ("pytest.toml", "[pytest]", lambda example: toml(example, "native"), lambda one: one.native),
 }
 
 #: `tool.pytest` and pytest.toml, whose values are typed, came with pytest 9.0, and take our numbers since 9.2.
@@ -192,8 +197,8 @@ if not HAS_TYPED_TABLES:
     FILES = {name: file for name, file in FILES.items() if not name.startswith(("tool.pytest", "pytest.toml"))}
 
 
-def overridden(said):
+def overridden(example):
     """As ``-o key=value``."""
-    for name, value in said.items():
+    for name, value in example.items():
         if value is not None:
             yield f"-o{TABLE[name].key}=" + "\n".join(one.text for one in several(value))

@@ -1,4 +1,4 @@
-"""A check's whole story is a section of its test's report: who is given it, and what is kept of it."""
+"""The report on a check is a section of its test's report: which plugins receive it, and how long it is kept."""
 
 import pytest
 
@@ -77,15 +77,15 @@ KEPT = {
 
 
 def kept_of(result):
-    """Reports that still have a story."""
+    """Return the reports that still have a section of ours."""
     lines = [line for line in result.outlines if line.startswith("kept: ")]
     assert len(lines) >= 3 * 6  # setup, call and teardown of each test
     return {line for line in lines if not line.endswith("[]")}
 
 
 @pytest.mark.parametrize("xdist", [False, True])
-def test_a_story_is_kept_only_where_pytest_shows_it(project, pytester, xdist):
-    """pytest keeps all reports: of ten thousand tests that pass, none keeps its story."""
+def test_a_section_is_kept_only_where_pytest_shows_it(project, pytester, xdist):
+    """pytest keeps all reports: of ten thousand tests that pass, none keeps its section."""
     if xdist:
         pytest.importorskip("xdist")
     pytester.makeconftest(OTHERS)
@@ -100,7 +100,7 @@ def test_a_story_is_kept_only_where_pytest_shows_it(project, pytester, xdist):
 
 
 @pytest.mark.parametrize(("asked", "xdist"), [("-rP", False), ("-rA", False), ("-rP", True)])
-def test_who_asks_for_the_output_of_passed_tests_sees_their_stories(project, pytester, asked, xdist):
+def test_who_asks_for_the_output_of_passed_tests_sees_their_sections(project, pytester, asked, xdist):
     if xdist:
         pytest.importorskip("xdist")
     result = project(SUITE, "--gilcheck", asked, *(["-n2"] if xdist else []), subprocess=xdist)
@@ -110,7 +110,7 @@ def test_who_asks_for_the_output_of_passed_tests_sees_their_stories(project, pyt
     )
 
 
-def test_a_story_is_told_once_in_each_report(project, pytester):
+def test_a_section_is_written_once_in_each_report(project, pytester):
     """Also where a test makes several checks, and compares answers too."""
     pytester.makeconftest(OTHERS)
     body = """
@@ -130,7 +130,7 @@ def kept_of_one(result):
     return line
 
 
-def test_an_attempt_tells_its_own_story(project, pytester):
+def test_an_attempt_writes_its_own_section(project, pytester):
     """What a failed attempt has found counts for nothing in the next one."""
     pytest.importorskip("pytest_rerunfailures")
     pytester.makeconftest(OTHERS)

@@ -1,0 +1,116 @@
+"""Whose holds count: evidence from what a thread does while the call is not running."""
+
+from built import call
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_gilcheck.evidence import OtherThread, Surroundings
+from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.holding import held_share, word
+from pytest_gilcheck.judge.ownership import owned_calls
+
+MS = 1_000_000
+POOL, NEIGHBOUR = 7, 8
+
+
+def alternating(in_calls, in_windows, n=rules.ENOUGH_BATCHES, held_ns=0):
+    """Calls of 10 ms in which the other threads hold so much, each followed by a window in which they hold so much."""
+    calls, windows = [], []
+    for index in range(n):
+        start_ns = index * 40 * MS
+        calls.append(call(held_ns, 10 * MS - held_ns, start_ns=start_ns, others=others(in_calls(index))))
+        windows.append(call(0, 10 * MS, start_ns=start_ns + 20 * MS, others=others(in_windows(index))))
+    return calls, windows
+
+
+def others(held):
+    """Records of threads that held the GIL for so long."""
+    return tuple(OtherThread(thread, held_ns, held_ns, 1) for thread, held_ns in held.items())
+
+
+def share(calls, windows):
+    """The held share with ownership."""
+    return held_share(calls, 25, surroundings=Surroundings(tuple(windows), 0, 0))
+
+
+def test_a_thread_that_holds_only_within_the_calls_is_the_callees():
+    """A persistent pool whose worker holds the GIL throughout was called released."""
+    calls, windows = alternating(lambda _: {POOL: 10 * MS}, lambda _: {})
+
+    assert word(share(calls, windows)) == "held"
+    assert owned_calls(calls, windows)[0].least.n_workers == 1
+
+
+def test_a_neighbour_that_holds_as_much_between_the_calls_is_left_out():
+    """A listener, a timer or a busy thread: a call that releases the GIL was called partial beside it."""
+    calls, windows = alternating(lambda _: {NEIGHBOUR: 9 * MS}, lambda _: {NEIGHBOUR: 9 * MS})
+
+    found = share(calls, windows)
+    assert (found.low, found.high, word(found)) == (0.0, found.high, "released")
+
+
+def test_without_windows_the_bounds_contain_both_answers():
+    """Nothing tells whose the thread is."""
+    calls, _ = alternating(lambda _: {POOL: 10 * MS}, lambda _: {}, n=7)
+
+    found = share(calls, [])
+    assert found.low == 0.0 and found.high > 0.99 and word(found) is None
+
+
+def test_six_batches_are_too_few():
+    """One of 12 choose 6 ways: 1 in 924, more than the level of all other bounds."""
+    calls, windows = alternating(lambda _: {POOL: 10 * MS}, lambda _: {}, n=rules.ENOUGH_BATCHES - 1)
+
+    assert word(share(calls, windows)) is None
+
+
+def test_a_pool_of_several_workers_is_judged_together():
+    """Each call goes to another one, so that no worker is met in all calls."""
+    calls, windows = alternating(lambda index: {POOL + index % 3: 10 * MS}, lambda _: {}, n=9)
+
+    assert word(share(calls, windows)) == "held"
+
+
+def test_somebody_who_starts_threads_is_no_pool():
+    """Every thread is met once: those of the calls within, and those of the windows between them."""
+    calls, windows = alternating(lambda index: {100 + index: 5 * MS}, lambda index: {200 + index: 5 * MS})
+
+    assert word(share(calls, windows)) == "released"
+
+
+def test_a_neighbour_and_a_pool_are_told_apart():
+    """The pool counts, and the neighbour does not."""
+    calls, windows = alternating(lambda _: {POOL: 5 * MS, NEIGHBOUR: 4 * MS}, lambda _: {NEIGHBOUR: 8 * MS})
+
+    owned = owned_calls(calls, windows)
+    assert {one.least.workers_held_ns for one in owned} == {5 * MS}
+
+
+def test_the_workers_wait_for_a_neighbour_is_waiting():
+    """A worker's own waiting counted as free time of the call."""
+    worker = OtherThread(POOL, 5 * MS, 5 * MS, 1, 0, 5 * MS)
+    calls, windows = alternating(lambda _: {}, lambda _: {NEIGHBOUR: 9 * MS})
+    calls = [call(0, 10 * MS, start_ns=one.start_ns, others=(worker, *others({NEIGHBOUR: 5 * MS}))) for one in calls]
+
+    assert word(share(calls, windows)) == "held"
+
+
+@given(
+    st.lists(st.dictionaries(st.integers(2, 5), st.integers(0, 10 * MS), max_size=3), min_size=1, max_size=10),
+    st.lists(st.dictionaries(st.integers(2, 5), st.integers(0, 10 * MS), max_size=3), max_size=10),
+)
+def test_the_bounds_are_in_order_and_nothing_is_invented(in_calls, in_windows):
+    """At least what is surely the callee's, at most what all others held."""
+    calls = [call(0, 40 * MS, start_ns=i * 100 * MS, others=others(held)) for i, held in enumerate(in_calls)]
+    windows = [
+        call(0, 10 * MS, start_ns=i * 100 * MS + 50 * MS, others=others(held)) for i, held in enumerate(in_windows)
+    ]
+
+    for one, owned in zip(calls, owned_calls(calls, windows), strict=True):
+        all_held_ns = sum(other.held_ns for other in one.others)
+        assert (
+            0
+            <= owned.least.workers_held_ns
+            <= owned.most.workers_held_ns + len(one.others)
+            <= all_held_ns + 2 * len(one.others)
+        )
