@@ -358,6 +358,12 @@ def bench_ledger(session: nox.Session) -> None:
 
 
 @nox.session
+def living(session: nox.Session) -> None:
+    """Are verdicts right in a process in which other threads, timers and pools live? An hour; `-- --quick`: minutes."""
+    run_bench(session, "living", subjects="ledger")
+
+
+@nox.session
 def bench_overlap(session: nox.Session) -> None:
     """Count how often overlap is reported wrongly, or missed. Takes an hour."""
     loads = [["words", "--load", str(n_busy)] for n_busy in (0, 1, 2, 4)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 import pytest
 from hypothesis import strategies as st
 
@@ -26,3 +29,23 @@ def test_agrees_when_the_function_has_no_race_then_it_agrees() -> None:
 
 def test_fixture_when_asked_for_agreement_then_it_compares(gilcheck) -> None:
     assert gilcheck.agrees(len, lambda text: sum(1 for _ in text), st.text().map(lambda text: (text,))).word == "agree"
+
+
+def test_agrees_when_two_run_at_once_then_the_switch_interval_is_as_before() -> None:
+    """Whichever ends first."""
+    before = sys.getswitchinterval()
+    words = []
+
+    def compares(ns: int, examples: int) -> None:
+        inputs = st.just((ns,))
+        words.append(agrees(specimens.releases, lambda _ns: None, inputs, examples=examples).word)
+
+    for lengths in ((1, 20), (20, 1)):
+        threads = [threading.Thread(target=compares, args=(100_000, 5 * n)) for n in lengths]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sys.getswitchinterval() == before
+
+    assert words == ["agree"] * 4

@@ -142,3 +142,13 @@ def test_command_when_the_statement_keeps_the_gil_then_it_ends_with_stacks(gilch
 
     assert done.returncode == 1
     assert "has kept the GIL for longer than its deadline of 0.2 s" in done.stderr and "Thread 0x" in done.stderr
+
+
+@pytest.mark.parametrize("statement", ["y = x; del y", "x = x + 1; specimens.holds(2_000_000)"])
+def test_command_when_the_statement_binds_names_then_each_thread_has_its_own(gilcheck, statement):
+    """What one thread deletes is still there for the others."""
+    setup = "from pytest_gilcheck import specimens; x = 1"
+    done = gilcheck("--threads", "2", "--budget", "200ms", "-s", setup, statement)
+
+    assert done.returncode in (0, 3), done.stderr
+    assert "NameError" not in done.stderr

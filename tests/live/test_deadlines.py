@@ -57,6 +57,23 @@ except DeadlineExceeded as error:
     assert "in for_ever" in done.stderr
 
 
+def test_call_when_it_releases_thousands_of_times_beside_a_busy_thread_then_it_ends_within_its_deadline(python):
+    """No thread of ours takes the GIL at each of its releases; the busy one does, for a switch interval."""
+    done = python(
+        PRELUDE
+        + """
+def spins():
+    while True: sum(range(100))
+threading.Thread(target=spins, daemon=True).start()
+sys.setswitchinterval(1e-4)
+verdict = check.options(deadline="30s", budget="100ms")(specimens.chatters, 3_500, 20_000)
+print(verdict.gil)
+"""
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout != "held\n"
+
+
 STUCK = """
 import pytest
 from pytest_gilcheck import specimens

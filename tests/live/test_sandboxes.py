@@ -91,3 +91,27 @@ print(verdict.gil, verdict.instrument.name, *verdict.reasons)
         "ledger-page-locked",
         "progress-only",
     ] or done.stdout.startswith("held ledger"), done.stdout
+
+
+def test_check_when_the_system_gives_no_more_threads_then_it_says_so(python):
+    """It raises, or has a verdict without what the threads were for; it neither aborts nor waits for ever."""
+    done = allowed(
+        python(
+            PRELUDE
+            + FILTER
+            + """
+CLONE, CLONE3 = {"x86_64": (56, 435), "aarch64": (220, 435)}[os.uname().machine]
+check.options(overlap=False)(specimens.holds, MS)  # all is imported
+refuse(CLONE, CLONE3)
+for checker in (check.options(threads=2, budget="20ms"), check.options(overlap=False)):
+    try:
+        verdict = checker(specimens.holds, 5 * MS)
+    except Exception as error:
+        assert "thread" in str(error), repr(error)
+    else:
+        assert verdict.gil in ("held", "inconclusive"), verdict
+assert not _native.ledger_is_recording()
+"""
+        )
+    )
+    assert done.returncode == 0, done.stderr

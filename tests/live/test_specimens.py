@@ -117,20 +117,6 @@ def test_ledger_when_opened_twice_then_the_last_to_close_removes_the_hooks():
     assert not _native.ledger_is_recording()
 
 
-def test_check_when_made_inside_of_a_check_then_its_verdict_is_right():
-    """The inner one measures a call that holds; the outer one waits for its threads with the GIL released."""
-    inner = []
-
-    def outer():
-        inner.append(check.options(overlap=False)(specimens.holds, 5 * MS))
-
-    check.options(overlap=False, deadline=60)(outer)
-
-    assert inner
-    for verdict in inner:
-        never_wrong(verdict, "held")
-
-
 def test_check_when_several_threads_check_at_once_then_each_verdict_is_right():
     """Their waits for each other do not count."""
     words = {}

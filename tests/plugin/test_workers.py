@@ -57,13 +57,17 @@ def test_stuck(gilcheck):
     assert len(words(pytester, "o.json")) == 7
 
 
-def test_a_worker_that_is_killed_costs_its_own_test_only(project, pytester):
+@pytest.mark.parametrize(
+    "killed",
+    ["gilcheck.options(overlap=False)(os._exit, 9)", "gilcheck(os.kill, os.getpid(), 9)", "os.kill(os.getpid(), 9)"],
+)
+def test_a_worker_that_is_killed_costs_its_own_test_only(project, pytester, killed):
     body = (
         SUITE
-        + """
+        + f"""
 def test_killed(gilcheck):
     import os
-    gilcheck.options(overlap=False)(os._exit, 9)
+    {killed}
 """
     )
     result = project(body, "--gilcheck", "--gilcheck-json=o.json", "-n2", subprocess=True)

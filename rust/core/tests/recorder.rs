@@ -386,6 +386,31 @@ fn run_delay_is_split_where_no_wait_lies_between_two_readings() {
 }
 
 #[test]
+fn a_reading_that_is_preempted_takes_nothing_from_the_state_before_it() {
+    let recorder = Recorder::new();
+    recorder.start(1, OWN);
+    let start = recorder.begin(OWN, Detail::Split(0)).expect("it holds");
+    let wait = |until_ns: u64| while gilcheck_core::clock::now_ns() < until_ns {};
+    let at = |ns: u64| start.start_ns() + ns;
+
+    wait(at(20_000_000));
+    recorder.unlocked(at(20_000_000), false, OWN, false);
+    let mut is_first = true;
+    let read = || {
+        if std::mem::take(&mut is_first) {
+            wait(at(50_000_000)); // preempted
+        }
+        Some(30_000_000)
+    };
+    recorder.read_delay(OWN, State::Holding, read);
+    recorder.unlocked(at(60_000_000), true, OWN, false);
+    let figures = recorder.end(&start, at(60_000_000), Some(30_000_000), 10).expect("possible");
+
+    let held_delay_ns = figures.held_delay_ns.expect("split");
+    assert!(held_delay_ns < 1_000_000, "{held_delay_ns}");
+}
+
+#[test]
 fn a_recording_of_any_length_keeps_room_for_the_next_span() {
     let recorder = Recorder::new();
     recorder.start(1, OWN);

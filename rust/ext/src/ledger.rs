@@ -120,7 +120,7 @@ impl StartedSpan {
         let cpu_ns = clock::thread_cpu_ns();
         // Read last: a kernel that preempts lazily does it at the end of a system call (beside two busy processes, at one of
         // ten). A preemption that was due before the span has then happened.
-        let delay_ns = clock::run_delay_ns();
+        let delay_ns = clock::run_delay_at(clock::now_ns(), clock::run_delay_ns).map(|reading| reading.after_ns);
         let recorder = instrument().recorder();
         let detail = match delay_ns {
             Some(delay_ns) if fine => Detail::Split(delay_ns),
@@ -148,7 +148,7 @@ impl StartedSpan {
     fn end(self, end_ns: u64, max_events: usize) -> Span {
         // Read first: a thread that is due to be preempted is preempted at the end of a system call. After another system
         // call, the span's delay contained milliseconds that came after the span.
-        let final_delay_ns = clock::run_delay_ns();
+        let final_delay_ns = clock::run_delay_at(end_ns, clock::run_delay_ns).map(|reading| reading.at_ns);
         let cpu_ns = clock::thread_cpu_ns() - self.cpu_ns;
         let process_cpu_ns = clock::process_cpu_ns() - self.process_cpu_ns;
         let figures = self.record.and_then(|start| {

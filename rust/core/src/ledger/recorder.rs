@@ -337,11 +337,12 @@ impl Recorder {
     /// has waited: what is new then fell on the wait. Under the mutex no system call may be made: the thread would be
     /// preempted with it in hand.
     #[cold]
-    pub fn read_delay(&self, thread: usize, before: State, read: impl FnOnce() -> Option<u64>) {
+    pub fn read_delay(&self, thread: usize, before: State, read: impl FnMut() -> Option<u64>) {
         let Some(account) = self.account(thread) else { return };
         let start_ns = clock::now_ns();
-        if let Some(delay_ns) = read() {
-            Self::add_delay(account, start_ns, before, delay_ns);
+        if let Some(reading) = clock::run_delay_at(start_ns, read) {
+            Self::add_delay(account, start_ns, before, reading.at_ns);
+            account.last_delay_ns.store(reading.after_ns, Relaxed);
         }
         let end_ns = clock::now_ns();
         account.last_reading_ns.store(end_ns, Relaxed);
@@ -393,7 +394,8 @@ impl Recorder {
             }
             State::Released | State::Unknown => {
                 let (began_ns, ended_ns) = (&account.switch_wait_ns.0, &account.switch_wait_ns.1);
-                let waited_ns = if has_waited { ended_ns.load(Relaxed).saturating_sub(began_ns.load(Relaxed)) } else { 0 };
+                let waited_ns =
+                    if has_waited { ended_ns.load(Relaxed).saturating_sub(began_ns.load(Relaxed)) } else { 0 };
                 add(&account.unsplit_delay_ns, take(waited_ns));
                 add(&account.free_delay_ns, new_ns);
             }

@@ -1,0 +1,163 @@
+"""Verdicts in a process that lives: other threads, timers and pools run beside the check, and sometimes a busy process.
+
+A word is right or *inconclusive*, and exact bounds hold the truth, which none of these neighbours changes: time in which
+a call waits for the GIL is no part of its share.
+"""
+
+import concurrent.futures
+import contextlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from pytest_gilcheck import _native, check, specimens
+
+MS = 1_000_000
+
+#: What a specimen does beside its work: it takes its arguments, and reads the processor clock until the time is over.
+BESIDE_NS = 50_000
+#: The same where another thread does the work: both are woken once.
+HANDED_OVER_NS = 500_000
+
+BUSY = "print(flush=True)\nwhile True: pass"
+
+
+@contextlib.contextmanager
+def thread(step):
+    """Repeat `step` in a thread beside the block."""
+    stop = threading.Event()
+
+    def repeats():
+        while not stop.is_set():
+            step()
+
+    beside = threading.Thread(target=repeats)
+    beside.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        beside.join()
+
+
+@contextlib.contextmanager
+def busy_process():
+    """Compute in another process."""
+    process = subprocess.Popen([sys.executable, "-S", "-c", BUSY], stdout=subprocess.PIPE)
+    try:
+        process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextlib.contextmanager
+def timer():
+    """Handle a signal each millisecond."""
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def native_thread(hold_ns, gap_ns):
+    """Let a native thread that belongs to nobody's call attach again and again."""
+    neighbour = _native.specimens.Neighbour(hold_ns, gap_ns)
+    try:
+        yield
+    finally:
+        neighbour.stop()
+
+
+NEIGHBOURS = {
+    "a sleeping thread": lambda: thread(lambda: time.sleep(0.001)),
+    "a busy thread": lambda: thread(lambda: sum(range(100))),
+    "a busy process": busy_process,
+}
+
+MORE_NEIGHBOURS = {
+    "a timer": timer,
+    "a native thread": lambda: native_thread(200_000, 1_800_000),
+    "a native thread that holds": lambda: native_thread(1_800_000, 200_000),
+    "a second check": lambda: thread(lambda: check.options(overlap=False)(specimens.holds, 5 * MS)),
+}
+
+holds_then_releases = _native.specimens.holds_then_releases
+
+#: Function, arguments, held and released time; the first lets go late, the next only after a switch interval, for long.
+CALLS = {
+    "half, first held": (holds_then_releases, (10 * MS, 10 * MS), 10, 10),
+    "held for a moment": (holds_then_releases, (6 * MS, 194 * MS), 6, 194),
+    "held": (specimens.holds, (20 * MS,), 20, 0),
+    "released": (specimens.releases, (20 * MS,), 0, 20),
+}
+
+WORDS = {"half, first held": "partial", "held for a moment": "released", "held": "held", "released": "released"}
+
+
+def never_wrong(verdict, word, held_ms, released_ms, beside_ns=BESIDE_NS):
+    """Accept the right word or *inconclusive*, and bounds that hold the truth where they claim to be exact."""
+    assert verdict.gil in (word, "inconclusive"), (verdict.held_share, verdict.notes)
+    if verdict.gil == "inconclusive":
+        assert verdict.reasons
+    share, work_ns = verdict.held_share, (held_ms + released_ms) * MS
+    if verdict.instrument.grade == "exact" and share.measured:
+        low, high = held_ms * MS / (work_ns + beside_ns), (held_ms * MS + beside_ns) / work_ns
+        assert share.low <= high and low <= share.high, (share.low, share.high, low, high, verdict.notes)
+
+
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+@pytest.mark.parametrize("call", CALLS)
+def test_check_when_something_lives_beside_it_then_the_word_is_its_own_or_inconclusive(call, neighbour):
+    """Whoever asks for the GIL, and whoever takes the processor."""
+    function, arguments, held_ms, released_ms = CALLS[call]
+
+    with NEIGHBOURS[neighbour]():
+        verdict = check.options(overlap=False)(function, *arguments)
+
+    never_wrong(verdict, WORDS[call], held_ms, released_ms)
+
+
+@pytest.mark.parametrize("neighbour", MORE_NEIGHBOURS)
+@pytest.mark.parametrize("call", ["half, first held", "released"])
+def test_check_when_somebody_else_holds_the_gil_then_that_is_not_the_calls(call, neighbour):
+    """It is left out, or the bounds say that it may be the call's."""
+    function, arguments, held_ms, released_ms = CALLS[call]
+
+    with MORE_NEIGHBOURS[neighbour]():
+        verdict = check.options(overlap=False)(function, *arguments)
+
+    never_wrong(verdict, WORDS[call], held_ms, released_ms)
+
+
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+@pytest.mark.parametrize("call", ["held", "released", "native"])
+def test_check_when_the_callee_has_a_pool_then_what_its_thread_holds_is_the_calls(call, neighbour):
+    """The thread is older than the call, and does its work."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, NEIGHBOURS[neighbour]():
+        pool.submit(int).result()
+        if call == "native":
+            verdict = check.options(overlap=False)(_native.specimens.delegates, 20 * MS)
+        else:
+            function, arguments, _, _ = CALLS[call]
+            verdict = check.options(overlap=False)(lambda: pool.submit(function, *arguments).result())
+
+    released = 20 if call == "released" else 0
+    never_wrong(verdict, "released" if released else "held", 20 - released, released, HANDED_OVER_NS)
+
+
+def test_span_when_something_lives_beside_it_then_the_word_is_its_own_or_inconclusive():
+    """A block is measured once, before anything could be learned."""
+    for neighbour in NEIGHBOURS.values():
+        with neighbour(), check.span("half") as span:
+            holds_then_releases(10 * MS, 10 * MS)
+        never_wrong(span.verdict, "partial", 10, 10)
