@@ -50,7 +50,7 @@ without = words()
 with exact_ledger():
     slots = {at: word for at, word in words().items() if word != without.get(at) and word > 4096 and into_our_library(word)}
     print("slots", len(slots))
-    _native.call(specimens.chatters, (1, 0), None, False, 10)
+    _native.call(specimens.chatters, (1, 0), None, False, 10, _native.CallClock(1))
 assert not any(words()[at] == word for at, word in slots.items()), "hooks are out"
 """
 
@@ -109,7 +109,7 @@ assert not _native.ledger_is_recording()
 right()
 assert words()[at] == theirs
 with exact_ledger():
-    _, span = _native.call(specimens.chatters, (10, 0), None, False, 100)
+    _, span = _native.call(specimens.chatters, (10, 0), None, False, 100, _native.CallClock(1))
     assert span.n_releases_by_function == 10
 other.step_down(ctypes.c_void_p(at))
 right()

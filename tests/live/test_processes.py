@@ -23,7 +23,7 @@ with exact_ledger():
         os._exit(0 if ok else 3)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0, status
-    _, span = _native.call(specimens.releases_then_holds, (5 * MS, 5 * MS), None, False, 100)
+    _, span = _native.call(specimens.releases_then_holds, (5 * MS, 5 * MS), None, False, 100, _native.CallClock(1))
     assert span.held_ns >= 4 * MS and span.n_releases_by_function == 1
 assert check.options(overlap=False)(specimens.holds, 20 * MS).held
 """

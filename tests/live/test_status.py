@@ -92,16 +92,6 @@ def test_status_when_there_is_no_callback_then_no_event_is_made(monkeypatch):
     assert agrees(len, len, ("abc",)).word == "agree"
 
 
-def test_status_when_a_call_checks_then_the_inner_check_is_not_shown(watcher):
-    def called():
-        check.options(overlap=False)(specimens.holds, 10_000)
-
-    check.options(overlap=False, budget="20ms")(called)
-
-    assert watcher.n_opened == 1
-    assert watcher.threads == {threading.get_ident()}
-
-
 def test_status_when_the_call_raises_then_the_display_is_closed(watcher):
     with pytest.raises(ZeroDivisionError):
         check(lambda: 1 / 0)

@@ -291,7 +291,7 @@ def test_stacks_when_kept_then_they_lie_within_the_call_and_its_span(called):
     asking.start()
     try:
         with exact_ledger() as instrument, stacks_of(threading.get_ident()) as kept:
-            _, span = _native.call(called, (), None, False, 100)
+            _, span = _native.call(called, (), None, False, 100, _native.CallClock(1))
     finally:
         ended.set()
         asking.join()

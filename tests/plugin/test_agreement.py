@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-#: Differs each time: on the smallest input where alone, on any in a competing thread.
+#: Differs each time: on the smallest input where alone, on any where several threads are inside at once.
 SUBJECTS = """
 import threading
+import time
 import unittest
 from hypothesis import given, settings, strategies as st
 from pytest_gilcheck import Disagreement, agrees
@@ -18,8 +19,14 @@ def right(n):
 def wrong(n):
     return n + 1 if n < 100 else 0
 
+INSIDE = threading.Lock()
+
 def races(n):
-    return n + 1 if threading.current_thread() is threading.main_thread() else n
+    if not INSIDE.acquire(blocking=False):
+        return n
+    time.sleep(0.002)
+    INSIDE.release()
+    return n + 1
 
 def oracle(n):
     return 1 + n
