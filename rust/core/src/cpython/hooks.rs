@@ -25,6 +25,8 @@ pub struct Hook {
     real: AtomicUsize,
     /// The GOT entries that lead to ours.
     entries: [AtomicUsize; MAX_ENTRIES],
+    /// What these held when the recording began: ours, or a function of another tool that calls ours.
+    at_start: [AtomicUsize; MAX_ENTRIES],
 }
 
 /// The number of GOT entries of one function that are looked at again. An object has one or two.
@@ -42,6 +44,7 @@ const fn hook(name: &'static CStr, replacement: fn() -> usize) -> Hook {
         replacement,
         real: AtomicUsize::new(NO_ADDRESS),
         entries: [const { AtomicUsize::new(NO_ADDRESS) }; MAX_ENTRIES],
+        at_start: [const { AtomicUsize::new(NO_ADDRESS) }; MAX_ENTRIES],
     }
 }
 
@@ -66,14 +69,26 @@ impl Hook {
         }
     }
 
-    /// Returns whether all of these entries lead to the hook.
+    /// Keeps what these entries hold now. A tool that came on top of the hook in an earlier recording still calls it.
+    pub fn keep_entries(&self) {
+        for (entry, at_start) in self.entries.iter().zip(&self.at_start) {
+            at_start.store(value_of(entry), Release);
+        }
+    }
+
+    /// Returns whether all of these entries hold what they held then.
     pub fn is_installed(&self) -> bool {
-        let replacement = (self.replacement)();
-        self.entries.iter().map(|entry| entry.load(Relaxed)).filter(|address| *address != NO_ADDRESS).all(|address| {
-            // SAFETY: the entry belongs to the object of the interpreter, which is not unloaded; everybody accesses it
-            // atomically.
-            unsafe { (*(address as *const AtomicUsize)).load(Relaxed) == replacement }
-        })
+        self.entries.iter().zip(&self.at_start).all(|(entry, at_start)| value_of(entry) == at_start.load(Relaxed))
+    }
+}
+
+/// Returns the address in a GOT entry; [`NO_ADDRESS`] if there is no such entry.
+fn value_of(entry: &AtomicUsize) -> usize {
+    match entry.load(Relaxed) {
+        NO_ADDRESS => NO_ADDRESS,
+        // SAFETY: the entry belongs to the object of the interpreter, which is not unloaded; everybody accesses it
+        // atomically.
+        address => unsafe { (*(address as *const AtomicUsize)).load(Relaxed) },
     }
 }
 

@@ -189,6 +189,7 @@ impl Inner {
                 hook.set_entries(entries.addresses());
                 *installed = Some(entries);
             }
+            hook.keep_entries();
         }
         Ok(())
     }
