@@ -216,7 +216,7 @@ class Stages:
     def progress(self, span_ns: int, *, is_exact: bool) -> Progress | None:
         """Make calls beside the background thread, and return how much it ran; None: a note says why not."""
         if self._others_are_busy():
-            # Its switch interval is so long that a busy thread would keep the call waiting for ten seconds at each release.
+            # Its switch interval is so long that a busy thread would keep the call waiting for half a second at each release.
             self.notes.append(Reason.of("time-limit", stage="background thread", limit_ns=self._limit_ns, call_ns=0))
             return None
         if not self._fits("background thread"):

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 #: worth measuring in this way.
 RUN_NS = 200_000
 
-#: In seconds, and far above the calls that are measured beside the background thread: nobody asks it to drop the GIL.
-SWITCH_INTERVAL = 10.0
+#: In seconds, and twice the longest call that is measured beside the background thread: nobody asks it, or the call, to drop
+#: the GIL. (At 10 s a thread that once missed its turn on a busy machine stood still for 10 s, and so did Ctrl-C.)
+SWITCH_INTERVAL = 0.5
 
 
 @contextlib.contextmanager
