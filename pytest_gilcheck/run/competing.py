@@ -91,7 +91,11 @@ class _Worker:
         self._gone.acquire()
         context = contextvars.copy_context()
         _start_thread(lambda: context.run(self._run), ())
-        self._done.acquire()  # it has begun, and its ident is known
+        try:
+            self._done.acquire()  # it has begun, and its ident is known
+        except BaseException:
+            self.end()  # nobody else knows this thread
+            raise
 
     def _run(self) -> None:
         self.ident = _get_ident()
@@ -162,7 +166,15 @@ class CompetingThreads:
     """
 
     def __init__(self, n_threads: int) -> None:
-        self._workers = [_Worker(index) for index in range(n_threads)]
+        self._workers: list[_Worker] = []
+        try:
+            for index in range(n_threads):
+                self._workers.append(_Worker(index))
+        except BaseException:
+            # No more threads to be had, or Ctrl-C: those that there are would wait for a job until the process ends.
+            for worker in self._workers:
+                worker.end()
+            raise
         self._lost = False
         self._is_armed = False
         #: When the present call of each thread began. Whoever makes calls in these threads keeps it.

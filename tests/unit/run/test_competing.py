@@ -11,6 +11,7 @@ import pytest
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import DeadlineExceeded
+from pytest_gilcheck.run import competing as competing_module
 from pytest_gilcheck.run.background import background_thread
 from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed, start_barrier
 from pytest_gilcheck.run.deadline import Deadline, armed
@@ -107,6 +108,24 @@ def test_run_when_there_are_more_jobs_than_threads_then_it_refuses():
     """No job is run."""
     with CompetingThreads(1) as competing, pytest.raises(RuntimeError, match="2 jobs for 1 threads"):
         competing.run([fail, fail], LONG)
+
+
+def test_threads_when_there_are_no_more_to_be_had_then_those_made_before_end(monkeypatch):
+    """They would wait for a job until the process ends."""
+    start, idents = competing_module._start_thread, []
+
+    def start_two(function, args):
+        if len(idents) == 2:
+            raise RuntimeError("can't start new thread")
+        idents.append(start(function, args))
+
+    monkeypatch.setattr(competing_module, "_start_thread", start_two)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        CompetingThreads(3)
+
+    deadline = threading.Event()
+    while competing_module._idents & set(idents):
+        deadline.wait(0.01)
 
 
 def test_start_barrier_when_threads_arrive_then_none_goes_on_before_the_last():
