@@ -246,11 +246,7 @@ class Checker:
 
 
 def _refuse_within_a_checked_call(what: str) -> None:
-    """Refuse what would wait for the competing threads in one of them, and so until the deadline.
-
-    Raises:
-        UsageError: this thread makes the calls of a check.
-    """
+    """Refuse what would wait for the competing threads in one of them, and so until the deadline."""
     if is_within_a_checked_call():
         message = (
             f"{what} within a call that is checked: the call would be measured together with it. Check one of the two."

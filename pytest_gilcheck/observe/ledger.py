@@ -105,7 +105,10 @@ class Block:
         self._open = _native.OpenSpan()
 
     def end(self) -> CallSpan | Reason:
-        """End the block, and return its record or the reason why there is none; once, in the same thread.
+        """End the block; once, in the thread in which it began.
+
+        Returns:
+            Its record, or the reason why there is none.
 
         Raises:
             UsageError: another thread ends it.

@@ -371,33 +371,33 @@ impl Recorder {
     /// hold of 10 ms, and nothing of it was left.)
     pub(super) fn add_delay(account: &Account, now_ns: u64, before: State, delay_ns: u64) {
         let last_ns = account.last_reading_ns.load(Relaxed);
-        let mut new_ns =
+        let mut left_ns =
             delay_ns.saturating_sub(account.last_delay_ns.load(Relaxed)).min(now_ns.saturating_sub(last_ns));
         account.last_delay_ns.store(delay_ns, Relaxed);
         let has_waited = account.has_waited.swap(false, Relaxed);
         let mut take = |most_ns: u64| {
-            let part_ns = new_ns.min(most_ns);
-            new_ns -= part_ns;
+            let part_ns = left_ns.min(most_ns);
+            left_ns -= part_ns;
             part_ns
         };
         match before {
             State::Waiting => {
                 add(&account.free_delay_ns, take(account.wait_began_ns.load(Relaxed).saturating_sub(last_ns)));
             }
-            State::Holding if has_waited => add(&account.unsplit_delay_ns, new_ns),
+            State::Holding if has_waited => add(&account.unsplit_delay_ns, left_ns),
             State::Holding => {
                 let is_over = account.state() != State::Holding;
                 let after_ns = if is_over { now_ns.saturating_sub(account.hold_ended_ns.load(Relaxed)) } else { 0 };
                 let before_ns = account.hold_began_ns.load(Relaxed).saturating_sub(last_ns);
                 add(&account.free_delay_ns, take(after_ns) + take(before_ns));
-                add(&account.held_delay_ns, new_ns);
+                add(&account.held_delay_ns, left_ns);
             }
             State::Released | State::Unknown => {
                 let (began_ns, ended_ns) = (&account.switch_wait_ns.0, &account.switch_wait_ns.1);
                 let waited_ns =
                     if has_waited { ended_ns.load(Relaxed).saturating_sub(began_ns.load(Relaxed)) } else { 0 };
                 add(&account.unsplit_delay_ns, take(waited_ns));
-                add(&account.free_delay_ns, new_ns);
+                add(&account.free_delay_ns, left_ns);
             }
         }
     }
