@@ -246,7 +246,14 @@ class Checker:
 
 
 def _refuse_within_a_checked_call(what: str) -> None:
-    """Refuse what would wait for the competing threads in one of them, and so until the deadline."""
+    """Refuse what would wait for the competing threads in one of them, and so until the deadline.
+
+    Args:
+        what: What is refused.
+
+    Raises:
+        UsageError: This thread makes the calls of a check.
+    """
     if is_within_a_checked_call():
         message = (
             f"{what} within a call that is checked: the call would be measured together with it. Check one of the two."
