@@ -192,6 +192,10 @@ class Stages:
         slowed = max(1.0, self._call_ns / max(1, span_ns))
         budget_ns = min(plan.budget_ns, self._left_ns())
         size = round_size(span_ns, plan.n_threads, self._machine, round(budget_ns / slowed))
+        if size is None and budget_ns < plan.budget_ns:
+            stage = "rounds in competing threads"
+            self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=self._limit_ns, call_ns=self._call_ns))
+            return []
         if size is None:
             n_threads = plan.n_threads
             self.notes.append(Reason.of("budget-too-small", n_threads=n_threads, span_ns=span_ns, budget_ns=budget_ns))
