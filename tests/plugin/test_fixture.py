@@ -303,4 +303,4 @@ def test_it(gilcheck):
     assert n_report_sections == 2
     every = "-vv" in arguments
     assert out.count("GIL event 0 (release, once)") == (n_report_sections if every else 0)
-    assert ("unlock_and_record_stack" in out) is every
+    assert ("unlock_and_read" in out) is every
