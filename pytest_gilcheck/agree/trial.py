@@ -126,16 +126,16 @@ class Trial:
 
     def _alone(self, args: tuple[Any, ...]) -> CallResult:
         """Make one call in one of the threads, where the deadline can abandon it."""
-        calls, function = self._competing.calls, self._function
+        return self._competing.solo(lambda: self._call(0, args), self._deadline)
 
-        def run() -> CallResult:
-            calls.begin(0)
-            try:
-                return result_of(function, args)
-            finally:
-                calls.end(0)
-
-        return self._competing.solo(run, self._deadline)
+    def _call(self, index: int, args: tuple[Any, ...]) -> CallResult:
+        """Make one call in thread `index`, whose deadline runs meanwhile."""
+        calls = self._competing.calls
+        calls.begin(index)
+        try:
+            return result_of(self._function, args)
+        finally:
+            calls.end(index)
 
     def _refuse_wrong_shape(self, args: object) -> None:
         if not isinstance(args, tuple):
@@ -191,18 +191,9 @@ class Trial:
     def _job(
         self, index: int, all_args: Sequence[tuple[Any, ...]], n_calls: int, begin: Callable[[int], object]
     ) -> Callable[[], list[list[CallResult]]]:
-        function, calls = self._function, self._competing.calls
-
-        def one(args: tuple[Any, ...]) -> CallResult:
-            calls.begin(index)
-            return result_of(function, args)
-
         def run() -> list[list[CallResult]]:
             begin(index)
-            try:
-                return [[one(args) for _ in range(n_calls)] for args in all_args]
-            finally:
-                calls.end(index)
+            return [[self._call(index, args) for _ in range(n_calls)] for args in all_args]
 
         return run
 

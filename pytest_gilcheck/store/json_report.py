@@ -138,8 +138,6 @@ def _converter() -> Converter:
     # The bound of a limit, and the value that was found, are figures or words.
     for type_ in (float | str, float | str | None):
         converter.register_structure_hook(type_, _figure_or_word)
-    converter.register_unstructure_hook(Reason, _reason_out)
-    converter.register_structure_hook(Reason, _reason_in)
     converter.register_unstructure_hook(Verdict, verdict_out)
     converter.register_structure_hook(Verdict, verdict_in)
     return converter
