@@ -98,7 +98,7 @@ def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN) 
             free_ns -= min(call.free_delay_ns, free_ns)
             delay_ns = 0
     hidden_ns = round(taken.stolen_share * total_ns) if taken.stolen_share > rules.STOLEN_SHARE else 0
-    if call.n_workers and call.others:
+    if call.n_workers and call.others:  # reports of schema versions 1 and 2 have no others, and keep their words
         hidden_ns += min(_unexplained_ns(call, total_ns), round(taken.ready_share * total_ns))
     delay_ns = min(held_ns + free_ns, delay_ns + hidden_ns)
     value = held_ns / (held_ns + free_ns)

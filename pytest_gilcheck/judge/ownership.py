@@ -44,12 +44,6 @@ class _Activity:
     in_batches: list[int]
     in_windows: list[int]
 
-    def __add__(self, other: _Activity) -> _Activity:
-        return _Activity(
-            [mine + theirs for mine, theirs in zip(self.in_batches, other.in_batches, strict=True)],
-            [mine + theirs for mine, theirs in zip(self.in_windows, other.in_windows, strict=True)],
-        )
-
 
 def owned_calls(calls: Sequence[CallSpan], windows: Sequence[CallSpan]) -> list[OwnedCall]:
     """Return the calls with what the callee's own threads held.
@@ -70,12 +64,12 @@ def owned_calls(calls: Sequence[CallSpan], windows: Sequence[CallSpan]) -> list[
         return [OwnedCall(call, call) for call in calls]
     names = _names([*calls, *windows])
     ends = [window.start_ns for window in windows]
-    batch_of = [bisect_right(ends, call.start_ns) for call in calls]
-    batches = sorted(set(batch_of))
+    window_before = [bisect_right(ends, call.start_ns) for call in calls]
+    batches = {window: index for index, window in enumerate(sorted(set(window_before)))}
     activities = {name: _Activity([0] * len(batches), [0] * len(windows)) for name in set(names.values())}
     spans = [0] * len(batches)
-    for call, batch in zip(calls, batch_of, strict=True):
-        index = batches.index(batch)
+    for call, window_index in zip(calls, window_before, strict=True):
+        index = batches[window_index]
         spans[index] += max(1, call.span_ns)
         for other in call.others:
             activities[names[other.thread]].in_batches[index] += other.held_ns
@@ -90,7 +84,7 @@ def owned_calls(calls: Sequence[CallSpan], windows: Sequence[CallSpan]) -> list[
         for name, activity in activities.items()
         if name not in own
     }
-    return [_owned(call, names, own, doubt) for call in calls]
+    return [_owned(call, names, doubt) for call in calls]
 
 
 def _own(activities: Mapping[int, _Activity], spans: Sequence[int], window_spans: Sequence[int]) -> set[int]:
@@ -109,11 +103,10 @@ def _own(activities: Mapping[int, _Activity], spans: Sequence[int], window_spans
     }
     if not quiet:
         return set()
-    together = _Activity([0] * len(spans), [0] * len(window_spans))
-    for activity in quiet.values():
-        together += activity
-    least = min(held_ns / span_ns for held_ns, span_ns in zip(together.in_batches, spans, strict=True))
-    most = max(held_ns / span_ns for held_ns, span_ns in zip(together.in_windows, window_spans, strict=True))
+    in_batches = map(sum, zip(*(activity.in_batches for activity in quiet.values()), strict=True))
+    in_windows = map(sum, zip(*(activity.in_windows for activity in quiet.values()), strict=True))
+    least = min(held_ns / span_ns for held_ns, span_ns in zip(in_batches, spans, strict=True))
+    most = max(held_ns / span_ns for held_ns, span_ns in zip(in_windows, window_spans, strict=True))
     # Windows much shorter than the calls may miss a neighbour that takes the GIL now and then, but not a busy one.
     is_covered = sum(window_spans) >= sum(spans) / 2 or least >= rules.BUSY_SHARE
     return set(quiet) if is_covered and least > 0 and least >= factor * most else set()
@@ -137,11 +130,12 @@ def _doubtful_part(activity: _Activity, free_ns: int, window_ns: int) -> float:
     return max(0.0, 1.0 - usual_ns / in_calls_ns)
 
 
-def _owned(call: CallSpan, names: dict[int, int], own: set[int], doubt: dict[int, float]) -> OwnedCall:
+def _owned(call: CallSpan, names: dict[int, int], doubt: dict[int, float]) -> OwnedCall:
+    """Return the bounds of one call; a thread is the callee's if there is no doubt about its name at all."""
     if not call.others:
         return OwnedCall(call, call)
-    mine = [other for other in call.others if names[other.thread] in own]
-    theirs = [(other, doubt.get(names[other.thread], 1.0)) for other in call.others if names[other.thread] not in own]
+    mine = [other for other in call.others if names[other.thread] not in doubt]
+    theirs = [(other, doubt[names[other.thread]]) for other in call.others if names[other.thread] in doubt]
     held_by_others_ns = sum(other.held_ns for other, _ in theirs)
     # The callee's thread sleeps while its worker waits for a neighbour: that is waiting. It is exact for one worker.
     # Several may wait at the same time, and for each other.

@@ -41,7 +41,7 @@ def judge(observation: Observation) -> Verdict:
     """
     observation = _without_waits_for_neighbours(observation)
     calls = [owned.least for owned in owned_calls(observation.calls, observation.surroundings.windows)]
-    gil, share, reasons = _gil(observation)
+    gil, share, reasons = _gil(observation, calls)
     wall = wall_clock(observation, gil, share)
     reasons = [*reasons, *wall.reasons]
     exact = observation.instrument.grade == "exact"
@@ -127,8 +127,8 @@ def _traits(observation: Observation) -> tuple[str, ...]:
     return tuple(traits)
 
 
-def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
-    """Return the word, the held share and the reasons."""
+def _gil(observation: Observation, calls: Sequence[CallSpan]) -> tuple[str, Estimate, list[Reason]]:
+    """Return the word, the held share and the reasons; `calls` are those of the observation, with what is surely theirs."""
     notes = list(observation.notes)
     unavailable = observation.instrument.unavailable
     if unavailable is not None:
@@ -148,7 +148,7 @@ def _gil(observation: Observation) -> tuple[str, Estimate, list[Reason]]:
     if doubt is not None or gil is None:
         return "inconclusive", share, [*notes, *([doubt] if doubt else [])]
     notes += _asleep(observation)
-    n_workers = max(call.least.n_workers for call in owned_calls(observation.calls, observation.surroundings.windows))
+    n_workers = max(call.n_workers for call in calls)
     if n_workers:
         notes.append(Reason.of("own-threads-attach", n_threads=n_workers))
     span_ns = _typical(observation.calls, "span_ns") or 0
