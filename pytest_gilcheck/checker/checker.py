@@ -24,9 +24,9 @@ from pytest_gilcheck.evidence import (
 from pytest_gilcheck.judge import judge, others_matter
 from pytest_gilcheck.observe import (
     Block,
+    call_span,
     clock_quality,
     exact_ledger,
-    window_beside,
 )
 from pytest_gilcheck.plan import survey
 from pytest_gilcheck.report.sentences import with_text
@@ -35,6 +35,7 @@ from pytest_gilcheck.run import (
     Rescue,
     is_within_a_checked_call,
     refuse_what_returns_at_once,
+    watch_others,
 )
 
 if TYPE_CHECKING:
@@ -215,9 +216,11 @@ class Checker:
             finally:
                 # Also where the block raised: a span that is never ended would be taken for the outer one.
                 record = block.end() if block else None
-                # While the ledger is still open. A block runs once: two windows would tell no more.
-                watches = isinstance(record, CallSpan) and others_matter([record])
-                windows = (window_beside(record),) if watches and isinstance(record, CallSpan) else ()
+            calls = (record,) if isinstance(record, CallSpan) else ()
+            # While the ledger is still open. A block runs once: two windows would tell no more.
+            windows = [
+                call_span(watch_others(call.span_ns), with_timeline=False) for call in calls if others_matter(calls)
+            ]
         plan = Plan(
             looks=(1,),
             solo_budget_ns=0,
@@ -230,7 +233,6 @@ class Checker:
         )
         if isinstance(record, Reason):
             instrument = Instrument("progress", "bounded", record)
-        calls = (record,) if isinstance(record, CallSpan) else ()
         observation = Observation(
             name=self._settings.name or name,
             claim=self._settings.claim,
@@ -239,7 +241,7 @@ class Checker:
             instrument=instrument,
             pilot=None,
             calls=calls,
-            surroundings=Surroundings(windows),
+            surroundings=Surroundings(tuple(windows)),
             notes=machine_notes(machine),
         )
         span._verdict = self._judged(observation, None)  # noqa: SLF001  (made here)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Plan, Reason, Surroundings
-from pytest_gilcheck.judge import ROUND_LOOKS, decides_holding, decides_overlap, others_matter
+from pytest_gilcheck.judge import ENOUGH_BATCHES, ROUND_LOOKS, decides_holding, decides_overlap, others_matter
 from pytest_gilcheck.observe import (
     PythonLines,
     call_span,
@@ -98,8 +98,12 @@ class Stages:
         """Return whether a stage with so many calls fits into the time limit; a note says what is left out."""
         if n_calls * self._call_ns <= self._left_ns():
             return True
-        self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=self._limit_ns, call_ns=self._call_ns))
+        self._leave_out(stage, self._call_ns)
         return False
+
+    def _leave_out(self, stage: str, call_ns: int) -> None:
+        """Note that a stage is left out; 0 for the length of a call: because other threads would keep it waiting."""
+        self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=self._limit_ns, call_ns=call_ns))
 
     def _report_status(self, what: str, **figures: int) -> None:
         """Report a stage to the status callback; to be called while no call is timed."""
@@ -137,8 +141,8 @@ class Stages:
                 spent_ns=plan.solo_budget_ns - left_ns,
                 budget_ns=plan.solo_budget_ns,
             )
-            watches = others_matter([pilot, *calls])
-            run = self._measured(look - len(calls), fine=fine, budget_ns=left_ns, watches_others=watches)
+            n_windows = ENOUGH_BATCHES if others_matter([pilot, *calls]) else 0
+            run = self._measured(look - len(calls), fine=fine, budget_ns=left_ns, n_windows=n_windows)
             self.refused = self.refused or _refusal(run)
             if self.refused:
                 return []
@@ -193,8 +197,7 @@ class Stages:
         budget_ns = min(plan.budget_ns, self._left_ns())
         size = round_size(span_ns, plan.n_threads, self._machine, round(budget_ns / slowed))
         if size is None and budget_ns < plan.budget_ns:
-            stage = "rounds in competing threads"
-            self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=self._limit_ns, call_ns=self._call_ns))
+            self._leave_out("rounds in competing threads", self._call_ns)
             return []
         if size is None:
             n_threads = plan.n_threads
@@ -221,7 +224,7 @@ class Stages:
         """Make calls beside the background thread, and return how much it ran; None: a note says why not."""
         if self._others_are_busy():
             # Its switch interval is so long that a busy thread would keep the call waiting for half a second at each release.
-            self.notes.append(Reason.of("time-limit", stage="background thread", limit_ns=self._limit_ns, call_ns=0))
+            self._leave_out("background thread", 0)
             return None
         if not self._fits("background thread"):
             return None

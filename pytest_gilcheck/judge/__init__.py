@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from pytest_gilcheck.judge.holding import decides_holding, held_share, others_matter
 from pytest_gilcheck.judge.overlap import decides_overlap
-from pytest_gilcheck.judge.rules import ROUND_LOOKS
+from pytest_gilcheck.judge.rules import ENOUGH_BATCHES, ROUND_LOOKS
 from pytest_gilcheck.judge.verdict import judge
 
-__all__ = ["ROUND_LOOKS", "decides_holding", "decides_overlap", "held_share", "judge", "others_matter"]
+__all__ = [
+    "ENOUGH_BATCHES",
+    "ROUND_LOOKS",
+    "decides_holding",
+    "decides_overlap",
+    "held_share",
+    "judge",
+    "others_matter",
+]

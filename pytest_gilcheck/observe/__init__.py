@@ -9,7 +9,6 @@ from pytest_gilcheck.observe.ledger import (
     exact_ledger,
     gil_waiter,
     learn_drop_request,
-    window_beside,
 )
 from pytest_gilcheck.observe.lines import PythonLines, is_native
 from pytest_gilcheck.observe.places import places, python_stacks, stacks_of
@@ -28,5 +27,4 @@ __all__ = [
     "python_stacks",
     "stacks_of",
     "waits_beside_calls",
-    "window_beside",
 ]

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 _n_open = 0
 
-#: Other threads are watched after a block for about as long as it took, within these bounds.
-_SHORTEST_WINDOW_NS = 10_000_000
-_LONGEST_WINDOW_NS = 100_000_000
-
 
 @functools.lru_cache(maxsize=1)
 def clock_quality() -> tuple[int, int]:
@@ -119,9 +115,3 @@ class Block:
             message = f"{error}: a block is measured in one thread. Begin and end it there."
             raise UsageError(message) from None
         return Reason.of(raw.refused[0], text=raw.refused[1]) if raw.refused else call_span(raw)
-
-
-def window_beside(block: CallSpan) -> CallSpan:
-    """Return what other threads do to the GIL while a block that has ended does not run: for about as long as it took."""
-    window_ns = min(_LONGEST_WINDOW_NS, max(_SHORTEST_WINDOW_NS, block.end_ns - block.start_ns))
-    return call_span(_native.watch_neighbours(window_ns), with_timeline=False)

@@ -13,7 +13,7 @@ from pytest_gilcheck.run.competing import (
 )
 from pytest_gilcheck.run.deadline import Deadline, Rescue
 from pytest_gilcheck.run.rounds import Rounds, one_at_a_time
-from pytest_gilcheck.run.solo import Solo, SoloRun
+from pytest_gilcheck.run.solo import Solo, SoloRun, watch_others
 
 __all__ = [
     "Call",
@@ -30,4 +30,5 @@ __all__ = [
     "one_at_a_time",
     "refuse_what_returns_at_once",
     "start_barrier",
+    "watch_others",
 ]

@@ -30,16 +30,18 @@ class SoloRun:
     left_out: frozenset[int] = frozenset()
 
 
-#: So many batches of calls, each with a window after it, tell the callee's own threads from neighbours.
-_N_BATCHES = 7
-
 #: A worker of the callee's that has delivered its result goes on for a moment. It is no part of a window.
 _TAIL_NS = 1_000_000
 
-#: A window is as long as the batch before it, within these bounds: long against the timers of other threads, and short
+#: A window is as long as the batch or the block before it, within these bounds: long against the timers of other threads, and short
 #: enough for seven of them beside seven long calls.
 _SHORTEST_WINDOW_NS = 10_000_000
 _LONGEST_WINDOW_NS = 100_000_000
+
+
+def watch_others(span_ns: int) -> _native.Span:
+    """Sleep for about as long as calls or a block took before, and return what other threads did to the GIL meanwhile."""
+    return _native.watch_neighbours(min(_LONGEST_WINDOW_NS, max(_SHORTEST_WINDOW_NS, span_ns)))
 
 
 class Solo:
@@ -56,16 +58,17 @@ class Solo:
         fine: bool = False,
         budget_ns: int | None = None,
         keeps_result: bool = False,
-        watches_others: bool = False,
+        n_windows: int = 0,
     ) -> Callable[[], SoloRun]:
         """Return a job that makes `n_calls` calls one after the other.
 
         After `budget_ns` no further call is made, but at least one. With `fine`, the record also says what the thread was
         doing while it was off the processor. This costs a few system calls for each GIL event. All results but the one that
-        `keeps_result` asks for are disposed of at once: some are as large as memory allows. With `watches_others` the thread
-        sleeps for a while after every batch of calls, so that what other threads do then is recorded, too.
+        `keeps_result` asks for are disposed of at once: some are as large as memory allows. The calls are made in `n_windows`
+        batches, or one by one if they are fewer, and the thread sleeps for a while after each of them, so that what other
+        threads do then is recorded, too.
         """
-        n_in_batch = max(1, n_calls // _N_BATCHES)
+        n_in_batch = max(1, n_calls // n_windows) if n_windows else 0
 
         def run() -> SoloRun:
             call = self._call
@@ -83,10 +86,9 @@ class Solo:
                 spans.append(span)
                 batch_ns += span.end_ns - span.start_ns
                 is_over = end_ns is not None and _native.clock_ns() > end_ns
-                if watches_others and (is_over or (n_done + 1) % n_in_batch == 0):
-                    window_ns = min(_LONGEST_WINDOW_NS, max(_SHORTEST_WINDOW_NS, batch_ns))
+                if n_in_batch and (is_over or (n_done + 1) % n_in_batch == 0):
                     specimens.sleeps(_TAIL_NS)
-                    windows.append(_native.watch_neighbours(window_ns))
+                    windows.append(watch_others(batch_ns))
                     batch_ns = 0
                 if is_over:
                     break
