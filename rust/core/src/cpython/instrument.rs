@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use super::hooks::{HOOKS, Mutexes, N_HOOKS};
 use super::locate::{is_held_by, locate, verify};
 use super::symbols::Symbols;
-use super::{drop_request, hooks};
+use super::{drop_request, hook, hooks};
 use crate::ledger::Recorder;
 use crate::os::{self, ProcessMemory, current_thread, got, object_at};
 use crate::{Unavailable, clock};
@@ -114,7 +114,7 @@ impl Instrument {
     /// missing from the record. It costs a few reads of memory.
     #[must_use]
     pub fn is_intact(&self) -> bool {
-        HOOKS.iter().all(hooks::Hook::is_installed)
+        HOOKS.iter().all(hook::Hook::is_installed)
     }
 
     /// Removes a user; the last one removes the hooks. The calling thread holds the GIL.
