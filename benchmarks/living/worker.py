@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from benchmarks.living.neighbours import NEIGHBOURS, OWN_POOL
@@ -29,7 +30,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  (any failure of a check is a result of this benchmark)
         last = traceback.extract_tb(error.__traceback__)[-1]
         text = "".join(traceback.format_exception_only(type(error), error)).strip()
-        answer = {"outcome": "raised", "detail": f"{text} ({os.path.basename(last.filename)}:{last.lineno})"}  # noqa: PTH119
+        answer = {"outcome": "raised", "detail": f"{text} ({Path(last.filename).name}:{last.lineno})"}
     answers.write(json.dumps(answer))
     answers.close()
 
@@ -40,7 +41,7 @@ def _checked(request: dict[str, Any]) -> dict[str, Any]:
     checker = check.options(name=request["case"], **request["options"])
     measured = _statement(request, checker) if "call" in request else _specimen(request, checker)
     with NEIGHBOURS[request["neighbour"]]():
-        time.sleep(_UNDER_WAY_SECONDS)
+        time.sleep(_UNDER_WAY_SECONDS)  # threads of the neighbour start one after the other
         begin = time.perf_counter()
         verdict = measured()
         seconds = time.perf_counter() - begin
