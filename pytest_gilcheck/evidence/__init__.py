@@ -34,7 +34,7 @@ from pytest_gilcheck.evidence.places import BusiestPlace, GilEventPlace, HoldPla
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.requirement import COMPARED, FIGURES, WORDS
 from pytest_gilcheck.evidence.rounds import Arm, Round
-from pytest_gilcheck.evidence.spans import CallSpan, GilEvent, GilTimeline, OtherThread
+from pytest_gilcheck.evidence.spans import CallSpan, GilEvent, GilTimeline, OffProcessor, OtherThread
 from pytest_gilcheck.evidence.verdict import ReleaseCounts, Verdict
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "NotApplicable",
     "Observation",
     "OracleFailed",
+    "OffProcessor",
     "OtherThread",
     "Place",
     "Places",

@@ -37,6 +37,32 @@ class GilTimeline:
 
 
 @dataclass(frozen=True, slots=True)
+class OffProcessor:
+    """How long another thread was kept off the processor within a span: it was ready to run, and did not run.
+
+    A thread is read after each release of the GIL, before each take, and after a take for which it waited.
+
+    Attributes:
+        held_delay_ns: How long while it held the GIL.
+        free_delay_ns: How long while it had let go, up to its last reading.
+        unsplit_delay_ns: How long while it held the GIL, had let go, or waited, or outside of the span: nothing tells which.
+        late_delay_ns: How long after its last reading.
+        free_cpu_ns: Processor time that it used without the GIL, at most.
+        instrument_ns: Time of the instrument in this thread.
+        alone_ready_ns: How long, at least, the span's own thread was ready while this one neither worked nor was ready, apart
+            from `late_delay_ns`.
+    """
+
+    held_delay_ns: int
+    free_delay_ns: int
+    unsplit_delay_ns: int = 0
+    late_delay_ns: int = 0
+    free_cpu_ns: int = 0
+    instrument_ns: int = 0
+    alone_ready_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class OtherThread:
     """What one other thread did to the GIL within a span.
 
@@ -47,6 +73,8 @@ class OtherThread:
         n_holds: How often it took the GIL and released it.
         waited_on_ns: How long the span's own thread waited for the GIL while this one held it.
         waiting_ns: How long it waited for the GIL itself.
+        idle_waiting_ns: The part of that during which nobody held the GIL: it was kept off the processor.
+        off_processor: How long it was kept off the processor apart from that. None: not known.
     """
 
     thread: int
@@ -55,6 +83,8 @@ class OtherThread:
     n_holds: int = 0
     waited_on_ns: int = 0
     waiting_ns: int = 0
+    idle_waiting_ns: int = 0
+    off_processor: OffProcessor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence import Estimate, Surroundings
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.claim import are_decided, limits_of
+from pytest_gilcheck.judge.delegation import both_threads
 from pytest_gilcheck.judge.ownership import owned_calls
 from pytest_gilcheck.judge.uncertainty import median_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_gilcheck.evidence import CallSpan, Claim
+    from pytest_gilcheck.evidence import CallSpan, Claim, OtherThread
+    from pytest_gilcheck.judge.delegation import BothThreads
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,14 @@ class CallShare:
     is_unresolved: bool
 
 
-def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN, *, idle_waits_ns: int = 0) -> CallShare:
+def share_of(
+    call: CallSpan,
+    clock_price_ns: int,
+    taken: Taken = NOTHING_TAKEN,
+    *,
+    idle_waits_ns: int = 0,
+    worker: OtherThread | None = None,
+) -> CallShare:
     """Return the held share of one call, with the bounds that its disturbances leave.
 
     The share is held time over the span without waiting. Time in which the thread was ready but off the processor is
@@ -68,6 +77,7 @@ def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN, 
         clock_price_ns: What one reading of the clock costs.
         taken: Parts of the call that may have been taken from it, and that no account of its thread shows.
         idle_waits_ns: How long its thread waited for the GIL while nobody held it, because it was off the processor.
+        worker: The only thread of the callee's own, if there is one.
 
     Returns:
         The share and its bounds.
@@ -79,6 +89,9 @@ def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN, 
     held_ns = min(held_ns, total_ns)
     resolution = 0.0 if _never_let_go([call]) else min(1.0, 2 * clock_price_ns / total_ns)
     free_ns = total_ns - held_ns
+    hidden_ns = round(taken.stolen_share * total_ns) if taken.stolen_share > rules.STOLEN_SHARE else 0
+    if worker is not None and (both := both_threads(call, worker, total_ns, idle_waits_ns)) is not None:
+        return _share_of_both(both, total_ns, hidden_ns, resolution)
     doubt = _worker_doubt(call, total_ns, taken, idle_waits_ns)
     if free_ns <= 0 and not doubt.in_all_ns:  # whenever it was kept off the processor, it held the GIL
         return CallShare(1.0, 1.0 - resolution, 1.0, is_undisturbed=True, is_unresolved=False)
@@ -101,7 +114,6 @@ def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN, 
             held_ns -= min(call.held_delay_ns, held_ns)
             free_ns -= min(call.free_delay_ns, free_ns)
             delay_ns = 0
-    hidden_ns = round(taken.stolen_share * total_ns) if taken.stolen_share > rules.STOLEN_SHARE else 0
     delay_ns = min(held_ns + free_ns, delay_ns + hidden_ns)
     value = _share(held_ns, free_ns)
     low, high = _extremes(held_ns, free_ns, min(held_ns + free_ns, delay_ns + doubt.in_rest_ns))
@@ -116,6 +128,21 @@ def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN, 
         high=min(1.0, max(high, value) + resolution),
         is_undisturbed=is_undisturbed,
         is_unresolved=delay_ns + doubt.in_all_ns > rules.UNRESOLVED_SHARE * total_ns,
+    )
+
+
+def _share_of_both(both: BothThreads, total_ns: int, hidden_ns: int, resolution: float) -> CallShare:
+    """Return the held share of a call for which a thread of the callee's own works, too."""
+    low = _extremes(both.least_held_ns, both.most_free_ns, hidden_ns)[0]
+    high = _extremes(both.held_ns, both.least_free_ns, hidden_ns)[1]
+    value = _share(both.held_ns, both.free_ns)
+    in_doubt_ns = both.most_free_ns - both.least_free_ns + both.held_ns - both.least_held_ns + hidden_ns
+    return CallShare(
+        value=value,
+        low=max(0.0, min(low, value) - resolution),
+        high=min(1.0, max(high, value) + resolution),
+        is_undisturbed=both.off_ns <= rules.UNDISTURBED_SHARE * total_ns,
+        is_unresolved=in_doubt_ns > rules.UNRESOLVED_SHARE * total_ns,
     )
 
 
@@ -193,11 +220,12 @@ def shares_of(
     taken = taken_from(calls, surroundings)
     shares = []
     for owned in owned_calls(calls, surroundings.windows):
-        least = share_of(owned.least, clock_price_ns, taken, idle_waits_ns=owned.idle_waits_ns)
+        waits_ns = owned.idle_waits_ns
+        least = share_of(owned.least, clock_price_ns, taken, idle_waits_ns=waits_ns, worker=owned.own_worker)
         if owned.most is owned.least:
             shares.append(least)
             continue
-        most = share_of(owned.most, clock_price_ns, taken, idle_waits_ns=owned.idle_waits_ns)
+        most = share_of(owned.most, clock_price_ns, taken, idle_waits_ns=waits_ns, worker=owned.possible_worker)
         shares.append(
             CallShare(
                 value=(least.value + most.value) / 2,

@@ -32,11 +32,15 @@ class OwnedCall:
         least: The call with the holds that are surely the callee's.
         most: The call with all holds that may be.
         idle_waits_ns: How long its thread waited for the GIL while no thread held it.
+        own_worker: The only thread of the callee's own in `least`. None: there is none, or more than one.
+        possible_worker: The same in `most`.
     """
 
     least: CallSpan
     most: CallSpan
     idle_waits_ns: int = 0
+    own_worker: OtherThread | None = None
+    possible_worker: OtherThread | None = None
 
 
 @dataclass(slots=True)
@@ -141,17 +145,31 @@ def _owned(call: CallSpan, names: dict[int, int], doubt: dict[int, float]) -> Ow
     held_by_others_ns = sum(other.held_ns for other, _ in theirs)
     # The callee's thread sleeps while its worker waits for a neighbour: that is waiting. It is exact for one worker.
     # Several may wait at the same time, and for each other.
-    waits_ns = min(sum(other.waiting_ns for other in mine), held_by_others_ns)
+    # While nobody has the GIL it waits for the processor.
+    waits_ns = min(sum(other.waiting_ns - other.idle_waiting_ns for other in mine), held_by_others_ns)
     idle_waits_ns = max(0, call.waiting_ns - sum(other.waited_on_ns for other in call.others))
     least = _with_threads(call, mine, waits_ns if len(mine) == 1 else 0)
     if not any(part for _, part in theirs) and len(mine) <= 1:
-        return OwnedCall(least, least, idle_waits_ns)
+        worker = _only(mine)
+        return OwnedCall(least, least, idle_waits_ns, worker, worker)
     maybe = [
-        replace(other, held_ns=round(part * other.held_ns), waited_on_ns=round(part * other.waited_on_ns))
+        other
+        if part == 1
+        else replace(
+            other,
+            held_ns=round(part * other.held_ns),
+            waited_on_ns=round(part * other.waited_on_ns),
+            off_processor=None,  # of which part of its time?
+        )
         for other, part in theirs
         if part
     ]
-    return OwnedCall(least, _with_threads(call, [*mine, *maybe], waits_ns), idle_waits_ns)
+    most = _with_threads(call, [*mine, *maybe], waits_ns)
+    return OwnedCall(least, most, idle_waits_ns, _only(mine), _only([*mine, *maybe]))
+
+
+def _only(threads: Sequence[OtherThread]) -> OtherThread | None:
+    return threads[0] if len(threads) == 1 else None
 
 
 def _with_threads(call: CallSpan, threads: Sequence[OtherThread], waits_ns: int) -> CallSpan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence import CallSpan, GilEvent, GilTimeline, GilWaits, OtherThread, Progress
+from pytest_gilcheck.evidence import CallSpan, GilEvent, GilTimeline, GilWaits, OffProcessor, OtherThread, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -53,9 +53,31 @@ def call_span(raw: Span, *, with_timeline: bool = True, left_out: Collection[int
         free_delay_ns=raw.free_delay_ns,
         unsplit_delay_ns=raw.unsplit_delay_ns,
         instrument_ns=raw.instrument_ns,
-        others=tuple(OtherThread(*other) for other in raw.others if other[0] not in left_out),
+        others=tuple(_other_thread(*other) for other in raw.others if other[0] not in left_out),
         process_cpu_ns=raw.process_cpu_ns,
         timeline=timeline,
+    )
+
+
+def _other_thread(
+    thread: int,
+    held_ns: int,
+    longest_hold_ns: int,
+    n_holds: int,
+    waited_on_ns: int,
+    waiting_ns: int,
+    idle_waiting_ns: int,
+    off: tuple[int, int, int, int, int, int, int] | None,
+) -> OtherThread:
+    return OtherThread(
+        thread,
+        held_ns,
+        longest_hold_ns,
+        n_holds,
+        waited_on_ns,
+        waiting_ns,
+        idle_waiting_ns,
+        None if off is None else OffProcessor(*off),
     )
 
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::deadline::CallClock;
 use gilcheck_core::clock;
 use gilcheck_core::cpython::{current_thread, instrument, stacks, thread_exit};
-use gilcheck_core::ledger::{Detail, EventKind, OtherThread, SpanError, SpanStart};
+use gilcheck_core::ledger::{Detail, EventKind, Followed, OtherThread, SpanError, SpanStart};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::ffi;
@@ -57,6 +57,13 @@ fn held_total_ns() -> Option<u64> {
     recorder.accounts().find(current_thread()).map(|account| account.held_ns_at(clock::now_ns()))
 }
 
+/// `held_delay_ns`, `free_delay_ns`, `unsplit_delay_ns`, `late_delay_ns`, `free_cpu_ns`, `instrument_ns`, `alone_ready_ns` of
+/// another thread.
+type Off = (u64, u64, u64, u64, u64, u64, u64);
+/// (thread, `held_ns`, `longest_hold_ns`, `n_holds`, `waited_on_ns`, `waiting_ns`, `idle_waiting_ns`, how long it was kept off
+/// the processor) of another thread.
+type Other = (usize, u64, u64, u64, u64, u64, u64, Option<Off>);
+
 /// The time of one span by state. `pytest_gilcheck.evidence.CallSpan` documents the names.
 #[pyclass(frozen, get_all, module = "pytest_gilcheck._native")]
 struct Span {
@@ -82,13 +89,15 @@ struct Span {
     n_dropped: u64,
     /// (nanoseconds since the start, kind, thread).
     events: Vec<(u64, &'static str, usize)>,
-    /// (thread, `held_ns`, `longest_hold_ns`, `n_holds`, `waited_on_ns`, `waiting_ns`) of each other thread.
-    others: Vec<(usize, u64, u64, u64, u64, u64)>,
+    /// What each other thread did.
+    others: Vec<Other>,
 }
 
 /// A span that has begun.
 struct StartedSpan {
     record: Result<SpanStart, SpanError>,
+    /// The threads that may work for the span's own, if its run delay is split.
+    followed: Option<Followed>,
     delay_ns: Option<u64>,
     cpu_ns: u64,
     process_cpu_ns: u64,
@@ -120,10 +129,17 @@ impl StartedSpan {
         let cpu_ns = clock::thread_cpu_ns();
         // Read last: a kernel that preempts lazily does it at the end of a system call (beside two busy processes, at one of
         // ten). A preemption that was due before the span has then happened.
-        let delay_ns = clock::run_delay_at(clock::now_ns(), clock::run_delay_ns).map(|reading| reading.after_ns);
         let recorder = instrument().recorder();
-        let detail = match delay_ns {
-            Some(delay_ns) if fine => Detail::Split(delay_ns),
+        let mut followed = None;
+        let mut account = None;
+        let delay_ns = clock::run_delay_at(clock::now_ns(), || {
+            followed = fine.then(|| recorder.follow(current_thread(), clock::processor_account_of));
+            account = clock::processor_account();
+            account.map(|account| account.delay_ns)
+        });
+        let delay_ns = delay_ns.map(|reading| reading.after_ns);
+        let detail = match account {
+            Some(account) if fine => Detail::Split(account),
             _ => Detail::Full,
         };
         let record = recorder.begin(current_thread(), detail).and_then(|start| {
@@ -134,7 +150,7 @@ impl StartedSpan {
             Err(SpanError::Lost)
         });
         let start_ns = record.as_ref().map_or_else(|_| clock::now_ns(), SpanStart::start_ns);
-        Self { record, delay_ns, cpu_ns, process_cpu_ns, start_ns }
+        Self { record, followed, delay_ns, cpu_ns, process_cpu_ns, start_ns }
     }
 
     /// Gives the span up.
@@ -152,7 +168,17 @@ impl StartedSpan {
         let cpu_ns = clock::thread_cpu_ns() - self.cpu_ns;
         let process_cpu_ns = clock::process_cpu_ns() - self.process_cpu_ns;
         let figures = self.record.and_then(|start| {
-            let figures = instrument().recorder().end(&start, end_ns, final_delay_ns, max_events)?;
+            let recorder = instrument().recorder();
+            let mut figures = recorder.end(&start, end_ns, final_delay_ns, max_events)?;
+            if let Some(followed) = self.followed {
+                recorder.end_following(
+                    &followed,
+                    &start,
+                    end_ns,
+                    &mut figures.others,
+                    clock::processor_account_of,
+                );
+            }
             if instrument().is_intact() { Ok(figures) } else { Err(SpanError::Lost) }
         });
         let refused = match &figures {
@@ -190,8 +216,28 @@ impl StartedSpan {
     }
 }
 
-fn other_thread(other: &OtherThread) -> (usize, u64, u64, u64, u64, u64) {
-    (other.thread, other.held_ns, other.longest_hold_ns, other.n_holds, other.waited_on_ns, other.waiting_ns)
+fn other_thread(other: &OtherThread) -> Other {
+    let off = other.off_processor.map(|off| {
+        (
+            off.held_delay_ns,
+            off.free_delay_ns,
+            off.unsplit_delay_ns,
+            off.late_delay_ns,
+            off.free_cpu_ns,
+            off.instrument_ns,
+            off.alone_ready_ns,
+        )
+    });
+    (
+        other.thread,
+        other.held_ns,
+        other.longest_hold_ns,
+        other.n_holds,
+        other.waited_on_ns,
+        other.waiting_ns,
+        other.idle_waiting_ns,
+        off,
+    )
 }
 
 /// Returns the name of a kind of event in Python.

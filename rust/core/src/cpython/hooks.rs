@@ -13,7 +13,7 @@ use super::locate::LOCKED_OFFSET;
 use super::{drop_request, stacks};
 use crate::clock;
 use crate::ledger::{EventKind, Recorder, State};
-use crate::os::{current_thread, preserve_errno, run_delay_ns};
+use crate::os::{current_thread, preserve_errno, processor_account};
 
 const LOCK: usize = 0;
 const UNLOCK: usize = 1;
@@ -161,7 +161,7 @@ unsafe extern "C-unwind" fn lock(mutex: *mut c_void) -> c_int {
         let thread = current_thread();
         if recorder.is_about_to_take(thread) {
             if recorder.splits_delay(thread) {
-                preserve_errno(|| recorder.read_delay(thread, State::Released, run_delay_ns));
+                preserve_errno(|| recorder.read_delay(thread, State::Released, processor_account));
             }
             // SAFETY: `Instrument` sets the address of `pthread_mutex_trylock` before it installs the hook. The caller
             // guarantees `mutex`.
@@ -271,7 +271,7 @@ unsafe fn unlock_and_read(recorder: &Recorder, mutex: *mut c_void, now_ns: u64, 
         if recorder.splits_delay(thread) {
             let before = if kind == EventKind::Take { State::Waiting } else { State::Holding };
             if before == State::Holding || recorder.has_waited(thread) {
-                recorder.read_delay(thread, before, run_delay_ns);
+                recorder.read_delay(thread, before, processor_account);
             }
         }
         if stacks::watches(thread) {

@@ -107,6 +107,36 @@ pub struct Account {
     pub(super) free_delay_ns: AtomicU64,
     /// Run delay of stretches in which the thread also waited for the GIL: an unknown part of it is part of a wait.
     pub(super) unsplit_delay_ns: AtomicU64,
+    /// Processor time without the GIL, at most.
+    pub(super) free_cpu_ns: AtomicU64,
+    /// The last reading of what else the kernel knows of the thread: its number, its processor time, how often it ran.
+    pub(super) kernel_thread: AtomicU32,
+    pub(super) last_cpu_ns: AtomicU64,
+    pub(super) last_n_runs: AtomicU64,
+    /// Odd while the thread writes what a reading gave: another thread that copies the account then copies it again.
+    pub(super) version: AtomicU32,
+    /// The first reading: when it was, its values, and when the thread was born; 0 if that is not known.
+    pub(super) first_reading_ns: AtomicU64,
+    pub(super) first_delay_ns: AtomicU64,
+    pub(super) first_cpu_ns: AtomicU64,
+    pub(super) born_ns: AtomicU64,
+    /// The totals at that reading: delay while holding, free, unsplit; free processor time; the instrument's time.
+    pub(super) totals_at_first: [AtomicU64; 5],
+    pub(super) n_not_read_at_first: AtomicU32,
+    /// Whether the thread was read between its last two holds, so that its delay before the present one is known.
+    pub(super) is_read_before_hold: AtomicBool,
+    /// The last stretch in which the thread ran without the GIL and was ready for a while: from when on that may have been,
+    /// and for how long it was.
+    pub(super) ready_from_ns: AtomicU64,
+    pub(super) ready_ns: AtomicU64,
+    /// How often the thread was read since a span began that splits (which one), and how often it was not, to be spared.
+    pub(super) n_readings: AtomicU32,
+    pub(super) readings_since: AtomicU32,
+    pub(super) n_not_read: AtomicU32,
+    /// When the thread began to wait for the GIL's condition, and for how long somebody had the GIL up to then; `u64::MAX`
+    /// while it waits for the mutex.
+    pub(super) gil_wait_began_ns: AtomicU64,
+    pub(super) busy_at_wait_ns: AtomicU64,
     pub(super) member: Member,
 }
 
@@ -159,10 +189,25 @@ impl Account {
             &self.switch_wait_ns.0,
             &self.switch_wait_ns.1,
             &self.lock_wait_ns,
+            &self.free_cpu_ns,
+            &self.last_cpu_ns,
+            &self.last_n_runs,
+            &self.first_reading_ns,
+            &self.first_delay_ns,
+            &self.first_cpu_ns,
+            &self.born_ns,
+            &self.ready_from_ns,
+            &self.ready_ns,
+            &self.gil_wait_began_ns,
+            &self.busy_at_wait_ns,
         ] {
             total.store(0, Relaxed);
         }
         self.n_splitting.store(0, Relaxed);
+        for count in [&self.kernel_thread, &self.version, &self.n_readings, &self.readings_since, &self.n_not_read] {
+            count.store(0, Relaxed);
+        }
+        self.is_read_before_hold.store(false, Relaxed);
         self.has_waited.store(false, Relaxed);
         self.switch_wait_is_logged.store(false, Relaxed);
         self.boundary.store(0, Relaxed);

@@ -4,6 +4,7 @@
 //! thread that takes or releases the GIL, and so holds it too. So each field has one writer at a time, and nothing here depends on the length of a log.
 
 use super::account::{Account, State, add};
+use super::followed::OffProcessor;
 use super::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, sized};
 
 /// The number of spans that can be measured in detail at the same time, in all threads.
@@ -26,6 +27,12 @@ pub struct OtherThread {
     pub waited_on_ns: u64,
     /// How long it waited for the GIL itself within the span, as far as it has taken the GIL since.
     pub waiting_ns: u64,
+    /// The part of that during which nobody held the GIL: it was not on the processor to take it.
+    pub idle_waiting_ns: u64,
+    /// A part of `waiting_ns` of which that is not known.
+    pub unknown_waiting_ns: u64,
+    /// What the kernel knows of it within the span; `None` if that is not known.
+    pub off_processor: Option<OffProcessor>,
 }
 
 #[derive(Debug, Default)]
@@ -36,11 +43,21 @@ struct Row {
     n_holds: AtomicU64,
     waited_on_ns: AtomicU64,
     waiting_ns: AtomicU64,
+    idle_waiting_ns: AtomicU64,
+    unknown_waiting_ns: AtomicU64,
 }
 
 impl Row {
     fn clear(&self, thread: usize) {
-        for figure in [&self.held_ns, &self.longest_hold_ns, &self.n_holds, &self.waited_on_ns, &self.waiting_ns] {
+        for figure in [
+            &self.held_ns,
+            &self.longest_hold_ns,
+            &self.n_holds,
+            &self.waited_on_ns,
+            &self.waiting_ns,
+            &self.idle_waiting_ns,
+            &self.unknown_waiting_ns,
+        ] {
             figure.store(0, Relaxed);
         }
         self.thread.store(thread, Relaxed);
@@ -54,6 +71,9 @@ impl Row {
             n_holds: self.n_holds.load(Relaxed),
             waited_on_ns: self.waited_on_ns.load(Relaxed),
             waiting_ns: self.waiting_ns.load(Relaxed),
+            idle_waiting_ns: self.idle_waiting_ns.load(Relaxed),
+            unknown_waiting_ns: self.unknown_waiting_ns.load(Relaxed),
+            off_processor: None,
         }
     }
 }
@@ -62,6 +82,8 @@ impl Row {
 struct ActiveSpan {
     owner: AtomicUsize,
     start_ns: AtomicU64,
+    /// For how long somebody had had the GIL when the span began.
+    busy_at_start_ns: AtomicU64,
     longest_hold_ns: AtomicU64,
     n_others: AtomicUsize,
     others: [Row; MAX_OTHERS],
@@ -72,6 +94,7 @@ impl ActiveSpan {
         Self {
             owner: AtomicUsize::new(0),
             start_ns: AtomicU64::new(0),
+            busy_at_start_ns: AtomicU64::new(0),
             longest_hold_ns: AtomicU64::new(0),
             n_others: AtomicUsize::new(0),
             others: std::array::from_fn(|_| Row::default()),
@@ -115,12 +138,15 @@ impl ActiveSpans {
     }
 
     /// Begins a span of `owner`, which holds the GIL; `None` if there is no room.
-    pub(super) fn begin(&self, owner: usize, start_ns: u64) -> Option<usize> {
+    ///
+    /// Somebody has had the GIL for `busy_ns` since the recording began.
+    pub(super) fn begin(&self, owner: usize, start_ns: u64, busy_ns: u64) -> Option<usize> {
         let used = self.used.load(Relaxed);
         let index = used.trailing_ones() as usize;
         let span = self.spans.get(index)?;
         span.owner.store(owner, Relaxed);
         span.start_ns.store(start_ns, Relaxed);
+        span.busy_at_start_ns.store(busy_ns, Relaxed);
         span.longest_hold_ns.store(0, Relaxed);
         span.n_others.store(0, Relaxed);
         self.used.store(used | 1 << index, Relaxed);
@@ -191,6 +217,42 @@ impl ActiveSpans {
             }
         }
     }
+
+    /// Accounts for the part of a wait of `thread` from `began_ns` to `now_ns` in which nobody had the GIL. Somebody had had it
+    /// for `busy_at_wait_ns` when the wait began, and for `busy_ns` now. Called as `add_wait`.
+    #[inline]
+    pub(super) fn add_idle_wait(
+        &self,
+        thread: usize,
+        began_ns: u64,
+        busy_at_wait_ns: u64,
+        now_ns: u64,
+        busy_ns: u64,
+    ) {
+        if began_ns >= now_ns || self.used.load(Relaxed) == 0 {
+            return;
+        }
+        for span in self.in_use() {
+            if span.owner.load(Relaxed) != thread {
+                let taken_ns = busy_ns.saturating_sub(busy_at_wait_ns.max(span.busy_at_start_ns.load(Relaxed)));
+                let idle_ns = span.within(began_ns, now_ns).saturating_sub(taken_ns);
+                add(&span.row(thread).idle_waiting_ns, idle_ns);
+            }
+        }
+    }
+
+    /// Accounts for a part of a wait, of which it is not known whether somebody had the GIL. Called as `add_wait`.
+    #[inline]
+    pub(super) fn add_unknown_wait(&self, thread: usize, since_ns: u64, until_ns: u64) {
+        if since_ns >= until_ns || self.used.load(Relaxed) == 0 {
+            return;
+        }
+        for span in self.in_use() {
+            if span.owner.load(Relaxed) != thread {
+                add(&span.row(thread).unknown_waiting_ns, span.within(since_ns, until_ns));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -204,9 +266,9 @@ mod tests {
     #[test]
     fn spans_that_overlap_without_nesting_have_longest_holds_of_their_own() {
         let spans = ActiveSpans::new();
-        let first = spans.begin(1, 0).expect("room");
+        let first = spans.begin(1, 0, 0).expect("room");
         spans.add_hold(1, 0, 50, nobody);
-        let second = spans.begin(1, 100).expect("room");
+        let second = spans.begin(1, 100, 0).expect("room");
         spans.add_hold(1, 90, 120, nobody);
 
         assert_eq!(spans.end(first, 200, 205), (50, vec![]));
@@ -216,7 +278,7 @@ mod tests {
     #[test]
     fn holds_of_others_are_counted_within_the_span_alone() {
         let spans = ActiveSpans::new();
-        let span = spans.begin(1, 100).expect("room");
+        let span = spans.begin(1, 100, 0).expect("room");
 
         spans.add_hold(2, 50, 130, nobody);
         spans.add_hold(2, 140, 150, nobody);
@@ -234,7 +296,7 @@ mod tests {
     #[test]
     fn threads_without_a_row_of_their_own_are_counted_together() {
         let spans = ActiveSpans::new();
-        let span = spans.begin(1, 0).expect("room");
+        let span = spans.begin(1, 0, 0).expect("room");
 
         for thread in 2..102 {
             spans.add_hold(thread, 0, 10, nobody);
@@ -249,10 +311,10 @@ mod tests {
     #[test]
     fn there_is_room_for_so_many_spans_and_for_more_after_one_has_ended() {
         let spans = ActiveSpans::new();
-        let indices: Vec<_> = (0..MAX_SPANS).map(|_| spans.begin(1, 0).expect("room")).collect();
+        let indices: Vec<_> = (0..MAX_SPANS).map(|_| spans.begin(1, 0, 0).expect("room")).collect();
 
-        assert_eq!(spans.begin(1, 0), None);
+        assert_eq!(spans.begin(1, 0, 0), None);
         spans.end(indices[3], 0, 0);
-        assert_eq!(spans.begin(1, 0), Some(indices[3]));
+        assert_eq!(spans.begin(1, 0, 0), Some(indices[3]));
     }
 }

@@ -8,6 +8,7 @@ mod account;
 mod active;
 mod atomic;
 mod delay;
+mod followed;
 mod log;
 mod meter;
 #[cfg(all(test, loom))]
@@ -17,6 +18,7 @@ mod spans;
 
 pub use account::{Account, Accounts, State};
 pub use active::OtherThread;
+pub use followed::{Followed, OffProcessor};
 pub use log::{EventKind, EventLog, GilEvent};
 pub use meter::Meter;
 pub use recorder::Recorder;

@@ -2,6 +2,7 @@
 
 use super::account::{Account, Accounts, Membership, State, add};
 use super::active::ActiveSpans;
+use super::followed::MAX_FOLLOWED;
 use super::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, sized};
 use super::log::{EventKind, EventLog};
 use super::meter::Meter;
@@ -28,6 +29,14 @@ pub struct Recorder {
     pub(super) n_spans: AtomicUsize,
     /// How many of these split their run delay: without any, a hook need not look for its thread's.
     pub(super) n_splitting: AtomicUsize,
+    /// Numbers the spans that split their run delay, and when the last of them began.
+    pub(super) split_number: AtomicU32,
+    pub(super) split_began_ns: AtomicU64,
+    /// How long somebody had the GIL in this recording, and since when somebody has it.
+    busy_ns: AtomicU64,
+    busy_since_ns: AtomicU64,
+    /// The threads that were read, and may be read again from outside.
+    pub(super) known: [AtomicUsize; MAX_FOLLOWED],
     pub(super) log: EventLog,
     pub(super) accounts: Accounts,
     pub(super) active: ActiveSpans,
@@ -53,6 +62,11 @@ impl Recorder {
             n_impossible: AtomicU64::new(0),
             n_spans: AtomicUsize::new(0),
             n_splitting: AtomicUsize::new(0),
+            split_number: AtomicU32::new(0),
+            split_began_ns: AtomicU64::new(0),
+            busy_ns: AtomicU64::new(0),
+            busy_since_ns: AtomicU64::new(0),
+            known: std::array::from_fn(|_| AtomicUsize::new(0)),
             log: EventLog::with_capacity(MAX_EVENTS),
             accounts: Accounts::with_capacity(MAX_THREADS),
             active: ActiveSpans::new(),
@@ -75,6 +89,11 @@ impl Recorder {
         self.accounts.close_all();
         self.n_spans.store(0, Relaxed);
         self.n_splitting.store(0, Relaxed);
+        self.busy_ns.store(0, Relaxed);
+        self.busy_since_ns.store(now_ns, Relaxed);
+        for known in &self.known {
+            known.store(0, Relaxed);
+        }
         self.active.clear();
         self.meter.clear();
         self.n_impossible.store(0, Relaxed);
@@ -145,9 +164,11 @@ impl Recorder {
         }
         self.locked.store(is_taken, Relaxed);
         if is_taken {
+            self.busy_since_ns.store(now_ns, Relaxed);
             self.taken(now_ns, thread);
             return Some(EventKind::Take);
         }
+        add(&self.busy_ns, now_ns.saturating_sub(self.busy_since_ns.load(Relaxed)));
         let kind = if by_interpreter { EventKind::ReleaseByInterpreter } else { EventKind::Release };
         self.released(now_ns, thread, kind);
         Some(kind)
@@ -168,9 +189,17 @@ impl Recorder {
             State::Waiting => {
                 add(&account.waiting_ns, now_ns.saturating_sub(account.since_ns()));
                 self.active.add_wait(thread, account.since_ns(), now_ns);
+                // Nobody has had the GIL since the last release, or since the thread began to wait.
+                let (began_ns, busy_ns) = (&account.gil_wait_began_ns, account.busy_at_wait_ns.load(Relaxed));
+                let began_ns = if busy_ns == u64::MAX { now_ns } else { began_ns.load(Relaxed) };
+                self.active.add_idle_wait(thread, began_ns, busy_ns, now_ns, self.busy_ns.load(Relaxed));
+                self.active.add_unknown_wait(thread, account.since_ns(), began_ns);
             }
             State::Holding => add(&self.n_impossible, 1),
             State::Released | State::Unknown => {}
+        }
+        if self.n_splitting.load(Relaxed) == 0 {
+            account.has_waited.store(false, Relaxed); // nobody reads, and a later reading is not of this wait
         }
         account.enter(State::Holding, now_ns);
         account.hold_began_ns.store(now_ns, Relaxed);
@@ -211,6 +240,9 @@ impl Recorder {
         match account.state() {
             // It waits in a loop, and the first wait counts; or it began to wait for the mutex.
             State::Waiting => {
+                if account.busy_at_wait_ns.load(Relaxed) == u64::MAX {
+                    self.note_gil_wait(account, now_ns);
+                }
                 self.log_wait(account, thread);
                 return;
             }
@@ -219,10 +251,26 @@ impl Recorder {
         }
         self.log_wait(account, thread);
         self.log.push(now_ns, EventKind::Wait, thread);
+        self.note_gil_wait(account, now_ns);
         account.has_waited.store(true, Relaxed);
         account.wait_began_ns.store(now_ns, Relaxed);
         account.enter(State::Waiting, now_ns);
         self.meter.enter(&account.member, now_ns, State::Waiting);
+    }
+
+    /// Notes that the thread waits for a taken GIL from now on. Called under the GIL's mutex.
+    fn note_gil_wait(&self, account: &Account, now_ns: u64) {
+        account.gil_wait_began_ns.store(now_ns, Relaxed);
+        account.busy_at_wait_ns.store(self.busy_at(now_ns), Relaxed);
+    }
+
+    /// Returns for how long somebody has had the GIL up to `now_ns`. Called under the GIL's mutex, or with the GIL.
+    pub(super) fn busy_at(&self, now_ns: u64) -> u64 {
+        let present_ns = match self.locked.load(Relaxed) {
+            true => now_ns.saturating_sub(self.busy_since_ns.load(Relaxed)),
+            false => 0,
+        };
+        self.busy_ns.load(Relaxed) + present_ns
     }
 
     /// Returns whether a thread that locks the GIL's mutex does so to take the GIL. The mutex is not held.
@@ -240,6 +288,7 @@ impl Recorder {
         let Some(account) = self.account(thread) else { return };
         if account.state() != State::Waiting {
             account.lock_wait_ns.store(now_ns, Relaxed);
+            account.busy_at_wait_ns.store(u64::MAX, Relaxed);
             account.wait_began_ns.store(now_ns, Relaxed);
             account.has_waited.store(true, Relaxed);
             account.enter(State::Waiting, now_ns);

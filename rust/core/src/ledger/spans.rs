@@ -5,7 +5,7 @@ use super::active::OtherThread;
 use super::atomic::Ordering::Relaxed;
 use super::log::GilEvent;
 use super::recorder::Recorder;
-use crate::clock;
+use crate::clock::{self, ProcessorAccount};
 
 /// How much of a span is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,9 +14,9 @@ pub enum Detail {
     Totals,
     /// Also its longest hold, its events and what other threads did.
     Full,
-    /// Also its run delay by state. The thread's run delay at the beginning is given. Each release and each take costs a
-    /// few system calls.
-    Split(u64),
+    /// Also its run delay by state. The kernel's account of the thread at the beginning is given. Each release and each take
+    /// costs a few system calls, in other threads, too.
+    Split(ProcessorAccount),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +136,7 @@ impl Recorder {
         let active = match detail {
             Detail::Totals => None,
             Detail::Full | Detail::Split(_) => {
-                let active = self.active.begin(thread, start_ns);
+                let active = self.active.begin(thread, start_ns, self.busy_at(start_ns));
                 if active.is_none() {
                     self.ended();
                     return Err(SpanError::TooManySpans);
@@ -144,17 +144,8 @@ impl Recorder {
                 active
             }
         };
-        if let Detail::Split(delay_ns) = detail {
-            self.n_splitting.fetch_add(1, Relaxed);
-            if account.n_splitting.fetch_add(1, Relaxed) == 0 {
-                account.last_delay_ns.store(delay_ns, Relaxed);
-                account.last_reading_ns.store(start_ns, Relaxed);
-                account.has_waited.store(false, Relaxed);
-            } else {
-                // An outer span splits too: what is new belongs to it, and to its holding.
-                Self::add_delay(account, start_ns, State::Holding, delay_ns);
-                account.last_reading_ns.store(start_ns, Relaxed);
-            }
+        if let Detail::Split(reading) = detail {
+            self.begin_splitting(account, start_ns, &reading);
         }
         Ok(SpanStart {
             thread,
@@ -195,8 +186,10 @@ impl Recorder {
         let is_split = matches!(start.detail, Detail::Split(_));
         if is_split {
             if let Some(delay_ns) = final_delay_ns {
+                account.begin_change();
                 Self::add_delay(account, end_ns, State::Holding, delay_ns);
                 account.last_reading_ns.store(end_ns, Relaxed);
+                account.end_change();
             }
             self.ended_splitting(account);
         }
@@ -240,6 +233,30 @@ impl Recorder {
         if let (Detail::Split(_), Some(account)) = (start.detail, self.accounts.find(start.thread)) {
             self.ended_splitting(account);
         }
+    }
+
+    fn begin_splitting(&self, account: &Account, start_ns: u64, reading: &ProcessorAccount) {
+        self.split_number.fetch_add(1, Relaxed);
+        self.split_began_ns.store(start_ns, Relaxed);
+        let is_first_span = account.n_splitting.fetch_add(1, Relaxed) == 0;
+        account.begin_change();
+        if account.is_first_reading(reading) {
+            account.begin_readings(start_ns, reading);
+        } else {
+            // An outer span splits too: what is new belongs to it, and to its holding. Without one it may be of anything, and
+            // matters to the spans of other threads alone.
+            account.is_read_before_hold.store(!is_first_span && account.is_read_before_hold.load(Relaxed), Relaxed);
+            Self::add_delay(account, start_ns, State::Holding, reading.delay_ns);
+        }
+        account.keep(reading);
+        account.last_reading_ns.store(start_ns, Relaxed);
+        account.is_read_before_hold.store(true, Relaxed);
+        account.has_waited.store(false, Relaxed);
+        if is_first_span {
+            account.ready_ns.store(0, Relaxed);
+        }
+        account.end_change();
+        self.n_splitting.fetch_add(1, Relaxed);
     }
 
     fn ended_splitting(&self, account: &Account) {

@@ -8,7 +8,8 @@
 //! - Loaded objects: [`object_at`], [`LoadedObject`] with its imports, [`symbol`], [`real_function`], [`symbol_size_at`],
 //!   [`code_at`].
 //! - Memory: [`ProcessMemory`] reads without faults, [`write_word`] writes read-only pages too.
-//! - Threads: [`current_thread`], [`run_delay_ns`], [`move_to_processor`], [`walk_stack`], [`preserve_errno`].
+//! - Threads: [`current_thread`], [`run_delay_ns`], [`processor_account`], [`processor_account_of`], [`move_to_processor`],
+//!   [`walk_stack`], [`preserve_errno`].
 //! - Clocks and processes: [`monotonic_ns`], [`thread_cpu_ns`], [`process_cpu_ns`], [`call_in_forked_child`],
 //!   [`write_message`], [`send_signal`], [`exit_now`].
 //!
@@ -51,6 +52,19 @@ pub use process::{
     thread_cpu_ns, write_message,
 };
 pub use system::{
-    LoadedObject, ProcessMemory, check_supported, code_at, move_to_processor, object_at, preserve_errno, real_function,
-    run_delay_ns, symbol, symbol_size_at, walk_stack, write_word,
+    LoadedObject, ProcessMemory, check_supported, code_at, move_to_processor, object_at, preserve_errno, processor_account,
+    processor_account_of, real_function, run_delay_ns, symbol, symbol_size_at, walk_stack, write_word,
 };
+
+/// What the kernel knows of one thread since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProcessorAccount {
+    /// The kernel's number of the thread.
+    pub thread_id: u32,
+    /// Its processor time.
+    pub cpu_ns: u64,
+    /// How long it was ready to run and did not run.
+    pub delay_ns: u64,
+    /// How often it was given a processor.
+    pub n_runs: u64,
+}

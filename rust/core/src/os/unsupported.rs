@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::ffi::CStr;
 
+use super::ProcessorAccount;
 use super::memory::{CodeLocation, GotEntry, Memory};
 use crate::Unavailable;
 
@@ -81,6 +82,18 @@ pub unsafe fn write_word(_address: usize, _value: usize) -> bool {
 /// Returns no run delay.
 #[must_use]
 pub fn run_delay_ns() -> Option<u64> {
+    None
+}
+
+/// Returns that the account of the calling thread is not known.
+#[must_use]
+pub fn processor_account() -> Option<ProcessorAccount> {
+    None
+}
+
+/// Returns that the account of a thread is not known.
+#[must_use]
+pub fn processor_account_of(_thread_id: u32) -> Option<ProcessorAccount> {
     None
 }
 

@@ -7,7 +7,9 @@ mod thread;
 
 pub use memory::{ProcessMemory, write_word};
 pub use objects::{LoadedObject, code_at, object_at, real_function, symbol, symbol_size_at};
-pub use thread::{move_to_processor, preserve_errno, run_delay_ns, walk_stack};
+pub use thread::{
+    move_to_processor, preserve_errno, processor_account, processor_account_of, run_delay_ns, walk_stack,
+};
 
 use crate::Unavailable;
 

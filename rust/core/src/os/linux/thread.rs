@@ -2,19 +2,73 @@
 
 use std::ffi::{c_int, c_void};
 
+use crate::os::ProcessorAccount;
+
 /// Returns how long the calling thread was ready to run and did not run since it began; `None` if the kernel keeps no
 /// account of it.
 ///
-/// The account is opened, read and closed each time. A descriptor that stayed open while a checked function runs would be
-/// closed by a function that closes all descriptors, and we would later close the file that got its number.
 /// It allocates nothing and takes no lock: the hooks call it. It changes `errno`.
 #[must_use]
 pub fn run_delay_ns() -> Option<u64> {
+    read_account(c"/proc/thread-self/schedstat").map(|(delay_ns, _)| delay_ns)
+}
+
+/// Returns the kernel's account of the calling thread; `None` if it keeps none. As [`run_delay_ns`] otherwise.
+#[must_use]
+pub fn processor_account() -> Option<ProcessorAccount> {
+    let (delay_ns, n_runs) = read_account(c"/proc/thread-self/schedstat")?;
+    // SAFETY: the call takes no argument and cannot fail.
+    let thread_id = unsafe { libc::gettid() }.unsigned_abs();
+    Some(ProcessorAccount { thread_id, cpu_ns: clock_ns(libc::CLOCK_THREAD_CPUTIME_ID)?, delay_ns, n_runs })
+}
+
+/// Returns the kernel's account of a thread of this process; `None` if it has ended, too.
+#[must_use]
+pub fn processor_account_of(thread_id: u32) -> Option<ProcessorAccount> {
+    let mut path = [0u8; 48];
+    let text = std::ffi::CStr::from_bytes_until_nul(path_of_account(thread_id, &mut path)).ok()?;
+    let (delay_ns, n_runs) = read_account(text)?;
+    // How the kernel numbers the processor clocks of threads (CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED).
+    let clock = (!thread_id.cast_signed() << 3) | 6;
+    Some(ProcessorAccount { thread_id, cpu_ns: clock_ns(clock)?, delay_ns, n_runs })
+}
+
+/// Writes the path of a thread's account, with a zero at its end.
+fn path_of_account(thread_id: u32, path: &mut [u8; 48]) -> &[u8] {
+    let mut digits = [0u8; 10];
+    let (mut rest, mut first) = (thread_id, digits.len());
+    while first == digits.len() || rest != 0 {
+        first -= 1;
+        digits[first] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let mut end = 0;
+    for part in [b"/proc/self/task/".as_slice(), &digits[first..], b"/schedstat\0"] {
+        path[end..end + part.len()].copy_from_slice(part);
+        end += part.len();
+    }
+    &path[..end]
+}
+
+fn clock_ns(clock: libc::clockid_t) -> Option<u64> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a local variable.
+    if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
+        return None;
+    }
+    Some(u64::try_from(time.tv_sec).ok()? * 1_000_000_000 + u64::try_from(time.tv_nsec).ok()?)
+}
+
+/// Returns the run delay and the number of runs in the account at `path`.
+///
+/// The account is opened, read and closed each time. A descriptor that stayed open while a checked function runs would be
+/// closed by a function that closes all descriptors, and we would later close the file that got its number.
+fn read_account(path: &std::ffi::CStr) -> Option<(u64, u64)> {
     let mut text = [0u8; 96];
     // SAFETY: the path is a C string, and the buffer is valid for its length. `read` and `close` get the descriptor that
     // `open` has returned here, or a negative one, which they refuse.
     let length = unsafe {
-        let descriptor = libc::open(c"/proc/thread-self/schedstat".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        let descriptor = libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
         if descriptor < 0 {
             return None;
         }
@@ -22,17 +76,20 @@ pub fn run_delay_ns() -> Option<u64> {
         libc::close(descriptor);
         length
     };
-    parse_run_delay(text.get(..usize::try_from(length).ok()?)?)
+    parse_account(text.get(..usize::try_from(length).ok()?)?)
 }
 
-/// Returns the second number of a line `cpu_ns delay_ns n_slices`.
+/// Returns the second and the third number of a line `cpu_ns delay_ns n_runs`.
 ///
 /// A thread that reads its own account has used processor time. Where the first number is 0 the kernel keeps no account
 /// and reports zeros, as some sandboxes do.
-fn parse_run_delay(text: &[u8]) -> Option<u64> {
+fn parse_account(text: &[u8]) -> Option<(u64, u64)> {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
     let mut fields = text.split(|byte| *byte == b' ').map(parse_number);
     let (cpu_ns, delay_ns) = (fields.next()??, fields.next()??);
-    (cpu_ns > 0).then_some(delay_ns)
+    // Without the third number the delay is as good; that many runs tell nothing of where it lies.
+    let n_runs = fields.next().flatten().unwrap_or(u64::MAX);
+    (cpu_ns > 0).then_some((delay_ns, n_runs))
 }
 
 fn parse_number(field: &[u8]) -> Option<u64> {
@@ -144,33 +201,33 @@ mod tests {
         fn a_line_of_the_kernel_gives_its_second_number(cpu_ns: u64, delay_ns: u64, n_slices: u64) {
             let line = format!("{cpu_ns} {delay_ns} {n_slices}\n");
 
-            prop_assert_eq!(parse_run_delay(line.as_bytes()), (cpu_ns > 0).then_some(delay_ns));
+            prop_assert_eq!(parse_account(line.as_bytes()), (cpu_ns > 0).then_some((delay_ns, n_slices)));
         }
 
         #[test]
         fn any_bytes_give_a_number_or_none(bytes in prop::collection::vec(any::<u8>(), 0..96)) {
-            let _ = parse_run_delay(&bytes);
+            let _ = parse_account(&bytes);
         }
 
         #[test]
         fn digits_and_blanks_in_any_order_give_a_number_or_none(text in "[0-9 \n-]{0,96}") {
-            let _ = parse_run_delay(text.as_bytes());
+            let _ = parse_account(text.as_bytes());
         }
     }
 
     #[test]
     fn a_number_that_does_not_fit_is_no_number() {
-        assert_eq!(parse_run_delay(b"1 18446744073709551615 1"), Some(u64::MAX));
-        assert_eq!(parse_run_delay(b"1 18446744073709551616 1"), None);
+        assert_eq!(parse_account(b"1 18446744073709551615 1").map(|(delay_ns, _)| delay_ns), Some(u64::MAX));
+        assert_eq!(parse_account(b"1 18446744073709551616 1"), None);
     }
 
     #[test]
     fn the_second_field_is_the_delay() {
-        assert_eq!(parse_run_delay(b"35175915 657586 24\n"), Some(657_586));
-        assert_eq!(parse_run_delay(b"35175915"), None);
-        assert_eq!(parse_run_delay(b"1 x 2"), None);
-        assert_eq!(parse_run_delay(b"1  2"), None);
-        assert_eq!(parse_run_delay(b"0 0 0\n"), None);
+        assert_eq!(parse_account(b"35175915 657586 24\n").map(|(delay_ns, _)| delay_ns), Some(657_586));
+        assert_eq!(parse_account(b"35175915"), None);
+        assert_eq!(parse_account(b"1 x 2"), None);
+        assert_eq!(parse_account(b"1  2"), None);
+        assert_eq!(parse_account(b"0 0 0\n"), None);
     }
 
     #[test]
@@ -178,6 +235,36 @@ mod tests {
         let before_ns = run_delay_ns();
 
         assert!(run_delay_ns() >= before_ns);
+    }
+
+    #[test]
+    fn a_thread_reads_the_account_of_another_until_that_one_ends() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let other = std::thread::spawn(move || {
+            tell.send(processor_account()).expect("it listens");
+            let _ = ended.recv();
+        });
+        let Some(own) = told.recv().expect("it tells") else { return };
+
+        let read = processor_account_of(own.thread_id).expect("it lives");
+        assert!(read.thread_id == own.thread_id && read.cpu_ns >= own.cpu_ns && read.delay_ns >= own.delay_ns);
+        assert!(own.n_runs >= 1);
+
+        drop(end);
+        other.join().expect("no panic");
+        while std::path::Path::new(&format!("/proc/self/task/{}", own.thread_id)).exists() {
+            std::thread::yield_now();
+        }
+        assert_eq!(processor_account_of(own.thread_id), None);
+    }
+
+    #[test]
+    fn a_path_has_all_digits() {
+        for (thread_id, text) in [(0, "0"), (7, "7"), (4_194_304, "4194304"), (u32::MAX, "4294967295")] {
+            let expected = format!("/proc/self/task/{text}/schedstat\0");
+            assert_eq!(path_of_account(thread_id, &mut [0; 48]), expected.as_bytes());
+        }
     }
 
     #[test]

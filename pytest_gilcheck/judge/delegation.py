@@ -1,0 +1,81 @@
+"""The time of a call whose work is done by one thread of the callee's own, which is kept off the processor at times.
+
+Two threads work for the call then, one after the other or at the same time, and each has an account of its own: for how long
+it held the GIL, and for how long it was ready and did not run. What each did is known; what both did at one moment is bounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.evidence import CallSpan, OtherThread
+
+
+@dataclass(frozen=True, slots=True)
+class BothThreads:
+    """For how long the call held the GIL and was free of it, without the time in which it was kept from going on.
+
+    Attributes:
+        held_ns: How long one of the two threads held the GIL and was not kept off the processor.
+        least_held_ns: Its lower bound.
+        free_ns: How long neither held the GIL and the call went on: one of them worked, or both slept.
+        least_free_ns: Its lower bound.
+        most_free_ns: Its upper bound.
+        off_ns: How long they were kept off the processor in all.
+    """
+
+    held_ns: int
+    least_held_ns: int
+    free_ns: int
+    least_free_ns: int
+    most_free_ns: int
+    off_ns: int
+
+
+def both_threads(call: CallSpan, worker: OtherThread, total_ns: int, idle_waits_ns: int) -> BothThreads | None:
+    """Return the time of a call and of the one thread that works for it, or None where it is not known by state.
+
+    The call is kept from going on while none of the two runs and one of them is ready, or wants a GIL that nobody holds.
+    Adding up both threads' delays bounds that from above. From below, a moment counts once, and not at all if the other
+    thread may have run then:
+
+    - What the worker was kept off the processor, the call's thread may have run, held the GIL or waited for it.
+    - What the call's thread was, the worker may have worked or have been ready, too, but not after its last reading
+      (`OffProcessor.alone_ready_ns`); whatever it was ready after that is counted once with it.
+
+    Args:
+        call: The call, with the worker's holds.
+        worker: The worker.
+        total_ns: The call's length without waiting.
+        idle_waits_ns: How long the call's thread waited for the GIL while nobody held it. The worker may have worked.
+
+    Returns:
+        What is known, with bounds.
+    """
+    off = worker.off_processor
+    if off is None or call.held_delay_ns is None or call.free_delay_ns is None:
+        return None
+    held_ns = min(total_ns, call.held_ns + worker.held_ns)
+    rest_ns = total_ns - held_ns
+    held_delay_ns = min(call.held_delay_ns, call.held_ns) + min(off.held_delay_ns, worker.held_ns)
+    unsplit_ns = (call.unsplit_delay_ns or 0) + off.unsplit_delay_ns
+    workers_ns = off.free_delay_ns + worker.idle_waiting_ns + off.instrument_ns
+    beside_ns = call.cpu_ns + call.held_ns + idle_waits_ns
+    surely_off_ns = max(0, workers_ns - beside_ns) + max(
+        min(off.alone_ready_ns, call.free_delay_ns), off.late_delay_ns - beside_ns
+    )
+    likely_off_ns = workers_ns + max(call.free_delay_ns, off.late_delay_ns)
+    perhaps_off_ns = workers_ns + call.free_delay_ns + off.late_delay_ns + unsplit_ns
+    # A wait for a neighbour that is left out already may have been one for the call's own thread.
+    worked_ns = min(idle_waits_ns, off.free_cpu_ns) + min(worker.waiting_ns - worker.idle_waiting_ns, call.held_ns)
+    held_ns = max(0, held_ns - held_delay_ns)
+    return BothThreads(
+        held_ns=held_ns,
+        least_held_ns=max(0, held_ns - unsplit_ns),
+        free_ns=max(0, rest_ns - likely_off_ns),
+        least_free_ns=max(0, rest_ns - perhaps_off_ns),
+        most_free_ns=max(0, rest_ns - surely_off_ns) + worked_ns,
+        off_ns=held_delay_ns + perhaps_off_ns,
+    )
