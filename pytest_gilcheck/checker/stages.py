@@ -143,7 +143,9 @@ class Stages:
             )
             n_windows = ENOUGH_BATCHES if others_matter([pilot, *calls]) else 0
             # With fewer calls nobody knows whose the other threads are: a verdict is worth all that is left.
-            budget_ns = max(left_ns, self._left_ns()) if n_windows and len(calls) < n_windows else left_ns
+            budget_ns = left_ns
+            if n_windows and len(calls) < n_windows:  # a call, and a window after it, may go on beyond the budget
+                budget_ns = max(left_ns, self._left_ns() - 3 * self._call_ns)
             run = self._measured(look - len(calls), fine=fine, budget_ns=budget_ns, n_windows=n_windows)
             self.refused = self.refused or _refusal(run)
             if self.refused:
@@ -159,7 +161,7 @@ class Stages:
             )
             if decides_holding(calls, pilot, price_ns, claim, surroundings=self.surroundings):
                 break
-            if left_ns <= 0 and not (n_windows and len(calls) < n_windows and self._left_ns()):
+            if left_ns <= 0 and not (n_windows and len(calls) < n_windows and self._left_ns() > 3 * self._call_ns):
                 break
             fine = pilot.span_ns >= _SHORTEST_FINE_NS
         self._call_ns = sorted(call.end_ns - call.start_ns for call in calls)[len(calls) // 2]

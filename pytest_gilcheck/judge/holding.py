@@ -142,7 +142,7 @@ def _share_of_both(both: BothThreads, total_ns: int, hidden_ns: int, resolution:
         low=max(0.0, min(low, value) - resolution),
         high=min(1.0, max(high, value) + resolution),
         is_undisturbed=both.off_ns <= rules.UNDISTURBED_SHARE * total_ns,
-        is_unresolved=in_doubt_ns > rules.UNRESOLVED_SHARE * total_ns,
+        is_unresolved=in_doubt_ns > rules.UNRESOLVED_WITH_WORKER_SHARE * total_ns,
     )
 
 

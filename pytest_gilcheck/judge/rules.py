@@ -85,6 +85,11 @@ UNREPORTED_DELAY_NS = 20_000
 #: tenth of the distance of either border from its end.
 UNRESOLVED_SHARE = 0.005
 
+#: Threshold: the same where a thread of the callee's own works for the call. What both threads did at one moment is bounded
+#: by what the call's own one used the processor for, some 0.2 ms in all, which is 1 % of a call of 20 ms. The bounds say so;
+#: this only tells such calls from those in which the worker's delay was not known: as far as either border from its end.
+UNRESOLVED_WITH_WORKER_SHARE = 0.05
+
 #: Threshold: delay by state cannot exceed what the processor time leaves of the call. If it does by more than this share
 #: of the processor time, and by more than so many clock readings (it is read a little after the end; 200 readings of
 #: 25 ns are 5 µs), it is not the call's. Read after another system call, in whose way out the thread was preempted, all

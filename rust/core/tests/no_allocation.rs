@@ -68,13 +68,16 @@ fn hand_over(recorder: &Recorder, from: usize, to: usize) {
     let by_interpreter = recorder.drop_request_pending() && recorder.boundary(from) == 0;
     recorder.unlocked(now_ns(), false, from, by_interpreter);
     if recorder.splits_delay(from) {
-        recorder.read_delay(from, State::Holding, clock::run_delay_ns);
+        recorder.read_delay(from, State::Holding, clock::processor_account);
     }
     recorder.waits_for_switch(now_ns(), from);
+    if recorder.splits_delay(to) {
+        recorder.read_delay(to, State::Released, clock::processor_account);
+    }
     recorder.unlocked(now_ns(), true, to, false);
     recorder.switched(now_ns(), from);
     if recorder.is_about_to_take(from) && recorder.splits_delay(from) {
-        recorder.read_delay(from, State::Released, clock::run_delay_ns);
+        recorder.read_delay(from, State::Released, clock::processor_account);
     }
     recorder.unlocked(now_ns(), false, to, false);
     recorder.unlocked(now_ns(), true, from, false);
@@ -89,7 +92,8 @@ fn the_allocator_of_this_program_counts() {
 fn recording_allocates_nothing() {
     let recorder = Recorder::new();
     recorder.start(clock::now_ns(), OWN);
-    let spans = [Detail::Full, Detail::Split(0), Detail::Full, Detail::Totals]
+    let account = clock::processor_account().unwrap_or_default();
+    let spans = [Detail::Full, Detail::Split(account), Detail::Full, Detail::Totals]
         .map(|detail| recorder.begin(OWN, detail).expect("it holds"));
 
     // More threads than accounts and than rows of a span, and more events than the log has room for.
@@ -119,6 +123,7 @@ fn a_recording_and_a_span_begin_without_an_allocation() {
 
     let n_requests = n_requests_in(|| {
         recorder.start(clock::now_ns(), OWN);
+        std::hint::black_box(recorder.follow(OWN, clock::processor_account_of));
         let start = recorder.begin(OWN, Detail::Full).expect("it holds");
         std::hint::black_box(start.start_ns());
         recorder.stop();

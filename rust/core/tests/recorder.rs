@@ -1,6 +1,7 @@
 //! The recorder agrees with a naive fold of the same events, for any possible sequence.
 
-use gilcheck_core::ledger::{Detail, EventKind, Recorder, SpanError, SpanFigures, SpanStart, State};
+use gilcheck_core::clock::{ProcessorAccount, now_ns};
+use gilcheck_core::ledger::{Detail, EventKind, OffProcessor, Recorder, SpanError, SpanFigures, SpanStart, State};
 use proptest::prelude::*;
 
 /// Thread identifiers are aligned addresses.
@@ -199,6 +200,11 @@ fn figures_as_naive(figures: &SpanFigures) -> Naive {
     }
 }
 
+/// The kernel's account of a thread that was ready for so long.
+fn delayed(delay_ns: u64) -> ProcessorAccount {
+    ProcessorAccount { thread_id: 1, cpu_ns: 1, delay_ns, n_runs: 1 }
+}
+
 fn begin_span() -> (Recorder, SpanStart) {
     let recorder = Recorder::new();
     recorder.start(gilcheck_core::clock::now_ns(), OWN);
@@ -208,6 +214,44 @@ fn begin_span() -> (Recorder, SpanStart) {
 
 fn choices() -> impl Strategy<Value = Vec<(u64, u8)>> {
     prop::collection::vec((0u64..1000, any::<u8>()), 0..60)
+}
+
+/// How long both other threads waited for the GIL's condition while nobody had the GIL, and for its mutex alone, up to their takes.
+fn naive_idle_waits(start_ns: u64, acts: &[(u64, Act)]) -> [(u64, u64); 2] {
+    let mut sums = [(0, 0); 2];
+    let mut present = [(0, 0); 3];
+    let mut doing = [Doing::Holding, Doing::Running, Doing::Running];
+    let mut last_ns = start_ns;
+    for (at_ns, act) in acts {
+        let is_free = !doing.contains(&Doing::Holding);
+        for (doing, (idle_ns, unknown_ns)) in doing.iter().zip(&mut present) {
+            match doing {
+                Doing::WaitingForGil if is_free => *idle_ns += at_ns - last_ns,
+                Doing::WaitingForLock => *unknown_ns += at_ns - last_ns,
+                _ => {}
+            }
+        }
+        last_ns = *at_ns;
+        let (who, next) = match act {
+            Act::LockWait(thread) => (index(*thread), Doing::WaitingForLock),
+            Act::Wait(thread) => (index(*thread), Doing::WaitingForGil),
+            Act::SwitchWait(thread) => (index(*thread), Doing::WaitingForSwitch),
+            Act::Switched(thread) => (index(*thread), Doing::Running),
+            Act::Take(thread) => (index(*thread), Doing::Holding),
+            Act::Release { .. } => {
+                (doing.iter().position(|doing| *doing == Doing::Holding).expect("somebody holds"), Doing::Running)
+            }
+        };
+        if let (Act::Take(_), 1..) = (act, who) {
+            sums[who - 1].0 += present[who].0;
+            sums[who - 1].1 += present[who].1;
+        }
+        if next != Doing::WaitingForGil {
+            present[who] = (0, 0);
+        }
+        doing[who] = next;
+    }
+    sums
 }
 
 proptest! {
@@ -223,6 +267,11 @@ proptest! {
         let figures = recorder.end(&start, end_ns, None, usize::MAX).expect("a possible history");
 
         prop_assert_eq!(figures_as_naive(&figures), naive(start.start_ns(), end_ns, &acts));
+        let idle_waits = OTHERS.map(|thread| {
+            let row = figures.others.iter().find(|row| row.thread == thread);
+            row.map_or((0, 0), |row| (row.idle_waiting_ns, row.unknown_waiting_ns))
+        });
+        prop_assert_eq!(idle_waits, naive_idle_waits(start.start_ns(), &acts));
         prop_assert!(figures.events.is_sorted_by_key(|event| event.at_ns));
         prop_assert_eq!(figures.n_dropped, 0);
         prop_assert_eq!(recorder.n_impossible(), 0);
@@ -364,15 +413,15 @@ fn spans_of_two_tasks_that_overlap_have_longest_holds_of_their_own() {
 fn run_delay_is_split_where_no_wait_lies_between_two_readings() {
     let recorder = Recorder::new();
     recorder.start(1, OWN);
-    let start = recorder.begin(OWN, Detail::Split(100)).expect("it holds");
+    let start = recorder.begin(OWN, Detail::Split(delayed(100))).expect("it holds");
     let wait = |until_ns: u64| while gilcheck_core::clock::now_ns() < until_ns {};
     let at = |ns: u64| start.start_ns() + ns;
 
     wait(at(10_000));
     recorder.unlocked(at(10_000), false, OWN, false);
-    recorder.read_delay(OWN, State::Holding, || Some(107)); // 7 while it held, or between the release and the reading
+    recorder.read_delay(OWN, State::Holding, || Some(delayed(107))); // 7 while it held, or between the release and the reading
     wait(at(400_000));
-    recorder.read_delay(OWN, State::Released, || Some(118)); // 11 without the GIL
+    recorder.read_delay(OWN, State::Released, || Some(delayed(118))); // 11 without the GIL
     recorder.waits(at(500_000), OWN);
     recorder.unlocked(at(600_000), true, OWN, false);
     wait(at(700_000));
@@ -389,7 +438,7 @@ fn run_delay_is_split_where_no_wait_lies_between_two_readings() {
 fn a_reading_that_is_preempted_takes_nothing_from_the_state_before_it() {
     let recorder = Recorder::new();
     recorder.start(1, OWN);
-    let start = recorder.begin(OWN, Detail::Split(0)).expect("it holds");
+    let start = recorder.begin(OWN, Detail::Split(delayed(0))).expect("it holds");
     let wait = |until_ns: u64| while gilcheck_core::clock::now_ns() < until_ns {};
     let at = |ns: u64| start.start_ns() + ns;
 
@@ -400,7 +449,7 @@ fn a_reading_that_is_preempted_takes_nothing_from_the_state_before_it() {
         if std::mem::take(&mut is_first) {
             wait(at(50_000_000)); // preempted
         }
-        Some(30_000_000)
+        Some(delayed(30_000_000))
     };
     recorder.read_delay(OWN, State::Holding, read);
     recorder.unlocked(at(60_000_000), true, OWN, false);
@@ -484,4 +533,248 @@ fn a_thread_adds_its_wait_to_the_spans_of_others_once_it_has_the_gil() {
     assert_eq!((waiting_ns(&before), waiting_ns(&after)), (0, 7 + 30));
     let waits = |figures: &SpanFigures| figures.events.iter().filter(|event| event.kind == EventKind::Wait).count();
     assert_eq!((waits(&before), waits(&after)), (2, 2));
+}
+
+/// Another thread that works for a span: what it does, and the kernel's account of it.
+struct Worker<'r> {
+    recorder: &'r Recorder,
+    account: ProcessorAccount,
+}
+
+const WORKER: usize = OTHERS[0];
+
+impl Worker<'_> {
+    fn new(recorder: &Recorder) -> Worker<'_> {
+        Worker { recorder, account: ProcessorAccount { thread_id: 77, cpu_ns: 900_000, delay_ns: 5_000_000, n_runs: 9 } }
+    }
+
+    /// It passes so much time, and was ready for a part of it.
+    fn passes(&mut self, ns: u64, delay_ns: u64) {
+        let until_ns = now_ns() + ns;
+        while now_ns() < until_ns {}
+        self.account.delay_ns += delay_ns;
+        self.account.n_runs += 1;
+    }
+
+    fn is_read(&self, before: State) {
+        assert!(self.recorder.splits_delay(WORKER));
+        self.recorder.read_delay(WORKER, before, || Some(self.account));
+    }
+
+    fn takes(&self) {
+        assert!(self.recorder.is_about_to_take(WORKER));
+        self.is_read(State::Released);
+        self.recorder.unlocked(now_ns(), true, WORKER, false);
+    }
+
+    fn releases(&self) {
+        self.recorder.unlocked(now_ns(), false, WORKER, false);
+    }
+
+    /// A span of the own thread in which only `acts` happens, and what is known of the worker then.
+    fn within(&mut self, acts: impl FnOnce(&mut Self)) -> (u64, Option<OffProcessor>) {
+        let (recorder, account) = (self.recorder, self.account);
+        let followed = recorder.follow(OWN, |number| (number == account.thread_id).then_some(account));
+        let start = recorder.begin(OWN, Detail::Split(delayed(0))).expect("it holds");
+        recorder.unlocked(now_ns(), false, OWN, false);
+        recorder.read_delay(OWN, State::Holding, || Some(delayed(0)));
+        acts(self);
+        recorder.read_delay(OWN, State::Released, || Some(delayed(0)));
+        recorder.unlocked(now_ns(), true, OWN, false);
+        let end_ns = now_ns();
+        let mut figures = recorder.end(&start, end_ns, Some(0), 10).expect("possible");
+        let account = self.account;
+        recorder.end_following(&followed, &start, end_ns, &mut figures.others, |number| {
+            (number == account.thread_id).then_some(account)
+        });
+        let row = figures.others.iter().find(|row| row.thread == WORKER);
+        row.map_or((0, None), |row| (row.held_ns, row.off_processor))
+    }
+}
+
+fn recording() -> Recorder {
+    let recorder = Recorder::new();
+    recorder.start(now_ns(), OWN);
+    recorder
+}
+
+#[test]
+fn the_delay_of_a_worker_is_split_as_that_of_the_spans_own_thread() {
+    let recorder = recording();
+    let mut worker = Worker::new(&recorder);
+    worker.within(|worker| {
+        worker.takes();
+        worker.releases();
+        worker.is_read(State::Holding);
+    });
+    worker.passes(1_000_000, 700_000); // between two calls
+
+    let (held_ns, off) = worker.within(|worker| {
+        worker.passes(500_000, 300_000);
+        worker.takes();
+        worker.passes(1_000_000, 600_000);
+        worker.releases();
+        worker.is_read(State::Holding);
+        worker.passes(400_000, 200_000);
+        worker.takes();
+        worker.releases();
+        worker.is_read(State::Holding);
+        worker.passes(500_000, 150_000);
+    });
+
+    let off = off.expect("it is known");
+    assert!(held_ns >= 1_000_000);
+    let free_ns = off.free_delay_ns + off.unsplit_delay_ns;
+    assert!((free_ns + off.held_delay_ns).abs_diff(1_100_000) < 50_000, "{off:?}");
+    assert!(off.held_delay_ns.abs_diff(600_000) < 50_000 && off.unsplit_delay_ns < 100_000, "{off:?}");
+    assert!(off.late_delay_ns.abs_diff(150_000) < 100_000, "{off:?}");
+    assert!(off.instrument_ns > 0);
+}
+
+#[test]
+fn a_worker_that_has_let_go_and_was_not_read_yet_was_perhaps_delayed_in_its_hold() {
+    let recorder = recording();
+    let mut worker = Worker::new(&recorder);
+    worker.within(|worker| {
+        worker.takes();
+        worker.releases();
+        worker.is_read(State::Holding);
+    });
+
+    let (_, off) = worker.within(|worker| {
+        worker.takes();
+        worker.passes(2_000_000, 1_000_000);
+        worker.releases();
+        worker.passes(300_000, 0);
+    });
+
+    let off = off.expect("it is known");
+    assert!(off.held_delay_ns + off.unsplit_delay_ns == 1_000_000, "{off:?}");
+    assert!(off.unsplit_delay_ns >= 300_000 && off.unsplit_delay_ns < 800_000, "{off:?}");
+    assert_eq!(off.late_delay_ns, 0);
+}
+
+#[test]
+fn a_worker_that_was_met_for_the_first_time_may_have_been_delayed_before() {
+    let recorder = recording();
+    let mut worker = Worker::new(&recorder);
+
+    let (_, off) = worker.within(|worker| {
+        worker.passes(400_000, 300_000);
+        worker.takes();
+        worker.releases();
+        worker.is_read(State::Holding);
+    });
+
+    let off = off.expect("it is known");
+    assert_eq!(off.free_delay_ns, 0);
+    assert!(off.unsplit_delay_ns >= 400_000 && off.free_cpu_ns >= 400_000, "{off:?}");
+}
+
+#[test]
+fn a_worker_that_was_born_within_the_span_was_delayed_within_it() {
+    let recorder = recording();
+    let mut worker = Worker::new(&recorder);
+    worker.account = ProcessorAccount { thread_id: 78, cpu_ns: 100_000, delay_ns: 300_000, n_runs: 0 };
+
+    let (_, off) = worker.within(|worker| {
+        worker.passes(500_000, 0);
+        worker.takes();
+        worker.releases();
+        worker.is_read(State::Holding);
+    });
+
+    let off = off.expect("it is known");
+    assert_eq!((off.free_delay_ns, off.unsplit_delay_ns), (300_000, 0));
+    assert!(off.free_cpu_ns >= 100_000);
+}
+
+#[test]
+fn a_thread_that_hands_over_all_the_time_is_not_read_each_time_and_nothing_is_said_of_it() {
+    let recorder = recording();
+    let mut worker = Worker::new(&recorder);
+
+    let (_, off) = worker.within(|worker| {
+        let mut n_readings = 0;
+        for _ in 0..5_000 {
+            if recorder.splits_delay(WORKER) {
+                worker.is_read(State::Released);
+                n_readings += 1;
+            }
+            recorder.unlocked(now_ns(), true, WORKER, false);
+            worker.releases();
+        }
+        assert!((64..2_500).contains(&n_readings), "{n_readings}");
+    });
+    assert_eq!(off, None);
+
+    let (_, off) = worker.within(|worker| {
+        worker.takes();
+        worker.releases();
+        worker.is_read(State::Holding);
+    });
+    assert!(off.is_some());
+}
+
+#[test]
+fn nothing_is_said_of_a_worker_that_has_ended_or_of_another_one_with_its_name() {
+    let recorder = recording();
+    let mut worker = Worker::new(&recorder);
+    let acts = |worker: &mut Worker<'_>| {
+        worker.takes();
+        worker.releases();
+        worker.is_read(State::Holding);
+    };
+    assert!(worker.within(acts).1.is_some());
+
+    let (_, off) = worker.within(|worker| {
+        acts(worker);
+        worker.account.thread_id = 78; // the kernel does not know 77 any more
+    });
+    assert_eq!(off, None);
+
+    // Another thread has its identifier, and an account of its own.
+    worker.account = ProcessorAccount { thread_id: 79, cpu_ns: 5, delay_ns: 7, n_runs: 4 };
+    let (_, off) = worker.within(acts);
+    let off = off.expect("it is known");
+    assert!(off.held_delay_ns == 0 && off.free_delay_ns == 0 && off.unsplit_delay_ns <= 7, "{off:?}");
+}
+
+#[test]
+fn a_delay_of_the_spans_thread_after_the_worker_was_read_is_its_alone() {
+    let recorder = recording();
+    let mut worker = Worker::new(&recorder);
+    worker.within(|worker| {
+        worker.takes();
+        worker.releases();
+        worker.is_read(State::Holding);
+    });
+    for (delay_ns, n_runs, is_alone) in [(800_000, 2, true), (2_500_000, 2, false), (800_000, 3, false)] {
+        let account = worker.account;
+        let read = |number: u32| (number == account.thread_id).then_some(account);
+        let followed = recorder.follow(OWN, read);
+        let own = |delay_ns, n_runs| ProcessorAccount { thread_id: 1, cpu_ns: 1, delay_ns, n_runs };
+        let start = recorder.begin(OWN, Detail::Split(own(0, 1))).expect("it holds");
+        recorder.unlocked(now_ns(), false, OWN, false);
+        recorder.read_delay(OWN, State::Holding, || Some(own(0, 1)));
+        worker.passes(1_000_000, 0);
+        worker.takes();
+        worker.passes(1_000_000, 0);
+        worker.releases();
+        worker.is_read(State::Holding);
+        worker.passes(1_000_000, 0);
+        recorder.read_delay(OWN, State::Released, || Some(own(delay_ns, n_runs)));
+        recorder.unlocked(now_ns(), true, OWN, false);
+        let end_ns = now_ns();
+        let mut figures = recorder.end(&start, end_ns, Some(delay_ns), 10).expect("possible");
+        recorder.end_following(&followed, &start, end_ns, &mut figures.others, read);
+
+        let off = figures.others[0].off_processor.expect("it is known");
+        assert_eq!(figures.free_delay_ns, Some(delay_ns));
+        if is_alone {
+            assert_eq!(off.alone_ready_ns, 800_000);
+        } else {
+            assert!(off.alone_ready_ns < delay_ns - 100_000, "{off:?}");
+        }
+    }
 }

@@ -288,7 +288,7 @@ fn call<'py>(
 /// Sleeps for `duration_ns` without the GIL; returns a span that says what other threads did to the GIL meanwhile.
 #[pyfunction]
 fn watch_neighbours(py: Python<'_>, duration_ns: u64) -> Span {
-    let started = StartedSpan::start(false);
+    let started = StartedSpan::start(true);
     py.detach(|| thread::sleep(Duration::from_nanos(duration_ns)));
     started.end(clock::now_ns(), 0)
 }
