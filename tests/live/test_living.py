@@ -7,6 +7,7 @@ a call waits for the GIL is no part of its share.
 import concurrent.futures
 import contextlib
 import signal
+import statistics
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import time
 import pytest
 
 from pytest_gilcheck import _native, check, specimens
+from pytest_gilcheck.observe import call_span
 
 MS = 1_000_000
 
@@ -140,19 +142,49 @@ def test_check_when_somebody_else_holds_the_gil_then_that_is_not_the_calls(call,
 
 
 @pytest.mark.parametrize("neighbour", NEIGHBOURS)
-@pytest.mark.parametrize("call", ["held", "released", "native"])
+@pytest.mark.parametrize("call", ["half, first held", "held for a moment", "held", "released", "native"])
 def test_check_when_the_callee_has_a_pool_then_what_its_thread_holds_is_the_calls(call, neighbour):
     """The thread is older than the call, and does its work."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool, NEIGHBOURS[neighbour]():
         pool.submit(int).result()
         if call == "native":
             verdict = check.options(overlap=False)(_native.specimens.delegates, 20 * MS)
+            held_ms, released_ms = 20, 0
         else:
-            function, arguments, _, _ = CALLS[call]
+            function, arguments, held_ms, released_ms = CALLS[call]
             verdict = check.options(overlap=False)(lambda: pool.submit(function, *arguments).result())
 
-    released = 20 if call == "released" else 0
-    never_wrong(verdict, "released" if released else "held", 20 - released, released, HANDED_OVER_NS)
+    never_wrong(verdict, WORDS.get(call, "held"), held_ms, released_ms, HANDED_OVER_NS)
+
+
+def test_span_when_a_worker_is_kept_off_the_processor_then_its_delay_is_known_by_state():
+    """The specimen works for a certain processor time: without the delay each hold is as long as asked, whatever runs beside it."""
+    _native.open_ledger(round(sys.getswitchinterval() * 1e6))
+    try:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool, busy_process(), busy_process():
+            pool.submit(int).result()
+            spans = [
+                _native.call(
+                    lambda: pool.submit(holds_then_releases, 10 * MS, 10 * MS).result(),
+                    (),
+                    None,
+                    True,
+                    0,
+                    _native.CallClock(1),
+                )[1]
+                for _ in range(9)
+            ]
+    finally:
+        _native.close_ledger()
+    calls = [call_span(span) for span in spans if span.delay_ns is not None]
+    workers = [max(each.others, key=lambda other: other.held_ns) for each in calls]
+    known = [(worker.held_ns, worker.off_processor) for worker in workers if worker.off_processor is not None]
+    if not calls:
+        pytest.skip("this system does not report time off the processor")
+    assert len(known) > len(calls) // 2
+    work_ms = [(held_ns - off.held_delay_ns) / MS for held_ns, off in known]
+    assert statistics.median(work_ms) == pytest.approx(10, abs=1)
+    assert statistics.median(off.free_cpu_ns / MS for _, off in known) == pytest.approx(10, abs=1)
 
 
 def test_span_when_something_lives_beside_it_then_the_word_is_its_own_or_inconclusive():

@@ -65,10 +65,10 @@ impl Recorder {
                 account.note_run(start_ns, before, delay.at_ns, &reading);
                 Self::add_delay(account, start_ns, before, delay.at_ns);
             }
-            account.is_read_before_hold.store(before != State::Holding, Relaxed);
             reading.delay_ns = delay.after_ns;
             account.keep(&reading);
         }
+        account.is_read_before_hold.store(delay.is_some() && before != State::Holding, Relaxed);
         account.last_reading_ns.store(end_ns, Relaxed);
         let since_ns = if before == State::Waiting { account.hold_began_ns.load(Relaxed) } else { start_ns };
         add(&account.instrument_ns, end_ns.saturating_sub(since_ns));

@@ -164,10 +164,10 @@ fn hooks_return_what_the_real_functions_return_and_keep_errno() {
     const OURS: c_int = libc::ENOTTY;
     watch_fake();
     let thread = current_thread();
-    let start = recorder().begin(thread, Detail::Split(0)).expect("it holds");
+    let start = recorder().begin(thread, Detail::Split(clock::ProcessorAccount::default())).expect("it holds");
 
     without_descriptors(|| {
-        assert_eq!(run_delay_ns(), None);
+        assert_eq!(processor_account(), None);
         assert_ne!(errno(), OURS);
         set_errno(OURS);
         set_locked(0); // a release, which reads the delay after the real unlock
