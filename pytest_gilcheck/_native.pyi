@@ -77,9 +77,9 @@ class Span:
     @property
     def events(self) -> list[tuple[int, str, int]]: ...
     @property
-    def others(self) -> list[
-        tuple[int, int, int, int, int, int, int, tuple[int, int, int, int, int, int, int] | None]
-    ]: ...
+    def others(
+        self,
+    ) -> list[tuple[int, int, int, int, int, int, int, tuple[int, int, int, int, int, int, int] | None]]: ...
 
 @final
 class OpenSpan:

@@ -52,6 +52,9 @@ _STAGE_SHARE = 0.5
 #: The time limit is never less than so many calls, as long as they take beside the other threads of this process.
 _CALLS_IN_LIMIT = 10
 
+#: So many calls are left for the other stages where single calls take what is left.
+_RESERVED_CALLS = 4
+
 #: A call with more GIL events is first measured without a system call at each of them.
 _MOST_FINE_EVENTS = 200
 #: A shorter call is rarely descheduled, and the calls that are descheduled are left out.
@@ -145,7 +148,7 @@ class Stages:
             # With fewer calls nobody knows whose the other threads are: a verdict is worth all that is left.
             budget_ns = left_ns
             if n_windows and len(calls) < n_windows:  # a call, and a window after it, may go on beyond the budget
-                budget_ns = max(left_ns, self._left_ns() - 3 * self._call_ns)
+                budget_ns = max(left_ns, self._left_ns() - _RESERVED_CALLS * self._call_ns)
             run = self._measured(look - len(calls), fine=fine, budget_ns=budget_ns, n_windows=n_windows)
             self.refused = self.refused or _refusal(run)
             if self.refused:
@@ -161,7 +164,9 @@ class Stages:
             )
             if decides_holding(calls, pilot, price_ns, claim, surroundings=self.surroundings):
                 break
-            if left_ns <= 0 and not (n_windows and len(calls) < n_windows and self._left_ns() > 3 * self._call_ns):
+            if left_ns <= 0 and not (
+                n_windows and len(calls) < n_windows and self._left_ns() > _RESERVED_CALLS * self._call_ns
+            ):
                 break
             fine = pilot.span_ns >= _SHORTEST_FINE_NS
         self._call_ns = sorted(call.end_ns - call.start_ns for call in calls)[len(calls) // 2]

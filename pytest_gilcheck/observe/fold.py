@@ -53,31 +53,25 @@ def call_span(raw: Span, *, with_timeline: bool = True, left_out: Collection[int
         free_delay_ns=raw.free_delay_ns,
         unsplit_delay_ns=raw.unsplit_delay_ns,
         instrument_ns=raw.instrument_ns,
-        others=tuple(_other_thread(*other) for other in raw.others if other[0] not in left_out),
+        others=tuple(_other_thread(other) for other in raw.others if other[0] not in left_out),
         process_cpu_ns=raw.process_cpu_ns,
         timeline=timeline,
     )
 
 
 def _other_thread(
-    thread: int,
-    held_ns: int,
-    longest_hold_ns: int,
-    n_holds: int,
-    waited_on_ns: int,
-    waiting_ns: int,
-    idle_waiting_ns: int,
-    off: tuple[int, int, int, int, int, int, int] | None,
+    other: tuple[int, int, int, int, int, int, int, tuple[int, int, int, int, int, int, int] | None],
 ) -> OtherThread:
+    thread, held_ns, longest_hold_ns, n_holds, waited_on_ns, waiting_ns, idle_waiting_ns, off = other
     return OtherThread(
-        thread,
-        held_ns,
-        longest_hold_ns,
-        n_holds,
-        waited_on_ns,
-        waiting_ns,
-        idle_waiting_ns,
-        None if off is None else OffProcessor(*off),
+        thread=thread,
+        held_ns=held_ns,
+        longest_hold_ns=longest_hold_ns,
+        n_holds=n_holds,
+        waited_on_ns=waited_on_ns,
+        waiting_ns=waiting_ns,
+        idle_waiting_ns=idle_waiting_ns,
+        off_processor=None if off is None else OffProcessor(*off),
     )
 
 

@@ -545,7 +545,10 @@ const WORKER: usize = OTHERS[0];
 
 impl Worker<'_> {
     fn new(recorder: &Recorder) -> Worker<'_> {
-        Worker { recorder, account: ProcessorAccount { thread_id: 77, cpu_ns: 900_000, delay_ns: 5_000_000, n_runs: 9 } }
+        Worker {
+            recorder,
+            account: ProcessorAccount { thread_id: 77, cpu_ns: 900_000, delay_ns: 5_000_000, n_runs: 9 },
+        }
     }
 
     /// It passes so much time, and was ready for a part of it.

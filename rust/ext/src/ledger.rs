@@ -171,13 +171,7 @@ impl StartedSpan {
             let recorder = instrument().recorder();
             let mut figures = recorder.end(&start, end_ns, final_delay_ns, max_events)?;
             if let Some(followed) = self.followed {
-                recorder.end_following(
-                    &followed,
-                    &start,
-                    end_ns,
-                    &mut figures.others,
-                    clock::processor_account_of,
-                );
+                recorder.end_following(&followed, &start, end_ns, &mut figures.others, clock::processor_account_of);
             }
             if instrument().is_intact() { Ok(figures) } else { Err(SpanError::Lost) }
         });

@@ -1,6 +1,6 @@
 """Raw records become evidence."""
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from built import call
 from hypothesis import given
@@ -65,7 +65,10 @@ def histories(draw):
     return events
 
 
-OTHERS = st.lists(st.tuples(st.integers(2, 9), *[st.integers(0, 50)] * 5), max_size=6, unique_by=lambda other: other[0])
+OFF = st.none() | st.tuples(*[st.integers(0, 50)] * 7)
+OTHERS = st.lists(
+    st.tuples(st.integers(2, 9), *[st.integers(0, 50)] * 6, OFF), max_size=6, unique_by=lambda other: other[0]
+)
 
 
 @given(OTHERS, st.sets(st.integers(2, 9)))
@@ -76,6 +79,9 @@ def test_call_span_keeps_what_other_threads_did_but_for_other_checks(others, lef
     assert [(other.thread, other.held_ns) for other in span.others] == [
         (thread, held_ns) for thread, held_ns, *_ in others if thread not in left_out
     ]
+    assert [
+        other.off_processor if other.off_processor is None else astuple(other.off_processor) for other in span.others
+    ] == [off for thread, *_, off in others if thread not in left_out]
     assert (span.n_workers, span.workers_held_ns) == (0, 0)
 
 

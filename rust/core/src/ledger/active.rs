@@ -4,8 +4,8 @@
 //! thread that takes or releases the GIL, and so holds it too. So each field has one writer at a time, and nothing here depends on the length of a log.
 
 use super::account::{Account, State, add};
-use super::followed::OffProcessor;
 use super::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, sized};
+use super::followed::OffProcessor;
 
 /// The number of spans that can be measured in detail at the same time, in all threads.
 const MAX_SPANS: usize = sized(32, 2);
@@ -221,14 +221,7 @@ impl ActiveSpans {
     /// Accounts for the part of a wait of `thread` from `began_ns` to `now_ns` in which nobody had the GIL. Somebody had had it
     /// for `busy_at_wait_ns` when the wait began, and for `busy_ns` now. Called as `add_wait`.
     #[inline]
-    pub(super) fn add_idle_wait(
-        &self,
-        thread: usize,
-        began_ns: u64,
-        busy_at_wait_ns: u64,
-        now_ns: u64,
-        busy_ns: u64,
-    ) {
+    pub(super) fn add_idle_wait(&self, thread: usize, began_ns: u64, busy_at_wait_ns: u64, now_ns: u64, busy_ns: u64) {
         if began_ns >= now_ns || self.used.load(Relaxed) == 0 {
             return;
         }

@@ -141,13 +141,8 @@ impl Account {
     /// was given a processor once in all: it was born ready, ran, and did nothing else.
     pub(super) fn begin_readings(&self, now_ns: u64, reading: &ProcessorAccount) {
         self.has_waited.store(false, Relaxed);
-        let totals = [
-            &self.held_delay_ns,
-            &self.free_delay_ns,
-            &self.unsplit_delay_ns,
-            &self.free_cpu_ns,
-            &self.instrument_ns,
-        ];
+        let totals =
+            [&self.held_delay_ns, &self.free_delay_ns, &self.unsplit_delay_ns, &self.free_cpu_ns, &self.instrument_ns];
         for (at_first, total) in self.totals_at_first.iter().zip(totals) {
             at_first.store(total.load(Relaxed), Relaxed);
         }
@@ -174,8 +169,7 @@ impl Account {
             return;
         }
         let last_ns = self.last_reading_ns.load(Relaxed);
-        let ready_ns =
-            delay_ns.saturating_sub(self.last_delay_ns.load(Relaxed)).min(now_ns.saturating_sub(last_ns));
+        let ready_ns = delay_ns.saturating_sub(self.last_delay_ns.load(Relaxed)).min(now_ns.saturating_sub(last_ns));
         let n_runs = reading.n_runs.saturating_sub(self.last_n_runs.load(Relaxed));
         let from_ns = if n_runs <= 1 { now_ns.saturating_sub(ready_ns + cpu_ns).max(last_ns) } else { last_ns };
         self.ready_from_ns.store(from_ns, Relaxed);

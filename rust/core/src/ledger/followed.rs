@@ -136,8 +136,7 @@ impl Recorder {
             let at_ns = clock::now_ns();
             let reading = if kernel_thread == 0 { None } else { read(kernel_thread) };
             if let (Some(reading), Some(readings)) = (reading, account.and_then(Account::readings)) {
-                *place =
-                    FollowedThread { thread, at_ns, readings, delay_ns: reading.delay_ns, cpu_ns: reading.cpu_ns };
+                *place = FollowedThread { thread, at_ns, readings, delay_ns: reading.delay_ns, cpu_ns: reading.cpu_ns };
             } else if reading.is_none() {
                 let _ = known.compare_exchange(thread, 0, Relaxed, Relaxed); // it has ended
             }

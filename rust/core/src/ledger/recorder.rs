@@ -2,8 +2,8 @@
 
 use super::account::{Account, Accounts, Membership, State, add};
 use super::active::ActiveSpans;
-use super::followed::MAX_FOLLOWED;
 use super::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, sized};
+use super::followed::MAX_FOLLOWED;
 use super::log::{EventKind, EventLog};
 use super::meter::Meter;
 
