@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from built import call
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import OffProcessor, OtherThread, Surroundings
@@ -120,6 +120,8 @@ def simulated(moments, n_late=0):
 
 
 @given(MOMENTS, st.integers(0, 4))
+@example([((HOLDS, SLEEPS), MS), ((RUNS, READY), MS)], 0)
+@example([((HOLDS, SLEEPS), MS), ((READY, SLEEPS), MS), ((RUNS, SLEEPS), MS), ((SLEEPS, READY), MS)], 1)
 def test_the_bounds_contain_the_true_share_whatever_both_threads_did(moments, n_late):
     """Also where both ran at once, were ready at once, or one worked while the other one wanted the GIL."""
     one = simulated(moments, n_late)
