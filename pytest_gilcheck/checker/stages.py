@@ -53,7 +53,7 @@ _STAGE_SHARE = 0.5
 _CALLS_IN_LIMIT = 10
 
 #: So many calls are left for the other stages where single calls take what is left.
-_RESERVED_CALLS = 4
+_RESERVED_CALLS = 3
 
 #: A call with more GIL events is first measured without a system call at each of them.
 _MOST_FINE_EVENTS = 200
@@ -181,7 +181,7 @@ class Stages:
 
     def gil_waits(self, plan: Plan) -> GilWaits | None:
         """Make calls beside the native GIL waiter, and return how long it waited; None: a note says why not."""
-        if not self._fits("longest wait"):
+        if not self._fits("longest wait", n_calls=2):
             return None
         waits = self._gil_waits(plan)
         # Before it is learned, each release beside a waiter counts as one by the interpreter. Learning takes 70 ms.

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_gilcheck.evidence import CallSpan, OtherThread
 
 
@@ -34,8 +36,10 @@ class BothThreads:
     off_ns: int
 
 
-def both_threads(call: CallSpan, worker: OtherThread, total_ns: int, idle_waits_ns: int) -> BothThreads | None:
-    """Return the time of a call and of the one thread that works for it, or None where it is not known by state.
+def both_threads(
+    call: CallSpan, workers: Sequence[OtherThread], total_ns: int, idle_waits_ns: int
+) -> BothThreads | None:
+    """Return the time of a call and of the thread that works for it, or None where it is not known by state.
 
     The call is kept from going on while none of the two runs and one of them is ready, or wants a GIL that nobody holds.
     Adding up both threads' delays bounds that from above. From below, a moment counts once, and not at all if the other
@@ -47,17 +51,21 @@ def both_threads(call: CallSpan, worker: OtherThread, total_ns: int, idle_waits_
 
     Args:
         call: The call, with the worker's holds.
-        worker: The worker.
+        workers: The worker, and further threads that are, or may be, the callee's own. What these did beside the two is not
+            known: all that they were kept off the processor may be, or may not be, time in which the call did not go on,
+            and whenever they worked it may have gone on.
         total_ns: The call's length without waiting.
         idle_waits_ns: How long the call's thread waited for the GIL while nobody held it. The worker may have worked.
 
     Returns:
         What is known, with bounds.
     """
+    worker, *more = workers
     off = worker.off_processor
-    if off is None or call.held_delay_ns is None or call.free_delay_ns is None:
+    off_of_more = [other.off_processor for other in more if other.off_processor is not None]
+    if off is None or len(off_of_more) < len(more) or call.held_delay_ns is None or call.free_delay_ns is None:
         return None
-    held_ns = min(total_ns, call.held_ns + worker.held_ns)
+    held_ns = min(total_ns, call.held_ns + sum(other.held_ns for other in workers))
     rest_ns = total_ns - held_ns
     held_delay_ns = min(call.held_delay_ns, call.held_ns) + min(off.held_delay_ns, worker.held_ns)
     unsplit_ns = (call.unsplit_delay_ns or 0) + off.unsplit_delay_ns
@@ -70,6 +78,12 @@ def both_threads(call: CallSpan, worker: OtherThread, total_ns: int, idle_waits_
     perhaps_off_ns = workers_ns + call.free_delay_ns + off.late_delay_ns + unsplit_ns
     # A wait for a neighbour that is left out already may have been one for the call's own thread.
     worked_ns = min(idle_waits_ns, off.free_cpu_ns) + min(worker.waiting_ns - worker.idle_waiting_ns, call.held_ns)
+    for other, its in zip(more, off_of_more, strict=True):
+        held_delay_ns += min(its.held_delay_ns, other.held_ns)
+        unsplit_ns += its.unsplit_delay_ns
+        perhaps_off_ns += its.free_delay_ns + its.late_delay_ns + its.unsplit_delay_ns
+        perhaps_off_ns += other.idle_waiting_ns + its.instrument_ns
+        worked_ns += its.free_cpu_ns + other.waiting_ns + other.held_ns
     held_ns = max(0, held_ns - held_delay_ns)
     return BothThreads(
         held_ns=held_ns,

@@ -62,7 +62,7 @@ def share_of(
     taken: Taken = NOTHING_TAKEN,
     *,
     idle_waits_ns: int = 0,
-    worker: OtherThread | None = None,
+    workers: Sequence[OtherThread] = (),
 ) -> CallShare:
     """Return the held share of one call, with the bounds that its disturbances leave.
 
@@ -77,7 +77,7 @@ def share_of(
         clock_price_ns: What one reading of the clock costs.
         taken: Parts of the call that may have been taken from it, and that no account of its thread shows.
         idle_waits_ns: How long its thread waited for the GIL while nobody held it, because it was off the processor.
-        worker: The only thread of the callee's own, if there is one.
+        workers: The callee's own threads, the one that is so most certainly first.
 
     Returns:
         The share and its bounds.
@@ -90,7 +90,7 @@ def share_of(
     resolution = 0.0 if _never_let_go([call]) else min(1.0, 2 * clock_price_ns / total_ns)
     free_ns = total_ns - held_ns
     hidden_ns = round(taken.stolen_share * total_ns) if taken.stolen_share > rules.STOLEN_SHARE else 0
-    if worker is not None and (both := both_threads(call, worker, total_ns, idle_waits_ns)) is not None:
+    if workers and (both := both_threads(call, workers, total_ns, idle_waits_ns)) is not None:
         return _share_of_both(both, total_ns, hidden_ns, resolution)
     doubt = _worker_doubt(call, total_ns, taken, idle_waits_ns)
     if free_ns <= 0 and not doubt.in_all_ns:  # whenever it was kept off the processor, it held the GIL
@@ -222,11 +222,11 @@ def shares_of(
     shares = []
     for owned in owned_calls(calls, surroundings.windows):
         waits_ns = owned.idle_waits_ns
-        least = share_of(owned.least, clock_price_ns, taken, idle_waits_ns=waits_ns, worker=owned.own_worker)
+        least = share_of(owned.least, clock_price_ns, taken, idle_waits_ns=waits_ns, workers=owned.own_workers)
         if owned.most is owned.least:
             shares.append(least)
             continue
-        most = share_of(owned.most, clock_price_ns, taken, idle_waits_ns=waits_ns, worker=owned.possible_worker)
+        most = share_of(owned.most, clock_price_ns, taken, idle_waits_ns=waits_ns, workers=owned.possible_workers)
         shares.append(
             CallShare(
                 value=(least.value + most.value) / 2,

@@ -32,15 +32,15 @@ class OwnedCall:
         least: The call with the holds that are surely the callee's.
         most: The call with all holds that may be.
         idle_waits_ns: How long its thread waited for the GIL while no thread held it.
-        own_worker: The only thread of the callee's own in `least`. None: there is none, or more than one.
-        possible_worker: The same in `most`.
+        own_workers: The callee's own threads, as in `least`.
+        possible_workers: These, and those that may be its own, as in `most`.
     """
 
     least: CallSpan
     most: CallSpan
     idle_waits_ns: int = 0
-    own_worker: OtherThread | None = None
-    possible_worker: OtherThread | None = None
+    own_workers: tuple[OtherThread, ...] = ()
+    possible_workers: tuple[OtherThread, ...] = ()
 
 
 @dataclass(slots=True)
@@ -159,8 +159,7 @@ def _owned(call: CallSpan, names: dict[int, int], doubt: dict[int, float]) -> Ow
     idle_waits_ns = max(0, call.waiting_ns - sum(other.waited_on_ns for other in call.others))
     least = _with_threads(call, mine, waits_ns if len(mine) == 1 else 0)
     if not any(part for _, part in theirs) and len(mine) <= 1:
-        worker = _only(mine)
-        return OwnedCall(least, least, idle_waits_ns, worker, worker)
+        return OwnedCall(least, least, idle_waits_ns, tuple(mine), tuple(mine))
     maybe = [
         other
         if part == 1
@@ -168,17 +167,13 @@ def _owned(call: CallSpan, names: dict[int, int], doubt: dict[int, float]) -> Ow
             other,
             held_ns=round(part * other.held_ns),
             waited_on_ns=round(part * other.waited_on_ns),
-            off_processor=None,  # of which part of its time?
+            off_processor=None if not mine else other.off_processor,  # of which part of its time?
         )
         for other, part in theirs
         if part
     ]
     most = _with_threads(call, [*mine, *maybe], waits_ns)
-    return OwnedCall(least, most, idle_waits_ns, _only(mine), _only([*mine, *maybe]))
-
-
-def _only(threads: Sequence[OtherThread]) -> OtherThread | None:
-    return threads[0] if len(threads) == 1 else None
+    return OwnedCall(least, most, idle_waits_ns, tuple(mine), (*mine, *maybe))
 
 
 def _with_threads(call: CallSpan, threads: Sequence[OtherThread], waits_ns: int) -> CallSpan:

@@ -56,7 +56,7 @@ class Simulated:
             waiting_on_workers_ns=self.worker.waited_on_ns,
             n_workers=1,
         )
-        return share_of(owned, 1, idle_waits_ns=self.idle_waits_ns, worker=self.worker)
+        return share_of(owned, 1, idle_waits_ns=self.idle_waits_ns, workers=(self.worker,))
 
 
 def simulated(moments, n_late=0):
