@@ -131,6 +131,59 @@ def test_the_bounds_contain_the_true_share_whatever_both_threads_did(moments, n_
         assert share.low <= share.value <= share.high
 
 
+THREE = st.lists(
+    st.tuples(
+        st.one_of(
+            st.tuples(st.sampled_from(FREE), st.sampled_from(FREE), st.sampled_from(FREE)),
+            st.tuples(st.sampled_from(HOLDING), st.sampled_from(FREE), st.sampled_from(FREE)),
+            st.tuples(st.sampled_from(FREE), st.sampled_from(HOLDING), st.sampled_from(FREE)),
+            st.tuples(st.sampled_from(FREE), st.sampled_from(FREE), st.sampled_from(HOLDING)),
+        ),
+        st.integers(1, 20 * MS),
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+@given(THREE)
+@example([((HOLDS, SLEEPS, SLEEPS), MS), ((READY, SLEEPS, RUNS), MS)])
+@example([((HOLDS, SLEEPS, SLEEPS), MS), ((RUNS, SLEEPS, SLEEPS), MS), ((SLEEPS, SLEEPS, READY), MS)])
+def test_the_bounds_contain_the_true_share_of_a_call_with_two_workers(moments):
+    """What a second worker did beside the two is not known."""
+
+    def total(doings):
+        return sum(ns for (_, _, third), ns in moments if third in doings)
+
+    def when(*wanted):
+        return sum(ns for all_, ns in moments if all(does in some for does, some in zip(all_, wanted, strict=True)))
+
+    one = simulated([((own, other), ns) for (own, other, _), ns in moments])
+    first = replace(one.worker, idle_waiting_ns=when(FREE, (WAITS,), FREE))
+    second = OtherThread(
+        POOL + 1,
+        held_ns=total(HOLDING),
+        waited_on_ns=when((WAITS,), FREE, HOLDING),
+        waiting_ns=total((WAITS,)),
+        idle_waiting_ns=when(FREE, FREE, (WAITS,)),
+        off_processor=OffProcessor(total((HOLDS_READY,)), total((READY,)), free_cpu_ns=total((RUNS,))),
+    )
+    owned = replace(
+        one.call,
+        workers_held_ns=first.held_ns + second.held_ns,
+        waiting_on_workers_ns=first.waited_on_ns + second.waited_on_ns,
+        n_workers=2,
+    )
+    idle_waits_ns = owned.waiting_ns - owned.waiting_on_workers_ns
+    share = share_of(owned, 1, idle_waits_ns=idle_waits_ns, workers=(first, second))
+
+    held_ns = sum(ns for all_, ns in moments if any(does in (HOLDS, HOLDS_ASLEEP) for does in all_))
+    free = [(all_, ns) for all_, ns in moments if not any(does in HOLDING for does in all_)]
+    free_ns = sum(ns for all_, ns in free if RUNS in all_ or set(all_) == {SLEEPS})
+    if held_ns + free_ns:
+        assert share.low - 1e-9 <= held_ns / (held_ns + free_ns) <= share.high + 1e-9, share
+
+
 def beside_busy_processes(held_ms, free_ms, *, woken_ms, in_hold_ms, in_free_ms, back_ms):
     """A call of a pool, as it goes: it is handed over, held, let go, handed back; each time somebody must get a processor."""
     return [

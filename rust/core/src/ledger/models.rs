@@ -4,7 +4,7 @@ use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 use super::*;
-use crate::clock::ProcessorAccount;
+use crate::clock::{ProcessorAccount, now_ns};
 
 const OWN: usize = 0x1_0000;
 const OTHER: usize = 0x2_0000;
@@ -129,24 +129,24 @@ fn what_is_known_of_a_worker_is_of_one_moment_while_it_is_being_read() {
         let of_other = Arc::clone(&shared);
         let recorder = &shared.1;
         let own = ProcessorAccount { thread_id: 6, ..ProcessorAccount::default() };
-        recorder.start(1, OWN);
+        recorder.start(now_ns(), OWN);
         let first = recorder.begin(OWN, Detail::Split(own)).expect("it holds");
-        recorder.unlocked(1, false, OWN, false);
+        recorder.unlocked(now_ns(), false, OWN, false);
         recorder.read_delay(OTHER, State::Released, || delayed(0));
-        recorder.unlocked(1, true, OTHER, false);
-        recorder.unlocked(1, false, OTHER, false);
-        recorder.unlocked(1, true, OWN, false);
+        recorder.unlocked(now_ns(), true, OTHER, false);
+        recorder.unlocked(now_ns(), false, OTHER, false);
+        recorder.unlocked(now_ns(), true, OWN, false);
 
         // It reads its account while the span ends, and what follows it.
-        let other = thread::spawn(move || of_other.1.read_delay(OTHER, State::Holding, || delayed(40)));
+        let other = thread::spawn(move || of_other.1.read_delay(OTHER, State::Holding, || delayed(1)));
         let followed = Followed::default();
-        let mut figures = recorder.end(&first, 2, None, 9).expect("nothing impossible");
-        recorder.end_following(&followed, &first, 2, &mut figures.others, |_| delayed(40));
+        let end_ns = now_ns();
+        let mut figures = recorder.end(&first, end_ns, None, 9).expect("nothing impossible");
+        recorder.end_following(&followed, &first, end_ns, &mut figures.others, |_| delayed(1));
         other.join().expect("it ended");
 
         if let Some(off) = figures.others[0].off_processor {
-            assert_eq!(off.held_delay_ns + off.free_delay_ns + off.unsplit_delay_ns, 40);
-            assert_eq!(off.late_delay_ns, 0);
+            assert_eq!(off.held_delay_ns + off.free_delay_ns + off.unsplit_delay_ns + off.late_delay_ns, 1);
         }
     });
 }
