@@ -266,10 +266,8 @@ impl Recorder {
 
     /// Returns for how long somebody has had the GIL up to `now_ns`. Called under the GIL's mutex, or with the GIL.
     pub(super) fn busy_at(&self, now_ns: u64) -> u64 {
-        let present_ns = match self.locked.load(Relaxed) {
-            true => now_ns.saturating_sub(self.busy_since_ns.load(Relaxed)),
-            false => 0,
-        };
+        let is_locked = self.locked.load(Relaxed);
+        let present_ns = if is_locked { now_ns.saturating_sub(self.busy_since_ns.load(Relaxed)) } else { 0 };
         self.busy_ns.load(Relaxed) + present_ns
     }
 
