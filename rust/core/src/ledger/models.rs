@@ -4,7 +4,6 @@ use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 use super::*;
-use crate::clock::{ProcessorAccount, now_ns};
 
 const OWN: usize = 0x1_0000;
 const OTHER: usize = 0x2_0000;
@@ -114,39 +113,5 @@ fn a_span_has_what_happened_in_it_and_nothing_of_the_span_before() {
         assert_eq!(figures.n_releases_by_function, 1);
         let n_holds: u64 = figures.others.iter().map(|row| row.n_holds).sum();
         assert!(n_holds <= u64::from(had_it), "{:?}", figures.others);
-    });
-}
-
-/// The kernel's account of a thread that was ready for so long.
-fn delayed(delay_ns: u64) -> Option<ProcessorAccount> {
-    Some(ProcessorAccount { thread_id: 7, cpu_ns: 1, delay_ns, n_runs: 1 })
-}
-
-#[test]
-fn what_is_known_of_a_worker_is_of_one_moment_while_it_is_being_read() {
-    model(|| {
-        let shared = Arc::new((Gil::new(true), Recorder::new()));
-        let of_other = Arc::clone(&shared);
-        let recorder = &shared.1;
-        let own = ProcessorAccount { thread_id: 6, ..ProcessorAccount::default() };
-        recorder.start(now_ns(), OWN);
-        let first = recorder.begin(OWN, Detail::Split(own)).expect("it holds");
-        recorder.unlocked(now_ns(), false, OWN, false);
-        recorder.read_delay(OTHER, State::Released, || delayed(0));
-        recorder.unlocked(now_ns(), true, OTHER, false);
-        recorder.unlocked(now_ns(), false, OTHER, false);
-        recorder.unlocked(now_ns(), true, OWN, false);
-
-        // It reads its account while the span ends, and what follows it.
-        let other = thread::spawn(move || of_other.1.read_delay(OTHER, State::Holding, || delayed(1)));
-        let followed = Followed::default();
-        let end_ns = now_ns();
-        let mut figures = recorder.end(&first, end_ns, None, 9).expect("nothing impossible");
-        recorder.end_following(&followed, &first, end_ns, &mut figures.others, |_| delayed(1));
-        other.join().expect("it ended");
-
-        if let Some(off) = figures.others[0].off_processor {
-            assert_eq!(off.held_delay_ns + off.free_delay_ns + off.unsplit_delay_ns + off.late_delay_ns, 1);
-        }
     });
 }
