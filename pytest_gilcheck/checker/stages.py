@@ -359,8 +359,8 @@ def with_typical_timeline(run: SoloRun) -> list[CallSpan]:
     hold_ns, span_ns = holds[len(calls) // 2], max(1, spans[len(calls) // 2])
 
     def distance(index: int) -> float:
-        call = calls[index]
-        return abs(call.longest_hold_ns - hold_ns) / max(1, hold_ns) + abs(call.span_ns - span_ns) / span_ns
+        holds_off, spans_off = calls[index].longest_hold_ns - hold_ns, calls[index].span_ns - span_ns
+        return float(abs(holds_off) / max(1, hold_ns) + abs(spans_off) / span_ns)
 
     typical = min(range(len(calls)), key=distance)
     calls[typical] = call_span(run.spans[typical], with_timeline=True, left_out=run.left_out)

@@ -42,32 +42,32 @@ def timeline_of(call: CallSpan | None, width: int = WIDTH) -> str:
     return "".join(_letter(part) for part in slices)
 
 
-def typical_timeline(calls: Sequence[CallSpan], longest_hold_ns: int | None) -> str:
+def typical_timeline(calls: Sequence[CallSpan], span_ns: int | None, longest_hold_ns: int | None) -> str:
     """Return the timeline of one call that agrees with the longest hold over all of them.
 
     Args:
         calls: The calls; some have a record of their GIL events.
-        longest_hold_ns: Their longest hold.
+        span_ns: Time of the typical call, which the timeline stands for.
+        longest_hold_ns: Longest hold of the typical call.
 
     Returns:
         The timeline of the call whose longest hold is nearest to that. Empty where even this one shows another hold: two
         figures of one report do not contradict each other.
     """
     recorded = [call for call in calls if call.timeline is not None]
-    if not recorded or longest_hold_ns is None:
+    if not recorded or not span_ns or longest_hold_ns is None:
         return ""
     call = min(recorded, key=lambda call: abs(call.longest_hold_ns - longest_hold_ns))
     timeline = timeline_of(call)
-    return timeline if timeline and _shows_hold(timeline, call, longest_hold_ns) else ""
+    return timeline if timeline and _shows_hold(timeline, span_ns, longest_hold_ns) else ""
 
 
-def _shows_hold(timeline: str, call: CallSpan, longest_hold_ns: int) -> bool:
-    """Return whether a timeline shows a hold of this length, as far as its slices can."""
-    slice_ns = (call.end_ns - call.start_ns) / len(timeline)
-    longest_row = max((len(list(row)) for letter, row in groupby(timeline) if letter == "H"), default=0)
-    drawn_ns = longest_row * slice_ns
+def _shows_hold(timeline: str, span_ns: int, longest_hold_ns: int) -> bool:
+    """Return whether a timeline of this length shows a hold of this length, as far as its slices can."""
+    slice_ns = span_ns / len(timeline)
+    drawn_ns = max((len(list(row)) for letter, row in groupby(timeline) if letter == "H"), default=0) * slice_ns
     # The ends of a hold lie within the two slices beside its row. What a cut record does not show may be longer.
-    most_ns = call.end_ns - call.start_ns if "?" in timeline else drawn_ns + 2 * slice_ns
+    most_ns = span_ns if "?" in timeline else drawn_ns + 2 * slice_ns
     slack = 1 + rules.TIMELINE_SLACK
     return drawn_ns <= slack * longest_hold_ns + slice_ns and longest_hold_ns <= slack * most_ns + slice_ns
 

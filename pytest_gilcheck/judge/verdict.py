@@ -76,7 +76,7 @@ def judge(observation: Observation) -> Verdict:
         reasons=tuple(dict.fromkeys(reason.slug for reason in reasons)),
         notes=tuple(reasons),
         diagnosis="",
-        timeline=typical_timeline(calls, longest_hold_ns),
+        timeline=typical_timeline(calls, _typical(calls, "span_ns"), longest_hold_ns),
         machine=observation.machine,
         instrument=observation.instrument,
         where=where(observation.places, longest_hold_ns),

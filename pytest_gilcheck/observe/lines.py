@@ -111,28 +111,24 @@ class PythonLines:
         if position is None and native is None:
             return None
         if position is not None and native is None:
-            native = self._unseen(key, spent[key])
+            native = self._unseen(position[0], position[1], spent[key])
         span_ns = max(1, self._end_ns - self._times[0])
         return BusiestPlace(_stack(position), place_of(native) if native is not None else None, spent[key] / span_ns)
 
-    def _unseen(self, key: tuple[object, ...], spent_ns: int) -> Any:
+    def _unseen(self, code: CodeType, line: int, spent_ns: int) -> Any:
         """Return the native function in which a line spent its time although no event says so; None where it is not known.
 
         A profile function sees calls of C functions, but not of Cython's, whose type is another one. A line that stays
         without any event for most of its time is in such a function, and it is known if the line names no other.
         """
-        moments = zip(self._positions, self._times, [*self._times[1:], self._end_ns or 0], strict=True)
+        ends = [*self._times[1:], self._end_ns or 0]
         longest_ns = max(
-            (
-                end_ns - start_ns
-                for (position, native), start_ns, end_ns in moments
-                if native is None and (position and position[:2]) == key[0]
-            ),
-            default=0,
+            end_ns - start_ns
+            for (position, native), start_ns, end_ns in zip(self._positions, self._times, ends, strict=True)
+            if native is None and position is not None and position[:2] == (code, line)
         )
         if 2 * longest_ns < spent_ns:
             return None
-        code, line = key[0]  # type: ignore[misc]  # the position of a line
         named = list(_named_callables(code, line, self._globals.get(code, {})))
         return named[0] if len(named) == 1 else None
 
@@ -141,13 +137,11 @@ def _named_callables(code: CodeType, line: int, names: dict[str, Any]) -> Iterat
     """Yield the callables without Python code that a line names by globals and attributes. No code of an object is run."""
     missing = object()
     current: Any = missing
-    number = code.co_firstlineno
+    number: int | None = code.co_firstlineno
     for instruction in dis.get_instructions(code):
-        number = (
-            instruction.starts_line
-            if type(instruction.starts_line) is int
-            else getattr(instruction, "line_number", number) or number
-        )
+        # From Python 3.13 on each instruction has the number, before only the first one of a line.
+        starts = getattr(instruction, "line_number", None) or instruction.starts_line
+        number = number if starts is None or isinstance(starts, bool) else starts
         operation, name = instruction.opname, instruction.argval
         if number == line and operation in ("LOAD_NAME", "LOAD_GLOBAL"):
             current = names.get(name, missing)

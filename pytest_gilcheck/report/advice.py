@@ -44,7 +44,7 @@ def _all_advice(verdict: Verdict) -> Iterator[str]:
         yield f"It releases the GIL {n_releases} a call: do more work between two releases."
     if verdict.gil in ("held", "partial"):
         yield from _of_holding(verdict)
-    elif verdict.overlap != "overlaps":
+    elif verdict.overlap == "serialised":
         yield from (note.detail for note in verdict.notes if note.slug in CAUSES)
 
 

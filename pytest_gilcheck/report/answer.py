@@ -91,8 +91,10 @@ def _share(verdict: Verdict) -> str:
     if share.value is None or share.low is None or share.high is None or gil == "not_applicable":
         return ""
     if gil == "inconclusive":
-        wide = share.low < 0.01 and share.high > 0.99  # noqa: PLR2004  (anything between nothing and everything)
-        return "" if wide or share.low == share.high else f", held {share_bounds(share.low, share.high)} % of the call"
+        if share.low == share.high:  # of a call that is too short
+            return ""
+        bounds = share_bounds(share.low, share.high)
+        return f", held for {bounds} % of the call" if bounds else ""
     if not verdict.n_calls:  # without the ledger only the least is known
         return f" for at least {of_rest(share.high)} of the call"
     span = "" if verdict.span_ns is None else f" ({duration(verdict.span_ns)})"

@@ -26,47 +26,57 @@ def percent(share: float) -> str:
 
 def of_rest(share: float) -> str:
     """Return what a share leaves of the whole, as a percentage that adds up with that of the share."""
-    if share in (0.0, 1.0) or not _SMALLEST_SHARE <= share <= 1 - _SMALLEST_SHARE:
+    if share in (0.0, 1.0):
         return percent(1 - share)
+    if not _SMALLEST_SHARE <= share <= 1 - _SMALLEST_SHARE:
+        return "> 99.9 %" if share < _SMALLEST_SHARE else "< 0.1 %"
     return f"{100 - round(share * 100, 1):.1f} %"
 
 
-def share_bounds(low: float, high: float) -> str:
-    """Return the bounds of a share in percent, rounded outwards: ``[49.2, 50.6]``."""
-    return f"[{_tenths(math.floor(low * 1000 + _ROUNDING))}, {_tenths(math.ceil(high * 1000 - _ROUNDING))}]"
-
-
-#: 0.07 * 1000 is 70.00000000000001: so little is no reason to round up.
-_ROUNDING = 1e-9
-
-
-def _tenths(n: int) -> str:
-    return "0" if n <= 0 else "100" if n >= 1000 else f"{n / 10:.1f}"  # noqa: PLR2004  (a thousand tenths of a percent)
+def share_bounds(low: float, high: float) -> str | None:
+    """Return the bounds of a share in percent, rounded outwards: ``[49.2, 50.6]``; None where they say too little."""
+    least, most = _outwards(low, high, _TENTHS_OF_PERCENT)
+    return f"[{_tenths(least)}, {_tenths(most)}]" if _are_close(least, most) else None
 
 
 def percent_at_most(share: float) -> str:
     """Return an upper bound of a share in percent, rounded upwards."""
-    return f"{_tenths(math.ceil(share * 1000 - _ROUNDING))} %"
+    return f"{_tenths(_outwards(share, share, _TENTHS_OF_PERCENT)[1])} %"
 
 
 def says_something(estimate: Estimate) -> bool:
     """Return whether a figure was measured, and its bounds are close enough to be of use."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return False
-    return estimate.high <= WIDEST_FACTOR * estimate.low or estimate.low == estimate.high
+    return _are_close(*_outwards(estimate.low, estimate.high, _HUNDREDTHS))
 
 
 def interval(estimate: Estimate) -> str:
-    """Return a figure with its bounds, rounded outwards: ``1.13 [0.49, 3.98]``; ``unknown`` where they say nothing."""
+    """Return a figure with its bounds, rounded outwards: ``1.13 [0.49, 3.98]``; ``unknown`` where they say too little."""
     if not says_something(estimate) or estimate.value is None or estimate.low is None or estimate.high is None:
         return "unknown" if estimate.measured else "not measured"
     value = f"{estimate.value:.2f}"
-    low, high = (f"{rounded / 100:.2f}" for rounded in _outwards(estimate.low, estimate.high))
+    low, high = (f"{rounded / _HUNDREDTHS:.2f}" for rounded in _outwards(estimate.low, estimate.high, _HUNDREDTHS))
     return value if low == high == value else f"{value} [{low}, {high}]"
 
 
-def _outwards(low: float, high: float) -> tuple[int, int]:
-    return math.floor(low * 100 + _ROUNDING), math.ceil(high * 100 - _ROUNDING)
+#: How many parts of one are shown: of a share, and of a factor.
+_TENTHS_OF_PERCENT, _HUNDREDTHS = 1000, 100
+
+#: 0.07 * 1000 is 70.00000000000001: so little is no reason to round up.
+_ROUNDING = 1e-9
+
+
+def _outwards(low: float, high: float, parts: int) -> tuple[int, int]:
+    return math.floor(low * parts + _ROUNDING), max(math.ceil(high * parts - _ROUNDING), 1 if high > 0 else 0)
+
+
+def _are_close(low: float, high: float) -> bool:
+    return low == high or high <= WIDEST_FACTOR * low
+
+
+def _tenths(n: int) -> str:
+    return "0" if n <= 0 else "100" if n >= _TENTHS_OF_PERCENT else f"{n / 10:.1f}"
 
 
 def quantity(estimate: Estimate) -> str:
@@ -77,9 +87,13 @@ def quantity(estimate: Estimate) -> str:
 def duration(ns: float) -> str:
     """Return a duration in nanoseconds with a unit and three figures."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
+        if ns >= size * (1 - _HALF_OF_THE_THIRD_FIGURE):  # 999.6 µs are 1 ms
+            figure = max(1.0, ns / size)
+            return f"{figure:.3g} {unit}" if figure < _THREE_FIGURES else f"{figure:,.0f} {unit}"
     return f"{ns:.3g} ns"
+
+
+_HALF_OF_THE_THIRD_FIGURE, _THREE_FIGURES = 0.0005, 999.5
 
 
 def counted(n: float, thing: str) -> str:

@@ -62,7 +62,8 @@ def short_function(name: str) -> str:
 
 
 def _cython_name(symbol: str) -> str:
-    rest, parts = _CYTHON.sub("", symbol), []
+    rest = _CYTHON.sub("", symbol)
+    parts: list[str] = []
     while (length := _CYTHON_PART.match(rest)) is not None:
         start, end = length.end(), length.end() + int(length[1])
         if rest[end : end + 1] != "_":  # the last one has its number in the module before it, and no length

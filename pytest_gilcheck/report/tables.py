@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report.answer import asks_overlap, drawn
 from pytest_gilcheck.report.check import report_lines
-from pytest_gilcheck.report.figures import duration, percent, share_bounds
+from pytest_gilcheck.report.figures import duration, percent, percent_at_most, share_bounds
 from pytest_gilcheck.report.names import folded
 from pytest_gilcheck.report.text import count_text, margin_text, overlap_text
 from pytest_gilcheck.store.json_report import AgreementEntry
@@ -144,7 +144,7 @@ def _cells_of_check(name: str, entry: CheckEntry) -> tuple[str, ...]:
     bounds = (
         "-"
         if share.low is None or share.high is None or share.low == share.high
-        else share_bounds(share.low, share.high)
+        else share_bounds(share.low, share.high) or f"at most {percent_at_most(share.high)}"
     )
     return (
         name,

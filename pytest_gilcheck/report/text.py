@@ -17,9 +17,9 @@ def share_text(share: Estimate) -> str:
         return "-"
     if share.low == share.high:
         return percent(share.value)
-    if not says_something(share):  # of two bounds that far apart only the upper one is of use
-        return f"{percent(share.value)}, at most {percent_at_most(share.high)}"
-    return f"{percent(share.value)} {share_bounds(share.low, share.high)}"
+    bounds = share_bounds(share.low, share.high)
+    # Of two bounds that are far apart only the upper one is of use.
+    return f"{percent(share.value)}{f' {bounds}' if bounds else f', at most {percent_at_most(share.high)}'}"
 
 
 def overlap_text(verdict: Verdict) -> str:
@@ -96,7 +96,7 @@ def _precisely(limit: Limit, figure: float | str) -> str:
 
 def _bounds_text(limit: Limit, low: float, high: float) -> str:
     if _unit(limit) == "share":
-        return share_bounds(low, high)
+        return share_bounds(low, high) or f"(at most {percent_at_most(high)})"
     return f"[{figure_text(limit, low)}, {figure_text(limit, high)}]"
 
 

@@ -39,7 +39,7 @@ def test_any_name_has_a_row_that_keeps_to_the_width(name):
     """The figures stand in its first line."""
     lines = list(tables([held(name), AgreementEntry(replace(RACE, name=name))], width=60, colour=False))
 
-    assert sum("held 100%" in " ".join(line.split()) for line in lines) == 1
+    assert sum("held 100 %" in " ".join(line.split()) for line in lines) == 1
     assert sum("DIFFER" in line for line in lines) == 1
 
 
