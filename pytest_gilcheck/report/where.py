@@ -89,7 +89,9 @@ def source_of(where: Where, place: Place | None) -> str | None:
     """Return the text of a line, or None where it is not known."""
     if place is None or place.file == _STATEMENT:
         return None
-    return next((line.text for line in where.sources if (line.file, line.line) == (place.file, place.line)), None)
+    texts = (line.text for line in where.sources if (line.file, line.line) == (place.file, place.line))
+    # The line of a C function is often that of its brace.
+    return next((text for text in texts if any(map(str.isalnum, text))), None)
 
 
 def headline(verdict: Verdict, width: int) -> Iterator[str]:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_gilcheck.evidence import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, Where
-from pytest_gilcheck.report.where import all_frames, is_of_python, lines, place_text, short_path
+from pytest_gilcheck.evidence import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, SourceLine, Where
+from pytest_gilcheck.report.where import all_frames, is_of_python, lines, place_text, short_path, source_of
 
 AT = Site(Place("/home/me/src/lib.rs", 31, "demo::partial", "/home/me/demo.so"))
 BACK = Site(Place("/home/me/src/lib.rs", 33, "demo::partial", "/home/me/demo.so"))
@@ -72,6 +72,14 @@ def test_all_frames_leave_nothing_out():
 
     for part in ("/home/me/src/lib.rs:31", "demo::partial", "[?]", "x.py:4", "7 times", "2 more GIL events"):
         assert part in section
+
+
+@pytest.mark.parametrize(("text", "shown"), [("{", None), ("    }", None), ("x = f()", "x = f()")])
+def test_a_line_that_is_only_a_brace_is_not_shown(text, shown):
+    """Debug information begins a C function there."""
+    where = replace(AFTER, sources=(SourceLine("/home/me/src/lib.rs", 33, text),))
+
+    assert source_of(where, BACK.place) == shown
 
 
 def test_nothing_is_said_without_a_pass():
