@@ -64,7 +64,8 @@ def _of_holding(verdict: Verdict) -> Iterator[str]:
         yield "Do less after this line, or release the GIL there, too."
     if where is not None and where.dropped is not None:
         yield "Release the GIL earlier, or do less before this line."
-    if "gives-way" in verdict.traits or (where is not None and _is_python_code(where)):
+    gives_way = verdict.gil == "held" and "gives-way" in verdict.traits
+    if gives_way or (where is not None and _is_python_code(where)):
         yield "Python code runs here: only native code can release the GIL."
     if verdict.n_releases.by_function:
         yield "Release the GIL around more of the work."

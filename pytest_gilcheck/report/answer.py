@@ -94,7 +94,7 @@ def _share(verdict: Verdict) -> str:
         if share.low == share.high:  # of a call that is too short
             return ""
         bounds = share_bounds(share.low, share.high)
-        return f", held for {bounds} % of the call" if bounds else ""
+        return f", held for {bounds.strip('[]').replace(',', ' to')} % of the call" if bounds else ""
     if not verdict.n_calls:  # without the ledger only the least is known
         return f" for at least {of_rest(share.high)} of the call"
     span = "" if verdict.span_ns is None else f" ({duration(verdict.span_ns)})"

@@ -102,15 +102,14 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
 
 def row_name(entry: Entry) -> str:
     """Return the name of a row: its test without its file, and its function in a line of its own if that is another name."""
-    name = f"{entry.origin}: {entry.name}" if entry.origin else entry.name
+    origin = f"{entry.origin}: " if entry.origin else ""
     if not entry.test:
-        return name
-    _, _, test = entry.test.partition("::")
-    test = test or entry.test
-    bare = test.rpartition("::")[2].partition("[")[0]
-    if entry.name in (test, bare, test.rpartition("::")[2]):
-        return f"{entry.origin}: {test}" if entry.origin else test
-    return f"{test}\n  {name}"
+        return f"{origin}{entry.name}"
+    test = entry.test.partition("::")[2] or entry.test
+    function = test.rpartition("::")[2]
+    if entry.name in (entry.test, test, function, function.partition("[")[0]):  # the body of a marked test
+        return f"{origin}{test}"
+    return f"{origin}{test}\n  {entry.name}"
 
 
 def _empty_columns(rows: Iterable[Sequence[str]]) -> set[int]:
@@ -234,12 +233,11 @@ def _folded(name: str, width: int) -> str:
     """Return a name in lines of at most `width` columns, broken between its words."""
     from rich.cells import cell_len  # noqa: PLC0415  (as above)
 
-    if cell_len(name) != len(name):  # wide signs: rich folds them
-        return name
     lines: list[str] = []
     for line in name.split("\n"):
         indent = "  " if line.startswith("  ") else ""
-        lines += [f"{indent}{part}" for part in folded(line[len(indent) :], width - len(indent))]
+        is_wide = cell_len(line) != len(line)  # signs of two columns: rich folds them
+        lines += [line] if is_wide else [f"{indent}{part}" for part in folded(line[len(indent) :], width - len(indent))]
     return "\n".join(lines)
 
 

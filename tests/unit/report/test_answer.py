@@ -149,6 +149,13 @@ def test_answer_when_overlap_is_decided_then_it_says_so_beside_the_wait(word, sa
     assert f"  another thread waited up to 9.5 ms for the GIL; {says}" in answered_by(observed, verdict)
 
 
+def test_answer_when_a_call_holds_in_part_and_lets_waiters_in_then_that_is_not_taken_for_python_code():
+    """Its holds are shorter than half of the call, which is no sign of an interpreter."""
+    observed = observation(HALF, gil_waits=GilWaits(1, 9, 9 * MS, 0, 1))
+
+    assert answered(observed)[-1] == "  Release the GIL around more of the work."
+
+
 def test_answer_when_it_sleeps_while_it_holds_then_that_is_the_suggestion():
     observed = observation(*[replace(HELD, cpu_ns=1 * MS, delay_ns=0)] * 7)
 
@@ -170,7 +177,7 @@ def test_answer_when_calls_straddle_a_threshold_then_it_shows_between_which_boun
 
     lines = answered(observed)
 
-    assert lines[0] == "f: inconclusive, held for [3.8, 6.6] % of the call"
+    assert lines[0] == "f: inconclusive, held for 3.8 to 6.6 % of the call"
     assert "the held share is too close to the threshold of released (5 %)" in " ".join(lines)
 
 
