@@ -70,9 +70,9 @@ def _titled(title: str, text: str) -> Iterator[str]:
 
 def _figures(verdict: Verdict) -> Iterator[str]:
     if verdict.held_share.measured:
-        share, n_calls = share_text(verdict.held_share), counted(verdict.n_calls, "call")
-        instrument = f"instrument: {verdict.instrument.name}, {verdict.instrument.grade}"
-        yield from _titled("held", f"{share} of the call ({n_calls}, {instrument})")
+        yield from _titled("held", f"{share_text(verdict.held_share)} of the call")
+        n_calls = counted(verdict.n_calls, "call")
+        yield from _titled("instrument", f"{verdict.instrument.name}, {verdict.instrument.grade}; {n_calls}")
     if verdict.longest_hold_ns is not None:
         yield from _titled("longest hold", duration(verdict.longest_hold_ns))
         by_function, by_interpreter = verdict.n_releases.by_function, verdict.n_releases.by_interpreter

@@ -104,7 +104,7 @@ def test_collecting_only_is_no_gate(project):
 
 def test_quiet_and_verbose_tables(project):
     """-v shows the report sections, -qq nothing."""
-    assert "instrument: ledger" in project(PLAIN, "--gilcheck", "-v").stdout.str()
+    assert "instrument    ledger, exact" in project(PLAIN, "--gilcheck", "-v").stdout.str()
     assert "= gilcheck =" not in project(PLAIN, "--gilcheck", "-qq").stdout.str()
 
 

@@ -63,7 +63,7 @@ def test_report_shows_every_figure_there_is():
     for part in (
         "f: partial",
         "held          50.0 %",
-        "(7 calls, instrument: ledger, exact)",
+        "instrument    ledger, exact; 7 calls",
         "longest hold  10 ms",
         "releases      released 1x by the function, 2x by the interpreter",
         "longest wait  another thread waited up to 9.5 ms",
