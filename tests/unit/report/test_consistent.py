@@ -149,8 +149,8 @@ def test_every_hold_and_wait_that_is_said_agrees_with_the_longest(report):
     span_ns = median(one.span_ns for one in observed.calls)
 
     assert len(set(at_lines) - set(longest)) == 0
-    assert longest[0] <= span_ns * 1.01
-    assert all(waited <= span_ns * 1.01 for waited in duration_after(text, "waited up to "))
+    assert longest[0] <= span_ns * 1.01 + 1
+    assert all(waited <= span_ns * 1.01 + 1 for waited in duration_after(text, "waited up to "))
     assert verdict.where is None or verdict.where.longest_hold_ns == verdict.longest_hold_ns
 
 
