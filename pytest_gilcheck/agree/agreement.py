@@ -17,6 +17,7 @@ from pytest_gilcheck.agree.trial import SHRINKING_ROUNDS, Trial
 from pytest_gilcheck.declare import values
 from pytest_gilcheck.declare.settings import DEADLINE_NS
 from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, UsageError
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.report.agreement import message
 from pytest_gilcheck.run import CompetingThreads, Rescue, refuse_what_returns_at_once
 from pytest_gilcheck.run.switch_interval import switch_interval
@@ -26,6 +27,8 @@ from pytest_gilcheck.status.events import StatusEvent
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
+
+__tracebackhide__ = is_hidden
 
 #: How often an example with a difference is replayed, to say how often the difference comes.
 N_REPLAYS = 20
@@ -44,7 +47,6 @@ EAGER_SWITCH_INTERVAL = 1e-4
 
 def require_agreement(agreement: Agreement) -> Agreement:
     """Return the agreement, or raise `Disagreement` where results differ."""
-    __tracebackhide__ = True  # pytest then shows the test's own line
     if agreement.difference is not None:
         raise Disagreement(message(agreement), agreement.difference)
     return agreement

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import Difference, OracleFailed, UsageError
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.run import ThreadFailed, start_barrier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_gilcheck.run import CompetingThreads, Deadline
+
+__tracebackhide__ = is_hidden
 
 #: Calls of each thread in one round: a thread may end its first call before another one has started.
 CALLS_A_ROUND = 3

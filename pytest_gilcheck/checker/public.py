@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.checker.active import ACTIVE
 from pytest_gilcheck.checker.checker import Checker
+from pytest_gilcheck.evidence.errors import is_hidden
 
 if TYPE_CHECKING:
     import contextlib
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from pytest_gilcheck.checker.checker import Span
     from pytest_gilcheck.evidence import Agreement, Verdict
     from pytest_gilcheck.run import Call
+
+__tracebackhide__ = is_hidden
 
 
 class _ActiveChecker(Checker):
@@ -85,7 +88,6 @@ def agrees(
         OracleFailed: the oracle raised where the function did not.
         DeadlineExceeded: a round of calls did not return in time.
     """
-    __tracebackhide__ = True
     options: dict[str, Any] = {
         "same": same,
         "threads": threads,

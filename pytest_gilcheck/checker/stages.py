@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Plan, Reason, Surroundings
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import ENOUGH_BATCHES, ROUND_LOOKS, decides_holding, decides_overlap, others_matter
 from pytest_gilcheck.observe import (
     PythonLines,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Estimate, GilWaits, Machine, Places, Progress, Round
     from pytest_gilcheck.run import Call
     from pytest_gilcheck.status.callback import StatusCallback
+
+__tracebackhide__ = is_hidden
 
 #: Calls beside the background thread are made for about so long.
 _BESIDE_BACKGROUND_NS = 20_000_000
