@@ -1,4 +1,4 @@
-"""The command: ``gilcheck STATEMENT``, ``gilcheck show``, ``compare``, ``merge``, ``doctor``."""
+"""The command: ``gilcheck STATEMENT``, ``gilcheck show``, ``compare``, ``merge``, ``doctor``. Each verb is imported when it is asked for."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_gilcheck.commands.parser import VERBS, refuse_unknown_verb
 from pytest_gilcheck.commands.stderr import say
 from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.gate.exit_status import INTERRUPTED, OK, USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-#: Each is imported when it is asked for, so that --help is fast.
-VERBS = ("show", "compare", "merge", "doctor")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,12 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    verb = arguments[0] if arguments and arguments[0] in VERBS else "measure"
+    verb, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in VERBS else ("measure", arguments)
     try:
         if arguments[:1] == ["--child"]:
             return _child(arguments[1:])
+        if rest is arguments:
+            refuse_unknown_verb(arguments)
         module = importlib.import_module(f"pytest_gilcheck.commands.{verb}")
-        status: int = module.main(arguments if verb == "measure" else arguments[1:])
+        status: int = module.main(rest)
         sys.stdout.flush()
     except UsageError as error:
         say(str(error))

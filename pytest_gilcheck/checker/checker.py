@@ -162,8 +162,7 @@ class Checker:
         Args:
             function: what is called.
             oracle: a function that returns the expected result for the same arguments; None: not compared.
-            inputs: a hypothesis strategy of tuples of positional arguments, or one such tuple. Default: a text and a word to
-                look for in it.
+            inputs: a hypothesis strategy or one tuple of arguments, as for `pytest_gilcheck.agrees`.
             **options: `same`, `threads`, `examples`, `deadline` (seconds) and `blob`, as for `pytest_gilcheck.agrees`,
                 and `name`.
 

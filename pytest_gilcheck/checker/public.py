@@ -68,8 +68,9 @@ def agrees(
     Args:
         function: what is called.
         oracle: a function that returns the expected result for the same arguments; None: not compared.
-        inputs: a hypothesis strategy of tuples of positional arguments, or one such tuple, for use under a ``@given`` of
-            your own. Default: a text and a word to look for in it.
+        inputs: a hypothesis strategy of the one argument or of tuples of positional arguments; or one such tuple, for use
+            under a ``@given`` of your own. Default: texts with a word to look for, if the oracle is one of
+            `pytest_gilcheck.reference`; otherwise what the annotations of the function, or of the oracle, ask for.
         same: compares two results. It returns whether they are the same, or raises `AssertionError` where they are not,
             as ``numpy.testing.assert_allclose`` does. Default: ``==``, except that NaN equals NaN and arrays are
             compared element by element.

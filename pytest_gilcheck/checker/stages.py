@@ -22,7 +22,7 @@ from pytest_gilcheck.observe import (
     stacks_of,
     waits_beside_calls,
 )
-from pytest_gilcheck.plan import ready_ns, round_size, stolen_ns
+from pytest_gilcheck.plan import can_overlap, ready_ns, round_size, stolen_ns
 from pytest_gilcheck.run import (
     CompetingThreads,
     Rescue,
@@ -192,7 +192,7 @@ class Stages:
         if plan.n_threads < 2:  # noqa: PLR2004  (competing takes two)
             self.notes.append(Reason("one-thread"))
             return []
-        if self._machine.usable_cores <= 1:
+        if not can_overlap(self._machine):
             self.notes.append(Reason("one-cpu"))
             return []
         # Beside other threads a call takes longer than it needs, and so do the rounds.

@@ -83,3 +83,7 @@ def is_hidden(excinfo: Any) -> bool:
 
 #: The folders that call the functions of users.
 _CALLERS = ("pytest_gilcheck.run.", "pytest_gilcheck.agree.")
+
+# Tracebacks name them as users import them.
+for _public in (UsageError, Inconclusive, NotApplicable, CheckFailed, DeadlineExceeded, Disagreement):
+    _public.__module__ = "pytest_gilcheck"

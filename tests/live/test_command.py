@@ -66,14 +66,38 @@ def test_command_when_misused_then_it_shows_the_value_and_exits_with_2(gilcheck,
 
 @pytest.mark.parametrize(
     ("statement", "error"),
-    [("1/0", "ZeroDivisionError"), ("exit()", "SystemExit"), ("assert 0", "AssertionError"), ("nowhere", "NameError")],
+    [
+        ("1/0", "ZeroDivisionError"),
+        ("exit()", "SystemExit"),
+        ("assert 0", "AssertionError"),
+        ("nowhere + 1", "NameError"),
+    ],
 )
-def test_command_when_the_statement_raises_then_it_shows_the_traceback_and_exits_with_1(gilcheck, statement, error):
-    """There is nothing to judge."""
+def test_command_when_the_statement_raises_then_it_shows_the_error_and_exits_with_1(gilcheck, statement, error):
+    """There is nothing to judge, and no line of ours to show."""
     done = gilcheck(statement)
 
     assert done.returncode == 1
-    assert "Traceback" in done.stderr and f"gilcheck: the statement raised {error}" in done.stderr
+    assert f"gilcheck: the statement raised {error}" in done.stderr
+    assert "pytest_gilcheck" not in done.stderr
+
+
+def test_command_when_it_is_quiet_and_not_as_expected_then_a_message_says_what_was(gilcheck):
+    """Standard output has the word alone, for scripts."""
+    done = gilcheck("-q", "--no-overlap", "--expect", "released", *HELD)
+
+    assert (done.stdout, done.returncode) in (("held\n", 1), ("inconclusive\n", 3))
+    assert done.returncode == 3 or done.stderr == "gilcheck: expected released, found held\n"
+
+
+def test_command_when_only_competing_threads_raise_then_no_line_of_ours_is_shown(gilcheck):
+    """The first calls are made in one thread."""
+    setup = "import threading\nfirst = []\ndef f():\n  first.append(threading.get_ident())\n  if first[-1] != first[0]: raise ValueError('only one thread')"
+    done = gilcheck("--threads", "2", "-s", setup, "f()")
+
+    assert done.returncode == 1
+    assert "ValueError: only one thread" in done.stderr
+    assert "pytest_gilcheck" not in done.stderr
 
 
 def test_show_when_a_report_was_saved_then_the_verdict_is_the_same(gilcheck, tmp_path):

@@ -54,7 +54,9 @@ def test_it(gilcheck):
     assert gilcheck(specimens.holds, 20 * MS).released
 """)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*gilcheck call*", "holds: held", "*instrument: ledger, exact*", "*longest hold*"])
+    result.stdout.fnmatch_lines(
+        ["*gilcheck call*", "pytest_gilcheck.specimens.holds: held", "*instrument: ledger, exact*", "*longest hold*"]
+    )
 
 
 def test_exception_of_the_call_shows_the_users_own_lines(project):
@@ -245,8 +247,8 @@ def test_two(gilcheck):
     result.assert_outcomes(passed=1, failed=1)
     _, *entries, end = map(json.loads, (pytester.path / "out" / "x.json").read_text().splitlines())
     assert [(entry["check"]["name"], entry["check"]["verdict"]["gil"]) for entry in entries] == [
-        ("holds", "held"),
-        ("releases", "released"),
+        ("pytest_gilcheck.specimens.holds", "held"),
+        ("pytest_gilcheck.specimens.releases", "released"),
     ]
     assert end["end"]["interrupted"] is None
 
@@ -262,7 +264,9 @@ def test_one(gilcheck):
         "--gilcheck",
         f"--gilcheck-json={path}",
     )
-    result.stdout.fnmatch_lines(["holds*held*", f"*--gilcheck-json={path} was not written: *"])
+    result.stdout.fnmatch_lines(
+        ["pytest_gilcheck.specimens.holds*held*", f"*--gilcheck-json={path} was not written: *"]
+    )
     assert result.ret == 1
 
 
