@@ -166,7 +166,7 @@ def _explore(
             raise
     except (UsageError, OracleFailed) as error:
         # The message has the example. hypothesis adds its own frames, and how to repeat what is no difference.
-        error.__notes__ = []  # type: ignore[attr-defined,unused-ignore]  # from 3.11
+        vars(error).pop("__notes__", None)
         raise error.with_traceback(None) from error.__cause__
     except TypeError as error:
         if not hasattr(inputs, "example"):

@@ -38,6 +38,10 @@ def name_of(function: object) -> str:
         parts += [f"{key}={shown_in_name(value)}" for key, value in function.keywords.items()]
         return shortened(f"partial({', '.join(parts)})", LONGEST_NAME)
     own, home = _own_name(function), function
+    if type(getattr(function, "__self__", None)).__module__ == _PYBIND11:
+        own = getattr(
+            function, "__name__", None
+        )  # each of its functions is a method of a record with a name of 90 characters
     if own is None:
         home = type(function)
         own = home.__qualname__
@@ -49,6 +53,10 @@ def name_of(function: object) -> str:
     return shortened(f"{prefix}.{own}" if prefix else own, LONGEST_NAME)
 
 
+#: The module of pybind11's own types.
+_PYBIND11 = "pybind11_builtins"
+
+
 def _own_name(function: object) -> str | None:
     for attribute in ("__qualname__", "__name__"):  # numpy's functions of arrays have the second alone
         name = getattr(function, attribute, None)
@@ -58,8 +66,12 @@ def _own_name(function: object) -> str | None:
 
 
 def _public(module: str) -> str:
-    """Return a module's name without its private parts; whole if it has no others."""
-    return ".".join(part for part in module.split(".") if not part.startswith("_")) or module
+    """Return a module's name without its private parts; whole if it has no others.
+
+    A module that is named as its package, in which maturin puts the native part of one, is not named twice.
+    """
+    parts = [part for part in module.split(".") if not part.startswith("_")]
+    return ".".join(part for part, before in zip(parts, [None, *parts], strict=False) if part != before) or module
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,12 @@ def test_name_when_a_module_is_private_then_its_public_part_is_left():
         """Plain."""
 
     function.__qualname__ = "svd"
-    for module, name in (("numpy.linalg._linalg", "numpy.linalg.svd"), ("_core", "_core.svd"), (None, "svd")):
+    for module, name in (
+        ("numpy.linalg._linalg", "numpy.linalg.svd"),
+        ("mylib.mylib", "mylib.svd"),
+        ("_core", "_core.svd"),
+        (None, "svd"),
+    ):
         function.__module__ = module
         assert name_of(function) == name
 
@@ -202,3 +207,25 @@ def test_refuse_when_a_call_was_made_already_then_its_large_result_is_not_writte
     with pytest.raises(UsageError) as raised:
         refuse_what_returns_at_once(bytes(80_000_000))
     assert len(str(raised.value)) < 300
+
+
+def test_name_when_pybind11_made_a_function_then_it_has_no_record_in_it():
+    """Its functions are methods of objects whose class is named after the compiler."""
+
+    class Record:
+        """As pybind11's."""
+
+    Record.__module__ = "pybind11_builtins"
+
+    class Function:
+        """As a built-in method."""
+
+        __self__ = Record()
+        __module__ = "mylib"
+        __qualname__ = "pybind11_detail_function_record_v1_system_libstdcpp_gxx_abi_1xxx_use_cxx11_abi_1.search"
+        __name__ = "search"
+
+        def __call__(self):
+            """Plain."""
+
+    assert name_of(Function()) == "mylib.search"
