@@ -172,14 +172,15 @@ def shares_of(
 def taken_from(calls: Sequence[CallSpan], surroundings: Surroundings) -> Taken:
     """Return the largest part of these calls that may have been taken from them.
 
-    What all threads of the process waited for a processor bounds what a worker did. Where the system does not report it, the
-    worker may have waited all the time.
+    What all threads of the process but the call's own waited for a processor bounds what a worker did. Where the system does
+    not report it, the worker may have waited all the time.
     """
     total_ns = max(1, sum(call.span_ns for call in calls))
     stolen_ns, ready_ns = surroundings.stolen_ns, surroundings.ready_ns
+    own_ns = sum(call.delay_ns or 0 for call in calls)
     return Taken(
         stolen_share=min(1.0, (stolen_ns or 0) / total_ns),
-        ready_share=1.0 if ready_ns is None else min(1.0, ready_ns / total_ns),
+        ready_share=1.0 if ready_ns is None else min(1.0, max(0, ready_ns - own_ns) / total_ns),
     )
 
 

@@ -1,5 +1,7 @@
 """Whose holds count: evidence from what a thread does while the call is not running."""
 
+from dataclasses import replace
+
 from built import call
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,3 +116,22 @@ def test_the_bounds_are_in_order_and_nothing_is_invented(in_calls, in_windows):
             <= owned.most.workers_held_ns + len(one.others)
             <= all_held_ns + 2 * len(one.others)
         )
+
+
+def pool_calls(delay_ns, ready_ns):
+    """The share of calls of 10 ms whose worker holds for 5 ms; their thread was ready for so long, all threads for so long."""
+    calls, windows = alternating(lambda _: {POOL: 5 * MS}, lambda _: {})
+    calls = [replace(each, cpu_ns=0, delay_ns=delay_ns, process_cpu_ns=5 * MS) for each in calls]
+    return held_share(calls, 25, surroundings=Surroundings(tuple(windows), 0, ready_ns))
+
+
+def test_a_worker_that_may_have_been_kept_off_the_processor_widens_the_bounds():
+    """Beside busy processes a call whose worker holds the GIL throughout came out as half released."""
+    found = pool_calls(0, rules.ENOUGH_BATCHES * 5 * MS)
+    assert word(found) is None and found.high > rules.HELD_LEAST_HELD_SHARE
+
+
+def test_the_delay_of_the_calls_own_thread_is_not_counted_as_its_workers():
+    """It is known by itself, and bounded the workers' delay twice."""
+    own_ns = MS // 100
+    assert pool_calls(own_ns, rules.ENOUGH_BATCHES * own_ns) == pool_calls(own_ns, 0)
