@@ -44,6 +44,13 @@ def default_inputs(function: Callable[..., Any], oracle: Callable[..., Any] | No
     Texts with a word to look for, if the oracle is one of `pytest_gilcheck.reference`. Otherwise what the function's
     annotations say, or the oracle's, which takes the same arguments.
 
+    Args:
+        function: what is called.
+        oracle: returns the expected result for the same arguments; None: there is none.
+
+    Returns:
+        The strategy, of tuples of positional arguments.
+
     Raises:
         UsageError: Neither says what the arguments are.
     """
@@ -82,12 +89,11 @@ def _annotated(function: Callable[..., Any]) -> SearchStrategy[tuple[Any, ...]] 
     try:
         drawn.validate()
     except HypothesisException as error:
-        return f"hypothesis draws no arguments for {name}{inspect.signature(function)} ({shortest_of(error)})"
+        return f"hypothesis draws no arguments for {name}{inspect.signature(function)} ({_first_sentence(error)})"
     return drawn
 
 
-def shortest_of(error: Exception) -> str:
-    """Return the first sentence of an error."""
+def _first_sentence(error: Exception) -> str:
     return str(error).partition("\n")[0].partition(". ")[0]
 
 

@@ -36,11 +36,7 @@ def failure_lines(error: BaseException) -> list[str]:
 
 
 def _without_our_frames(report: traceback.TracebackException) -> list[str]:
-    """Take the frames of this package out of a report and of all that it stands on.
-
-    Returns:
-        The files of the user's that are left, without those that the statement called.
-    """
+    """Take the frames of this package out of a report and of all that it stands on; return where the rest begins."""
     for other in (report.__cause__, report.__context__, *(getattr(report, "exceptions", None) or ())):
         if other is not None:
             _without_our_frames(other)
