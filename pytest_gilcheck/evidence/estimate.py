@@ -176,6 +176,17 @@ def _calculated(left: Number, sign: str, right: Number) -> Estimate:
     """Return what two figures give, with the bounds of every result: each operation is monotone in each of its numbers.
 
     The figures may depend on each other, as two of one check do. The interval is then wider than it needs to be.
+
+    Args:
+        left: The left figure, or a number.
+        sign: The operation.
+        right: The right figure, or a number.
+
+    Returns:
+        The estimate.
+
+    Raises:
+        ZeroDivisionError: The interval of the divisor contains 0, so that no bounds can be given.
     """
     one, other = _as_estimate(left), _as_estimate(right)
     if one is None or other is None:
