@@ -1,6 +1,7 @@
 """The command, as a user types it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -150,6 +151,32 @@ def test_command_when_interrupted_then_it_exits_with_130(tmp_path):
 
     assert process.returncode == 130
     assert "interrupted" in messages and "Traceback" not in messages
+
+
+@pytest.mark.parametrize("module", ["pytest_gilcheck.commands.parser", "pytest_gilcheck.checker.checker", "ast"])
+def test_command_when_interrupted_while_it_loads_modules_then_it_is_quiet(tmp_path, module):
+    """Loading takes a third of a second, in which an impatient user presses Ctrl-C."""
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r} and "pytest_gilcheck" in sys.modules:
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.modules.pop("ast", None)
+sys.meta_path.insert(0, Interrupting())
+""")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_gilcheck", "-s", "pass", "1"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (130, "gilcheck: interrupted before a verdict\n")
 
 
 def test_command_when_an_isolated_statement_crashes_then_it_says_how(gilcheck):
