@@ -1,7 +1,6 @@
 """Runs the command that the README quotes, and puts what it prints below it.
 
-pip install . docs/gallery/first_check
-python docs/_ext/readme_report.py
+To be run in ``docs/gallery/first_check``, in an environment in which that project and this one are installed.
 """
 
 from __future__ import annotations
