@@ -44,6 +44,8 @@ class _Short(reprlib.Repr):
         super().__init__()
         self.maxstring = self.maxother = LONGEST_VALUE
         self.maxlong = LONGEST_VALUE
+        # The shortest element, with its comma, has three characters.
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = LONGEST_VALUE // 3 + 1
 
     def repr_bytes(self, value: bytes, _level: int) -> str:
         return _ends_of(value, self.maxstring)

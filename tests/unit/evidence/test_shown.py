@@ -1,7 +1,7 @@
 """Values in names and messages."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence.shown import LONGEST_VALUE, shortened, shown, shown_in_name
@@ -35,7 +35,10 @@ def test_shown_when_a_value_is_large_then_one_short_line_is_left(value):
 @given(
     st.integers(-(10**9), 10**9) | st.booleans() | st.none() | st.floats() | st.text("ab c", max_size=20).map(str.split)
 )
+@example(["a"] * 8)
 def test_shown_when_a_value_is_small_then_it_is_written_out(value):
+    assume(len(repr(value)) <= LONGEST_VALUE)
+
     assert shown(value) == repr(value)
 
 
