@@ -98,7 +98,7 @@ def install(session: nox.Session, *requirements: str) -> None:
     The wheel is installed anew each time: its version number stays while its sources change.
     """
     built = wheel(session)
-    session.install(f"{built}[agree]", *requirements)
+    session.install(str(built), *requirements)
     session.install("--force-reinstall", "--no-deps", str(built))
 
 
@@ -346,7 +346,7 @@ def run_bench(session: nox.Session, name: str, *steps: list[str], subjects: str 
         for batch in [["-r", str(requirements)]] if sys.version_info[:2] == CORPUS_PYTHON else filter(None, packages):
             # On other Pythons some of the pinned packages have no wheel: their cases are left out, and said to be.
             session.install(*([batch] if isinstance(batch, str) else batch), success_codes=[0, 1])
-    session.run("maturin", "develop", "--release", *locked(), "--extras", "agree")
+    session.run("maturin", "develop", "--release", *locked())
     for step in [session.posargs] if session.posargs else (steps or [[]]):
         session.run("python", "-m", f"benchmarks.{name}", *step)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.checker.measure import NOT_EXCLUSIVE, Exclusive, measure, unguarded
 from pytest_gilcheck.evidence import Observation, Reason, UsageError
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.run import Rescue
 from pytest_gilcheck.run.child import STUCK_STATUS, in_child
 from pytest_gilcheck.status import events
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.run import Call
+
+__tracebackhide__ = is_hidden
 
 
 def measure_in_child(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.checker.stages import Stages, call_spans
 from pytest_gilcheck.evidence import Instrument, Observation, Reason
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import held_share, judge
 from pytest_gilcheck.observe import clock_quality, exact_ledger
 from pytest_gilcheck.plan import n_competing_threads, size, survey
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Machine, Round
     from pytest_gilcheck.run import Call, Rescue
+
+__tracebackhide__ = is_hidden
 
 #: A shorter call is too short for a run of the background thread. A longer one is not made once more for it.
 _SHORTEST_BESIDE_BACKGROUND_NS = 1_000_000

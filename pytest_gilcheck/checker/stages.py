@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Plan, Reason, Surroundings
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import (
     ENOUGH_BATCHES,
     ROUND_LOOKS,
@@ -31,7 +32,7 @@ from pytest_gilcheck.observe import (
     stacks_of,
     waits_beside_calls,
 )
-from pytest_gilcheck.plan import ready_ns, round_size, stolen_ns
+from pytest_gilcheck.plan import can_overlap, ready_ns, round_size, stolen_ns
 from pytest_gilcheck.run import (
     CompetingThreads,
     Rescue,
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Estimate, GilWaits, Machine, Places, Progress, Round
     from pytest_gilcheck.run import Call
     from pytest_gilcheck.status.callback import StatusCallback
+
+__tracebackhide__ = is_hidden
 
 #: Calls beside the background thread are made for about so long.
 _BESIDE_BACKGROUND_NS = 20_000_000
@@ -226,7 +229,7 @@ class Stages:
         if plan.n_threads < 2:  # noqa: PLR2004  (competing takes two)
             self.notes.append(Reason("one-thread"))
             return []
-        if self._machine.usable_cores <= 1:
+        if not can_overlap(self._machine):
             self.notes.append(Reason("one-cpu"))
             return []
         # Beside other threads a call takes longer than it needs, and so do the rounds.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_gilcheck.commands.parser import Parser
 from pytest_gilcheck.commands.stderr import disturbs_stdout, progress_bar, read_through
 from pytest_gilcheck.declare.values import tolerance
 from pytest_gilcheck.gate.comparison import baseline_entries, compare, failures
@@ -17,7 +17,7 @@ from pytest_gilcheck.store.stream import Stream
 
 def main(arguments: Sequence[str]) -> int:
     """Compare two JSON reports and return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="gilcheck compare",
         description="Compare two JSON reports. A change counts where the intervals of both say so.",
         epilog="exit status: 0 same or better, 1 worse, 2 wrong usage, 3 inconclusive",

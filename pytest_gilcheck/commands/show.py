@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_gilcheck.commands.parser import Parser
 from pytest_gilcheck.commands.stderr import disturbs_stdout, progress_bar, read_through, say
 from pytest_gilcheck.gate.exit_status import OK, status_of_agreement, status_of_check
 from pytest_gilcheck.judge import judge
@@ -54,9 +55,7 @@ class _Judged:
 
 def main(arguments: Sequence[str]) -> int:
     """Show a JSON report and return the exit status, the worst of all its checks and agreements."""
-    parser = argparse.ArgumentParser(
-        prog="gilcheck show", description="Judge a JSON report again and show its verdicts."
-    )
+    parser = Parser(prog="gilcheck show", description="Judge a JSON report again and show its verdicts.")
     parser.add_argument("report", type=Path, help="a file written by --json, --gilcheck-json, --gilcheck-save or merge")
     parser.add_argument(
         "-f",

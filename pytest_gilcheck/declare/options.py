@@ -237,6 +237,7 @@ def read_option(option: Option, value: Any, where: str) -> Any:
     """
     from pytest_gilcheck.declare import values  # noqa: PLC0415  (only where an option is given)
 
+    __tracebackhide__ = True
     if option.choices is not None:
         return values.choice(value, where, option.choices)
     return getattr(values, option.reader or "text")(value, where)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Agreement, Comparison, Observation, Tolerance, Verdict
 
 OK, NOT_AS_EXPECTED, USAGE, INCONCLUSIVE = 0, 1, 2, 3
-INTERRUPTED = 130
 
 
 def status_of_check(observation: Observation, verdict: Verdict) -> int:

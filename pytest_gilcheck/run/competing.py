@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import DeadlineExceeded
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.run.deadline import Deadline, armed
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+__tracebackhide__ = is_hidden
 
 T = TypeVar("T")
 

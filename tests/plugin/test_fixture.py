@@ -54,7 +54,7 @@ def test_it(gilcheck):
     assert gilcheck(specimens.holds, 20 * MS).released
 """)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*gilcheck call*", "holds: held for 100 % of the call *", "*held from start to end*"])
+    result.stdout.fnmatch_lines(["*gilcheck call*", "*holds: held for 100 % of the call *", "*held from start to end*"])
 
 
 def test_exception_of_the_call_shows_the_users_own_lines(project):
@@ -245,8 +245,8 @@ def test_two(gilcheck):
     result.assert_outcomes(passed=1, failed=1)
     _, *entries, end = map(json.loads, (pytester.path / "out" / "x.json").read_text().splitlines())
     assert [(entry["check"]["name"], entry["check"]["verdict"]["gil"]) for entry in entries] == [
-        ("holds", "held"),
-        ("releases", "released"),
+        ("pytest_gilcheck.specimens.holds", "held"),
+        ("pytest_gilcheck.specimens.releases", "released"),
     ]
     assert end["end"]["interrupted"] is None
 

@@ -76,7 +76,7 @@ def test_holds(gilcheck):
     result.stdout.fnmatch_lines(
         [
             "E*assert <held share 1 [[]*, 1[]]> < 0.5",
-            "E*= <Verdict on holds: held (held share 1 [[]*, 1[]])>.held_share",
+            "E*= <Verdict on pytest_gilcheck.specimens.holds: held (held share 1 [[]*, 1[]])>.held_share",
         ]
     )
 
