@@ -94,6 +94,12 @@ class Stages:
         """Return what is left of the check's time limit."""
         return max(0, self._begun_ns + self._limit_ns - time.perf_counter_ns())
 
+    def wait_for_others(self, waited_ns: int, *, in_vain: bool) -> None:
+        """Leave the time that the check waited for other processes out of its time limit; a note says if they went on."""
+        self._begun_ns += waited_ns
+        if in_vain:
+            self.notes.append(Reason.of("xdist-neighbours", waited_ns=waited_ns))
+
     def _fits(self, stage: str, n_calls: int = 1) -> bool:
         """Return whether a stage with so many calls fits into the time limit; a note says what is left out."""
         if n_calls * self._call_ns <= self._left_ns():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import CheckFailed, Inconclusive, NotApplicable
-from pytest_gilcheck.report.text import claim_text, limit_text, share_text
+from pytest_gilcheck.report.text import claim_text, limit_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ def require(verdict: Verdict, claim: Claim) -> None:
     if verdict.claim_met or claim.is_empty:
         return
     missed = [_missed(limit) for limit in verdict.limits if not limit.met]
-    message = f"{verdict.name}: {'; '.join(missed) or claim_text(claim)}: {_found(verdict)}. {verdict.diagnosis}"
+    message = f"{verdict.name}: {'; '.join(missed) or claim_text(claim)}. {verdict.diagnosis}"
     if verdict.claim_met is False:
         raise CheckFailed(message)
     if verdict.gil == "not_applicable":
@@ -48,8 +48,4 @@ def require_all(checks: Sequence[tuple[Verdict, Claim]]) -> None:
 
 
 def _missed(limit: Limit) -> str:
-    return f"expected {limit.bound}" if limit.sense == "is" else limit_text(limit)
-
-
-def _found(verdict: Verdict) -> str:
-    return f"found {verdict.gil}, held {share_text(verdict.held_share)} of the call"
+    return f"expected {limit.bound}, found {limit.found}" if limit.sense == "is" else limit_text(limit)
