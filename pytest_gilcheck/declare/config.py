@@ -100,7 +100,10 @@ def config_of(values: Mapping[str, Any], on_command_line: Collection[str] = froz
             continue
         if (one in on_command_line) is not (other in on_command_line):
             del values[other if one in on_command_line else one]
-        elif one in on_command_line or one in ("", *_WAITING):  # limits and reports of a file do nothing without --gilcheck
+        elif one in on_command_line or one in (
+            "",
+            *_WAITING,
+        ):  # limits and reports of a file do nothing without --gilcheck
             raise _contradiction(_as_written(one, values[one]), _as_written(other, values[other]), "give one of them")
     if any(option.turns_on and option.name in on_command_line for option in OPTIONS):
         values[""] = True

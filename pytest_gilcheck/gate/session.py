@@ -85,7 +85,9 @@ class Session:
         )
         if not comparison.n_checks and not self.failed_findings:
             self.failures.append(
-                Failure(f"nothing was compared with {name}: no check is in both runs (a gate that checked nothing fails)")
+                Failure(
+                    f"nothing was compared with {name}: no check is in both runs (a gate that checked nothing fails)"
+                )
             )
         for finding in self.failed_findings:
             message, *details = finding_lines(finding, name)

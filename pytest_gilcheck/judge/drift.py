@@ -70,15 +70,15 @@ def changes(before: BaselineEntry, after: BaselineEntry) -> Iterator[Change]:
     Yields:
         Change: For every word and figure that at least one of the two runs has, also where it is the ``same``.
     """
-    for figure, more_is_better in FIGURES.items():
-        old, new = getattr(before, figure), getattr(after, figure)
-        if old.measured or new.measured:
-            yield _of_figure(figure, old, new, more_is_better=more_is_better)
     for word, order in WORDS.items():
         old, new = getattr(before, word), getattr(after, word)
         # Inconclusive in both runs is not the same word twice: a gate that asks for the word must learn that it is unknown.
         if old in order or new in order or INCONCLUSIVE in (old, new):
             yield _of_word(before, after, word)
+    for figure, more_is_better in FIGURES.items():
+        old, new = getattr(before, figure), getattr(after, figure)
+        if old.measured or new.measured:
+            yield _of_figure(figure, old, new, more_is_better=more_is_better)
 
 
 def _of_figure(figure: str, old: Estimate, new: Estimate, *, more_is_better: bool) -> Change:

@@ -100,9 +100,7 @@ class SessionHooks:
             if self._compares:  # the controller collects no tests
                 self._config.workeroutput[DESELECTED_KEY] = sorted(state.deselected)  # type: ignore[attr-defined]  # xdist's
             return
-        if not (
-            options.is_on or options.save or options.autosave or state.baseline is not None or state.has_session
-        ):
+        if not (options.is_on or options.save or options.autosave or state.baseline is not None or state.has_session):
             return
         from pytest_gilcheck.pytest_plugin.delivery import deliver  # noqa: PLC0415  (where somebody has checked)
 

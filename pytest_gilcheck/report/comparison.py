@@ -124,16 +124,16 @@ def other_changes(comparison: Comparison, findings: Sequence[Finding]) -> Iterat
     for check in comparison.changed:
         key = check.entry.key
         changes = [
-            change for change in check.changes if (key, change.figure) not in counted and change.kind in ("worse", "better")
+            change
+            for change in check.changes
+            if (key, change.figure) not in counted and change.kind in ("worse", "better")
         ]
         if changes:
             yield f"  for information: {key}: {', '.join(map(_changed, changes))}"
 
 
 def _changed(change: Change) -> str:
-    return (
-        f"{_TITLES[change.figure]} {_figure(change.figure, change.before)} -> {_figure(change.figure, change.after)}"
-    )
+    return f"{_TITLES[change.figure]} {_figure(change.figure, change.before)} -> {_figure(change.figure, change.after)}"
 
 
 def _undecided(change: Change, baseline: str) -> str:

@@ -94,18 +94,19 @@ def github(entries: Iterable[Entry], prefix: str = "") -> Iterator[str]:
         str: A line without its line end.
     """
     for entry, severity, message in found(entries):
-        yield _command(severity, f"gilcheck: {entry.name}", message, prefix, entry.file, entry.line)
+        place = None if entry.file is None else prefix + entry.file
+        yield _command(severity, f"gilcheck: {entry.name}", message, place, entry.line)
 
 
 def github_failure(message: str, file: str | None, line: int | None, prefix: str = "") -> str:
     """Return the same for one failure of the gate, at its test if it has one."""
-    return _command("error", "gilcheck", message, prefix, file, line)
+    return _command("error", "gilcheck", message, None if file is None else prefix + file, line)
 
 
-def _command(severity: str, title: str, message: str, prefix: str, file: str | None, line: int | None) -> str:
+def _command(severity: str, title: str, message: str, file: str | None, line: int | None) -> str:
     properties = []
     if file:
-        properties.append(f"file={_property(prefix + file)}")
+        properties.append(f"file={_property(file)}")
         if line:
             properties.append(f"line={line}")
     properties.append(f"title={_property(title)}")

@@ -132,6 +132,32 @@ def test_shared_when_another_process_waits_for_exclusive_then_it_waits_outside(o
     release(first)
 
 
+def test_exclusive_when_a_long_test_goes_on_then_others_come_in_meanwhile(other, folder, monkeypatch):
+    """One test of 25 s once kept a check waiting, and with it every test of a third worker."""
+    first = other("shared")
+    waiting = other("exclusive", waits=True)
+    ours = MachineLock(folder)
+    n_in = n_out = 0
+    while not (n_in and n_out) or n_in < 3:  # it comes in both before and after it was kept out
+        with ours.shared(wait_seconds=0.05) as is_held:
+            n_in, n_out = n_in + is_held, n_out + (not is_held)
+        if waiting.poll() is not None:
+            pytest.fail("who waited for exclusive has gone")
+    release(first)
+    assert waiting.stdout.readline() in (b"True\n", b"False\n")
+
+
+def test_exclusive_when_others_never_end_then_it_gives_up_after_its_limit(other, folder):
+    """And lets others in again."""
+    other("shared")
+    ours = MachineLock(folder)
+
+    with ours.exclusive(wait_seconds=0.2) as is_held:
+        assert not is_held
+    with ours.shared(wait_seconds=0.05) as is_held:
+        assert is_held
+
+
 def test_lock_when_a_test_starts_a_process_then_that_takes_no_part(folder):
     """The test holds the lock for it, and waits for it."""
     with MachineLock(folder).shared() as is_held:
