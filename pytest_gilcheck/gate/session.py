@@ -22,14 +22,21 @@ class Failure:
     Attributes:
         message: What failed and why, in one line.
         details: Lines below it: where the GIL is held now, which result is wrong.
+        key: What it is about, the same in the next run: a check, or nothing.
         file: File of the test, relative to pytest's root.
         line: Line in which the test begins, from 1.
     """
 
     message: str
     details: tuple[str, ...] = ()
+    key: str = ""
     file: str | None = None
     line: int | None = None
+
+    @property
+    def text(self) -> str:
+        """Return the message and its details in one line."""
+        return " ".join(" ".join([self.message, *self.details]).split())
 
 
 @dataclass
@@ -92,7 +99,9 @@ class Session:
         for finding in self.failed_findings:
             message, *details = finding_lines(finding, name)
             entry = finding.check.entry
-            self.failures.append(Failure(message, tuple(details), entry.file, entry.line))
+            self.failures.append(
+                Failure(message, tuple(details), f"{finding.kind} {entry.key}", entry.file, entry.line)
+            )
 
     def gate_failures(self, *, checking: bool) -> list[Failure]:
         """Return why the gate fails, beyond failed tests; nothing if it passes.

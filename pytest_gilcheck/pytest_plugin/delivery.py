@@ -37,7 +37,8 @@ def deliver(session: Session, options: Config, root: Path, started_in: Path, *, 
     if options.json:
         _write(session, "--gilcheck-json", started_in, options.json, _json_report(session, interrupted))
     if options.gitlab:
-        _write(session, "--gilcheck-gitlab", started_in, options.gitlab, findings.gitlab(journal))
+        failures = ((failure.key, failure.text, failure.file, failure.line) for failure in session.failures)
+        _write(session, "--gilcheck-gitlab", started_in, options.gitlab, findings.gitlab(journal, failures))
     name = options.save or (datetime.now(timezone.utc).strftime("auto-%Y%m%d-%H%M%S") if options.autosave else None)
     if name:
         _save(session, name, root / options.storage, interrupted)
@@ -64,8 +65,7 @@ def github_lines(session: Session, root: Path, *, is_on: bool) -> Iterator[str]:
     prefix = root.resolve().relative_to(Path(workspace).resolve()).as_posix() if workspace and inside else "."
     yield from findings.github(session.journal, "" if prefix == "." else f"{prefix}/")
     for failure in session.gate_failures(checking=is_on):
-        message = " ".join([failure.message, *(detail.strip() for detail in failure.details)])
-        yield findings.github_failure(message, failure.file, failure.line, "" if prefix == "." else f"{prefix}/")
+        yield findings.github_failure(failure.text, failure.file, failure.line, "" if prefix == "." else f"{prefix}/")
 
 
 def _json_report(session: Session, interrupted: str | None) -> Iterator[str]:

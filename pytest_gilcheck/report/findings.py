@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report.text import limit_text
@@ -121,24 +121,46 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def gitlab(entries: Iterable[Entry]) -> Iterator[str]:
-    """Yield GitLab's code quality report in parts: a JSON array with an item for each finding."""
+def gitlab(entries: Iterable[Entry], failures: Iterable[tuple[str, str, str | None, int | None]] = ()) -> Iterator[str]:
+    """Yield GitLab's code quality report in parts: a JSON array with an item for each finding.
+
+    Args:
+        entries: Checks and agreements.
+        failures: Of each failure of the gate its key, its message, and file and line of its test.
+
+    Yields:
+        str: A part of the text.
+    """
     yield "["
     separator = "\n"
-    for entry, severity, message in found(entries):
-        # What GitLab takes for the same finding in the next run.
-        kind = ("agreement",) if isinstance(entry, AgreementEntry) else ()
-        identity = "\0".join(map(str, (entry.origin, entry.test, entry.name, entry.ordinal, severity, *kind)))
-        finding = {
-            "description": message,
-            "check_name": "gilcheck",
-            "fingerprint": hashlib.sha256(identity.encode()).hexdigest(),
-            "severity": "major" if severity == "error" else "minor",
-            "location": {"path": entry.file or "unknown", "lines": {"begin": entry.line or 1}},
-        }
+    for finding in chain(map(_gitlab_finding, found(entries)), (_gitlab_failure(*failure) for failure in failures)):
         yield separator + json.dumps(finding, ensure_ascii=False)
         separator = ",\n"
     yield "\n]\n"
+
+
+def _gitlab_finding(finding: Found) -> dict[str, Any]:
+    entry, severity, message = finding
+    kind = ("agreement",) if isinstance(entry, AgreementEntry) else ()
+    identity = (entry.origin, entry.test, entry.name, entry.ordinal, severity, *kind)
+    return _code_quality(message, identity, severity, entry.file, entry.line)
+
+
+def _gitlab_failure(key: str, message: str, file: str | None, line: int | None) -> dict[str, Any]:
+    return _code_quality(message, ("gate", key or message), "error", file, line)
+
+
+def _code_quality(
+    message: str, identity: tuple[object, ...], severity: str, file: str | None, line: int | None
+) -> dict[str, Any]:
+    """Return one item. GitLab takes two findings of the same identity, also in two runs, for one."""
+    return {
+        "description": message,
+        "check_name": "gilcheck",
+        "fingerprint": hashlib.sha256("\0".join(map(str, identity)).encode()).hexdigest(),
+        "severity": "major" if severity == "error" else "minor",
+        "location": {"path": file or "unknown", "lines": {"begin": line or 1}},
+    }
 
 
 def junit_properties(verdict: Verdict, ordinal: int | None = 1) -> Iterator[tuple[str, str]]:

@@ -51,13 +51,15 @@ def test_only_and_skip_leave_tests_unmeasured(project, pattern, n_run):
     assert (skipping.ret == 1) is (n_run == 2)  # then no check ran
 
 
-def test_comparison_when_a_release_is_lost_then_it_fails_in_the_last_lines(project):
+def test_comparison_when_a_release_is_lost_then_it_fails_in_the_last_lines(project, pytester):
     """Nothing but the name of the baseline is needed; the last lines have test, function, was, is and the line."""
     assert project(RELEASED, "--gilcheck-save=main").ret == 0
     assert project(RELEASED, "--gilcheck-compare=main").ret == 0
 
-    result = project(HELD, "--gilcheck-compare=main")
+    result = project(HELD, "--gilcheck-compare=main", "--gilcheck-gitlab=q.json")
 
+    (finding,) = json.loads((pytester.path / "q.json").read_text())
+    assert finding["location"] == {"path": "test_a.py", "lines": {"begin": 5}}
     result.assert_outcomes(passed=1)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["gilcheck: this run compared with 0001_main.json: 1 check in both: 1 worse"])
