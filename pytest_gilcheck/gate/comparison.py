@@ -150,5 +150,8 @@ def fails(finding: Finding, *, fails_if_inconclusive: bool) -> bool:
     Args:
         finding: The finding.
         fails_if_inconclusive: Whether it fails where what was decided before is not decided now.
+
+    Returns:
+        Whether it fails the gate.
     """
     return finding.kind == "worse" or (fails_if_inconclusive and finding.kind in ("undecided", "gone"))

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from types import BuiltinMethodType, MethodType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
     from pytest_gilcheck.declare.settings import Settings
@@ -132,6 +134,43 @@ class TestState:
         lines = self.lines(failed=failed, failure=failure)
         self.unreported, self.agreements = [], []
         return lines
+
+
+class CheckerOfEachTest:
+    """Passes each call on to the checker of the test that runs when the call is made.
+
+    Args:
+        current: Returns that checker.
+        changes: What `options` has set, from the first to the last.
+    """
+
+    def __init__(self, current: Callable[[], Any], changes: tuple[dict[str, Any], ...] = ()) -> None:
+        self._current = current
+        self._changes = changes
+
+    def _checker(self) -> Any:
+        checker = self._current()
+        for changes in self._changes:
+            checker = checker.options(**changes)
+        return checker
+
+    def options(self, **changes: Any) -> CheckerOfEachTest:
+        """Return a checker with some settings changed; `UsageError` is raised as by `Checker.options`."""
+        self._checker().options(**changes)
+        return CheckerOfEachTest(self._current, (*self._changes, changes))
+
+    def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Measure a call, as `Checker` does."""
+        return self._checker()(function, *args, **kwargs)
+
+    def agrees(self, *arguments: Any, **options: Any) -> Any:
+        """Compare results, as `Checker.agrees` does."""
+        __tracebackhide__ = True
+        return self._checker().agrees(*arguments, **options)
+
+    def span(self, name: str) -> Any:
+        """Measure a block, as `Checker.span` does."""
+        return self._checker().span(name)
 
 
 def _identity(function: object) -> object:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable  # noqa: F401  (named in a text below)
 
 #: Returns the checker of the test that runs now. Set when the session starts.
 CHECKER = pytest.StashKey["Callable[[], Any]"]()
@@ -46,41 +46,6 @@ def gilcheck_session(request: pytest.FixtureRequest) -> Any:
         Inconclusive: A verdict was asked for a word or a figure that its evidence does not decide.
         UsageError: What is to be checked cannot be, or an option is wrong.
     """
-    return _CheckerOfEachTest(request.config.stash[CHECKER])
+    from pytest_gilcheck.pytest_plugin.current_test import CheckerOfEachTest  # noqa: PLC0415  (where it is asked for)
 
-
-class _CheckerOfEachTest:
-    """Passes each call on to the checker of the test that runs when the call is made.
-
-    Args:
-        current: Returns that checker.
-        changes: What `options` has set, from the first to the last.
-    """
-
-    def __init__(self, current: Callable[[], Any], changes: tuple[dict[str, Any], ...] = ()) -> None:
-        self._current = current
-        self._changes = changes
-
-    def _checker(self) -> Any:
-        checker = self._current()
-        for changes in self._changes:
-            checker = checker.options(**changes)
-        return checker
-
-    def options(self, **changes: Any) -> _CheckerOfEachTest:
-        """Return a checker with some settings changed; `UsageError` is raised as by `Checker.options`."""
-        self._checker().options(**changes)
-        return _CheckerOfEachTest(self._current, (*self._changes, changes))
-
-    def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Measure a call, as `Checker` does."""
-        return self._checker()(function, *args, **kwargs)
-
-    def agrees(self, *arguments: Any, **options: Any) -> Any:
-        """Compare results, as `Checker.agrees` does."""
-        __tracebackhide__ = True
-        return self._checker().agrees(*arguments, **options)
-
-    def span(self, name: str) -> Any:
-        """Measure a block, as `Checker.span` does."""
-        return self._checker().span(name)
+    return CheckerOfEachTest(request.config.stash[CHECKER])
