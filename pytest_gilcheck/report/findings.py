@@ -142,7 +142,8 @@ def gitlab(entries: Iterable[Entry], failures: Iterable[tuple[str, str, str | No
 def _gitlab_finding(finding: Found) -> dict[str, Any]:
     entry, severity, message = finding
     kind = ("agreement",) if isinstance(entry, AgreementEntry) else ()
-    identity = (entry.origin, entry.test, entry.name, entry.ordinal, severity, *kind)
+    ordinal = (entry.ordinal,) if entry.ordinal and entry.ordinal > 1 else ()
+    identity = (entry.origin, entry.test, entry.name, severity, *kind, *ordinal)
     return _code_quality(message, identity, severity, entry.file, entry.line)
 
 
