@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -33,8 +34,6 @@ _LONGEST_DIAGNOSED_NS = 5_000_000_000
 
 #: Returns a context in which no other process that takes part is busy. The context gives False where others went on.
 Exclusive = Callable[[], "contextlib.AbstractContextManager[bool]"]
-
-NOT_EXCLUSIVE = Reason("xdist-neighbours")
 
 
 def unguarded() -> contextlib.AbstractContextManager[bool]:
@@ -80,9 +79,9 @@ def measure(
         gil_waits = stages.gil_waits(plan) if is_exact and plan.n_waiter_calls else None
         rounds: list[Round] = []
         if settings.overlap:
+            begun_ns = time.perf_counter_ns()
             with exclusive() as is_exclusive:
-                if not is_exclusive:
-                    stages.notes.append(NOT_EXCLUSIVE)
+                stages.wait_for_others(time.perf_counter_ns() - begun_ns, in_vain=not is_exclusive)
                 rounds = stages.rounds(
                     plan, span_ns, held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
                 )

@@ -112,6 +112,12 @@ class Stages:
         """Return what is left of the check's time limit."""
         return max(0, self._begun_ns + self._limit_ns - time.perf_counter_ns())
 
+    def wait_for_others(self, waited_ns: int, *, in_vain: bool) -> None:
+        """Leave the time that the check waited for other processes out of its time limit; a note says if they went on."""
+        self._begun_ns += waited_ns
+        if in_vain:
+            self.notes.append(Reason.of("xdist-neighbours", waited_ns=waited_ns))
+
     def _stacks(self) -> tuple[KeptStacks, tuple[int, int]]:
         """Make a call, and return the stacks of its GIL events, and when it began and ended."""
         with stacks_of(self._competing.idents[0]) as kept:

@@ -8,7 +8,14 @@ every share ends in ``_share`` and lies in 0..1, every count begins with ``n_``.
 from __future__ import annotations
 
 from pytest_gilcheck.evidence.agreement import Agreement, Difference
-from pytest_gilcheck.evidence.baseline import BaselineEntry, Change, Comparison, Tolerance
+from pytest_gilcheck.evidence.baseline import (
+    BaselineEntry,
+    Change,
+    ComparedCheck,
+    Comparison,
+    Finding,
+    Tolerance,
+)
 from pytest_gilcheck.evidence.claim import Claim, Limit
 from pytest_gilcheck.evidence.errors import (
     CheckFailed,
@@ -58,11 +65,13 @@ __all__ = [
     "Change",
     "CheckFailed",
     "Claim",
+    "ComparedCheck",
     "Comparison",
     "DeadlineExceeded",
     "Difference",
     "Disagreement",
     "Estimate",
+    "Finding",
     "GilEvent",
     "GilEventPlace",
     "GilTimeline",

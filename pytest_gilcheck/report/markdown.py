@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.report import agreement as agreement_text
-from pytest_gilcheck.report.comparison import comparison_lines
 from pytest_gilcheck.report.figures import duration
 from pytest_gilcheck.report.tables import row_name
 from pytest_gilcheck.report.text import limit_text, margin_text, overlap_text, share_text
@@ -14,28 +13,30 @@ from pytest_gilcheck.store.json_report import AgreementEntry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_gilcheck.evidence import Comparison
     from pytest_gilcheck.store.json_report import CheckEntry, Entry
 
 
 def markdown(
-    entries: Iterable[Entry], *, comparison: Comparison | None = None, failures: Sequence[str] = ()
+    entries: Iterable[Entry], *, comparison: Iterable[str] | None = None, failures: Iterable[Sequence[str]] = ()
 ) -> Iterator[str]:
     """Yield the lines of the report: a table of the checks, a table of the agreements, and the comparison.
 
     Args:
         entries: Checks and agreements in any order.
-        comparison: Comparison with a baseline, if there was one.
-        failures: Why the gate fails.
+        comparison: The lines of the comparison with a baseline, if there was one.
+        failures: Why the gate fails: for each reason its lines.
 
     Yields:
         str: A line without its line end.
     """
     yield "## gilcheck"
     yield ""
-    for failure in failures:
-        yield f"- **The gate fails:** {escaped(failure)}"
-    if failures:
+    has_failures = False
+    for message, *details in failures:
+        has_failures = True
+        yield f"- **The gate fails:** {escaped(message)}"
+        yield from (f"  - {escaped(detail)}" for detail in details)
+    if has_failures:
         yield ""
     yield from _entries(entries)
     if comparison is not None:
@@ -43,7 +44,7 @@ def markdown(
         yield "### Compared with a baseline"
         yield ""
         yield "```text"
-        yield from comparison_lines(comparison)
+        yield from comparison
         yield "```"
 
 

@@ -278,7 +278,6 @@ _CONSTANT = {
     "greenlets": "greenlets switch stacks in this process: no stack is read, and no line named",
     "no-schedstat": "the system does not report how long a thread was ready and not running: the bounds allow for all of it",
     "shortfall-unexplained": "No loss stands out: nothing in the record explains it.",
-    "xdist-neighbours": "tests of other workers went on while wall time was measured",
 }
 
 #: Slug -> sentence of its values.
@@ -347,4 +346,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "check, or give it more calls (time_limit=)"
     ),
     "witnesses-conflict": _witnesses_conflict,
+    "xdist-neighbours": lambda v: (
+        f"the check waited {duration(v['waited_ns'])} for tests of other workers; they went on while wall time was measured"
+    ),
 }

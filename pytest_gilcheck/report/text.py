@@ -52,19 +52,24 @@ def claim_text(claim: Claim) -> str:
 def limit_text(limit: Limit) -> str:
     """Return one limit beside the figure that was measured; one that fails begins with ``FAILED``."""
     fate = {True: "", False: "FAILED: ", None: "inconclusive: "}[limit.met]
+    return f"{fate}{requirement_text(limit)}"
+
+
+def requirement_text(limit: Limit) -> str:
+    """Return what was required and the figure that was measured, without what came of it."""
     if limit.sense == "is":
-        return f"{fate}expected {limit.bound}, found {str(limit.found).replace('_', ' ')}"
+        return f"expected {limit.bound}, found {str(limit.found).replace('_', ' ')}"
     subject, of_what = _SUBJECTS.get(limit.name, (limit.name, ""))
     required = "required" if limit.sense == "at least" else "allowed"
     bound = _bound_text(limit)
     if limit.found is None or limit.low is None or limit.high is None:
-        return f"{fate}{subject} not measured, {required} {limit.sense} {bound}"
+        return f"{subject} not measured, {required} {limit.sense} {bound}"
     found = figure_text(limit, limit.found)
     if found.replace(".0 %", " %") == bound and limit.found != limit.bound:  # 89.96 % is not 90 %
         found = _precisely(limit, limit.found)
     if limit.low != limit.high:
         found += f" {_bounds_text(limit, limit.low, limit.high)}"
-    return f"{fate}{subject} {found}{of_what}, {required} {limit.sense} {bound}{' (met)' if limit.met else ''}"
+    return f"{subject} {found}{of_what}, {required} {limit.sense} {bound}{' (met)' if limit.met else ''}"
 
 
 #: Name of a limit -> what is said before and after its figure.

@@ -56,12 +56,8 @@ def test_share():
         "--gilcheck",
     )
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(
-        ["E*CheckFailed: *::test_holds: expected released: found held, held 100 % of the call.*"]
-    )
-    result.stdout.fnmatch_lines(
-        ["E*CheckFailed: *::test_share: FAILED: released * of the call, required at least 90 %: found partial*"]
-    )
+    result.stdout.fnmatch_lines(["E*CheckFailed: *::test_holds: expected released, found held.*"])
+    result.stdout.fnmatch_lines(["E*CheckFailed: *::test_share: released * of the call, required at least 90 %*"])
     # None of the plugin's own lines between the test's name and the message.
     result.stdout.no_fnmatch_line("*require_all*")
 

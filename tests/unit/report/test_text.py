@@ -229,7 +229,7 @@ def test_a_claim_that_is_met_says_nothing():
     held = observation(call(20_000_000), claim=Claim(gil="held"))
     require(verdict_on(held), held.claim)
 
-    with pytest.raises(CheckFailed, match=r"f: expected released: found held, held 100 % of the call\. Holds the GIL"):
+    with pytest.raises(CheckFailed, match=r"f: expected released, found held\. Holds the GIL"):
         observed = observation(call(20_000_000), claim=Claim(gil="released"))
         require(verdict_on(observed), observed.claim)
 
@@ -254,7 +254,7 @@ def test_without_a_gil_a_claim_is_not_applicable():
 def test_gate_fails_where_nothing_was_checked():
     """A gate that checked nothing fails; one that nobody asked for does not."""
     session = Session()
-    assert "no check ran" in session.gate_failures(checking=True)[0]
+    assert "no check ran" in session.gate_failures(checking=True)[0].message
     assert session.gate_failures(checking=False) == []
 
     observed = observation(call(20_000_000))
