@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.report import where
 from pytest_gilcheck.report.advice import advice
 from pytest_gilcheck.report.figures import duration, of_rest, percent, says_something, share_bounds
-from pytest_gilcheck.report.names import cut
+from pytest_gilcheck.report.names import cut, cut_name
 from pytest_gilcheck.report.sentences import CAUSES
 from pytest_gilcheck.report.text import limit_text
 
@@ -82,7 +82,7 @@ def wrapped(text: str, width: int = WIDTH - 2) -> list[str]:
 def _first_line(verdict: Verdict) -> str:
     rest = f": {verdict.gil.replace('_', ' ')}{_share(verdict)}"
     name = " ".join(verdict.name.split())
-    return f"{cut(name, max(_SHORTEST_NAME, WIDTH - len(rest)))}{rest}"
+    return f"{cut_name(name, max(_SHORTEST_NAME, WIDTH - len(rest)))}{rest}"
 
 
 def _share(verdict: Verdict) -> str:
@@ -152,6 +152,9 @@ def _wait(verdict: Verdict) -> str:
     waited_ns = verdict.longest_wait_ns
     if not waited_ns or (verdict.gil == "released" and "wait-is-felt" not in verdict.traits):
         return ""
+    if "gives-way" not in verdict.traits and 2 * waited_ns < (verdict.longest_hold_ns or 0):
+        # Beside busy processes the waiter may never have asked during the hold: "waited up to 780 ns" for one of 13 ms.
+        return f"keeps other threads out for up to {duration(verdict.longest_hold_ns or 0)}"
     return f"another thread waited up to {duration(waited_ns)} for the GIL"
 
 

@@ -10,6 +10,9 @@ LONGEST_FUNCTION = 60
 #: Places between two words of a name, where it may be broken.
 _BREAK = re.compile(r"(?<=[/:._\-,\[(= ])(?=[^/:._\-,\])= ])")
 
+#: The name of a function with its modules and classes, of which some may be left out already.
+_DOTTED = re.compile(r"…?\w+(\.[\w<>]+)+")
+
 #: The symbol of a Cython function: what kind of code it is; names follow, each after its length.
 _CYTHON = re.compile(r"^__pyx_(p[wf]|f)_")
 _CYTHON_PART = re.compile(r"(\d+)(?=[A-Za-z_])")
@@ -30,6 +33,16 @@ def cut(text: str, width: int) -> str:
         return text
     n_last = max(0, (width - 1) // 2)
     return f"{text[: max(0, width - 1 - n_last)]}…{text[len(text) - n_last :]}"
+
+
+def cut_name(name: str, width: int) -> str:
+    """Return the name of a check in at most `width` columns.
+
+    Of a function's name with its modules the first ones are left out, of any other name the middle.
+    """
+    while len(name) > width and _DOTTED.fullmatch(name):
+        name = f"…{name.removeprefix('…').partition('.')[2]}"
+    return cut(name, width)
 
 
 def folded(name: str, width: int) -> list[str]:

@@ -96,7 +96,7 @@ def test_a_difference_fails_its_test_and_every_report_tells_it(project, pytester
     assert finding["severity"] == "major"
     assert finding["description"].startswith("wrong alone contradicts the oracle")
     assert '<property name="gilcheck.wrong.agreement" value="differ" />' in (pytester.path / "j.xml").read_text()
-    assert "| wrong | DIFFER |" in (pytester.path / "summary.md").read_text()
+    assert "wrong | DIFFER |" in (pytester.path / "summary.md").read_text()
 
 
 def test_a_difference_that_a_test_expects_is_told_and_fails_nothing(project, pytester, monkeypatch):

@@ -36,7 +36,7 @@ def test_holds():
     )
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
-        ["*= gilcheck =*", "check*GIL*held*", "*test_releases*released*", "*test_holds*held*100%*"]
+        ["*= gilcheck =*", "check*GIL*held*", "*test_releases*released*", "*test_holds*held*100 %*"]
     )
     assert result.ret == 0
 

@@ -100,7 +100,7 @@ def test_gate_on_workers_decides_as_without(project):
     worse = project(
         SUITE.replace(
             "assert gilcheck.options(overlap=False)(specimens.releases, 5 * MS).released",
-            "gilcheck.options(overlap=False, name='releases')(specimens.holds, 5 * MS)",
+            "gilcheck.options(overlap=False, name='pytest_gilcheck.specimens.releases')(specimens.holds, 5 * MS)",
         ),
         "--gilcheck-compare=main",
         "-n2",

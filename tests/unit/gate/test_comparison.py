@@ -163,8 +163,8 @@ def test_finding_says_what_was_what_is_and_where_the_gil_is_held_now():
 
     first, *below = finding_lines(finding, "main")
 
-    assert first.startswith("WORSE: t f: GIL released -> held, held share 0.")
-    assert first.endswith("% -> 100%")
+    assert first.startswith("WORSE: t f: GIL released -> held, held share < 0.1 %")
+    assert first.endswith(" -> 100 %")
     assert "src/search.c:31" in " ".join(below)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.report.names import LONGEST_FUNCTION, cut, folded, short_function
+from pytest_gilcheck.report.names import LONGEST_FUNCTION, cut, cut_name, folded, short_function
 
 _MAP = "std::map<std::string, std::vector<double, std::allocator<double> >, std::less<std::string> > const&"
 LAMBDA = (
@@ -67,3 +67,18 @@ def test_a_folded_name_loses_nothing(name, width):
 def test_a_name_breaks_between_its_words():
     """Never inside of one that fits a line."""
     assert folded("test_zlib_releases_the_gil", 12) == ["test_zlib_", "releases_", "the_gil"]
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "short"),
+    [
+        ("pytest_gilcheck.specimens.holds", 40, "pytest_gilcheck.specimens.holds"),
+        ("pytest_gilcheck.specimens.releases_then_holds", 34, "…specimens.releases_then_holds"),
+        ("pytest_gilcheck.specimens.releases_then_holds", 24, "…releases_then_holds"),
+        ("package.releases_then_holds", 12, "…relea…holds"),
+        ("text.search('needle', 12345)", 20, "text.searc…', 12345)"),
+    ],
+)
+def test_name_of_a_check_loses_its_modules_before_its_own_letters(name, width, short):
+    """``pytest_gilcheck.s…leases_then_holds`` named nothing."""
+    assert cut_name(name, width) == short
