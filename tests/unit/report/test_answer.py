@@ -98,7 +98,7 @@ def test_answer_when_the_call_holds_in_part_then_the_line_comes_first_with_its_s
 
 def test_answer_when_the_waiter_missed_the_hold_then_the_hold_says_how_long_others_are_kept_out():
     """Beside busy processes the waiter had not asked during the hold: a wait of 780 ns stood below a hold of 13 ms."""
-    observed = observation(*[HALF] * 7, gil_waits=GilWaits(1, 9, 780, 0, 2), places=PARTIAL_PLACES)
+    observed = observation(*[HALF] * 7, gil_waits=GilWaits(1, 9, 780, 0, 0), places=PARTIAL_PLACES)
 
     assert "  keeps other threads out for up to 10 ms" in answered(observed)
 
