@@ -20,11 +20,14 @@ nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 # What fails fastest comes first; pytest's own count comes last, where a reader of the log looks for it.
-nox.options.sessions = ["lint", "imports", "rust", "typing", "docs", "gallery", "live", "tests"]
+nox.options.sessions = ["lint", "imports", "rust", "typing", "docs", "gallery", "smoke", "live", "tests"]
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
+SUPPORTED = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
+# Where neither PATH nor pyenv has them, Debian unstable does, in a folder that this script makes.
+IN_DEBIAN = ("3.14", "3.15")
+DEBIAN_PYTHONS = ROOT / "ci" / "debian-pythons.sh"
 # The pinned packages of the corpus have wheels for this one.
 CORPUS_PYTHON = (3, 11)
 GALLERY = ROOT / "docs" / "gallery"
@@ -127,17 +130,62 @@ def interpreters() -> dict[str, str]:
     return paths
 
 
+def start_of(session: nox.Session, version: str) -> list[str]:
+    """Return the command that starts this CPython. Skip the session, and say why, if there is none on this machine."""
+    if version in (found := interpreters()):
+        return [found[version]]
+    reason = "it is neither on PATH nor in pyenv"
+    if version in IN_DEBIAN:
+        folder = subprocess.run([DEBIAN_PYTHONS, "where"], capture_output=True, text=True, check=False)
+        if folder.returncode == 0:
+            return [str(DEBIAN_PYTHONS), "run", f"python{version}"]
+        reason += f"; {folder.stderr.strip()}"
+    session.skip(f"CPython {version}: NOT RUN: {reason}")
+
+
+def environment(session: nox.Session, version: str, name: str, *requirements: str) -> list[str]:
+    """Return the command that starts this CPython in an environment with the wheel and these requirements.
+
+    The environment is an empty one, made anew, unless it was made for the same wheel and requirements. It is not nox's own,
+    because nox cannot start an interpreter that lies in another root.
+    """
+    start = start_of(session, version)
+    home = ROOT / ".nox" / "pythons" / f"{version}-{name}"
+    python = [*start[:-1], str(home / "bin" / "python")]
+    # One wheel for all: `build` has made it, and the name of its folder changes with its sources.
+    built = wheel(session)
+    stamp, made_of = home / "made-of.txt", "\n".join([*start, str(built), *requirements])
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != made_of:
+        session.run(*start, "-m", "venv", "--clear", str(home), external=True)
+        # Not compiled: most of it is never imported.
+        install = [*python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+        session.run(*install, f"{built}[agree]", external=True)
+        more = [*install, "--prefer-binary"]
+        if requirements and subprocess.run([*more, *requirements], check=False).returncode:
+            session.warn("one by one: what has no wheel for this version is left out, and its tests are skipped")
+            for requirement in requirements:
+                session.run(*more, requirement, success_codes=[0, 1], external=True)
+        stamp.write_text(made_of, encoding="utf-8")
+    return python
+
+
+def run_pytest(session: nox.Session, command: list[str], *arguments: str, env: dict[str, str] | None = None) -> None:
+    """Run pytest, which this command starts, with the project's settings and these arguments."""
+    # From a folder of its own: in the root every interpreter that a test starts would import the source tree, which
+    # has no native module. Outside of the tree: projects that tests make below it would find our settings.
+    with tempfile.TemporaryDirectory(prefix="gilcheck-tests-") as elsewhere:
+        session.chdir(elsewhere)
+        settings = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
+        session.run(*command, *settings, *arguments, env=env, external=True)
+        session.chdir(ROOT)
+
+
 def run_tests(session: nox.Session, *folders: str) -> None:
     """Run these folders of the suite against the installed wheel, or what the command line names after ``--``."""
     install(session, *group("test"))
     # The `pytest` command, not `python -m pytest`: the latter puts the source tree, which has no native module, first.
     chosen = session.posargs or [str(ROOT / folder) for folder in existing(session, *folders)]
-    # From a folder of its own: in the root every interpreter that a test starts would import the source tree, which
-    # has no native module. Outside of the tree: projects that tests make below it would find our settings.
-    with tempfile.TemporaryDirectory(prefix="gilcheck-tests-") as elsewhere:
-        session.chdir(elsewhere)
-        session.run("pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), *chosen)
-        session.chdir(ROOT)
+    run_pytest(session, ["pytest"], *chosen)
 
 
 def existing(session: nox.Session, *folders: str) -> list[str]:
@@ -189,10 +237,32 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("python", [nox.param(path, id=version) for version, path in interpreters().items()])
-def tests_all(session: nox.Session) -> None:
-    """Run the same tests and `live` on every supported Python on this machine."""
-    run_tests(session, *DETERMINISTIC, "tests/live")
+def build(session: nox.Session) -> None:
+    """Build the wheel of the present sources, which every interpreter then uses."""
+    session.log(str(wheel(session)))
+
+
+each_interpreter = nox.parametrize("version", [nox.param(version, id=version) for version in SUPPORTED])
+
+
+@nox.session(venv_backend="none", requires=["build"])
+@each_interpreter
+def smoke(session: nox.Session, version: str) -> None:
+    """One test of each live kind on a supported Python, in an environment that has the wheel and nothing else."""
+    python = environment(session, version, "smoke")
+    chosen = session.posargs or ["-q", "-m", "smoke", str(ROOT / "tests" / "live")]
+    env = {"GILCHECK_INTERRUPTS": "2"}
+    run_pytest(session, [*python, "-m", "pytest"], "-p", "no:cacheprovider", *chosen, env=env)
+
+
+@nox.session(venv_backend="none", requires=["build"])
+@each_interpreter
+def tests_all(session: nox.Session, version: str) -> None:
+    """Run all tests, those of `live` too, on a supported Python. A quarter of an hour each; `-- FOLDER...` for some."""
+    python = environment(session, version, "tests", *group("test"))
+    chosen = [str(ROOT / part) if (ROOT / part).exists() else part for part in session.posargs]
+    chosen = chosen or [str(ROOT / folder) for folder in existing(session, *DETERMINISTIC, "tests/live")]
+    run_pytest(session, [*python, "-m", "pytest"], "-p", "no:cacheprovider", *chosen)
 
 
 @nox.session

@@ -62,6 +62,7 @@ def test_other():
     assert result.ret == 1
 
 
+@pytest.mark.smoke
 def test_script_when_an_abandoned_call_comes_back_at_its_end_then_its_status_is_its_own(python):
     """It catches the exception, and ends as it likes."""
     done = python(
@@ -127,6 +128,7 @@ def moments(how):
     return [dice.uniform(0, 1) for _ in range(max(1, N_INTERRUPTS // 2))]
 
 
+@pytest.mark.smoke
 def test_run_when_interrupted_at_a_random_moment_then_its_status_is_that_of_an_interrupted_run(tmp_path):
     """That is 2. The summary counts the test that had passed."""
     seen = {}
@@ -141,6 +143,7 @@ def test_run_when_interrupted_at_a_random_moment_then_its_status_is_that_of_an_i
     assert not seen
 
 
+@pytest.mark.smoke
 def test_script_when_interrupted_at_a_random_moment_then_it_ends_by_keyboard_interrupt(tmp_path):
     """As any script does: by the signal, or with status 130."""
     seen = {}

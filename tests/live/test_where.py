@@ -143,6 +143,7 @@ def at(site):
     return (Path(site.place.file).name, site.place.line)
 
 
+@pytest.mark.smoke
 def test_where_when_rust_releases_and_takes_at_one_line_then_it_is_named():
     source = (ROOT / "rust/ext/src/specimens.rs").read_text()
     first = line_of(source, "fn releases_then_holds")
@@ -227,6 +228,7 @@ def lets_go_then_holds(data, n):
     return digest
 
 
+@pytest.mark.smoke
 def test_where_when_python_code_calls_a_releasing_function_then_both_are_named():
     where = where_of(lets_go_then_holds, bytes(1_000_000), 5 * MS)
 
