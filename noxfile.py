@@ -140,7 +140,7 @@ def start_of(session: nox.Session, version: str) -> list[str]:
         if folder.returncode == 0:
             return [str(DEBIAN_PYTHONS), "run", f"python{version}"]
         reason += f"; {folder.stderr.strip()}"
-    session.skip(f"CPython {version}: NOT RUN: {reason}")
+    return session.skip(f"CPython {version}: NOT RUN: {reason}")
 
 
 def environment(session: nox.Session, version: str, name: str, *requirements: str) -> list[str]:

@@ -47,7 +47,9 @@ def test_error_when_there_is_no_native_module_then_it_says_that_it_is_not_instal
 
 
 def test_error_when_in_a_subinterpreter_then_the_main_one_is_named():
-    text = why_not_imported("module does not support loading in subinterpreters", {STABLE}, (3, 14), is_free_threaded=False)
+    text = why_not_imported(
+        "module does not support loading in subinterpreters", {STABLE}, (3, 14), is_free_threaded=False
+    )
 
     assert "run the check in the main interpreter" in text
 
