@@ -160,11 +160,12 @@ def environment(session: nox.Session, version: str, name: str, *requirements: st
         # Not compiled: most of it is never imported.
         install = [*python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
         session.run(*install, f"{built}[agree]", external=True)
-        more = [*install, "--prefer-binary"]
-        if requirements and subprocess.run([*more, *requirements], check=False).returncode:
+        options = ["--prefer-binary", *(word for word in requirements if word.startswith("--"))]
+        packages = [word for word in requirements if not word.startswith("--")]
+        if packages and subprocess.run([*install, *options, *packages], check=False).returncode:
             session.warn("one by one: what has no wheel for this version is left out, and its tests are skipped")
-            for requirement in requirements:
-                session.run(*more, requirement, success_codes=[0, 1], external=True)
+            for package in packages:
+                session.run(*install, *options, package, success_codes=[0, 1], external=True)
         stamp.write_text(made_of, encoding="utf-8")
     return python
 
@@ -263,6 +264,21 @@ def tests_all(session: nox.Session, version: str) -> None:
     chosen = [str(ROOT / part) if (ROOT / part).exists() else part for part in session.posargs]
     chosen = chosen or [str(ROOT / folder) for folder in existing(session, *DETERMINISTIC, "tests/live")]
     run_pytest(session, [*python, "-m", "pytest"], "-p", "no:cacheprovider", *chosen)
+
+
+@nox.session(default=False)
+@nox.parametrize("release", ["8.0", "8.4", "9.2"])
+def oldest(session: nox.Session, release: str) -> None:
+    """Run the plugin's tests and the smoke with a release of pytest and the oldest allowed version of all else."""
+    project = PYPROJECT["project"]
+    allowed = [*project["dependencies"], *project["optional-dependencies"]["agree"]]
+    exact = [requirement.replace(">=", "==", 1) for requirement in allowed if not requirement.startswith("pytest>")]
+    built = wheel(session)
+    session.install(f"{built}[agree]", f"pytest=={release}.*", *exact)
+    session.install("--force-reinstall", "--no-deps", str(built))
+    session.run("python", "-m", "pip", "list", "--format=freeze", silent=False)
+    run_pytest(session, ["pytest"], *(session.posargs or [str(ROOT / "tests" / "plugin")]))
+    run_pytest(session, ["pytest"], "-m", "smoke", str(ROOT / "tests" / "live"), env={"GILCHECK_INTERRUPTS": "2"})
 
 
 @nox.session
@@ -425,6 +441,24 @@ def run_bench(session: nox.Session, name: str, *steps: list[str], subjects: str 
 def bench_ledger(session: nox.Session) -> None:
     """Judge a public corpus and specimens, idle and loaded: errors, widths, costs. Takes hours; can be resumed."""
     run_bench(session, "ledger", ["run"], ["price"], ["report"])
+
+
+@nox.session(venv_backend="none", default=False, requires=["build"])
+@each_interpreter
+def corpus(session: nox.Session, version: str) -> None:
+    """Judge the public corpus on a supported Python, idle and beside two busy processes. An hour; can be resumed.
+
+    What follows ``--`` goes to `python -m benchmarks.ledger run`: ``--loads 0``, ``--package numpy scipy``.
+    """
+    listed = (ROOT / "benchmarks" / "ledger" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    packages = [line.split("#")[0].strip() for line in listed]
+    # Other Pythons than the one that the versions were chosen for may have no wheel; nothing is built here.
+    python = environment(session, version, "corpus", "--only-binary=:all:", "packaging", *filter(None, packages))
+    # From the tree, as `benchmarks` is no installed package; its workers are started elsewhere and use the wheel.
+    command = [*python, "-m", "benchmarks.ledger"]
+    session.run(*command, "run", "--witness", "ledger", *(session.posargs or ["--loads", "0", "2"]), external=True)
+    # 1: a promised figure is missed, or was not measured, as those of the price.
+    session.run(*command, "report", external=True, success_codes=[0, 1])
 
 
 @nox.session

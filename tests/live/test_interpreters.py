@@ -204,3 +204,26 @@ assert not wrong, wrong
     )
     assert done.returncode == 0, done.stderr
     assert "run the check in the main interpreter" in done.stdout
+
+
+def test_check_when_the_interpreter_is_newer_than_any_known_then_the_reason_is_given_and_nothing_is_guessed(python):
+    """Its GIL has another shape. Where the shape is looked for is tested on built structures, in the core."""
+    done = python(
+        PRELUDE
+        + """
+def not_found(interval_us):
+    raise _native.LedgerUnavailable("ledger-shape-not-found", "no structure in the interpreter has the shape of a GIL")
+
+_native.open_ledger = not_found
+for function, wrong in ((specimens.holds, "released"), (specimens.releases, "held"), (specimens.yields, "released")):
+    verdict = check.options(overlap=False)(function, 20 * MS)
+    assert verdict.instrument.grade == "bounded", verdict.instrument
+    assert "ledger-shape-not-found" in verdict.reasons, verdict.reasons
+    assert verdict.gil != wrong, verdict
+
+from pytest_gilcheck.commands.doctor import main
+assert main([]) == 3
+"""
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ledger-shape-not-found: no structure in the interpreter has the shape of a GIL" in done.stdout
