@@ -5,8 +5,10 @@ from __future__ import annotations
 import _thread
 import contextlib
 import contextvars
+import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +24,11 @@ T = TypeVar("T")
 
 #: How long the end of the competing threads waits for what they keep for themselves to be disposed of.
 _DISPOSAL_SECONDS = 10.0
+
+#: How long the end of the competing threads waits for them to leave the process, and how often it looks. They have nothing
+#: left to do, so only a busy machine keeps them for longer than some microseconds.
+_DEPARTURE_SECONDS = 0.5
+_DEPARTURE_PAUSE_SECONDS = 0.0002
 
 #: The deadline is looked at no more often than this.
 _SHORTEST_PAUSE_SECONDS = 0.05
@@ -79,6 +86,7 @@ class _Worker:
     def __init__(self, index: int) -> None:
         self.index = index
         self.ident = 0
+        self.native_id = 0
         self.own: dict[str, Any] = {}
         self._job: Callable[[], Any] | None = None
         self._result: Any = None
@@ -99,6 +107,7 @@ class _Worker:
 
     def _run(self) -> None:
         self.ident = _get_ident()
+        self.native_id = threading.get_native_id()
         _idents.add(self.ident)
         # As `threading` does for its own threads: coverage measurement and debuggers want to see code that runs only here.
         if (trace := threading.gettrace()) is not None:
@@ -159,6 +168,17 @@ def _forget_this_thread() -> None:
         active.pop(_get_ident(), None)
 
 
+def _wait_until_departed(native_ids: Sequence[int]) -> None:
+    """Wait until the process has none of these threads, which end now; where the system does not tell, do not wait.
+
+    From 3.12 on `os.fork` warns in a process with several threads. Whoever forked right after a check got the warning.
+    """
+    nap = unpatched(time, "sleep")
+    until = time.monotonic() + _DEPARTURE_SECONDS
+    while any(os.path.exists(f"/proc/self/task/{native_id}") for native_id in native_ids) and time.monotonic() < until:
+        nap(_DEPARTURE_PAUSE_SECONDS)
+
+
 class CompetingThreads:
     """A number of Python threads that run jobs at the same time, kept for as long as the block runs.
 
@@ -191,6 +211,8 @@ class CompetingThreads:
         for worker in self._workers:
             if worker.own and not self._lost:
                 worker.wait_until_gone(_DISPOSAL_SECONDS)
+        if not self._lost:
+            _wait_until_departed([worker.native_id for worker in self._workers])
 
     def __len__(self) -> int:
         return len(self._workers)

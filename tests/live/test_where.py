@@ -135,6 +135,8 @@ def c_source(folder):
 def where_of(function, *args):
     verdict = SINGLE(function, *args)
     assert verdict.gil in ("held", "partial"), (verdict.gil, verdict.notes)
+    if verdict.where is None and "time-limit" in verdict.reasons:
+        pytest.skip("the machine is so busy that the check's time limit left no time for the lines")
     assert verdict.where is not None, verdict.notes
     return verdict.where
 
