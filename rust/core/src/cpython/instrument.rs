@@ -82,6 +82,9 @@ impl Instrument {
             return Err(Unavailable::ForkedChild);
         }
         let symbols = Symbols::resolve()?;
+        // Before our lock is taken for the first time: a child forked while the GIL was still being searched for waited for ever
+        // for a thread that it did not have.
+        stop_in_forked_children();
         hooks::add_user();
         let layout = self.add_user(&symbols, interval_us);
         if layout.is_err() {
@@ -177,7 +180,6 @@ impl Inner {
     fn install(&mut self, gil: usize, symbols: &Symbols) -> Result<(), Unavailable> {
         let object = object_at(symbols.gil_code()).ok_or(Unavailable::NoGotEntry("any function"))?;
         hooks::set_gil(gil);
-        stop_in_forked_children();
         hooks::set_try_lock(
             os::real_function(TRY_LOCK, None).ok_or(Unavailable::MissingSymbol("pthread_mutex_trylock"))?,
         );
