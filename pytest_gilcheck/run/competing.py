@@ -5,11 +5,11 @@ from __future__ import annotations
 import _thread
 import contextlib
 import contextvars
-import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -175,7 +175,8 @@ def _wait_until_departed(native_ids: Sequence[int]) -> None:
     """
     nap = unpatched(time, "sleep")
     until = time.monotonic() + _DEPARTURE_SECONDS
-    while any(os.path.exists(f"/proc/self/task/{native_id}") for native_id in native_ids) and time.monotonic() < until:
+    paths = [Path(f"/proc/self/task/{native_id}") for native_id in native_ids]
+    while any(path.exists() for path in paths) and time.monotonic() < until:
         nap(_DEPARTURE_PAUSE_SECONDS)
 
 
