@@ -40,7 +40,9 @@ mirror() {
         echo "$GILCHECK_DEBIAN_MIRROR"
     elif command -v apt-get >/dev/null; then
         # The archive itself: neither security updates nor other vendors' archives have the suite.
-        apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' 'Component: main' 2>/dev/null | head -n 1
+        # shellcheck disable=SC2016  # apt's own variable
+        apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' 'Component: main' 2>/dev/null |
+            sed -n 1p
     fi
 }
 
@@ -62,12 +64,13 @@ make_folder() {
         [ -e "$KEYS" ] || cannot "$KEYS is missing: apt-get install debian-archive-keyring"
         [ ! -e "$FOLDER" ] || [ -e "$FOLDER/$STAMP" ] || [ -z "$(ls -A "$FOLDER")" ] ||
             cannot "$FOLDER is not empty, and not a folder that this script has made: name another one in GILCHECK_DEBIAN"
-        local packages=ca-certificates part=$FOLDER.part
+        local packages=ca-certificates part=$FOLDER.part source
+        source=$(mirror)
         for version in "${VERSIONS[@]}"; do packages+=,python$version,python$version-venv; done
         rm -rf --one-file-system "$part"
         # Until it is complete it has another name, so that an interrupted folder is never used.
         unshare --mount --propagation private \
-            debootstrap --variant=minbase --keyring="$KEYS" --include="$packages" sid "$part" $(mirror) ||
+            debootstrap --variant=minbase --keyring="$KEYS" --include="$packages" sid "$part" ${source:+"$source"} ||
             cannot "debootstrap failed; $part/debootstrap/debootstrap.log says why"
         rm -rf "$part"/var/cache/apt/archives/*.deb
         echo pythons >"$part/$STAMP"
@@ -122,6 +125,7 @@ run_in_namespace() {
         [ -z "$path" ] || bind "$(readlink -f "$path")" || true
     done
     export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 TMPDIR=/tmp
+    # shellcheck disable=SC2016  # the inner shell's
     exec chroot "$FOLDER" sh -c 'cd "$0" && exec "$@"' "$PWD" "$@"
 }
 
