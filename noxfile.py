@@ -146,19 +146,24 @@ def start_of(session: nox.Session, version: str) -> list[str]:
 def environment(session: nox.Session, version: str, name: str, *requirements: str) -> list[str]:
     """Return the command that starts this CPython in an environment with the wheel and these requirements.
 
-    The environment is an empty one, made anew, unless it was made for the same wheel and requirements. It is not nox's own,
-    because nox cannot start an interpreter that lies in another root.
+    It is nox's own kind of environment in all but its maker: nox cannot start an interpreter that lies in another root.
     """
     start = start_of(session, version)
     home = ROOT / ".nox" / "pythons" / f"{version}-{name}"
     python = [*start[:-1], str(home / "bin" / "python")]
+    # Not compiled: most of it is never imported.
+    install = [*python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     # One wheel for all: `build` has made it, and the name of its folder changes with its sources.
-    built = wheel(session)
-    stamp, made_of = home / "made-of.txt", "\n".join([*start, str(built), *requirements])
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != made_of:
+    built = str(wheel(session))
+    stamp, others = home / "made-of.txt", [*start, *requirements]
+    made_of = stamp.read_text(encoding="utf-8").splitlines() if stamp.exists() else []
+    if made_of == [built, *others]:
+        return python
+    if requirements and made_of[1:] == others:
+        session.run(*install, "--force-reinstall", "--no-deps", built, external=True)
+    else:
+        # Empty, as a user's first one is.
         session.run(*start, "-m", "venv", "--clear", str(home), external=True)
-        # Not compiled: most of it is never imported.
-        install = [*python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
         session.run(*install, f"{built}[agree]", external=True)
         options = ["--prefer-binary", *(word for word in requirements if word.startswith("--"))]
         packages = [word for word in requirements if not word.startswith("--")]
@@ -166,7 +171,7 @@ def environment(session: nox.Session, version: str, name: str, *requirements: st
             session.warn("one by one: what has no wheel for this version is left out, and its tests are skipped")
             for package in packages:
                 session.run(*install, *options, package, success_codes=[0, 1], external=True)
-        stamp.write_text(made_of, encoding="utf-8")
+    stamp.write_text("\n".join([built, *others]), encoding="utf-8")
     return python
 
 

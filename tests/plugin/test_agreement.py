@@ -1,7 +1,7 @@
 """Agreements in reports, baselines and the gate."""
 
-import sys
 import json
+import sys
 
 import pytest
 
