@@ -232,7 +232,12 @@ mod tests {
         const SYMBOLS: Symbols = Symbols::of_a_test(thread_state, interpreter_state, save, restore);
 
         /// Locates the GIL of an interpreter in which the interval, the holder and the lock are these words of it.
-        fn located(interval_at: usize, holder_at: usize, locked_at: usize, is_released: bool) -> Result<usize, Unavailable> {
+        fn located(
+            interval_at: usize,
+            holder_at: usize,
+            locked_at: usize,
+            is_released: bool,
+        ) -> Result<usize, Unavailable> {
             let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             for word in &GIL {
                 word.store(0, Relaxed);
