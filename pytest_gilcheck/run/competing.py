@@ -33,6 +33,11 @@ _DEPARTURE_PAUSE_SECONDS = 0.0002
 #: The deadline is looked at no more often than this.
 _SHORTEST_PAUSE_SECONDS = 0.05
 
+#: A wait for a job is no longer than this. A signal that comes after the interpreter's last look and before the wait does not
+#: end it, nor does one that the system gives to another thread: one Ctrl-C of a few hundred, on a busy machine, was noticed
+#: when the deadline of 60 s was over.
+_LONGEST_PAUSE_SECONDS = 5.0
+
 #: `meanwhile` is called for a job that runs for longer than this.
 _SOON_SECONDS = 0.5
 
@@ -276,8 +281,11 @@ class CompetingThreads:
 
     def _await(self, workers: Sequence[_Worker], deadline: Deadline, meanwhile: Callable[[], object] | None) -> None:
         for worker in workers:
-            pause = deadline.seconds if meanwhile is None else min(_SOON_SECONDS, deadline.seconds)
-            while not worker.wait(max(_SHORTEST_PAUSE_SECONDS, pause)):
+            # Twice as long each time: a look takes the GIL, which the call feels.
+            longest_pause = _SOON_SECONDS
+            pause = deadline.seconds
+            while not worker.wait(max(_SHORTEST_PAUSE_SECONDS, min(pause, longest_pause))):
+                longest_pause = min(2 * longest_pause, _LONGEST_PAUSE_SECONDS)
                 if meanwhile is not None:
                     meanwhile()
                     meanwhile = None

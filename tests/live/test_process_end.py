@@ -189,6 +189,29 @@ assert verdict.gil in ("held", "inconclusive") and verdict.instrument.grade == "
     assert done.returncode == 0, done.stderr
 
 
+def test_check_when_a_signal_does_not_end_its_wait_then_the_interrupt_is_noticed_all_the_same(python):
+    """The system may give a signal to another thread than the one that waits, or deliver it just before the wait."""
+    done = python(
+        PRELUDE
+        + """
+import time
+from pathlib import Path
+
+def interrupted():
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    time.sleep(15)
+    Path("late").touch()
+
+try:
+    check.options(deadline="60s")(interrupted)
+except KeyboardInterrupt:
+    sys.stdout.flush()
+    os._exit(2 if Path("late").exists() else 0)
+"""
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_check_when_the_call_closes_all_descriptors_then_its_own_files_stay_open(python):
     """This tool has none that the call could close, and closes none that the call has opened under the same number."""
     done = python(
