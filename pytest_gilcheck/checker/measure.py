@@ -59,7 +59,7 @@ def measure(
     with status_callback() as on_status, exact_ledger() as opened, CompetingThreads(n_threads) as competing:
         stages = Stages(call, settings, name, machine, rescue, competing=competing, on_status=on_status)
         pilot_run = stages.pilot()
-        (pilot,) = call_spans(pilot_run, with_timeline=False)
+        (pilot,) = call_spans(pilot_run)
         plan = size(
             pilot,
             machine,
@@ -99,8 +99,8 @@ def measure(
             progress=progress,
             surroundings=stages.surroundings,
         )
-        if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and judge(observation).gil in ("held", "partial"):
-            observation = replace(observation, places=stages.places())
+        if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and (verdict := judge(observation)).gil in ("held", "partial"):
+            observation = replace(observation, places=stages.places(verdict.longest_hold_ns))
     return replace(observation, notes=(*machine_notes(machine), *stages.notes)), pilot_run.result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -61,7 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--isolate", action="store_true", help="measure in a child process, which may crash or keep the GIL"
     )
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every stack")
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="show every figure and reason; -vv: every frame of every stack",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict's word alone")
     return parser
 
@@ -75,7 +82,6 @@ def _measure(options: argparse.Namespace) -> int:
     from pytest_gilcheck.checker.checker import Checker  # noqa: PLC0415  (so that --help is fast)
     from pytest_gilcheck.commands.statement import Statement  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
-    from pytest_gilcheck.report import text  # noqa: PLC0415
     from pytest_gilcheck.run import Call, Rescue  # noqa: PLC0415  (--help needs none of it)
     from pytest_gilcheck.status.callback import STATUS_DISPLAY  # noqa: PLC0415
     from pytest_gilcheck.store import json_report  # noqa: PLC0415
@@ -127,11 +133,11 @@ def _measure(options: argparse.Namespace) -> int:
         traceback.print_exception(error)
         say(f"the statement raised {type(error).__name__}; there is nothing to judge")
         return NOT_AS_EXPECTED
-    return _print(checks, options.json, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
+    return _print(checks, options.json, quiet=options.quiet, verbosity=options.verbose)
 
 
-def _print(checks: list[CheckEntry], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:
-    from pytest_gilcheck.report import text  # noqa: PLC0415  (so that --help is fast)
+def _print(checks: list[CheckEntry], json_path: str | None, *, quiet: bool, verbosity: int) -> int:
+    from pytest_gilcheck.report.check import report_lines  # noqa: PLC0415  (so that --help is fast)
     from pytest_gilcheck.store import json_report  # noqa: PLC0415  (so that --help is fast)
 
     is_saved = True
@@ -150,8 +156,12 @@ def _print(checks: list[CheckEntry], json_path: str | None, *, quiet: bool, all_
             lines = (
                 [check.verdict.gil]
                 if quiet
-                else text.report_lines(
-                    check.observation, check.verdict, encoding=sys.stdout.encoding, all_frames=all_frames
+                else report_lines(
+                    check.observation,
+                    check.verdict,
+                    encoding=sys.stdout.encoding,
+                    verbosity=verbosity,
+                    colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ,
                 )
             )
             for line in lines:

@@ -30,7 +30,16 @@ from pytest_gilcheck.evidence.observation import (
     RoundSize,
     Surroundings,
 )
-from pytest_gilcheck.evidence.places import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, Where
+from pytest_gilcheck.evidence.places import (
+    BusiestPlace,
+    GilEventPlace,
+    HoldPlace,
+    Place,
+    Places,
+    Site,
+    SourceLine,
+    Where,
+)
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.requirement import COMPARED, FIGURES, WORDS
 from pytest_gilcheck.evidence.rounds import Arm, Round
@@ -76,6 +85,7 @@ __all__ = [
     "Round",
     "RoundSize",
     "Site",
+    "SourceLine",
     "Surroundings",
     "Tolerance",
     "UsageError",

@@ -86,11 +86,11 @@ class TestState:
         if self.item is None or not (self.unreported or self.agreements):
             return
         from pytest_gilcheck.report import agreement as agreement_text  # noqa: PLC0415  (only where something was checked or compared)
-        from pytest_gilcheck.report.text import ALL_FRAMES, report_lines  # noqa: PLC0415  (as above)
+        from pytest_gilcheck.report.check import report_lines  # noqa: PLC0415  (as above)
 
         test = self.item.nodeid
         sections = [
-            report_lines(check.observation, check.verdict, all_frames=verbosity >= ALL_FRAMES)
+            report_lines(check.observation, check.verdict, verbosity=verbosity)
             for check in self.unreported
             if check.test == test
         ]

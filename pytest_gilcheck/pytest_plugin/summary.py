@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.report.comparison import comparison_lines
 from pytest_gilcheck.report.tables import counts, lines_of_entry, tables
-from pytest_gilcheck.report.text import ALL_FRAMES
 
 if TYPE_CHECKING:
     import pytest
@@ -20,8 +19,8 @@ def summarize(
 ) -> None:
     """Write the table, the comparison, how many checks were not run, and why the gate fails.
 
-    ``-q`` leaves headings out, and ``-qq`` writes one line in place of the table. ``-v`` adds the report of each check,
-    and ``-vv`` every frame of its stacks.
+    ``-q`` leaves headings out, and ``-qq`` writes one line in place of the table. ``-v`` adds the report of each check
+    with every figure, and ``-vv`` every frame of its stacks.
     """
     if is_on and len(session.journal):
         _checks(reporter, session, verbosity)
@@ -54,5 +53,5 @@ def _checks(reporter: pytest.TerminalReporter, session: Session, verbosity: int)
     if verbosity > 0:
         encoding = getattr(writer._file, "encoding", None)  # noqa: SLF001  (as above)
         for entry in session.journal:
-            for line in lines_of_entry(entry, encoding=encoding, all_frames=verbosity >= ALL_FRAMES):
+            for line in lines_of_entry(entry, encoding=encoding, verbosity=verbosity):
                 reporter.write_line(line)

@@ -1,6 +1,7 @@
 """What interpreters bring, and what a user does first on each: `nox -s smoke` and `nox -s tests_all` run these on every one."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -37,18 +38,27 @@ def test_doctor_when_asked_then_the_ledger_is_exact_and_known_specimens_are_judg
     assert "self-check: known specimens were judged right" in done.stdout
 
 
+def verdicts(report):
+    """Return the word and the grade of each check in a JSON report, by name."""
+    entries = [json.loads(line) for line in report.read_text().splitlines()]
+    found = [entry["check"]["verdict"] for entry in entries if "check" in entry]
+    return {verdict["name"]: (verdict["gil"], verdict["instrument"]["grade"]) for verdict in found}
+
+
 @pytest.mark.smoke
 @pytest.mark.parametrize(
     ("statement", "word"),
     [("holds(20_000_000)", "held"), ("releases(20_000_000)", "released")],
 )
 def test_command_when_a_statement_is_given_then_the_first_verdict_is_right(statement, word, tmp_path):
-    command = [sys.executable, "-m", "pytest_gilcheck", "-s", "from pytest_gilcheck.specimens import *", statement]
+    command = [sys.executable, "-m", "pytest_gilcheck", "--json", "first.json"]
+    command += ["-s", "from pytest_gilcheck.specimens import *", statement]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path)
 
     assert done.returncode in (0, 3), done.stderr
-    assert done.stdout.splitlines()[0] in (f"{statement}: {word}", f"{statement}: inconclusive")
-    assert "instrument: ledger, exact" in done.stdout
+    assert word in done.stdout or "inconclusive" in done.stdout
+    ((gil, grade),) = verdicts(tmp_path / "first.json").values()
+    assert gil in (word, "inconclusive") and grade == "exact"
 
 
 @pytest.mark.smoke
@@ -59,20 +69,22 @@ def test_run_when_tests_are_marked_then_each_has_its_word(pytester):
         from pytest_gilcheck import specimens
 
         def test_fixture(gilcheck):
-            verdict = gilcheck.options(overlap=False)(specimens.releases, 20_000_000)
+            verdict = gilcheck.options(overlap=False, name="fixture")(specimens.releases, 20_000_000)
             assert verdict.gil in ("released", "inconclusive")
 
-        @pytest.mark.gilcheck(expect="held", overlap=False)
+        @pytest.mark.gilcheck(expect="held", overlap=False, name="marker")
         def test_marker():
             specimens.holds(20_000_000)
         """
     )
 
-    result = pytester.runpytest_subprocess("--gilcheck")
+    result = pytester.runpytest_subprocess("--gilcheck", "--gilcheck-json=words.json")
 
     result.assert_outcomes(passed=2)
     assert result.ret == 0
-    result.stdout.re_match_lines([r"releases +(released|inconclusive) ", r".* held +100%"])
+    words = verdicts(pytester.path / "words.json")
+    assert words["marker"] == ("held", "exact")
+    assert words["fixture"] in (("released", "exact"), ("inconclusive", "exact"))
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in 3.12")

@@ -359,4 +359,4 @@ def test_the_command_shows_compares_and_merges_them(project, pytester):
     words = [(entry["origin"], entry["agreement"]["word"]) for entry in report(pytester, "all.json")["agreements"]]
     assert words == [("good", "agree"), ("bad", "differ")]
     table = gilcheck("show", "-f", "table", "all.json").stdout
-    table.fnmatch_lines(["agreement of*", "good: right*agree*", "bad: right*DIFFER*"])
+    table.fnmatch_lines(["agreement of*", "good: test_*agree*", "bad: test_*DIFFER*"])

@@ -15,7 +15,7 @@ def test_a_limit_of_the_run_fails_a_fixtures_check_and_shows_the_margin(project)
     result = project(HELD, "--gilcheck", "--gilcheck-max-held-share=60%")
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E*CheckFailed: work: max_held_share at most 0.6: found 1: NOT met, margin -0.4:*"])
+    result.stdout.fnmatch_lines(["E*CheckFailed: work: FAILED: held 100 % of the call, allowed at most 60 %*"])
     assert result.ret == 1
 
 
@@ -27,7 +27,7 @@ def test_the_margin_is_shown_and_kept_on_passes_too(project, pytester):
     assert limit["name"] == "longest_hold"
     assert limit["met"] is True
     assert 0 < limit["margin"] < 2_000_000
-    result.stdout.fnmatch_lines(["*margin*", "work*released*"])
+    result.stdout.fnmatch_lines(["*margin*", "test_it *released*", "  work*"])
 
 
 def test_nearer_words_win(project):
@@ -137,10 +137,10 @@ def test_github_gets_annotations_and_a_summary(project, pytester, monkeypatch):
 
     result.stdout.fnmatch_lines(
         [
-            f"::error file={pytester.path.name}/test_a.py,line=5,title=gilcheck%3A work::work: held. *NOT met, margin -0.5.*"
+            f"::error file={pytester.path.name}/test_a.py,line=5,title=gilcheck%3A work::work: held. *FAILED: held 100 %25 of the call, allowed at most 50 %25.*"
         ]
     )
-    assert "| work | held | 100% |" in (pytester.path / "summary.md").read_text()
+    assert "work | held | 100 % |" in (pytester.path / "summary.md").read_text()
 
 
 def test_gitlab_and_junit_get_the_same_findings(project, pytester):
@@ -150,7 +150,7 @@ def test_gitlab_and_junit_get_the_same_findings(project, pytester):
     assert (entry["severity"], entry["location"]) == ("major", {"path": "test_a.py", "lines": {"begin": 5}})
     junit = (pytester.path / "j.xml").read_text()
     assert '<property name="gilcheck.work.gil" value="held" />' in junit
-    assert "NOT met, margin -0.5" in junit
+    assert "FAILED: held 100 % of the call, allowed at most 50 %" in junit
 
 
 def test_reports_when_their_checks_were_taken_then_they_do_not_keep_them(pytester):

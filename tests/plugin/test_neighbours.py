@@ -236,4 +236,4 @@ class TestU(unittest.TestCase):
 
     result.assert_outcomes(passed=2, failed=1)
     assert words(checks) == [FREE, ("limited", "held", "exact"), ("in-unittest", "released", "exact")]
-    result.stdout.fnmatch_lines(["E*CheckFailed: limited: max_held_share at most 0.1: found 1*"])
+    result.stdout.fnmatch_lines(["E*CheckFailed: limited: FAILED: held 100 % of the call, allowed at most 10 %*"])
