@@ -1,6 +1,7 @@
 """Agreements in reports, baselines and the gate."""
 
 import json
+import sys
 
 import pytest
 
@@ -344,7 +345,7 @@ def test_the_command_shows_compares_and_merges_them(project, pytester):
     project(REGRESSED, "--gilcheck", "--gilcheck-json=bad.json")
 
     def gilcheck(*arguments):
-        return pytester.run("gilcheck", *arguments)
+        return pytester.run(sys.executable, "-m", "pytest_gilcheck", *arguments)
 
     shown = gilcheck("show", "bad.json")
     assert shown.ret == 1
