@@ -33,7 +33,7 @@ from pytest_gilcheck.evidence.observation import (
 from pytest_gilcheck.evidence.places import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, Where
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.requirement import COMPARED, FIGURES, WORDS
-from pytest_gilcheck.evidence.rounds import Arm, Round
+from pytest_gilcheck.evidence.rounds import Arm, Round, ShortRound, Stamp
 from pytest_gilcheck.evidence.spans import CallSpan, GilEvent, GilTimeline, OtherThread
 from pytest_gilcheck.evidence.verdict import ReleaseCounts, Verdict
 
@@ -76,6 +76,8 @@ __all__ = [
     "Round",
     "RoundSize",
     "Site",
+    "ShortRound",
+    "Stamp",
     "Surroundings",
     "Tolerance",
     "UsageError",

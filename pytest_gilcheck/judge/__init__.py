@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_gilcheck.judge.holding import decides_holding, held_share, others_matter
-from pytest_gilcheck.judge.overlap import decides_overlap
+from pytest_gilcheck.judge.overlap import decides_overlap, wants_short_round
 from pytest_gilcheck.judge.rules import ENOUGH_BATCHES, ROUND_LOOKS
 from pytest_gilcheck.judge.verdict import judge
 
@@ -15,4 +15,5 @@ __all__ = [
     "held_share",
     "judge",
     "others_matter",
+    "wants_short_round",
 ]

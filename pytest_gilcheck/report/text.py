@@ -108,6 +108,9 @@ def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
     n_threads, n_rounds = observation.rounds[0].n_threads, len(observation.rounds)
     rounds = f"{n_rounds} round{'s' if n_rounds > 1 else ''}"
     yield f"  {verdict.speedup} of {n_threads} threads over one ({rounds}); {verdict.efficiency} of what a released control reached"
+    if verdict.together.measured:
+        decided = "decides" if verdict.decided_by == "together" else "does not decide"
+        yield f"  together      {verdict.together} by what calls lost while they ran together; this {decided} the word"
     both_released = (
         ""
         if verdict.both_released_share is None
