@@ -13,7 +13,7 @@ from pytest_gilcheck.judge.bounds import word_of
 from pytest_gilcheck.judge.claim import are_decided, limits_of
 from pytest_gilcheck.judge.ratios import Ratios, was_left_alone
 from pytest_gilcheck.judge.shortfall import own_pool, shortfall
-from pytest_gilcheck.judge.together import QUANTITY, Together, together
+from pytest_gilcheck.judge.together import QUANTITY, Together, control_overlaps, together
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Arm, Claim, Machine, Observation, Round, ShortRound
@@ -59,7 +59,7 @@ def wants_short_round(rounds: Sequence[Round], short_rounds: Sequence[ShortRound
     Returns:
         True for a short round.
     """
-    if len(rounds) < rules.ROUND_LOOKS[0] or was_left_alone(rounds):
+    if not rounds or was_left_alone(rounds):
         return False
     spent_ns, short_ns = (sum(r.wall_ns for r in made) for made in (rounds, short_rounds))
     return short_ns < rules.SHORT_ROUNDS_FACTOR * spent_ns
@@ -88,7 +88,7 @@ def decides_overlap(
     """
     ratios = Ratios.of(rounds, machine).bounded(held_share)
     shared = together([*rounds, *short_rounds], machine, held_share)
-    word, _ = _decided(ratios, shared)
+    word, _ = _decided(rounds, ratios, shared)
     if word is None:
         return False
     efficiency = ratios.efficiency
@@ -109,12 +109,12 @@ def _tells_shortfall(efficiency: Estimate) -> bool:
     )
 
 
-def _decided(ratios: Ratios, shared: Together) -> tuple[str | None, str]:
+def _decided(rounds: Sequence[Round], ratios: Ratios, shared: Together) -> tuple[str | None, str]:
     """Return the word and the evidence that decides it: ``together`` or ``wall-clock``; None where neither does.
 
     Two that contradict each other decide nothing.
     """
-    of_moments = _word_of_moments(ratios, shared)
+    of_moments = _word_of_moments(rounds, ratios, shared)
     if of_moments is None:
         return ratios.word, "wall-clock" if ratios.word is not None else ""
     if ratios.word not in (None, of_moments):
@@ -122,18 +122,20 @@ def _decided(ratios: Ratios, shared: Together) -> tuple[str | None, str]:
     return of_moments, "together"
 
 
-def _word_of_moments(ratios: Ratios, shared: Together) -> str | None:
+def _word_of_moments(rounds: Sequence[Round], ratios: Ratios, shared: Together) -> str | None:
     """Return the word that the moments together decide.
 
-    Calls that lose processor time in them lose it to each other or to the machine: the two halves of a core, its clock, its
-    host. *Serialised* then needs a control that overlapped beside them.
+    Where calls need more processor time in them, it is lost to each other or to the machine: the two halves of a core, its
+    clock, its host. *Serialised* then needs a control that overlaps beside them, unless the call stays below the border
+    without that loss, too.
     """
     word = word_of(shared.speedup)
-    if word == "serialised" and shared.losses is not None:
-        grows = shared.losses["growth"] > rules.UNACCOUNTED_SHARE
-        if grows and word_of(ratios.released) != "overlaps":
-            return None
-    return word
+    if word != "serialised" or shared.losses is None or shared.speedup.high is None:
+        return word
+    most = shared.speedup.high + shared.losses["growth"] * rounds[0].n_threads
+    if most < rules.OVERLAP_LEAST_SPEEDUP or word_of(ratios.released) == "overlaps" or control_overlaps(rounds):
+        return word
+    return None
 
 
 def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> WallClock:
@@ -153,7 +155,7 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
         return _without_rounds(observation)
     ratios = Ratios.of(rounds, observation.machine).bounded(held_share)
     shared = together([*rounds, *observation.short_rounds], observation.machine, held_share)
-    word, decided_by = _decided(ratios, shared)
+    word, decided_by = _decided(rounds, ratios, shared)
     speedup = ratios.speedup if ratios.word is not None else _open_above(ratios, rounds[0].n_threads)
     cores_used = median([r.competing.cpu_ns / max(1, r.competing.wall_ns) for r in rounds])
     both_released_share = _share(rounds, lambda arm: arm.both_released_ns)
