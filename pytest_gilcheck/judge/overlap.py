@@ -12,7 +12,7 @@ from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.bounds import word_of
 from pytest_gilcheck.judge.claim import are_decided, limits_of
 from pytest_gilcheck.judge.ratios import Ratios, was_left_alone
-from pytest_gilcheck.judge.shortfall import own_pool, shortfall
+from pytest_gilcheck.judge.shortfall import own_pool, shortfall, shortfall_together
 from pytest_gilcheck.judge.together import QUANTITY, Together, control_overlaps, together
 
 if TYPE_CHECKING:
@@ -174,7 +174,9 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
     is_doubted = any(doubt is not None for doubt in doubts)
     cause = None
     if ratios.word is None or not is_doubted:  # where witnesses contradict each other, nothing is explained
-        cause = _cause(observation, ratios, gil, held_share)
+        cause = _cause_together(observation, word, shared, gil, held_share)
+        if shared.losses is None or ratios.is_left_alone:  # all that wall time lost was lost to the calls themselves
+            cause = _cause(observation, ratios, gil, held_share)
     if word is None or is_doubted:
         word, decided_by = "inconclusive", ""
         if cause is not None and ratios.loses:
@@ -212,6 +214,19 @@ def _cause(observation: Observation, ratios: Ratios, gil: str, held_share: Estim
     if cause.slug == "shortfall-unexplained" and not is_serialised and not ratios.falls_short:
         return None  # little is lost, and to nothing that stands out
     return cause
+
+
+def _cause_together(
+    observation: Observation, word: str | None, shared: Together, gil: str, held_share: Estimate
+) -> Reason | None:
+    """Return what explains the shortfall of calls that ran together, if there is one."""
+    high = shared.speedup.high
+    if shared.losses is None or word is None or high is None:
+        return None
+    n_at_once = len({stamp.thread for stamp in observation.rounds[0].one_each.stamps})
+    if word == "overlaps" and high >= rules.ASKS_WHY_EFFICIENCY * n_at_once:
+        return None
+    return shortfall_together(observation.rounds, shared.losses, gil, held_share)
 
 
 def _open_above(ratios: Ratios, n_threads: int) -> Estimate:
