@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from pytest_gilcheck.evidence import Arm, ShortRound, Stamp
 
@@ -148,27 +149,28 @@ class _Machine:
                     task.part += 1
                     self._wake(task)
         running = [task for core in self._cores if (task := self._chosen(core)) is not None]
-        n_working = sum(not task.is_busy for task in running)
-        speed = 1 / (1 + self.world.shared_bus * max(0, n_working - 1))
-        states = {task.number: task.state for task in self.threads}
+        speed = 1 / (1 + self.world.shared_bus * max(0, sum(not task.is_busy for task in running) - 1))
+        for task in self.threads:
+            if task.state == "ready":
+                task.delay_ns += STEP_NS
+            elif task.state == "gil":
+                task.waiting_ns += STEP_NS
         self.now_ns += STEP_NS
         for task in running:
-            task.slice_ns -= STEP_NS
-            task.vruntime += STEP_NS
-            task.cpu_ns += STEP_NS
-            if task.is_busy:
-                continue
+            self._run_for_a_step(task, speed)
+
+    def _run_for_a_step(self, task: _Task, speed: float) -> None:
+        task.slice_ns -= STEP_NS
+        task.vruntime += STEP_NS
+        task.cpu_ns += STEP_NS
+        if task.is_busy:
+            return
+        if task.left_ns <= 0:
+            self._begin_part(task)  # it was woken
+        if task.state == "running":
+            task.left_ns -= STEP_NS * speed
             if task.left_ns <= 0:
-                self._begin_part(task)  # it was woken
-            if task.state == "running":
-                task.left_ns -= STEP_NS * speed
-                if task.left_ns <= 0:
-                    self._end_part(task)
-        for task in self.threads:
-            if states[task.number] == "ready":
-                task.delay_ns += STEP_NS
-            elif states[task.number] == "gil":
-                task.waiting_ns += STEP_NS
+                self._end_part(task)
 
     def _chosen(self, core: int) -> _Task | None:
         """Return the task that a core runs now: the present one until its slice ends, then whoever has run least."""
@@ -198,7 +200,7 @@ def _arm(world: World, work: Sequence[Sequence[Call]], draw: random.Random, n_st
     for task in machine.threads:
         marks = [*task.marks[:-1:n_stamp_calls], task.marks[-1]]
         n_all = len(task.marks) - 1
-        for place, (before, after) in enumerate(zip(marks, marks[1:], strict=False)):
+        for place, (before, after) in enumerate(pairwise(marks)):
             n_calls = min(n_stamp_calls, n_all - place * n_stamp_calls)
             cpu_ns, delay_ns, waiting_ns = (round(after[at] - before[at]) for at in (1, 2, 3))
             stamps.append(Stamp(task.number + first, before[0], after[0], n_calls, cpu_ns, delay_ns, 0, waiting_ns))

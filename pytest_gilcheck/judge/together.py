@@ -39,8 +39,9 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class _Alone:
-    """What one call of a thread takes alone, without delay and waits for the GIL: at least, typically, at most; and how
-    much of it is processor time and sleep.
+    """What one call of a thread takes alone, without delay and waits for the GIL: at least, typically, at most.
+
+    Of the typical time `cpu_ns` is processor time, and `asleep_ns` sleep.
     """
 
     low_ns: float
@@ -96,20 +97,14 @@ def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share:
     """
     if not _are_stamped(rounds, machine):
         return Together(Estimate(quantity=QUANTITY, why_not="no-stamps"))
-    doubt = _doubt(rounds, machine)
+    alone = _alone(rounds)
+    doubt = _doubt(rounds, machine, alone)
     if doubt is not None:
         return _undecided(doubt)
-    alone = _alone(rounds)
-    threads = sorted({stamp.thread for r in rounds for stamp in r.one_each.stamps})
-    if len(threads) < 2 or any(thread not in alone for thread in threads):  # noqa: PLR2004  (together takes two)
-        return _undecided(_too_little(0, rounds, alone))
-    if any(alone[thread].varies for thread in threads):
-        return _undecided(Reason("sleep-varies"))
     candidates = [
-        [moments for r in rounds if (moments := _moments(r.one_each, alone, share)) is not None]
-        for share in rules.DELAY_SHARES
+        [one for r in rounds if (one := _moments(r.one_each, alone, share)) is not None] for share in rules.DELAY_SHARES
     ]
-    span_ns = median([alone[thread].value_ns for thread in threads])
+    span_ns = median([one.value_ns for one in alone.values()])
     enough = [moments for moments in map(_dense, candidates) if _are_enough(moments, span_ns)]
     if not enough:
         most_ns = max((sum(m.together_ns for m in _dense(moments)) for moments in candidates), default=0)
@@ -141,7 +136,7 @@ def control_overlaps(rounds: Sequence[Round]) -> bool:
     by_thread = _by_thread(stamp for r in rounds for stamp in r.control.stamps)
     alone = {thread: _alone_of(stamps) for thread, stamps in by_thread.items()}
     for share in rules.DELAY_SHARES:
-        moments = _dense([m for r in rounds if (m := _moments(r.released, alone, share)) is not None])
+        moments = _dense([one for r in rounds if (one := _moments(r.released, alone, share)) is not None])
         if len(moments) >= rules.FEWEST_TOGETHER_ROUNDS:
             low, _, _ = _bounds(moments, alone)
             if low >= rules.OPEN_CONTROL_SPEEDUP:
@@ -182,7 +177,7 @@ def _too_little(together_ns: int, rounds: Sequence[Round | ShortRound], alone: M
     return Reason.of("rarely-together", **values)
 
 
-def _doubt(rounds: Sequence[Round | ShortRound], machine: Machine) -> Reason | None:
+def _doubt(rounds: Sequence[Round | ShortRound], machine: Machine, alone: Mapping[int, _Alone]) -> Reason | None:
     """Return why the accounts of these threads cannot decide, whatever they say."""
     if any(r.serial.delay_ns is None or r.one_each.delay_ns is None for r in rounds):
         return Reason("no-schedstat")
@@ -193,7 +188,10 @@ def _doubt(rounds: Sequence[Round | ShortRound], machine: Machine) -> Reason | N
     all_ns = machine.n_cpus * sum(r.wall_ns for r in rounds)
     if stolen_ns > rules.STOLEN_SHARE * all_ns:
         return Reason.of("stolen-time", stolen_share=stolen_ns / all_ns)
-    return None
+    threads = {stamp.thread for r in rounds for stamp in r.one_each.stamps}
+    if len(threads) < 2 or not threads <= alone.keys():  # noqa: PLR2004  (together takes two)
+        return _too_little(0, rounds, alone)
+    return Reason("sleep-varies") if any(alone[thread].varies for thread in threads) else None
 
 
 def others_share(arm: Arm, n_threads: int) -> float:

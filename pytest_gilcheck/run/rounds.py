@@ -118,7 +118,18 @@ class Rounds:
         self._n_rounds += 1
         serial = arms["serial"]
         self._has_own_threads = self._has_own_threads or serial.process_cpu_ns > _HAS_THREADS_CORES * serial.wall_ns
-        return Round(size.n_threads, size.n_calls, size.n_control_calls, size.control_ns, **arms)
+        return Round(
+            size.n_threads,
+            size.n_calls,
+            size.n_control_calls,
+            size.control_ns,
+            serial=arms["serial"],
+            competing=arms["competing"],
+            control=arms["control"],
+            released=arms["released"],
+            held=arms["held"],
+            on_cores=arms.get(_ON_CORES),
+        )
 
     def next_short(self, deadline: Deadline) -> ShortRound:
         """Make one more round without controls; raise what the call raises, as `next` does."""
@@ -233,10 +244,10 @@ class Rounds:
     def _arm(self, in_phase: Sequence[_native.ThreadRun | None], began_ns: int) -> Arm:
         thread_runs = [thread_run for thread_run in in_phase if thread_run is not None]
         stamps = [
-            Stamp(index, start_ns - began_ns, end_ns - began_ns, *figures)
+            Stamp(index, start_ns - began_ns, end_ns - began_ns, n_calls, cpu_ns, delay_ns, gap_ns, waiting_ns)
             for index, thread_run in enumerate(in_phase)
             if thread_run is not None
-            for start_ns, end_ns, *figures in thread_run.stamps
+            for start_ns, end_ns, n_calls, cpu_ns, delay_ns, gap_ns, waiting_ns in thread_run.stamps
         ]
         is_kept = self._n_rounds < _MOST_STAMPED_ROUNDS
         totals = [thread_run.totals for thread_run in thread_runs if thread_run.totals is not None]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from built import MACHINE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from simulation import GIL, US, World, short_rounds, true_speedup
 
 from pytest_gilcheck.evidence import Estimate
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.bounds import word_of
 from pytest_gilcheck.judge.together import makespan_ratio, together
-from built import MACHINE
-from simulation import GIL, US, World, short_rounds, true_speedup
 
 MS = 1_000 * US
 NOTHING = Estimate()
