@@ -43,10 +43,10 @@ def against_one(texts: dict[str, str], n_rounds: int) -> Iterable[Row]:
             sides = [
                 lambda t=text, n=needle: reference.count(t, n),
                 lambda t=text, n=needle: reference.count_sequential(t, n),
-                lambda t=text: _native.reference_read(t, True),  # noqa: FBT003
-                lambda t=text: _native.reference_read(t, False),  # noqa: FBT003
-                lambda n=n_chunks, spins=n_spins: _native.reference_spin(n, spins, True),  # noqa: FBT003
-                lambda n=n_chunks, spins=n_spins: _native.reference_spin(n, spins, False),  # noqa: FBT003
+                lambda t=text: _native.reference_read(t, True),  # noqa: FBT003  (takes it by position only)
+                lambda t=text: _native.reference_read(t, False),  # noqa: FBT003  (the same)
+                lambda n=n_chunks, spins=n_spins: _native.reference_spin(n, spins, True),  # noqa: FBT003  (the same)
+                lambda n=n_chunks, spins=n_spins: _native.reference_spin(n, spins, False),  # noqa: FBT003  (the same)
             ]
             times = in_turn(sides, n_rounds)
             case = f"{name}, {frequency} `{needle}`"

@@ -60,6 +60,7 @@ class Answer:
     reasons: tuple[str, ...] = ()
     n_calls: int = 0
     seconds: float | None = None
+    limit_seconds: float | None = None
     detail: str = ""
 
     @property
@@ -76,6 +77,11 @@ class Answer:
     def is_failed(self) -> bool:
         """Whether there is no verdict at all."""
         return self.outcome not in ("ok", "absent")
+
+    @property
+    def is_over_limit(self) -> bool:
+        """Whether the check took longer than it may."""
+        return self.seconds is not None and self.limit_seconds is not None and self.seconds > self.limit_seconds
 
     @property
     def excludes_truth(self) -> bool:

@@ -21,7 +21,7 @@ def line(answer: Answer) -> str:
     if low is not None and value is not None and high is not None:
         said += f" {value:.4f} [{low:.4f}, {high:.4f}] {answer.grade}"
     why = f" ({answer.detail})" if answer.detail and (answer.is_inconclusive or not answer.gil) else ""
-    seconds = "" if answer.seconds is None else f", {answer.seconds:.1f} s"
+    seconds = "" if answer.seconds is None else f", {answer.seconds:.1f} s of {answer.limit_seconds or 0:.1f} s"
     beside = f"beside {cell.neighbour}, load {cell.load}"
     return f"{cell.case.id} {beside}: {said}, truth {truth_text(cell)}{seconds}{why}"
 
@@ -33,6 +33,7 @@ def mark(answer: Answer) -> str:
         ("WRONG", answer.is_wrong),
         ("EXCLUDES THE TRUTH", answer.excludes_truth),
         ("inconclusive", answer.is_inconclusive),
+        ("beyond its limit", answer.is_over_limit),
         ("absent", answer.outcome == "absent"),
     ):
         if is_so:
@@ -52,12 +53,28 @@ def bars(answers: Sequence[Answer]) -> list[tuple[str, str, str, bool]]:
     rows = [(name, "0", f"{n} of {len(asked)}", n == 0 and bool(asked)) for name, n in counted]
     share = n_inconclusive / len(asked) if asked else 1.0
     seen = f"{n_inconclusive} of {len(asked)} ({share:.1%})"
-    return [*rows, ("inconclusive", f"at most {INCONCLUSIVE_AT_MOST:.0%}", seen, share <= INCONCLUSIVE_AT_MOST)]
+    n_over = sum(answer.is_over_limit for answer in asked)
+    return [
+        *rows,
+        ("inconclusive", f"at most {INCONCLUSIVE_AT_MOST:.0%}", seen, share <= INCONCLUSIVE_AT_MOST),
+        ("checks beyond their time limit", "0", f"{n_over} of {len(asked)}", n_over == 0 and bool(asked)),
+    ]
 
 
 def render(answers: Sequence[Answer]) -> str:
     """Return the whole page."""
-    head = ("beside", "load", "cells", "wrong", "excludes", "failed", "inconclusive", "reasons", "longest check")
+    head = (
+        "beside",
+        "load",
+        "cells",
+        "wrong",
+        "excludes",
+        "failed",
+        "inconclusive",
+        "reasons",
+        "longest check",
+        "beyond limit",
+    )
     ordered = sorted(answers, key=_place)
     rows = [_row([*some], *place) for place, some in groupby(ordered, key=_place)]
     rows.append(_row(answers, "all", ""))
@@ -85,6 +102,7 @@ def _row(answers: Sequence[Answer], neighbour: str, load: object) -> Row:
         sum(answer.is_inconclusive for answer in asked),
         ", ".join(f"{slug} {n}" for slug, n in reasons.most_common()),
         f"{max(seconds):.1f} s" if seconds else "",
+        sum(answer.is_over_limit for answer in asked),
     )
 
 

@@ -54,7 +54,7 @@ class CallShare:
     is_unresolved: bool
 
 
-def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN) -> CallShare:
+def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN, *, idle_waits_ns: int = 0) -> CallShare:
     """Return the held share of one call, with the bounds that its disturbances leave.
 
     The share is held time over the span without waiting. Time in which the thread was ready but off the processor is
@@ -67,6 +67,7 @@ def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN) 
         call: The call.
         clock_price_ns: What one reading of the clock costs.
         taken: Parts of the call that may have been taken from it, and that no account of its thread shows.
+        idle_waits_ns: How long its thread waited for the GIL while nobody held it, because it was off the processor.
 
     Returns:
         The share and its bounds.
@@ -78,8 +79,11 @@ def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN) 
     held_ns = min(held_ns, total_ns)
     resolution = 0.0 if _never_let_go([call]) else min(1.0, 2 * clock_price_ns / total_ns)
     free_ns = total_ns - held_ns
-    if free_ns <= 0:  # whenever it was kept off the processor, it held the GIL
+    doubt = _worker_doubt(call, total_ns, taken, idle_waits_ns)
+    if free_ns <= 0 and not doubt.in_all_ns:  # whenever it was kept off the processor, it held the GIL
         return CallShare(1.0, 1.0 - resolution, 1.0, is_undisturbed=True, is_unresolved=False)
+    # Whatever its own delay, a worker may have worked meanwhile.
+    least = _share(held_ns - min(doubt.in_holds_ns, held_ns), free_ns + doubt.idle_waits_ns) if call.n_workers else 1.0
     # A thread is not kept off the processor while it uses it: delay beyond the rest of the span came before or after the
     # call. The instrument's readings use the processor, too, and are no part of the total: with 35,000 of them the
     # processor time was more than the call, no delay was believed, and a share of 0.43 came out as 0.19, 0.33 and 0.77,
@@ -98,11 +102,10 @@ def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN) 
             free_ns -= min(call.free_delay_ns, free_ns)
             delay_ns = 0
     hidden_ns = round(taken.stolen_share * total_ns) if taken.stolen_share > rules.STOLEN_SHARE else 0
-    if call.n_workers and call.others:  # reports of schema versions 1 and 2 have no others, and keep their words
-        hidden_ns += min(_unexplained_ns(call, total_ns), round(taken.ready_share * total_ns))
     delay_ns = min(held_ns + free_ns, delay_ns + hidden_ns)
-    value = held_ns / (held_ns + free_ns)
-    low, high = _extremes(held_ns, free_ns, delay_ns)
+    value = _share(held_ns, free_ns)
+    low, high = _extremes(held_ns, free_ns, min(held_ns + free_ns, delay_ns + doubt.in_rest_ns))
+    low = min(low, least)
     # This part fell on a wait, which is left out already, or it is no part of a hold, or of the rest.
     unsplit_ns = call.unsplit_delay_ns or 0
     low = min(low, _extremes(held_ns - min(unsplit_ns, held_ns), free_ns, delay_ns)[0])
@@ -112,7 +115,47 @@ def share_of(call: CallSpan, clock_price_ns: int, taken: Taken = NOTHING_TAKEN) 
         low=max(0.0, min(low, value) - resolution),
         high=min(1.0, max(high, value) + resolution),
         is_undisturbed=is_undisturbed,
-        is_unresolved=delay_ns > rules.UNRESOLVED_SHARE * total_ns,
+        is_unresolved=delay_ns + doubt.in_all_ns > rules.UNRESOLVED_SHARE * total_ns,
+    )
+
+
+def _share(held_ns: float, free_ns: float) -> float:
+    return held_ns / (held_ns + free_ns) if held_ns + free_ns > 0 else 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _WorkerDoubt:
+    """What the accounts of a call's thread do not say of the callee's own threads.
+
+    Attributes:
+        in_holds_ns: So much of their holds they may have been off the processor.
+        in_rest_ns: So much of the rest of the call they may have been.
+        idle_waits_ns: The call's thread waited while nobody held the GIL: it was kept off the processor, and they may have
+            worked.
+    """
+
+    in_holds_ns: int = 0
+    in_rest_ns: int = 0
+    idle_waits_ns: int = 0
+
+    @property
+    def in_all_ns(self) -> int:
+        """All that is in doubt."""
+        return self.in_holds_ns + self.in_rest_ns + self.idle_waits_ns
+
+
+def _worker_doubt(call: CallSpan, total_ns: int, taken: Taken, idle_waits_ns: int) -> _WorkerDoubt:
+    """Return what is not known of the callee's own threads; nothing where there are none.
+
+    A worker is kept off the processor with the GIL or without it, and no account of the call's thread shows that. Nor does the
+    thread's own delay say that nobody worked: beside six busy processes a worker held for 20 ms and then worked for 5 ms, all
+    of these while the call's thread was ready, and the share was 1 for a truth of 0.8.
+    """
+    if not (call.n_workers and call.others):  # reports of schema versions 1 and 2 have no others, and keep their words
+        return _WorkerDoubt()
+    ready_ns = round(taken.ready_share * total_ns)
+    return _WorkerDoubt(
+        min(ready_ns, call.workers_held_ns), min(ready_ns, _unexplained_ns(call, total_ns)), idle_waits_ns
     )
 
 
@@ -124,16 +167,14 @@ def _unexplained_ns(call: CallSpan, total_ns: int) -> int:
     """
     held_by_others_ns = sum(other.held_ns for other in call.others)
     worked_ns = max(0, call.process_cpu_ns - call.cpu_ns - held_by_others_ns)
-    own_ns = call.cpu_ns + (call.delay_ns or 0)
-    return max(0, total_ns - own_ns - call.workers_held_ns - worked_ns)
+    return max(0, total_ns - call.cpu_ns - call.workers_held_ns - worked_ns)
 
 
 def _extremes(held_ns: int, free_ns: int, delay_ns: int) -> tuple[float, float]:
     """Return the share if all of the delay fell on holding, and the share if all of it fell on the rest."""
     all_on_held = (max(0, held_ns - delay_ns), free_ns - max(0, delay_ns - held_ns))
     all_on_free = (held_ns - max(0, delay_ns - free_ns), max(0, free_ns - delay_ns))
-    shares = [held / (held + free) if held + free > 0 else 0.5 for held, free in (all_on_held, all_on_free)]
-    return shares[0], shares[1]
+    return _share(*all_on_held), _share(*all_on_free)
 
 
 def shares_of(
@@ -152,11 +193,11 @@ def shares_of(
     taken = taken_from(calls, surroundings)
     shares = []
     for owned in owned_calls(calls, surroundings.windows):
-        least = share_of(owned.least, clock_price_ns, taken)
+        least = share_of(owned.least, clock_price_ns, taken, idle_waits_ns=owned.idle_waits_ns)
         if owned.most is owned.least:
             shares.append(least)
             continue
-        most = share_of(owned.most, clock_price_ns, taken)
+        most = share_of(owned.most, clock_price_ns, taken, idle_waits_ns=owned.idle_waits_ns)
         shares.append(
             CallShare(
                 value=(least.value + most.value) / 2,
@@ -172,14 +213,15 @@ def shares_of(
 def taken_from(calls: Sequence[CallSpan], surroundings: Surroundings) -> Taken:
     """Return the largest part of these calls that may have been taken from them.
 
-    What all threads of the process waited for a processor bounds what a worker did. Where the system does not report it, the
-    worker may have waited all the time.
+    What all threads of the process but the call's own waited for a processor bounds what a worker did. Where the system does
+    not report it, the worker may have waited all the time.
     """
     total_ns = max(1, sum(call.span_ns for call in calls))
     stolen_ns, ready_ns = surroundings.stolen_ns, surroundings.ready_ns
+    own_ns = sum(call.delay_ns or 0 for call in calls)
     return Taken(
         stolen_share=min(1.0, (stolen_ns or 0) / total_ns),
-        ready_share=1.0 if ready_ns is None else min(1.0, ready_ns / total_ns),
+        ready_share=1.0 if ready_ns is None else min(1.0, max(0, ready_ns - own_ns) / total_ns),
     )
 
 

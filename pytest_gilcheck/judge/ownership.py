@@ -31,10 +31,12 @@ class OwnedCall:
     Attributes:
         least: The call with the holds that are surely the callee's.
         most: The call with all holds that may be.
+        idle_waits_ns: How long its thread waited for the GIL while no thread held it.
     """
 
     least: CallSpan
     most: CallSpan
+    idle_waits_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -140,15 +142,16 @@ def _owned(call: CallSpan, names: dict[int, int], doubt: dict[int, float]) -> Ow
     # The callee's thread sleeps while its worker waits for a neighbour: that is waiting. It is exact for one worker.
     # Several may wait at the same time, and for each other.
     waits_ns = min(sum(other.waiting_ns for other in mine), held_by_others_ns)
+    idle_waits_ns = max(0, call.waiting_ns - sum(other.waited_on_ns for other in call.others))
     least = _with_threads(call, mine, waits_ns if len(mine) == 1 else 0)
     if not any(part for _, part in theirs) and len(mine) <= 1:
-        return OwnedCall(least, least)
+        return OwnedCall(least, least, idle_waits_ns)
     maybe = [
         replace(other, held_ns=round(part * other.held_ns), waited_on_ns=round(part * other.waited_on_ns))
         for other, part in theirs
         if part
     ]
-    return OwnedCall(least, _with_threads(call, [*mine, *maybe], waits_ns))
+    return OwnedCall(least, _with_threads(call, [*mine, *maybe], waits_ns), idle_waits_ns)
 
 
 def _with_threads(call: CallSpan, threads: Sequence[OtherThread], waits_ns: int) -> CallSpan:

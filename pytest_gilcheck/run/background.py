@@ -55,4 +55,6 @@ def background_thread(
             yield
         finally:
             is_running = False
-            worker.wait(wait_seconds)
+            # An interrupt may have come before the thread was given its work: it would never report the end of that.
+            worker.end()
+            worker.wait_until_gone(wait_seconds)

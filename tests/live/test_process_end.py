@@ -13,7 +13,7 @@ import sys
 import time
 
 import pytest
-from scripts import PRELUDE
+from scripts import PRELUDE, SAYS_THAT_THREADS_ARE_MISSING
 
 MS = 1_000_000
 
@@ -366,17 +366,32 @@ def test_check_when_no_thread_can_be_started_then_it_says_so(python, n_left):
     done = python(
         NO_THREADS.format(n_left=n_left)
         + PRELUDE
+        + 'checkers = check.options(threads=4, budget="20ms"), check.options(overlap=False)'
+        + SAYS_THAT_THREADS_ARE_MISSING
         + """
-for checker in (check.options(threads=4, budget="20ms"), check.options(overlap=False)):
-    try:
-        verdict = checker(specimens.holds, 5 * MS)
-    except Exception as error:
-        assert "thread" in str(error), repr(error)
-    else:
-        assert verdict.gil in ("held", "inconclusive"), verdict
-assert not _native.ledger_is_recording()
 n_left = 1_000
 assert check(specimens.holds, 5 * MS).gil in ("held", "inconclusive")
 """
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_signal_when_releases_are_being_learned_then_its_exception_is_raised(python):
+    """It ended the loop that releases are learned from, and was lost: 3 of 200 interrupted runs went on."""
+    done = python(
+        PRELUDE
+        + """
+def raises(*_):
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGALRM, raises)
+_native.open_ledger(round(sys.getswitchinterval() * 1e6))
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+try:
+    _native.learn_drop_request(50 * MS)
+except KeyboardInterrupt:
+    print("raised")
+assert _native.close_ledger()
+"""
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "raised\n", "")

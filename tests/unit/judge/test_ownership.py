@@ -1,5 +1,7 @@
 """Whose holds count: evidence from what a thread does while the call is not running."""
 
+from dataclasses import replace
+
 from built import call
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,3 +116,56 @@ def test_the_bounds_are_in_order_and_nothing_is_invented(in_calls, in_windows):
             <= owned.most.workers_held_ns + len(one.others)
             <= all_held_ns + 2 * len(one.others)
         )
+
+
+def pool_calls(delay_ns, ready_ns):
+    """The share of calls of 10 ms whose worker holds for 5 ms; their thread was ready for so long, all threads for so long."""
+    calls, windows = alternating(lambda _: {POOL: 5 * MS}, lambda _: {})
+    calls = [replace(each, cpu_ns=0, delay_ns=delay_ns, process_cpu_ns=5 * MS) for each in calls]
+    return held_share(calls, 25, surroundings=Surroundings(tuple(windows), 0, ready_ns))
+
+
+def test_a_worker_that_may_have_been_kept_off_the_processor_widens_the_bounds():
+    """Beside busy processes a call whose worker holds the GIL throughout came out as half released."""
+    found = pool_calls(0, rules.ENOUGH_BATCHES * 5 * MS)
+    assert word(found) is None and found.high > rules.HELD_LEAST_HELD_SHARE
+
+
+def test_the_delay_of_the_calls_own_thread_is_not_counted_as_its_workers():
+    """It is known by itself, and bounded the workers' delay twice."""
+    own_ns = MS // 100
+    assert pool_calls(own_ns, rules.ENOUGH_BATCHES * own_ns) == pool_calls(own_ns, 0)
+
+
+def beside_busy_processes(**more):
+    """The share of calls of 25 ms beside busy processes: a worker holds for 20 ms, and then works for 5 ms without the GIL."""
+    calls, windows = alternating(lambda _: {POOL: 20 * MS}, lambda _: {})
+    values = {"held_ns": 0, "waiting_ns": 0, "cpu_ns": 0, "delay_ns": 0, "held_delay_ns": 0, "free_delay_ns": 0, **more}
+    calls = [replace(each, end_ns=each.start_ns + 25 * MS, process_cpu_ns=25 * MS, **values) for each in calls]
+    ready_ns = rules.ENOUGH_BATCHES * values["delay_ns"]
+    return held_share(calls, 25, surroundings=Surroundings(tuple(windows), 0, ready_ns))
+
+
+def test_share_when_the_calls_thread_was_ready_while_its_worker_worked_then_the_bounds_contain_the_truth():
+    """Its delay was taken for time in which nobody worked: 1 for a truth of 0.8, exact."""
+    found = beside_busy_processes(delay_ns=5 * MS, free_delay_ns=5 * MS)
+    assert found.low <= 0.8 <= found.high and word(found) is None
+
+
+def test_share_when_the_calls_thread_waited_for_a_free_gil_while_its_worker_worked_then_the_bounds_contain_the_truth():
+    """It was off the processor, and wanted the GIL; the worker's 5 ms without it were left out as a wait."""
+    calls, windows = alternating(lambda _: {POOL: 20 * MS}, lambda _: {})
+    waited = tuple(replace(other, waited_on_ns=20 * MS) for other in calls[0].others)
+    calls = [replace(each, end_ns=each.start_ns + 25 * MS, waiting_ns=25 * MS, others=waited) for each in calls]
+    found = held_share(calls, 25, surroundings=Surroundings(tuple(windows), 0, 0))
+    assert found.low <= 0.8 <= found.high and word(found) is None
+
+
+def test_share_when_a_worker_may_have_been_preempted_with_the_gil_then_the_bounds_contain_the_truth():
+    """A worker that holds for 5 ms and works for 20 ms was off the processor for 15 ms of its hold: 0.5 for 0.2."""
+    calls, windows = alternating(lambda _: {POOL: 20 * MS}, lambda _: {})
+    calls = [
+        replace(each, end_ns=each.start_ns + 40 * MS, cpu_ns=0, delay_ns=0, process_cpu_ns=25 * MS) for each in calls
+    ]
+    found = held_share(calls, 25, surroundings=Surroundings(tuple(windows), 0, rules.ENOUGH_BATCHES * 15 * MS))
+    assert found.low <= 0.2 <= found.high

@@ -13,7 +13,7 @@ from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import DeadlineExceeded
 from pytest_gilcheck.run import competing as competing_module
 from pytest_gilcheck.run.background import background_thread
-from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed, start_barrier
+from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed, _Worker, start_barrier
 from pytest_gilcheck.run.deadline import Deadline, armed
 from pytest_gilcheck.run.switch_interval import switch_interval
 
@@ -154,6 +154,20 @@ def test_switch_interval_when_blocks_overlap_then_the_last_to_end_restores_it():
     second.__exit__(None, None, None)
 
     assert sys.getswitchinterval() == before
+
+
+def test_background_thread_when_interrupted_before_it_has_work_then_it_ends_all_the_same(monkeypatch):
+    """Ctrl-C waited a minute for the end of work that had not begun."""
+    gone, wait_until_gone = [], _Worker.wait_until_gone
+
+    def interrupted(_worker, _job):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_Worker, "begin", interrupted)
+    monkeypatch.setattr(_Worker, "wait_until_gone", lambda worker, _seconds: gone.append(wait_until_gone(worker, 10)))
+    with pytest.raises(KeyboardInterrupt), background_thread([]):
+        pass
+    assert gone == [True]
 
 
 def test_background_thread_when_the_block_raises_then_the_interval_is_restored():

@@ -4,33 +4,16 @@
 //! the unlocking therefore sees every release and every take, and still holds the mutex. The hooks allocate nothing, take
 //! no lock, use no thread-local variable and cannot panic. For any other mutex they cost one comparison.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
+use super::hook::{Hook, NO_ADDRESS};
 use super::locate::LOCKED_OFFSET;
 use super::{drop_request, stacks};
 use crate::clock;
 use crate::ledger::{EventKind, Recorder, State};
 use crate::os::{current_thread, preserve_errno, run_delay_ns};
-
-/// A function of the C library that the interpreter imports, and what it calls in its place.
-#[derive(Debug)]
-pub struct Hook {
-    /// The name of the C library's function.
-    pub name: &'static CStr,
-    /// Returns the address of our function.
-    pub replacement: fn() -> usize,
-    /// The address of the function that ours calls: the C library's, or a hook that was there before.
-    real: AtomicUsize,
-    /// The GOT entries that lead to ours.
-    entries: [AtomicUsize; MAX_ENTRIES],
-    /// What these held when the recording began: ours, or a function of another tool that calls ours.
-    at_start: [AtomicUsize; MAX_ENTRIES],
-}
-
-/// The number of GOT entries of one function that are looked at again. An object has one or two.
-const MAX_ENTRIES: usize = 4;
 
 const LOCK: usize = 0;
 const UNLOCK: usize = 1;
@@ -38,68 +21,19 @@ const WAIT: usize = 2;
 const TIMED_WAIT: usize = 3;
 pub const N_HOOKS: usize = 4;
 
-const fn hook(name: &'static CStr, replacement: fn() -> usize) -> Hook {
-    Hook {
-        name,
-        replacement,
-        real: AtomicUsize::new(NO_ADDRESS),
-        entries: [const { AtomicUsize::new(NO_ADDRESS) }; MAX_ENTRIES],
-        at_start: [const { AtomicUsize::new(NO_ADDRESS) }; MAX_ENTRIES],
-    }
-}
-
 /// All hooks. The interpreter must call each of these functions through its GOT.
 pub static HOOKS: [Hook; N_HOOKS] = [
-    hook(c"pthread_mutex_lock", || lock as *const () as usize),
-    hook(c"pthread_mutex_unlock", || unlock as *const () as usize),
-    hook(c"pthread_cond_wait", || wait as *const () as usize),
-    hook(c"pthread_cond_timedwait", || timed_wait as *const () as usize),
+    Hook::new(c"pthread_mutex_lock", || lock as *const () as usize),
+    Hook::new(c"pthread_mutex_unlock", || unlock as *const () as usize),
+    Hook::new(c"pthread_cond_wait", || wait as *const () as usize),
+    Hook::new(c"pthread_cond_timedwait", || timed_wait as *const () as usize),
 ];
-
-impl Hook {
-    /// Sets the function that the hook calls. Called before the hook is installed, and not while it is.
-    pub fn set_real(&self, real: usize) {
-        self.real.store(real, Release);
-    }
-
-    /// Sets the GOT entries that lead to the hook.
-    pub fn set_entries(&self, addresses: impl Iterator<Item = usize>) {
-        for (entry, address) in self.entries.iter().zip(addresses.chain(std::iter::repeat(NO_ADDRESS))) {
-            entry.store(address, Release);
-        }
-    }
-
-    /// Keeps what these entries hold now. A tool that came on top of the hook in an earlier recording still calls it.
-    pub fn keep_entries(&self) {
-        for (entry, at_start) in self.entries.iter().zip(&self.at_start) {
-            at_start.store(value_of(entry), Release);
-        }
-    }
-
-    /// Returns whether all of these entries hold what they held then.
-    pub fn is_installed(&self) -> bool {
-        self.entries.iter().zip(&self.at_start).all(|(entry, at_start)| value_of(entry) == at_start.load(Relaxed))
-    }
-}
-
-/// Returns the address in a GOT entry; [`NO_ADDRESS`] if there is no such entry.
-fn value_of(entry: &AtomicUsize) -> usize {
-    match entry.load(Relaxed) {
-        NO_ADDRESS => NO_ADDRESS,
-        // SAFETY: the entry belongs to the object of the interpreter, which is not unloaded; everybody accesses it
-        // atomically.
-        address => unsafe { (*(address as *const AtomicUsize)).load(Relaxed) },
-    }
-}
 
 // The waits are points of cancellation, and the interpreter ends threads by `pthread_exit`: both unwind through these frames,
 // which therefore have nothing to drop.
 type OfMutex = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
 type Wait = unsafe extern "C-unwind" fn(*mut c_void, *mut c_void) -> c_int;
 type TimedWait = unsafe extern "C-unwind" fn(*mut c_void, *mut c_void, *const c_void) -> c_int;
-
-/// No mutex, structure, function or thread has this address.
-const NO_ADDRESS: usize = 0;
 
 /// The GIL's structure.
 static GIL: AtomicUsize = AtomicUsize::new(NO_ADDRESS);
@@ -240,7 +174,7 @@ unsafe extern "C-unwind" fn lock(mutex: *mut c_void) -> c_int {
     }
     // SAFETY: `Instrument` sets the address of `pthread_mutex_lock`, or of a hook of the same type, before it installs the
     // hook. The caller guarantees `mutex`.
-    unsafe { std::mem::transmute::<usize, OfMutex>(HOOKS[LOCK].real.load(Relaxed))(mutex) }
+    unsafe { std::mem::transmute::<usize, OfMutex>(HOOKS[LOCK].real())(mutex) }
 }
 
 /// Replaces `pthread_mutex_unlock`: passes the stack pointer at its entry to `unlock_from`.
@@ -317,7 +251,7 @@ unsafe extern "C-unwind" fn unlock_from(mutex: *mut c_void, stack: *const usize)
 unsafe fn real_unlock(mutex: *mut c_void) -> c_int {
     // SAFETY: `Instrument` sets the address of `pthread_mutex_unlock`, or of a hook of the same type, before it installs
     // the hook. The caller guarantees `mutex`.
-    unsafe { std::mem::transmute::<usize, OfMutex>(HOOKS[UNLOCK].real.load(Relaxed))(mutex) }
+    unsafe { std::mem::transmute::<usize, OfMutex>(HOOKS[UNLOCK].real())(mutex) }
 }
 
 /// Unlocks the mutex, and then reads what may not be read under it: the run delay, in a thread whose delay is split, and
@@ -360,7 +294,7 @@ unsafe extern "C-unwind" fn wait(condition: *mut c_void, mutex: *mut c_void) -> 
     }
     // SAFETY: `Instrument` sets the address of `pthread_cond_wait`, or of a hook of the same type, before it installs the
     // hook. The caller guarantees the arguments.
-    let result = unsafe { std::mem::transmute::<usize, Wait>(HOOKS[WAIT].real.load(Relaxed))(condition, mutex) };
+    let result = unsafe { std::mem::transmute::<usize, Wait>(HOOKS[WAIT].real())(condition, mutex) };
     if let Some(recorder) = recorder {
         recorder.switched(clock::now_ns(), current_thread());
     }
@@ -380,7 +314,7 @@ unsafe extern "C-unwind" fn timed_wait(condition: *mut c_void, mutex: *mut c_voi
     // SAFETY: `Instrument` sets the address of `pthread_cond_timedwait`, or of a hook of the same type, before it installs
     // the hook. The caller guarantees the arguments.
     let result = unsafe {
-        let real = std::mem::transmute::<usize, TimedWait>(HOOKS[TIMED_WAIT].real.load(Relaxed));
+        let real = std::mem::transmute::<usize, TimedWait>(HOOKS[TIMED_WAIT].real());
         real(condition, mutex, deadline)
     };
     // The mutex is held again. A thread whose wait timed out while the GIL is taken now sets the drop request.

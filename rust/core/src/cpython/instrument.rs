@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use super::hooks::{HOOKS, Mutexes, N_HOOKS};
 use super::locate::{is_held_by, locate, verify};
 use super::symbols::Symbols;
-use super::{drop_request, hooks};
+use super::{drop_request, hook, hooks};
 use crate::ledger::Recorder;
 use crate::os::{self, ProcessMemory, current_thread, got, object_at};
 use crate::{Unavailable, clock};
@@ -82,6 +82,9 @@ impl Instrument {
             return Err(Unavailable::ForkedChild);
         }
         let symbols = Symbols::resolve()?;
+        // Before our lock is taken for the first time: a child forked while the GIL was still being searched for waited for ever
+        // for a thread that it did not have.
+        stop_in_forked_children();
         hooks::add_user();
         let layout = self.add_user(&symbols, interval_us);
         if layout.is_err() {
@@ -114,7 +117,7 @@ impl Instrument {
     /// missing from the record. It costs a few reads of memory.
     #[must_use]
     pub fn is_intact(&self) -> bool {
-        HOOKS.iter().all(hooks::Hook::is_installed)
+        HOOKS.iter().all(hook::Hook::is_installed)
     }
 
     /// Removes a user; the last one removes the hooks. The calling thread holds the GIL.
@@ -177,7 +180,6 @@ impl Inner {
     fn install(&mut self, gil: usize, symbols: &Symbols) -> Result<(), Unavailable> {
         let object = object_at(symbols.gil_code()).ok_or(Unavailable::NoGotEntry("any function"))?;
         hooks::set_gil(gil);
-        stop_in_forked_children();
         hooks::set_try_lock(
             os::real_function(TRY_LOCK, None).ok_or(Unavailable::MissingSymbol("pthread_mutex_trylock"))?,
         );

@@ -5,6 +5,7 @@
 //!
 //! - [`symbols`]: the interpreter's functions, resolved at run time.
 //! - [`locate`]: finds the GIL by its shape and verifies it by releasing and taking it.
+//! - [`hook`]: a function that is replaced, and where.
 //! - [`hooks`]: the functions that the interpreter calls instead of the C library's while a check runs.
 //! - [`drop_request`]: distinguishes releases by the interpreter from releases by the function.
 //! - [`stacks`]: records native stacks of releases and takes.
@@ -12,6 +13,7 @@
 //! - [`instrument`](mod@instrument): installs the hooks and removes them.
 
 mod drop_request;
+mod hook;
 mod hooks;
 mod instrument;
 mod locate;

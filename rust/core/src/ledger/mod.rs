@@ -7,6 +7,7 @@
 mod account;
 mod active;
 mod atomic;
+mod delay;
 mod log;
 mod meter;
 #[cfg(all(test, loom))]

@@ -1,4 +1,4 @@
-//! What systems have in common: memory that may not be mapped, and GOT entries.
+//! What systems have in common: memory that may not be mapped, GOT entries, and where an address lies.
 
 use std::ffi::CString;
 
@@ -29,6 +29,17 @@ pub trait Memory {
         }
         words
     }
+}
+
+/// Where an address lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeLocation {
+    /// The file of the loaded object, as the dynamic linker knows it.
+    pub file: String,
+    /// What was added to the addresses in that file.
+    pub bias: usize,
+    /// The nearest symbol that the object exports.
+    pub symbol: Option<String>,
 }
 
 /// A GOT entry: a word in memory through which a loaded object calls an imported function.

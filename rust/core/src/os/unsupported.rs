@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::ffi::CStr;
 
-use super::memory::{GotEntry, Memory};
+use super::memory::{CodeLocation, GotEntry, Memory};
 use crate::Unavailable;
 
 /// Returns that the ledger is not available here.
@@ -45,17 +45,6 @@ pub fn real_function(_name: &CStr, _version: Option<&CStr>) -> Option<usize> {
 /// Returns 0: the size is not known.
 pub fn symbol_size_at(_address: usize) -> usize {
     0
-}
-
-/// Where an address lies. There is no such information.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CodeLocation {
-    /// The file of the loaded object.
-    pub file: String,
-    /// What was added to the addresses in that file.
-    pub bias: usize,
-    /// The nearest symbol that the object exports.
-    pub symbol: Option<String>,
 }
 
 /// Returns no location.

@@ -2,6 +2,8 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 
+use crate::os::memory::CodeLocation;
+
 /// A loaded object.
 #[derive(Debug)]
 pub struct LoadedObject {
@@ -122,17 +124,6 @@ pub fn symbol_size_at(address: usize) -> usize {
 #[cfg(not(target_env = "gnu"))]
 pub fn symbol_size_at(_address: usize) -> usize {
     0
-}
-
-/// Where an address lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CodeLocation {
-    /// The file of the loaded object, as the dynamic linker knows it.
-    pub file: String,
-    /// What was added to the addresses in that file.
-    pub bias: usize,
-    /// The nearest symbol that the object exports.
-    pub symbol: Option<String>,
 }
 
 /// Returns the loaded object and the nearest symbol of an address.
