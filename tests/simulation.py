@@ -132,7 +132,7 @@ class _Machine:
         ]
         task.vruntime = max(task.vruntime, min(others, default=0.0))
         if self.world.wakes_first:
-            task.vruntime = min(others, default=0.0)
+            task.vruntime = min(others, default=0.0) - STEP_NS
             for other in self.tasks:
                 if other.core == task.core and other.state == "running" and other.is_busy:
                     other.slice_ns = 0.0

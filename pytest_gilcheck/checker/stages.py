@@ -225,7 +225,7 @@ class Stages:
             self._report_status(events.COMPETING, spent_ns=spent_ns, budget_ns=budget_ns)
             stolen_before_ns = stolen_ns()
             latest: list[Round] | list[ShortRound]
-            if wants_short_round(rounds, short_rounds):
+            if wants_short_round(rounds, short_rounds, self._machine):
                 short_round = source.next_short(self._deadline)
                 short_rounds.append(replace(short_round, stolen_ns=_since(stolen_before_ns, stolen_ns())))
                 latest = short_rounds

@@ -13,7 +13,7 @@ from pytest_gilcheck.judge.bounds import word_of
 from pytest_gilcheck.judge.claim import are_decided, limits_of
 from pytest_gilcheck.judge.ratios import Ratios, was_left_alone
 from pytest_gilcheck.judge.shortfall import own_pool, shortfall, shortfall_together
-from pytest_gilcheck.judge.together import QUANTITY, Together, control_overlaps, together
+from pytest_gilcheck.judge.together import QUANTITY, Together, are_stamped, control_overlaps, together
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Arm, Claim, Machine, Observation, Round, ShortRound
@@ -46,7 +46,7 @@ class WallClock:
     machine_decides: bool = False
 
 
-def wants_short_round(rounds: Sequence[Round], short_rounds: Sequence[ShortRound]) -> bool:
+def wants_short_round(rounds: Sequence[Round], short_rounds: Sequence[ShortRound], machine: Machine) -> bool:
     """Return whether the next round shall be one without controls.
 
     It shall be where somebody else uses the processors, so that controls show that and little else. One part of the time
@@ -55,12 +55,15 @@ def wants_short_round(rounds: Sequence[Round], short_rounds: Sequence[ShortRound
     Args:
         rounds: The whole rounds so far.
         short_rounds: The short rounds so far.
+        machine: Where they were measured.
 
     Returns:
         True for a short round.
     """
-    if not rounds or was_left_alone(rounds):
+    if not rounds or was_left_alone(rounds) or own_pool(rounds) is not None:
         return False
+    if not are_stamped(rounds, machine):
+        return False  # without accounts of the threads a short round shows nothing
     spent_ns, short_ns = (sum(r.wall_ns for r in made) for made in (rounds, short_rounds))
     return short_ns < rules.SHORT_ROUNDS_FACTOR * spent_ns
 

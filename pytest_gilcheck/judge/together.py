@@ -95,7 +95,9 @@ def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share:
     Returns:
         The speed-up on free cores, or why it is not known.
     """
-    if not _are_stamped(rounds, machine):
+    if any(r.serial.delay_ns is None or r.one_each.delay_ns is None for r in rounds):
+        return _undecided(Reason("no-schedstat"))
+    if not are_stamped(rounds, machine):
         return Together(Estimate(quantity=QUANTITY, why_not="no-stamps"))
     alone = _alone(rounds)
     doubt = _doubt(rounds, machine, alone)
@@ -155,12 +157,18 @@ def _undecided(doubt: Reason) -> Together:
     return Together(Estimate(quantity=QUANTITY, why_not=doubt.slug), doubt=doubt)
 
 
-def _are_stamped(rounds: Sequence[Round | ShortRound], machine: Machine) -> bool:
-    """Return whether there are stamps with all accounts; or none because the system has no account of delays."""
+def are_stamped(rounds: Sequence[Round | ShortRound], machine: Machine) -> bool:
+    """Return whether there are stamps, with all accounts that matter on this interpreter.
+
+    Args:
+        rounds: The rounds.
+        machine: Where they were measured.
+
+    Returns:
+        False also for rounds of an earlier version, which have no stamps.
+    """
     stamps = [stamp for r in rounds for arm in (r.serial, r.one_each) for stamp in arm.stamps]
-    if not stamps:
-        return any(r.serial.delay_ns is None for r in rounds)
-    return not machine.has_gil or all(stamp.waiting_ns is not None for stamp in stamps)
+    return bool(stamps) and (not machine.has_gil or all(stamp.waiting_ns is not None for stamp in stamps))
 
 
 def _too_little(together_ns: int, rounds: Sequence[Round | ShortRound], alone: Mapping[int, _Alone]) -> Reason:
@@ -179,8 +187,6 @@ def _too_little(together_ns: int, rounds: Sequence[Round | ShortRound], alone: M
 
 def _doubt(rounds: Sequence[Round | ShortRound], machine: Machine, alone: Mapping[int, _Alone]) -> Reason | None:
     """Return why the accounts of these threads cannot decide, whatever they say."""
-    if any(r.serial.delay_ns is None or r.one_each.delay_ns is None for r in rounds):
-        return Reason("no-schedstat")
     others = [max(others_share(r.serial, r.n_threads), others_share(r.one_each, r.n_threads)) for r in rounds]
     if median(others) > rules.UNACCOUNTED_SHARE:
         return Reason.of("other-threads-work", others_share=median(others))

@@ -90,12 +90,18 @@ def test_word_when_all_of_a_call_is_under_a_lock_then_it_is_serialised(n_us):
 
 
 def test_word_when_threads_never_run_together_then_there_is_none():
-    """One core, which the threads have in turns: a lock would never show, and neither would its absence."""
-    found = judged(World(n_cores=1), [[("lock", MS)]] * 2)
+    """One core, which the threads have in turns: nothing that they share would show, and neither would its absence."""
+    found = judged(World(n_cores=1), [[("run", MS)]] * 2)
 
     assert not found.speedup.measured
     assert found.doubt is not None
     assert found.doubt.slug == "rarely-together"
+
+
+def test_word_when_two_threads_under_a_lock_have_one_core_then_it_is_not_that_they_overlap():
+    found = judged(World(n_cores=1), [[("lock", MS)]] * 2)
+
+    assert word_of(found.speedup) != "overlaps"
 
 
 def changed(rounds, **figures):
