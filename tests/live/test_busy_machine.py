@@ -63,8 +63,11 @@ def test_overlap_when_every_processor_is_wanted_by_others_then_it_is_never_the_o
     assert wrong not in words
 
 
-def sleeps_under_a_lock(lock, ns):
-    with lock:
+LOCK = threading.Lock()
+
+
+def sleeps_under_a_lock(ns):
+    with LOCK:
         specimens.sleeps(ns)
 
 
@@ -76,7 +79,7 @@ def sleeps_under_a_lock(lock, ns):
         (specimens.releases, lambda index: ((1_800_000, 200_000)[index],), "overlaps"),
         (specimens.releases_then_holds, lambda _: (200_000, 800_000), "overlaps"),
         (specimens.releases_then_holds, lambda _: (700_000, 300_000), "serialised"),
-        (sleeps_under_a_lock, lambda _, lock=threading.Lock(): (lock, MS), "overlaps"),
+        (sleeps_under_a_lock, lambda _: (MS,), "overlaps"),
     ],
 )
 def test_overlap_when_threads_share_a_lock_or_differ_then_sums_of_their_time_do_not_mislead(function, args_for, wrong):
