@@ -61,9 +61,13 @@ def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share:
     doubt = _doubt(rounds, machine, alone)
     if doubt is not None:
         return _undecided(doubt)
+    # Of an arm with few stamps most is the ends of the stretch, of which less is known: the other arms are also taken alone.
+    most_stamps = max(len(r.one_each.stamps) for r in rounds)
+    long = [r for r in rounds if 2 * len(r.one_each.stamps) > most_stamps]
     candidates = [
-        [one for r in rounds if (one := moments_of(r.one_each, alone, share)) is not None]
+        [one for r in chosen if (one := moments_of(r.one_each, alone, share)) is not None]
         for share in rules.DELAY_SHARES
+        for chosen in (long, rounds)
     ]
     span_ns = median([one.value_ns for one in alone.values()])
     enough = [moments for moments in map(_dense, candidates) if _are_enough(moments, span_ns)]
