@@ -63,7 +63,7 @@ class Verdict:
         most_speedup: Speed-up that the held share leaves possible.
         where: Lines between which the longest hold lies, for a call that holds or holds in part.
         together: How many times as fast competing threads are on free cores, by what their calls lost while they ran
-            together.
+            together. With more threads than cores: on so many free cores as there are here.
         decided_by: The evidence that decides `overlap`: ``together``, ``wall-clock``, or empty where nothing does.
         limits: The parts of the claim, each with its margin.
         traits: Slugs of how the call releases, as far as the diagnosis needs them: ``releases-often``, ``gives-way`` (only
