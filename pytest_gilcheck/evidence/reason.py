@@ -52,6 +52,7 @@ SLUGS: dict[str, str] = {
     "short-switch-interval": "somebody set a short switch interval, so that the interpreter often asks for the GIL",
     "shortfall-unexplained": "calls overlap less than they could, and nothing in the record says why",
     "sleep-varies": "the call sleeps, and for how long varies, so that it may wait for somebody who has no account here",
+    "sleeps-in-part": "the call sleeps in part, so that beside busy processes threads compute in turns and do not meet",
     "sleeps-while-holding": "the call sleeps while it holds the GIL: it waits for a file, a socket or a lock",
     "small-input": "the call is so short that it may be one that releases for larger inputs only",
     "stolen-time": "the host or a quota took the processors away while calls were recorded",

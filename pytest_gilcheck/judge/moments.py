@@ -29,6 +29,11 @@ class Alone:
     asleep_ns: float
     varies: bool
 
+    @property
+    def sleeps_in_part(self) -> bool:
+        """Whether it both sleeps and computes for a good part of its time."""
+        return rules.UNACCOUNTED_SHARE < self.asleep_ns / max(1.0, self.value_ns) < 1 - rules.UNACCOUNTED_SHARE
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

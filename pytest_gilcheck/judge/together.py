@@ -160,7 +160,13 @@ def _doubt(rounds: Sequence[Round | ShortRound], machine: Machine, alone: Mappin
     threads = {stamp.thread for r in rounds for stamp in r.one_each.stamps}
     if len(threads) < 2 or not threads <= alone.keys():  # noqa: PLR2004  (together takes two)
         return _too_little(0, rounds, alone)
-    return Reason("sleep-varies") if any(alone[thread].varies for thread in threads) else None
+    if any(alone[thread].varies for thread in threads):
+        return Reason("sleep-varies")
+    stamps = [stamp for r in rounds for stamp in r.one_each.stamps]
+    is_delayed = sum(s.delay_ns for s in stamps) > rules.UNDISTURBED_SHARE * sum(s.span_ns for s in stamps)
+    # Where one core fewer is free than threads want, they compute in turns and sleep at once: what they would lose to each
+    # other while both compute hardly shows, and the moments in which it would are those with a delay.
+    return Reason("sleeps-in-part") if is_delayed and any(alone[thread].sleeps_in_part for thread in threads) else None
 
 
 def others_share(arm: Arm, n_threads: int) -> float:

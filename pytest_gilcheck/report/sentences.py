@@ -291,6 +291,7 @@ _CONSTANT = {
     "no-schedstat": "the system does not report how long a thread was ready and not running: the bounds allow for all of it",
     "sleep-varies": "the call sleeps, sometimes for longer: it may wait for a thread or process that was kept off the processor",
     "shortfall-unexplained": "No loss stands out: nothing in the record explains it.",
+    "sleeps-in-part": "the call sleeps for a part of its time: beside other processes its threads compute in turns, and do not meet",
     "xdist-neighbours": "tests of other workers went on while wall time was measured",
 }
 

@@ -140,6 +140,17 @@ def test_doubt_when_a_call_sleeps_now_longer_and_now_shorter_then_it_may_wait_fo
     assert found.doubt.slug == "sleep-varies"
 
 
+def test_doubt_when_calls_sleep_and_compute_in_turns_then_what_they_share_does_not_show():
+    """Found by a search over schedules: threads that share a bus came out at 1.77 [1.52, 2], for a truth of 0.99."""
+    parts = [("sleep", 300 * US), (GIL, 200 * US), ("run", MS)]
+    world = World(n_busy=1, slice_ns=700 * US, shared_bus=1.5, wakes_first=True, handed_over_share=1, seed=679064)
+
+    found = judged(world, [parts] * 2)
+
+    assert found.doubt is not None
+    assert found.doubt.slug == "sleeps-in-part"
+
+
 def test_doubt_when_there_are_no_stamps_then_there_is_none_and_nothing_is_measured():
     """As in reports of earlier versions."""
     rounds = short_rounds(World(), [[("run", MS)]] * 2, n_rounds=5, n_calls=10)
