@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.checker.stages import Stages, call_spans
 from pytest_gilcheck.evidence import Instrument, Observation, Reason
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import held_share, judge
 from pytest_gilcheck.observe import clock_quality, exact_ledger
 from pytest_gilcheck.plan import n_competing_threads, size, survey
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Machine, Round, ShortRound
     from pytest_gilcheck.run import Call, Rescue
 
+__tracebackhide__ = is_hidden
+
 #: A shorter call is too short for a run of the background thread. A longer one is not made once more for it.
 _SHORTEST_BESIDE_BACKGROUND_NS = 1_000_000
 _LONGEST_BESIDE_BACKGROUND_NS = 250_000_000
@@ -30,8 +34,6 @@ _LONGEST_DIAGNOSED_NS = 5_000_000_000
 
 #: Returns a context in which no other process that takes part is busy. The context gives False where others went on.
 Exclusive = Callable[[], "contextlib.AbstractContextManager[bool]"]
-
-NOT_EXCLUSIVE = Reason("xdist-neighbours")
 
 
 def unguarded() -> contextlib.AbstractContextManager[bool]:
@@ -59,7 +61,7 @@ def measure(
     with status_callback() as on_status, exact_ledger() as opened, CompetingThreads(n_threads) as competing:
         stages = Stages(call, settings, name, machine, rescue, competing=competing, on_status=on_status)
         pilot_run = stages.pilot()
-        (pilot,) = call_spans(pilot_run, with_timeline=False)
+        (pilot,) = call_spans(pilot_run)
         plan = size(
             pilot,
             machine,
@@ -78,9 +80,9 @@ def measure(
         rounds: list[Round] = []
         short_rounds: list[ShortRound] = []
         if settings.overlap:
+            begun_ns = time.perf_counter_ns()
             with exclusive() as is_exclusive:
-                if not is_exclusive:
-                    stages.notes.append(NOT_EXCLUSIVE)
+                stages.wait_for_others(time.perf_counter_ns() - begun_ns, in_vain=not is_exclusive)
                 rounds, short_rounds = stages.rounds(
                     plan, span_ns, held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
                 )
@@ -101,8 +103,8 @@ def measure(
             progress=progress,
             surroundings=stages.surroundings,
         )
-        if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and judge(observation).gil in ("held", "partial"):
-            observation = replace(observation, places=stages.places())
+        if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and (verdict := judge(observation)).gil in ("held", "partial"):
+            observation = replace(observation, places=stages.places(verdict.longest_hold_ns))
     return replace(observation, notes=(*machine_notes(machine), *stages.notes)), pilot_run.result
 
 

@@ -8,27 +8,32 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import CallSpan, DeadlineExceeded, Plan, Reason, Surroundings
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import (
     ENOUGH_BATCHES,
     ROUND_LOOKS,
     decides_holding,
     decides_overlap,
+    is_same_hold,
+    knows_share,
     others_matter,
     wants_short_round,
 )
 from pytest_gilcheck.observe import (
+    KeptStacks,
     PythonLines,
     call_span,
     gil_waiter,
     is_native,
     learn_drop_request,
+    longest_hold_of,
     places,
     progress_beside,
     python_stacks,
     stacks_of,
     waits_beside_calls,
 )
-from pytest_gilcheck.plan import ready_ns, round_size, stolen_ns
+from pytest_gilcheck.plan import can_overlap, ready_ns, round_size, stolen_ns
 from pytest_gilcheck.run import (
     CompetingThreads,
     Rescue,
@@ -42,10 +47,14 @@ from pytest_gilcheck.status import events
 from pytest_gilcheck.status.events import StatusEvent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import Estimate, GilWaits, Machine, Places, Progress, Round, ShortRound
     from pytest_gilcheck.run import Call
     from pytest_gilcheck.status.callback import StatusCallback
+
+__tracebackhide__ = is_hidden
 
 #: Calls beside the background thread are made for about so long.
 _BESIDE_BACKGROUND_NS = 20_000_000
@@ -58,6 +67,9 @@ _PROBE_NS = 100_000
 _STAGE_SHARE = 0.5
 #: The time limit is never less than so many calls, as long as they take beside the other threads of this process.
 _CALLS_IN_LIMIT = 10
+
+#: So many calls are made for their stacks at most.
+_MOST_PASSES = 3
 
 #: A call with more GIL events is first measured without a system call at each of them.
 _MOST_FINE_EVENTS = 200
@@ -101,9 +113,25 @@ class Stages:
         """Return what is left of the check's time limit."""
         return max(0, self._begun_ns + self._limit_ns - time.perf_counter_ns())
 
+    def wait_for_others(self, waited_ns: int, *, in_vain: bool) -> None:
+        """Leave the time that the check waited for other processes out of its time limit; a note says if they went on."""
+        self._begun_ns += waited_ns
+        if in_vain:
+            self.notes.append(Reason.of("xdist-neighbours", waited_ns=waited_ns))
+
+    def _stacks(self) -> tuple[KeptStacks, tuple[int, int]]:
+        """Make a call, and return the stacks of its GIL events, and when it began and ended."""
+        with stacks_of(self._competing.idents[0]) as kept:
+            (span,) = self._competing.solo(self._solo.job(1), self._deadline).spans
+        return kept, (span.start_ns, span.end_ns)
+
+    def _fits_quietly(self, n_calls: int) -> bool:
+        """Return whether so many calls fit into the time limit, of which nobody misses the first."""
+        return n_calls * self._call_ns <= self._left_ns()
+
     def _fits(self, stage: str, n_calls: int = 1) -> bool:
         """Return whether a stage with so many calls fits into the time limit; a note says what is left out."""
-        if n_calls * self._call_ns <= self._left_ns():
+        if self._fits_quietly(n_calls):
             return True
         self._leave_out(stage, self._call_ns)
         return False
@@ -153,8 +181,8 @@ class Stages:
             self.refused = self.refused or _refusal(run)
             if self.refused:
                 return []
-            new_calls = call_spans(run, with_timeline=not calls)
-            calls += new_calls
+            # Cold calls are no picture of the others: the last look, which has most calls, brings the timeline.
+            calls = [*(replace(call, timeline=None) for call in calls), *with_typical_timeline(run)]
             left_ns -= sum(span.end_ns - span.start_ns for span in (*run.spans, *run.windows))
             windows = [call_span(raw, with_timeline=False, left_out=run.left_out) for raw in run.windows]
             self.surroundings = Surroundings(
@@ -162,11 +190,23 @@ class Stages:
                 _since(stolen_before_ns, stolen_ns()),
                 _since(ready_before_ns, ready_ns()),
             )
-            if decides_holding(calls, pilot, price_ns, claim, surroundings=self.surroundings) or left_ns <= 0:
+            is_decided = decides_holding(calls, pilot, price_ns, claim, surroundings=self.surroundings)
+            if left_ns <= 0 or (is_decided and not self._wants_figure(calls, plan.looks)):
                 break
             fine = pilot.span_ns >= _SHORTEST_FINE_NS
         self._call_ns = sorted(call.end_ns - call.start_ns for call in calls)[len(calls) // 2]
         return calls
+
+    def _wants_figure(self, calls: Sequence[CallSpan], looks: Sequence[int]) -> bool:
+        """Return whether the word is known but not the figure, and more calls are not too dear for it.
+
+        The line at which the GIL is held is worth more than the figure: half of the time that is left stays for the rest.
+        """
+        n_next = next((look for look in looks if look > len(calls)), None)
+        if n_next is None or knows_share(calls, self._machine.clock_price_ns, surroundings=self.surroundings):
+            return False
+        longest_ns = max(call.end_ns - call.start_ns for call in calls)
+        return (n_next - len(calls)) * longest_ns <= _STAGE_SHARE * self._left_ns()
 
     def _measured(self, n_calls: int, **options: Any) -> SoloRun:
         """Make single calls; once more if they show releases by the interpreter, which must be learned to be counted right."""
@@ -189,14 +229,14 @@ class Stages:
         with gil_waiter(plan.waiter_gap_ns, raw_waits):
             job = self._solo.job(plan.n_waiter_calls, budget_ns=plan.solo_budget_ns)
             run = self._competing.solo(job, self._deadline)
-        return waits_beside_calls([] if _refusal(run) else call_spans(run, with_timeline=False), raw_waits)
+        return waits_beside_calls([] if _refusal(run) else call_spans(run), raw_waits)
 
     def rounds(self, plan: Plan, span_ns: int, held: Estimate) -> tuple[list[Round], list[ShortRound]]:
         """Make paired rounds until a look decides or the budget is spent; a note says why there are none."""
         if plan.n_threads < 2:  # noqa: PLR2004  (competing takes two)
             self.notes.append(Reason("one-thread"))
             return [], []
-        if self._machine.usable_cores <= 1:
+        if not can_overlap(self._machine):
             self.notes.append(Reason("one-cpu"))
             return [], []
         # Beside other threads a call takes longer than it needs, and so do the rounds.
@@ -258,7 +298,7 @@ class Stages:
         budget_ns = round(self._left_ns() * _STAGE_SHARE)
         with background_thread(background_runs, budget_ns=budget_ns):
             run = self._competing.solo(self._solo.job(n_calls, budget_ns=budget_ns), self._deadline)
-        calls = call_spans(run, with_timeline=False)
+        calls = call_spans(run)
         return progress_beside(calls, background_runs, is_exact=is_exact and not _refusal(run))
 
     def _others_are_busy(self) -> bool:
@@ -272,8 +312,11 @@ class Stages:
             n_late += time.perf_counter_ns() - begun_ns > _PROBE_NS + sys.getswitchinterval() * 1e9 / 2
         return n_late > _N_PROBES // 2
 
-    def places(self) -> Places | None:
-        """Make one more call for its stacks and, where Python code runs underneath, another one under a trace."""
+    def places(self, longest_hold_ns: int | None = None) -> Places | None:
+        """Make one more call for its stacks and, where Python code runs underneath, another one under a trace.
+
+        An interrupt may draw out a hold of this call: up to three are made, until the longest hold is one of the judged calls.
+        """
         if "greenlet" in sys.modules:
             # A walk of a stack that greenlets have switched does not end: it crashed the process.
             self.notes.append(Reason("greenlets"))
@@ -283,9 +326,18 @@ class Stages:
         self._report_status(events.LINES)
         function = self._call.function
         try:
-            with stacks_of(self._competing.idents[0]) as kept:
-                (span,) = self._competing.solo(self._solo.job(1), self._deadline).spans
-            stamps = (span.start_ns, span.end_ns)
+            kept, stamps = self._stacks()
+            for _ in range(_MOST_PASSES - 1):
+                hold_ns = longest_hold_of(kept, stamps)
+                if (
+                    longest_hold_ns is None
+                    or is_same_hold(hold_ns, longest_hold_ns)
+                    or not self._fits_quietly(n_calls=3)
+                ):
+                    break
+                again, stamps_again = self._stacks()
+                if longest_hold_of(again, stamps_again) < hold_ns:
+                    kept, stamps = again, stamps_again
             if is_native(function) and not kept.runs_python:
                 return places(kept, stamps, function)
             lines = PythonLines()
@@ -322,12 +374,24 @@ def learn_drop_request_once() -> bool:
     return learned
 
 
-def call_spans(run: SoloRun, *, with_timeline: bool) -> list[CallSpan]:
-    """Return the record of each call; with a timeline of the first one, which is enough to draw."""
-    return [
-        call_span(raw, with_timeline=with_timeline and not index, left_out=run.left_out)
-        for index, raw in enumerate(run.spans)
-    ]
+def call_spans(run: SoloRun) -> list[CallSpan]:
+    """Return the record of each call, without its timeline."""
+    return [call_span(raw, with_timeline=False, left_out=run.left_out) for raw in run.spans]
+
+
+def with_typical_timeline(run: SoloRun) -> list[CallSpan]:
+    """Return the record of each call, with the timeline of the one whose longest hold and length are the most typical."""
+    calls = call_spans(run)
+    holds, spans = (sorted(figures) for figures in zip(*((c.longest_hold_ns, c.span_ns) for c in calls), strict=True))
+    hold_ns, span_ns = holds[len(calls) // 2], max(1, spans[len(calls) // 2])
+
+    def distance(index: int) -> float:
+        holds_off, spans_off = calls[index].longest_hold_ns - hold_ns, calls[index].span_ns - span_ns
+        return float(abs(holds_off) / max(1, hold_ns) + abs(spans_off) / span_ns)
+
+    typical = min(range(len(calls)), key=distance)
+    calls[typical] = call_span(run.spans[typical], with_timeline=True, left_out=run.left_out)
+    return calls
 
 
 def _refusal(run: SoloRun) -> Reason | None:

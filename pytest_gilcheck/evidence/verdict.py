@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from pytest_gilcheck.evidence.claim import Limit
 from pytest_gilcheck.evidence.errors import Inconclusive, NotApplicable
@@ -12,6 +12,9 @@ from pytest_gilcheck.evidence.machine import Machine
 from pytest_gilcheck.evidence.observation import Instrument
 from pytest_gilcheck.evidence.places import Where
 from pytest_gilcheck.evidence.reason import Reason
+
+#: An error here is always about what a test asks for.
+__tracebackhide__ = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,11 @@ class Verdict:
         if self.agreement != "not_checked":
             parts.append(f"results {self.agreement}")
         return f"<Verdict on {self.name}: {', '.join(parts)}>"
+
+    def __bool__(self) -> NoReturn:
+        # `assert gilcheck(f)` would pass whatever the verdict is.
+        message = f"the verdict on {self.name} is no yes or no: ask for .released (or .held, .overlaps), here {self!r}"
+        raise TypeError(message)
 
     @property
     def released(self) -> bool:

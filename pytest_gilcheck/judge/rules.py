@@ -18,6 +18,19 @@ HELD_LEAST_HELD_SHARE = 0.95
 #: let go; several calls decide the rest.
 SINGLE_CALL_FACTOR = 15.0
 
+#: Threshold: a held share is known as a figure, and not only as a word, within this much to either side. Two threads that
+#: hold it are at best 2 / (1 + share) times as fast as one: within the half-width that moves by less than 0.1, the
+#: half-width to which an efficiency is wanted. Half and half in one call is known between 0.0625 and 0.9375 only.
+SHARE_HALF_WIDTH = 0.05
+
+#: Threshold: by how much more than the longest hold a timeline may show as held in one piece, and the other way round,
+#: besides one slice of it. It is drawn from one call, and the longest hold is the median over calls.
+TIMELINE_SLACK = 0.1
+
+#: Threshold: how many times as long as the longest hold of the judged calls a hold of the diagnosing pass may be. A cold
+#: cache or an interrupt made a hold of 4.75 µs 1.8 ms long, and the pass named the wrong line.
+SAME_HOLD_FACTOR = 2.0
+
 #: Threshold: a call is undisturbed if it was ready to run and not running for at most this share of it. Even if all of
 #: that fell on one state, the share moves by no more than the distance of either border from its end.
 UNDISTURBED_SHARE = 0.05

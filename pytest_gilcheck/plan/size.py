@@ -78,6 +78,11 @@ def size(
     )
 
 
+def can_overlap(machine: Machine) -> bool:
+    """Return whether two threads of this process can run at once at all: on more than one core, in part or whole."""
+    return machine.usable_cores > 1
+
+
 def n_competing_threads(machine: Machine, n_threads: int | None) -> int:
     """Return how many threads compete: `n_threads`, or as many as there are usable cores, from 2 to 4."""
     return n_threads or max(2, min(4, int(machine.usable_cores)))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck import _native, specimens
 from pytest_gilcheck.evidence import Arm, Round, ShortRound, Stamp, UsageError
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.run.call import with_note
 from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_gilcheck.evidence import RoundSize
     from pytest_gilcheck.run.call import Call
     from pytest_gilcheck.run.deadline import Deadline
+
+__tracebackhide__ = is_hidden
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup

@@ -43,6 +43,9 @@ class CheckEntry:
         line: Line in which that test begins, from 1.
         failed: Whether that test failed.
         origin: Name of the report that the entry was merged from.
+        ordinal: Number of the check among those of its name in its test, from 1: test, name and ordinal are the same in the
+            next run. None: the test runs under ``@given``, with other examples in the next run.
+        failure: Why that test failed, in one line; empty where it did not, or where that is not known.
     """
 
     name: str
@@ -53,6 +56,8 @@ class CheckEntry:
     line: int | None = None
     failed: bool = False
     origin: str | None = None
+    ordinal: int | None = 1
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class AgreementEntry:
     line: int | None = None
     failed: bool = False
     origin: str | None = None
+    ordinal: int | None = 1
+    failure: str = ""
 
     @property
     def name(self) -> str:
@@ -204,6 +211,8 @@ def to_line(entry: Entry) -> str:
         "line": entry.line,
         "failed": entry.failed,
         "origin": entry.origin,
+        "ordinal": entry.ordinal,
+        "failure": entry.failure,
     }
     if isinstance(entry, AgreementEntry):
         return _line({"agreement": {**place, "agreement": _converter().unstructure(entry.agreement)}})
