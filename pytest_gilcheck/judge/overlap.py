@@ -60,7 +60,7 @@ def wants_short_round(rounds: Sequence[Round], short_rounds: Sequence[ShortRound
     Returns:
         True for a short round.
     """
-    if not rounds or was_left_alone(rounds) or own_pool(rounds) is not None:
+    if len(rounds) < rules.ROUND_LOOKS[0] or was_left_alone(rounds) or own_pool(rounds) is not None:
         return False
     if not are_stamped(rounds, machine):
         return False  # without accounts of the threads a short round shows nothing
