@@ -120,6 +120,8 @@ class ThreadRun:
     @property
     def totals(self) -> tuple[int, int] | None: ...
     @property
+    def stamps(self) -> list[tuple[int, int, int, int, int, int, int | None]]: ...
+    @property
     def error(self) -> BaseException | None: ...
 
 def run_phase(
@@ -132,6 +134,7 @@ def run_phase(
     index: int,
     n_threads: int,
     calls: CallClock,
+    n_stamp_calls: int,
 ) -> ThreadRun: ...
 
 @final

@@ -19,7 +19,7 @@ from pytest_gilcheck.status.callback import status_callback
 
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
-    from pytest_gilcheck.evidence import Machine, Round
+    from pytest_gilcheck.evidence import Machine, Round, ShortRound
     from pytest_gilcheck.run import Call, Rescue
 
 __tracebackhide__ = is_hidden
@@ -78,11 +78,12 @@ def measure(
         span_ns = min(call.span_ns for call in [pilot, *calls])
         gil_waits = stages.gil_waits(plan) if is_exact and plan.n_waiter_calls else None
         rounds: list[Round] = []
+        short_rounds: list[ShortRound] = []
         if settings.overlap:
             begun_ns = time.perf_counter_ns()
             with exclusive() as is_exclusive:
                 stages.wait_for_others(time.perf_counter_ns() - begun_ns, in_vain=not is_exclusive)
-                rounds = stages.rounds(
+                rounds, short_rounds = stages.rounds(
                     plan, span_ns, held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
                 )
         progress = None
@@ -98,6 +99,7 @@ def measure(
             calls=tuple(calls),
             gil_waits=gil_waits,
             rounds=tuple(rounds),
+            short_rounds=tuple(short_rounds),
             progress=progress,
             surroundings=stages.surroundings,
         )

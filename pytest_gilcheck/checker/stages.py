@@ -17,6 +17,7 @@ from pytest_gilcheck.judge import (
     is_same_hold,
     knows_share,
     others_matter,
+    wants_short_round,
 )
 from pytest_gilcheck.observe import (
     KeptStacks,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_gilcheck.declare.settings import Settings
-    from pytest_gilcheck.evidence import Estimate, GilWaits, Machine, Places, Progress, Round
+    from pytest_gilcheck.evidence import Estimate, GilWaits, Machine, Places, Progress, Round, ShortRound
     from pytest_gilcheck.run import Call
     from pytest_gilcheck.status.callback import StatusCallback
 
@@ -230,41 +231,58 @@ class Stages:
             run = self._competing.solo(job, self._deadline)
         return waits_beside_calls([] if _refusal(run) else call_spans(run), raw_waits)
 
-    def rounds(self, plan: Plan, span_ns: int, held: Estimate) -> list[Round]:
+    def rounds(self, plan: Plan, span_ns: int, held: Estimate) -> tuple[list[Round], list[ShortRound]]:
         """Make paired rounds until a look decides or the budget is spent; a note says why there are none."""
         if plan.n_threads < 2:  # noqa: PLR2004  (competing takes two)
             self.notes.append(Reason("one-thread"))
-            return []
+            return [], []
         if not can_overlap(self._machine):
             self.notes.append(Reason("one-cpu"))
-            return []
+            return [], []
         # Beside other threads a call takes longer than it needs, and so do the rounds.
         slowed = max(1.0, self._call_ns / max(1, span_ns))
         budget_ns = min(plan.budget_ns, self._left_ns())
         size = round_size(span_ns, plan.n_threads, self._machine, round(budget_ns / slowed))
         if size is None and budget_ns < plan.budget_ns:
             self._leave_out("rounds in competing threads", self._call_ns)
-            return []
+            return [], []
         if size is None:
             n_threads = plan.n_threads
             self.notes.append(Reason.of("budget-too-small", n_threads=n_threads, span_ns=span_ns, budget_ns=budget_ns))
-            return []
-        rounds: list[Round] = []
+            return [], []
         source = Rounds(self._competing, self._call, size, plan.seed)
         with one_at_a_time():
-            start_ns = time.perf_counter_ns()
-            end_ns = start_ns + budget_ns
-            while True:
-                spent_ns = time.perf_counter_ns() - start_ns
-                self._report_status(events.COMPETING, spent_ns=spent_ns, budget_ns=budget_ns)
-                rounds.append(source.next(self._deadline))
-                # The typical round must still fit. On a busy machine the longest one lasts as long as several typical
-                # ones, and the time of those would stay unused. A round that takes too long is the last.
-                if time.perf_counter_ns() + sorted(round_.wall_ns for round_ in rounds)[len(rounds) // 2] > end_ns:
-                    break
-                if len(rounds) in ROUND_LOOKS and decides_overlap(rounds, self._settings.claim, self._machine, held):
-                    break
-        return rounds
+            return self._made(source, budget_ns, held)
+
+    def _made(self, source: Rounds, budget_ns: int, held: Estimate) -> tuple[list[Round], list[ShortRound]]:
+        """Make rounds; where those with controls are no use on this machine, most of the time goes to short ones."""
+        rounds: list[Round] = []
+        short_rounds: list[ShortRound] = []
+        start_ns = time.perf_counter_ns()
+        end_ns = start_ns + budget_ns
+        while True:
+            spent_ns = time.perf_counter_ns() - start_ns
+            self._report_status(events.COMPETING, spent_ns=spent_ns, budget_ns=budget_ns)
+            stolen_before_ns = stolen_ns()
+            latest: list[Round] | list[ShortRound]
+            if wants_short_round(rounds, short_rounds, self._machine):
+                short_round = source.next_short(self._deadline)
+                short_rounds.append(replace(short_round, stolen_ns=_since(stolen_before_ns, stolen_ns())))
+                latest = short_rounds
+            else:
+                round_ = source.next(self._deadline)
+                rounds.append(replace(round_, stolen_ns=_since(stolen_before_ns, stolen_ns())))
+                latest = rounds
+            # The typical round must still fit. On a busy machine the longest one lasts as long as several typical ones,
+            # and the time of those would stay unused. A round that takes too long is the last.
+            typical_ns = sorted(round_.wall_ns for round_ in latest)[len(latest) // 2]
+            if time.perf_counter_ns() + typical_ns > end_ns:
+                break
+            if len(latest) in ROUND_LOOKS and decides_overlap(
+                rounds, short_rounds, self._settings.claim, self._machine, held
+            ):
+                break
+        return rounds, short_rounds
 
     def progress(self, span_ns: int, *, is_exact: bool) -> Progress | None:
         """Make calls beside the background thread, and return how much it ran; None: a note says why not."""

@@ -49,7 +49,7 @@ from pytest_gilcheck.evidence.places import (
 )
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.requirement import COMPARED, FIGURES, WORDS
-from pytest_gilcheck.evidence.rounds import Arm, Round
+from pytest_gilcheck.evidence.rounds import Arm, Round, ShortRound, Stamp
 from pytest_gilcheck.evidence.spans import CallSpan, GilEvent, GilTimeline, OtherThread
 from pytest_gilcheck.evidence.verdict import ReleaseCounts, Verdict
 
@@ -93,8 +93,10 @@ __all__ = [
     "ReleaseCounts",
     "Round",
     "RoundSize",
+    "ShortRound",
     "Site",
     "SourceLine",
+    "Stamp",
     "Surroundings",
     "Tolerance",
     "UsageError",

@@ -65,6 +65,9 @@ class Verdict:
         both_released_share: Share of that wall time (0..1) during which two or more of them were outside the GIL at once.
         most_speedup: Speed-up that the held share leaves possible.
         where: Lines between which the longest hold lies, for a call that holds or holds in part.
+        together: How many times as fast competing threads are on free cores, by what their calls lost while they ran
+            together. With more threads than cores: on so many free cores as there are here.
+        decided_by: The evidence that decides `overlap`: ``together``, ``wall-clock``, or empty where nothing does.
         limits: The parts of the claim, each with its margin.
         traits: Slugs of how the call releases, as far as the diagnosis needs them: ``releases-often``, ``gives-way`` (only
             when the interpreter asks) and ``wait-is-felt`` (by a thread that waits for the GIL).
@@ -94,6 +97,8 @@ class Verdict:
     cores_used: float | None = None
     both_released_share: float | None = None
     most_speedup: float | None = None
+    together: Estimate = field(default_factory=lambda: Estimate(quantity="speed-up on free cores", why_not="no-rounds"))
+    decided_by: str = ""
     where: Where | None = None
     limits: tuple[Limit, ...] = ()
     traits: tuple[str, ...] = ()

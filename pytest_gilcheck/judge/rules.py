@@ -225,6 +225,45 @@ SHORT_FOR_OVERLAP_NS = 50_000
 #: much above what the ledger's count of calls at once allows (calls that differ, caches warmed by the first arm).
 CEILING_SLACK = 0.2
 
+#: Threshold: moments are looked at in which each thread is within calls that were delayed for at most this share of their
+#: time. In the first, typical rates are read as they are (`UNDISTURBED_SHARE`). The others leave less time that is surely
+#: together, from more moments: a call of 20 ms beside a busy process is delayed for half of its time.
+DELAY_SHARES = (UNDISTURBED_SHARE, 0.25, 1.0)
+
+#: Threshold: moments of a round count if at least this share of them is surely together. Below it what the threads lose
+#: at other times hides what they lose together.
+DENSE_SHARE = 0.25
+
+#: Threshold: calls must have run together for so long. An account is read within 50 µs of the moment that it is of. A
+#: stretch of 1 ms, one thread's work in a round of the default budget, is wrong by a tenth then; ten of them, of
+#: independent readings, by three in a hundred.
+LEAST_TOGETHER_NS = 10_000_000
+
+#: Threshold: and for so many calls, where they are long: two meet each part of a call with each part of another.
+LEAST_TOGETHER_CALLS = 2.0
+
+#: Threshold: a longer call beside busy processes is interrupted in each of its runs. Time slices are 0.7 ms (one processor)
+#: to 4 ms (a clock of 250 Hz).
+TIME_SLICE_NS = 3_000_000
+
+#: Threshold: and in so many rounds, as many as the first look has.
+FEWEST_TOGETHER_ROUNDS = 3
+
+#: Threshold: from so many serial stamps of a thread on the first is left out, which may still be warming up.
+ENOUGH_SERIAL_STAMPS = 3
+
+#: Threshold: a call that sleeps alone varies if one sleeps for longer than another by this factor. Then it waits for
+#: somebody, a thread or a process, who may be kept off the processor; one that waits for a time does not vary, but for the
+#: timer's slack of 50 µs.
+SLEEP_VARIES_FACTOR = 1.25
+
+#: Threshold: the system counts stolen time in ticks of up to 10 ms. One may have been counted although less was stolen.
+STOLEN_TICK_NS = 10_000_000
+
+#: Threshold: on a machine that is not left alone, short rounds take this many times the time of whole rounds. A whole round
+#: spends a ninth of its time on calls that run together, a short one up to half of it.
+SHORT_ROUNDS_FACTOR = 4.0
+
 #: Threshold: between two runs a share counts as changed only beyond this, whatever its intervals say: they show how calls
 #: of one process differ, not how one build and another lie in memory. What moves by less moves a user's wall time by
 #: less than one part in fifty.

@@ -43,7 +43,8 @@ def judge(observation: Observation) -> Verdict:
     calls = [owned.least for owned in owned_calls(observation.calls, observation.surroundings.windows)]
     gil, share, reasons = _gil(observation, calls)
     wall = wall_clock(observation, gil, share)
-    reasons = [*reasons, *wall.reasons]
+    known = {reason.slug for reason in reasons}
+    reasons = [*reasons, *(reason for reason in wall.reasons if reason.slug not in known)]
     exact = observation.instrument.grade == "exact"
     figures: dict[str, Estimate | str] = {
         "gil": gil,
@@ -54,8 +55,7 @@ def judge(observation: Observation) -> Verdict:
         "speedup": wall.speedup,
         "efficiency": wall.efficiency,
     }
-    has_no_word = wall.word in ("inconclusive", "not_measured")
-    limits = limits_of(observation.claim, figures, machine_may_fall_short=has_no_word)
+    limits = limits_of(observation.claim, figures, machine_may_fall_short=not wall.machine_decides)
     longest_hold_ns = _typical(calls, "longest_hold_ns") if exact else None
     return Verdict(
         name=observation.name,
@@ -82,6 +82,8 @@ def judge(observation: Observation) -> Verdict:
         where=where(observation.places, longest_hold_ns),
         cores_used=wall.cores_used,
         both_released_share=wall.both_released_share,
+        together=wall.together,
+        decided_by=wall.decided_by,
         most_speedup=most_speedup(share, observation.plan.n_threads) if observation.rounds else None,
         traits=_traits(observation, calls),
     )

@@ -101,6 +101,12 @@ def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
         f"{verdict.overlap}: speed-up {interval(verdict.speedup)} of {n_threads} threads over one ({n_rounds}); efficiency "
         f"{interval(verdict.efficiency)} of what a released control reached",
     )
+    if verdict.together.measured:
+        decides = "decides" if verdict.decided_by == "together" else "does not decide"
+        yield from _titled(
+            "together",
+            f"speed-up on free cores {interval(verdict.together)} by what calls lost while they ran together; it {decides} the word",
+        )
     if verdict.cores_used is not None:
         both_released = (
             ""

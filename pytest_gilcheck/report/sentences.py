@@ -36,6 +36,7 @@ def with_text(verdict: Verdict, observation: Observation) -> Verdict:
         notes=notes,
         held_share=in_words(verdict.held_share),
         speedup=in_words(verdict.speedup),
+        together=in_words(verdict.together),
         efficiency=in_words(verdict.efficiency),
     )
     return replace(verdict, diagnosis=verdict.diagnosis or diagnosis(verdict, observation))
@@ -127,6 +128,8 @@ def _of_overlap(verdict: Verdict, observation: Observation) -> str:
             if says_something(verdict.speedup)
             else ""
         )
+        if verdict.decided_by == "together" and verdict.together.value is not None:
+            speedup = f": on free cores {verdict.together.value:.2f} times as fast as one after the other"
         sentence = f"Calls of {observation.rounds[0].n_threads} threads {overlap}{speedup}."
         return f"{sentence} {explained}".rstrip()
     if cause is not None and "efficiency" in dict(cause.values):
@@ -142,6 +145,10 @@ def _estimate(values: Mapping[str, Any], name: str, quantity: str) -> Estimate:
 
 def _speedup(values: Mapping[str, Any]) -> Estimate:
     return _estimate(values, "speedup", "speed-up")
+
+
+def _together(values: Mapping[str, Any]) -> Estimate:
+    return _estimate(values, "together", "speed-up on free cores")
 
 
 def _released_control(values: Mapping[str, Any]) -> Estimate:
@@ -217,6 +224,18 @@ def _time_limit(values: Mapping[str, Any]) -> str:
     )
 
 
+def _rarely_together(values: Mapping[str, Any]) -> str:
+    slice_ = (
+        f"a call takes {duration(values['span_ns'])}, longer than the scheduler lets it run at a time; "
+        if values["span_ns"] > values["slice_ns"]
+        else ""
+    )
+    return (
+        f"beside other processes {slice_}in {values['n_rounds']} rounds the calls ran together for {duration(values['together_ns'])}, "
+        f"and {duration(values['least_ns'])} decide: free a core, or give the rounds more time (budget=)"
+    )
+
+
 def _too_short_to_overlap(values: Mapping[str, Any]) -> str:
     return (
         f"calls of {duration(values['control_ns'])} are as short as one switch between threads: a control that releases the GIL "
@@ -225,6 +244,13 @@ def _too_short_to_overlap(values: Mapping[str, Any]) -> str:
 
 
 def _witnesses_conflict(values: Mapping[str, Any]) -> str:
+    if "together" in values and "speedup" in values:
+        return f"wall clock against what calls lost together: {_speedup(values)}, {_together(values)}"
+    if "together" in values:
+        return (
+            f"what calls lost together against ledger: {_together(values)}, yet a held share of {values['held_share']:.3f} "
+            f"allows {values['most_speedup']:.2f}"
+        )
     if "background_share" in values:
         return (
             f"ledger against progress: the GIL was held for {percent(values['held_share'])} of the call, "
@@ -269,6 +295,7 @@ _WHY_NOT = {
     "no-calls": "no call was recorded",
     "no-record-and-no-progress": "no exact record, and no background thread ran",
     "no-rounds": "no wall-clock rounds were run",
+    "no-stamps": "single calls of the rounds have no accounts",
 }
 
 #: Sentences that need no value.
@@ -277,7 +304,9 @@ _CONSTANT = {
     "one-thread": "one thread competes with nobody: ask for two or more (threads=)",
     "greenlets": "greenlets switch stacks in this process: no stack is read, and no line named",
     "no-schedstat": "the system does not report how long a thread was ready and not running: the bounds allow for all of it",
+    "sleep-varies": "the call sleeps, sometimes for longer: it may wait for a thread or process that was kept off the processor",
     "shortfall-unexplained": "No loss stands out: nothing in the record explains it.",
+    "sleeps-in-part": "the call sleeps for a part of its time: beside other processes its threads compute in turns, and do not meet",
 }
 
 #: Slug -> sentence of its values.
@@ -307,6 +336,11 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "no-spare-cores": _no_spare_cores,
     "not-measured": _not_measured,
+    "longer-than-a-slice": _rarely_together,
+    "other-threads-work": lambda v: (
+        f"threads of this process that the check does not follow used {percent(v['others_share'])} as much processor time as those "
+        "that made the calls: whether these ran together says little"
+    ),
     "overlap-borderline": _overlap_borderline,
     "own-thread-pool": lambda v: (
         f"One call alone already uses {v['cores_used']:.1f} cores: it brings threads of its own, and more callers only share them."
@@ -315,6 +349,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "progress-only": lambda v: (
         f"a background thread ran for {percent(v['background_share'])} of the call; that it did not run for the rest proves nothing"
     ),
+    "rarely-together": _rarely_together,
     "result-not-sent": lambda v: f"what the call returned cannot leave the child process: {v['error']}",
     "serialised-by-gil": lambda v: (
         "The GIL is held, so that one thread runs at a time: threads spent "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.requirement import CLAIMABLE
+from pytest_gilcheck.judge.bounds import word_of
 from pytest_gilcheck.report.figures import duration, percent, percent_at_most, says_something, share_bounds
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def overlap_text(verdict: Verdict) -> str:
         return "-"
     if verdict.overlap == "inconclusive" or not says_something(verdict.speedup):
         return verdict.overlap
+    if verdict.decided_by == "together" and word_of(verdict.speedup) != verdict.overlap:
+        return verdict.overlap  # beside busy processes wall time says nothing, and would seem to contradict the word
     return f"{verdict.overlap} {verdict.speedup.value:.2f}x"
 
 
