@@ -231,8 +231,9 @@ def _rarely_together(values: Mapping[str, Any]) -> str:
         else ""
     )
     return (
-        f"beside other processes {slice_}in {values['n_rounds']} rounds the calls ran together for {duration(values['together_ns'])}, "
-        f"and {duration(values['least_ns'])} decide: free a core, or give the rounds more time (budget=)"
+        f"beside other processes {slice_}the calls ran together for {duration(values['together_ns'])} in "
+        f"{counted(values['n_rounds'], 'round')}, too little to decide ({duration(values['least_ns'])} would): free a core, or give "
+        "the rounds more time (budget=)"
     )
 
 
