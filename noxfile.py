@@ -20,11 +20,14 @@ nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 # What fails fastest comes first; pytest's own count comes last, where a reader of the log looks for it.
-nox.options.sessions = ["lint", "imports", "rust", "typing", "docs", "gallery", "live", "tests"]
+nox.options.sessions = ["lint", "imports", "rust", "typing", "docs", "gallery", "smoke", "live", "tests"]
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
+SUPPORTED = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
+# Where neither PATH nor pyenv has them, Debian unstable does, in a folder that this script makes.
+IN_DEBIAN = ("3.14", "3.15")
+DEBIAN_PYTHONS = ROOT / "ci" / "debian-pythons.sh"
 # The pinned packages of the corpus have wheels for this one.
 CORPUS_PYTHON = (3, 11)
 GALLERY = ROOT / "docs" / "gallery"
@@ -98,7 +101,7 @@ def install(session: nox.Session, *requirements: str) -> None:
     The wheel is installed anew each time: its version number stays while its sources change.
     """
     built = wheel(session)
-    session.install(f"{built}[agree]", *requirements)
+    session.install(str(built), *requirements)
     session.install("--force-reinstall", "--no-deps", str(built))
 
 
@@ -127,17 +130,68 @@ def interpreters() -> dict[str, str]:
     return paths
 
 
+def start_of(session: nox.Session, version: str) -> list[str]:
+    """Return the command that starts this CPython. Skip the session, and say why, if there is none on this machine."""
+    if version in (found := interpreters()):
+        return [found[version]]
+    reason = "it is neither on PATH nor in pyenv"
+    if version in IN_DEBIAN:
+        folder = subprocess.run([DEBIAN_PYTHONS, "where"], capture_output=True, text=True, check=False)
+        if folder.returncode == 0:
+            return [str(DEBIAN_PYTHONS), "run", f"python{version}"]
+        reason += f"; {folder.stderr.strip()}"
+    return session.skip(f"CPython {version}: NOT RUN: {reason}")
+
+
+def environment(session: nox.Session, version: str, name: str, *requirements: str) -> list[str]:
+    """Return the command that starts this CPython in an environment with the wheel and these requirements.
+
+    It is nox's own kind of environment in all but its maker: nox cannot start an interpreter that lies in another root.
+    """
+    start = start_of(session, version)
+    home = ROOT / ".nox" / "pythons" / f"{version}-{name}"
+    python = [*start[:-1], str(home / "bin" / "python")]
+    # Not compiled: most of it is never imported.
+    install = [*python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    # One wheel for all: `build` has made it, and the name of its folder changes with its sources.
+    built = str(wheel(session))
+    stamp, others = home / "made-of.txt", [*start, *requirements]
+    made_of = stamp.read_text(encoding="utf-8").splitlines() if stamp.exists() else []
+    if made_of == [built, *others]:
+        return python
+    if requirements and made_of[1:] == others:
+        session.run(*install, "--force-reinstall", "--no-deps", built, external=True)
+    else:
+        # Empty, as a user's first one is.
+        session.run(*start, "-m", "venv", "--clear", str(home), external=True)
+        session.run(*install, f"{built}[agree]", external=True)
+        options = ["--prefer-binary", *(word for word in requirements if word.startswith("--"))]
+        packages = [word for word in requirements if not word.startswith("--")]
+        if packages and subprocess.run([*install, *options, *packages], check=False).returncode:
+            session.warn("one by one: what has no wheel for this version is left out, and its tests are skipped")
+            for package in packages:
+                session.run(*install, *options, package, success_codes=[0, 1], external=True)
+    stamp.write_text("\n".join([built, *others]), encoding="utf-8")
+    return python
+
+
+def run_pytest(session: nox.Session, command: list[str], *arguments: str, env: dict[str, str] | None = None) -> None:
+    """Run pytest, which this command starts, with the project's settings and these arguments."""
+    # From a folder of its own: in the root every interpreter that a test starts would import the source tree, which
+    # has no native module. Outside of the tree: projects that tests make below it would find our settings.
+    with tempfile.TemporaryDirectory(prefix="gilcheck-tests-") as elsewhere:
+        session.chdir(elsewhere)
+        settings = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
+        session.run(*command, *settings, *arguments, env=env, external=True)
+        session.chdir(ROOT)
+
+
 def run_tests(session: nox.Session, *folders: str) -> None:
     """Run these folders of the suite against the installed wheel, or what the command line names after ``--``."""
     install(session, *group("test"))
     # The `pytest` command, not `python -m pytest`: the latter puts the source tree, which has no native module, first.
     chosen = session.posargs or [str(ROOT / folder) for folder in existing(session, *folders)]
-    # From a folder of its own: in the root every interpreter that a test starts would import the source tree, which
-    # has no native module. Outside of the tree: projects that tests make below it would find our settings.
-    with tempfile.TemporaryDirectory(prefix="gilcheck-tests-") as elsewhere:
-        session.chdir(elsewhere)
-        session.run("pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), *chosen)
-        session.chdir(ROOT)
+    run_pytest(session, ["pytest"], *chosen)
 
 
 def existing(session: nox.Session, *folders: str) -> list[str]:
@@ -189,10 +243,49 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("python", [nox.param(path, id=version) for version, path in interpreters().items()])
-def tests_all(session: nox.Session) -> None:
-    """Run the same tests and `live` on every supported Python on this machine."""
-    run_tests(session, *DETERMINISTIC, "tests/live")
+def build(session: nox.Session) -> None:
+    """Build the wheel of the present sources, which every interpreter then uses."""
+    session.log(str(wheel(session)))
+
+
+each_interpreter = nox.parametrize("version", [nox.param(version, id=version) for version in SUPPORTED])
+
+
+@nox.session(venv_backend="none", requires=["build"])
+@each_interpreter
+def smoke(session: nox.Session, version: str) -> None:
+    """One test of each live kind on a supported Python, in an environment that has the wheel and nothing else."""
+    python = environment(session, version, "smoke")
+    chosen = session.posargs or ["-q", "-m", "smoke", str(ROOT / "tests" / "live")]
+    env = {"GILCHECK_INTERRUPTS": "2"}
+    run_pytest(session, [*python, "-m", "pytest"], "-p", "no:cacheprovider", *chosen, env=env)
+
+
+@nox.session(venv_backend="none", requires=["build"])
+@each_interpreter
+def tests_all(session: nox.Session, version: str) -> None:
+    """Run all tests, those of `live` too, on a supported Python. A quarter of an hour each; `-- FOLDER...` for some."""
+    python = environment(session, version, "tests", *group("test"))
+    chosen = [str(ROOT / part) if (ROOT / part).exists() else part for part in session.posargs]
+    chosen = chosen or [str(ROOT / folder) for folder in existing(session, *DETERMINISTIC, "tests/live")]
+    run_pytest(session, [*python, "-m", "pytest"], "-p", "no:cacheprovider", *chosen)
+
+
+@nox.session(default=False)
+@nox.parametrize("release", ["8.0", "8.4", "9.2"])
+def oldest(session: nox.Session, release: str) -> None:
+    """Run the plugin's tests and the smoke with a release of pytest and the oldest allowed version of all else."""
+    project = PYPROJECT["project"]
+    allowed = [*project["dependencies"], *project["optional-dependencies"]["agree"]]
+    exact = [requirement.replace(">=", "==", 1) for requirement in allowed if not requirement.startswith("pytest>")]
+    built = wheel(session)
+    session.install(f"{built}[agree]", f"pytest=={release}.*", *exact)
+    session.install("--force-reinstall", "--no-deps", str(built))
+    session.run("python", "-m", "pip", "list", "--format=freeze", silent=False)
+    # Neighbours are not installed: each has an oldest pytest of its own.
+    plugin = ROOT / "tests" / "plugin"
+    run_pytest(session, ["pytest"], "--ignore", str(plugin / "test_neighbours.py"), *(session.posargs or [str(plugin)]))
+    run_pytest(session, ["pytest"], "-m", "smoke", str(ROOT / "tests" / "live"), env={"GILCHECK_INTERRUPTS": "2"})
 
 
 @nox.session
@@ -346,7 +439,7 @@ def run_bench(session: nox.Session, name: str, *steps: list[str], subjects: str 
         for batch in [["-r", str(requirements)]] if sys.version_info[:2] == CORPUS_PYTHON else filter(None, packages):
             # On other Pythons some of the pinned packages have no wheel: their cases are left out, and said to be.
             session.install(*([batch] if isinstance(batch, str) else batch), success_codes=[0, 1])
-    session.run("maturin", "develop", "--release", *locked(), "--extras", "agree")
+    session.run("maturin", "develop", "--release", *locked())
     for step in [session.posargs] if session.posargs else (steps or [[]]):
         session.run("python", "-m", f"benchmarks.{name}", *step)
 
@@ -355,6 +448,24 @@ def run_bench(session: nox.Session, name: str, *steps: list[str], subjects: str 
 def bench_ledger(session: nox.Session) -> None:
     """Judge a public corpus and specimens, idle and loaded: errors, widths, costs. Takes hours; can be resumed."""
     run_bench(session, "ledger", ["run"], ["price"], ["report"])
+
+
+@nox.session(venv_backend="none", default=False, requires=["build"])
+@each_interpreter
+def corpus(session: nox.Session, version: str) -> None:
+    """Judge the public corpus on a supported Python, idle and beside two busy processes. An hour; can be resumed.
+
+    What follows ``--`` goes to `python -m benchmarks.ledger run`: ``--loads 0``, ``--package numpy scipy``.
+    """
+    listed = (ROOT / "benchmarks" / "ledger" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    packages = [line.split("#")[0].strip() for line in listed]
+    # Other Pythons than the one that the versions were chosen for may have no wheel; nothing is built here.
+    python = environment(session, version, "corpus", "--only-binary=:all:", "packaging", *filter(None, packages))
+    # From the tree, as `benchmarks` is no installed package; its workers are started elsewhere and use the wheel.
+    command = [*python, "-m", "benchmarks.ledger"]
+    session.run(*command, "run", "--witness", "ledger", *(session.posargs or ["--loads", "0", "2"]), external=True)
+    # 1: a promised figure is missed, or was not measured, as those of the price.
+    session.run(*command, "report", external=True, success_codes=[0, 1])
 
 
 @nox.session

@@ -59,10 +59,32 @@ _HOMES = {
 }
 
 
+def _import_native() -> Any:
+    """Return the native module; where it cannot be imported, the error says which one to install."""
+    try:
+        return importlib.import_module(f"{__name__}._native")
+    except ImportError as error:
+        # Only an error needs them.
+        import sys  # noqa: PLC0415
+        import sysconfig  # noqa: PLC0415
+        from pathlib import Path  # noqa: PLC0415
+
+        from pytest_gilcheck.report.native_module import why_not_imported  # noqa: PLC0415
+
+        found = {path.name for path in Path(__file__).parent.glob("_native.*") if path.suffix in (".so", ".pyd")}
+        is_free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+        message = why_not_imported(str(error), found, sys.version_info[:2], is_free_threaded=is_free_threaded)
+        raise ImportError(message, name=error.name, path=error.path) from error
+
+
 def __getattr__(name: str) -> Any:
+    if name == "_native":  # `from pytest_gilcheck import _native` asks here before it imports
+        return _import_native()
     if name not in _HOMES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
+    if name == "reference":  # it takes its functions from the native module by name, which does not ask here
+        _import_native()
     module_name, attribute = _HOMES[name]
     module = importlib.import_module(f"{__name__}.{module_name}")
     return getattr(module, attribute) if attribute else module

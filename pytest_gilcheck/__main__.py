@@ -1,22 +1,15 @@
-"""The command: ``gilcheck STATEMENT``, ``gilcheck show``, ``compare``, ``merge``, ``doctor``."""
+"""The command: ``gilcheck STATEMENT``, ``gilcheck show``, ``compare``, ``merge``, ``doctor``.
+
+Each verb is imported when it is asked for, and everything within `main`: an interrupt while modules are loaded is no traceback.
+"""
 
 from __future__ import annotations
 
-import importlib
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pytest_gilcheck.commands.stderr import say
-from pytest_gilcheck.evidence import UsageError
-from pytest_gilcheck.gate.exit_status import INTERRUPTED, OK, USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-#: Each is imported when it is asked for, so that --help is fast.
-VERBS = ("show", "compare", "merge", "doctor")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,20 +21,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    verb = arguments[0] if arguments and arguments[0] in VERBS else "measure"
+    try:
+        return _main(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:
+        sys.stderr.write("gilcheck: interrupted before a verdict\n")
+        return 130  # as shells have it
+
+
+def _main(arguments: list[str]) -> int:
+    import importlib  # noqa: PLC0415  (as the module says)
+    import os  # noqa: PLC0415
+
+    from pytest_gilcheck.commands.parser import VERBS, refuse_unknown_verb  # noqa: PLC0415
+    from pytest_gilcheck.commands.stderr import say  # noqa: PLC0415
+    from pytest_gilcheck.evidence import UsageError  # noqa: PLC0415
+    from pytest_gilcheck.gate.exit_status import USAGE  # noqa: PLC0415
+
+    verb, rest = (arguments[0], arguments[1:]) if arguments and arguments[0] in VERBS else ("measure", arguments)
     try:
         if arguments[:1] == ["--child"]:
             return _child(arguments[1:])
+        if rest is arguments:
+            refuse_unknown_verb(arguments)
         module = importlib.import_module(f"pytest_gilcheck.commands.{verb}")
-        status: int = module.main(arguments if verb == "measure" else arguments[1:])
+        status: int = module.main(rest)
         sys.stdout.flush()
     except UsageError as error:
         say(str(error))
         return USAGE
-    except KeyboardInterrupt:
-        say("interrupted before a verdict")
-        return INTERRUPTED
     except OSError as error:
         # What is left in the buffer cannot be written either. At exit the interpreter would try again and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -52,11 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _child(arguments: Sequence[str]) -> int:
-    from pytest_gilcheck.checker.isolated import serve_child  # noqa: PLC0415  (only where it is asked for)
+    from pathlib import Path  # noqa: PLC0415  (only where it is asked for)
+
+    from pytest_gilcheck.checker.isolated import serve_child  # noqa: PLC0415
 
     request, answer = arguments
     serve_child(Path(request), Path(answer))
-    return OK
+    return 0
 
 
 if __name__ == "__main__":

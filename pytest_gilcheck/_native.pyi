@@ -122,6 +122,8 @@ class ThreadRun:
     @property
     def totals(self) -> tuple[int, int] | None: ...
     @property
+    def stamps(self) -> list[tuple[int, int, int, int, int, int, int | None]]: ...
+    @property
     def error(self) -> BaseException | None: ...
 
 def run_phase(
@@ -134,6 +136,7 @@ def run_phase(
     index: int,
     n_threads: int,
     calls: CallClock,
+    n_stamp_calls: int,
 ) -> ThreadRun: ...
 
 @final

@@ -39,23 +39,25 @@ def ratio_test(call: Call) -> RivalVerdict:
     call()
     once_ns = max(1, time.perf_counter_ns() - begin)
     n_calls = max(1, round(RATIO_PASS_NS / 2 / once_ns))
-    serial = min(_serial_ns(call, 2 * n_calls) for _ in range(RATIO_ROUNDS))
-    paired = min(_paired_ns(call, n_calls) for _ in range(RATIO_ROUNDS))
+    serial = min(serial_ns(call, 2 * n_calls) for _ in range(RATIO_ROUNDS))
+    paired = min(in_threads_ns(call, 2, n_calls) for _ in range(RATIO_ROUNDS))
     ratio = serial / paired
     return RivalVerdict(
         "released" if ratio >= RATIO_BORDER else "held", ratio, f"2 x {n_calls} calls, best of {RATIO_ROUNDS}"
     )
 
 
-def _serial_ns(call: Call, n_calls: int) -> int:
+def serial_ns(call: Call, n_calls: int) -> int:
+    """Return the time of so many calls in this thread."""
     begin = time.perf_counter_ns()
     for _ in range(n_calls):
         call()
     return time.perf_counter_ns() - begin
 
 
-def _paired_ns(call: Call, n_calls: int) -> int:
-    barrier = threading.Barrier(3)
+def in_threads_ns(call: Call, n_threads: int, n_calls: int) -> int:
+    """Return the time of so many calls in each of as many new threads, from the moment at which all are ready."""
+    barrier = threading.Barrier(n_threads + 1)
     failures: list[BaseException] = []
 
     def calls() -> None:
@@ -66,7 +68,7 @@ def _paired_ns(call: Call, n_calls: int) -> int:
         except BaseException as error:  # noqa: BLE001  (raised again in the caller's thread)
             failures.append(error)
 
-    threads = [threading.Thread(target=calls) for _ in range(2)]
+    threads = [threading.Thread(target=calls) for _ in range(n_threads)]
     for thread in threads:
         thread.start()
     barrier.wait()

@@ -7,6 +7,8 @@ import os
 from collections import Counter
 
 from benchmarks.overlap.cost import cost
+from benchmarks.overlap.friends import false_friends
+from benchmarks.overlap.idle_time import idle_time
 from benchmarks.overlap.known import MS, Case, pool_cases, real_cases, specimen_cases
 from benchmarks.overlap.windows import windows
 from benchmarks.overlap.words import words
@@ -66,17 +68,27 @@ def one_cpu() -> None:
 def main() -> None:
     """Run one bar."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overlap", description=__doc__)
-    parser.add_argument("bar", choices=("words", "windows", "null", "causes", "cost", "one-cpu"))
+    parser.add_argument(
+        "bar", choices=("words", "friends", "idle-time", "windows", "null", "causes", "cost", "one-cpu")
+    )
     parser.add_argument("--load", type=int, default=0, help="busy processes beside it (words, windows)")
     parser.add_argument(
         "--budget", type=float, default=1.0, help="seconds of wall-clock rounds a check (words; windows: twice that)"
     )
+    parser.add_argument("--default-budget", action="store_true", help="the budget of a check without claims (friends)")
+    parser.add_argument("--other", help="the tree of another version (idle-time)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the checks")
     parser.add_argument("--plot", help="where the plot of the cost goes (needs matplotlib)")
     options = parser.parse_args()
     n = 10 if options.quick else 1
     if options.bar == "words":
         words(200 // n, options.load, options.budget)
+    elif options.bar == "friends":
+        false_friends(20 // min(n, 5), options.load, None if options.default_budget else options.budget)
+    elif options.bar == "idle-time":
+        if options.other is None:
+            parser.error("idle-time compares with the tree of another version: give --other=PATH")
+        idle_time(10 // min(n, 3), options.other)
     elif options.bar == "windows":
         windows(2 * options.budget, options.load, 20 if options.quick else None)
     elif options.bar == "null":

@@ -7,12 +7,12 @@ word is compared with the median of eleven rounds on an idle machine, so long th
 from __future__ import annotations
 
 import statistics
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from benchmarks.ledger.cases import Case
+from benchmarks.ledger.rivals import in_threads_ns, serial_ns
 
 N_THREADS = 2
 N_ROUNDS = 11
@@ -26,12 +26,13 @@ def measure(case: Case) -> dict[str, Any]:
     call: Callable[[], object] = eval(f"lambda: ({case.call})", names)  # noqa: S307  (as above)
     begin = time.perf_counter_ns()
     call()
-    spans = [_elapsed_ns(call, 1) for _ in range(3)]
+    spans = [serial_ns(call, 1) for _ in range(3)]
     span_ns = max(1, min(spans))
     n_calls = max(1, ROUND_NS // span_ns)
     ratios = []
     for index in range(N_ROUNDS):
-        arms = [lambda: _in_threads_ns(call, 1, N_THREADS * n_calls), lambda: _in_threads_ns(call, N_THREADS, n_calls)]
+        # In new threads both times: memory of the main thread is managed, and costs, in another way.
+        arms = [lambda: in_threads_ns(call, 1, N_THREADS * n_calls), lambda: in_threads_ns(call, N_THREADS, n_calls)]
         # Each arm goes first as often as the other, so that a drift of the machine affects both.
         first, second = (0, 1) if index % 2 else (1, 0)
         times_ns = {first: arms[first]()}
@@ -39,29 +40,3 @@ def measure(case: Case) -> dict[str, Any]:
         ratios.append(times_ns[0] / times_ns[1])
     seconds = (time.perf_counter_ns() - begin) / 1e9
     return {"gil": "", "figure": statistics.median(ratios), "span_ns": span_ns, "seconds": seconds}
-
-
-def _elapsed_ns(call: Callable[[], object], n_calls: int) -> int:
-    begin = time.perf_counter_ns()
-    for _ in range(n_calls):
-        call()
-    return time.perf_counter_ns() - begin
-
-
-def _in_threads_ns(call: Callable[[], object], n_threads: int, n_calls: int) -> int:
-    """Return the time of calls in new threads: memory of the main thread is managed, and costs, in another way."""
-    barrier = threading.Barrier(n_threads + 1)
-
-    def work() -> None:
-        barrier.wait()
-        for _ in range(n_calls):
-            call()
-
-    threads = [threading.Thread(target=work) for _ in range(n_threads)]
-    for thread in threads:
-        thread.start()
-    barrier.wait()
-    begin = time.perf_counter_ns()
-    for thread in threads:
-        thread.join()
-    return time.perf_counter_ns() - begin

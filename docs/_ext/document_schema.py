@@ -12,7 +12,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from pytest_gilcheck.evidence import Estimate, Reason, Verdict
+from pytest_gilcheck.evidence import Estimate, Reason, Stamp, Verdict
 from pytest_gilcheck.store.json_report import SCHEMA_VERSION, AgreementEntry, CheckEntry, End
 
 HOME = Path(__file__).parents[1] / "reference" / "schema.json"
@@ -36,6 +36,8 @@ class _Schema:
         """Return the schema of a value of this type."""
         if type_ in PLAIN:
             return {"type": PLAIN[type_]}
+        if type_ is Stamp:
+            return {"type": "array", "items": {"type": ["integer", "null"]}}
         if dataclasses.is_dataclass(type_):
             self._define(type_)
             return {"$ref": f"#/$defs/{type_.__name__}"}

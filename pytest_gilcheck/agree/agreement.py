@@ -11,14 +11,17 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, given
 from hypothesis.errors import Flaky
 
-from pytest_gilcheck.agree import strategies
+from pytest_gilcheck.agree.inputs import default_inputs
 from pytest_gilcheck.agree.same import as_predicate
 from pytest_gilcheck.agree.trial import SHRINKING_ROUNDS, Trial
 from pytest_gilcheck.declare import values
 from pytest_gilcheck.declare.settings import DEADLINE_NS
-from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, UsageError
+from pytest_gilcheck.evidence import Agreement, Difference, Disagreement, OracleFailed, UsageError
+from pytest_gilcheck.evidence.errors import is_hidden
+from pytest_gilcheck.evidence.shown import shown
 from pytest_gilcheck.report.agreement import message
 from pytest_gilcheck.run import CompetingThreads, Rescue, refuse_what_returns_at_once
+from pytest_gilcheck.run.call import name_of
 from pytest_gilcheck.run.switch_interval import switch_interval
 from pytest_gilcheck.status import events
 from pytest_gilcheck.status.callback import StatusCallback, status_callback
@@ -27,14 +30,16 @@ from pytest_gilcheck.status.events import StatusEvent
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
+__tracebackhide__ = is_hidden
+
 #: How often an example with a difference is replayed, to say how often the difference comes.
 N_REPLAYS = 20
 
 #: How many of the smallest examples are replayed.
 N_CANDIDATES = 4
 
-#: A difference, and the arguments that it came with.
-_Candidate = tuple[Difference, tuple[Any, ...]]
+#: A difference, and the example that it came with.
+_Candidate = tuple[Difference, Any]
 
 DEFAULT_THREADS = 4
 
@@ -44,7 +49,6 @@ EAGER_SWITCH_INTERVAL = 1e-4
 
 def require_agreement(agreement: Agreement) -> Agreement:
     """Return the agreement, or raise `Disagreement` where results differ."""
-    __tracebackhide__ = True  # pytest then shows the test's own line
     if agreement.difference is not None:
         raise Disagreement(message(agreement), agreement.difference)
     return agreement
@@ -53,7 +57,7 @@ def require_agreement(agreement: Agreement) -> Agreement:
 def compare(
     function: Callable[..., Any],
     oracle: Callable[..., Any] | None = None,
-    inputs: SearchStrategy[tuple[Any, ...]] | tuple[Any, ...] | None = None,
+    inputs: SearchStrategy[Any] | tuple[Any, ...] | None = None,
     *,
     name: str | None = None,
     same: Callable[[Any, Any], Any] | None = None,
@@ -68,7 +72,8 @@ def compare(
     Args:
         function: what is called.
         oracle: returns the expected result for the same arguments; None: not compared.
-        inputs: a hypothesis strategy of tuples of positional arguments, or one such tuple.
+        inputs: a hypothesis strategy of tuples of positional arguments or of single arguments, or one such tuple. None: as
+            `default_inputs` says.
         name: the name in reports. Default: the function's name.
         same: compares two results. Default: `agree.same.equal`.
         threads: the number of competing threads. Default: `DEFAULT_THREADS`.
@@ -86,8 +91,8 @@ def compare(
     n_threads = values.count(DEFAULT_THREADS if threads is None else threads, "agrees: threads")
     n_examples = values.count(examples, "agrees: examples", most=10_000_000)
     if inputs is None:
-        inputs = strategies.texts_with_needle()
-    name = name or getattr(function, "__qualname__", None) or repr(function)
+        inputs = default_inputs(function, oracle)
+    name = name or name_of(function)
     deadline_ns = DEADLINE_NS if deadline is None else values.positive_duration_ns(deadline, "agrees: deadline")
     limit = (rescue or Rescue()).deadline(deadline_ns / 1e9, name)
     with (
@@ -104,6 +109,7 @@ def compare(
         else:
             candidates, failing_blob = _explore(trial, inputs, n_examples, blob, on_status)
         if not candidates:
+            trial.require_arguments_that_fit(name)
             return Agreement(name, "agree", trial.n_examples, trial.n_calls, n_threads)
         if on_status is not None:
             on_status(StatusEvent(events.REPLAYS))
@@ -117,7 +123,7 @@ class _Differs(Exception):  # noqa: N818  (a signal to hypothesis, never seen by
 
 def _explore(
     trial: Trial,
-    inputs: SearchStrategy[tuple[Any, ...]],
+    inputs: SearchStrategy[Any],
     n_examples: int,
     blob: bytes | None,
     on_status: StatusCallback | None,
@@ -125,7 +131,7 @@ def _explore(
     """Return every example that differed, with its arguments, and the blob that repeats the smallest drawing."""
     candidates: list[_Candidate] = []
 
-    def example(args: tuple[Any, ...]) -> None:
+    def example(args: Any) -> None:
         if on_status is not None:
             n_done = trial.n_examples
             on_status(
@@ -158,9 +164,13 @@ def _explore(
         failing_blob = _blob_in(error)
         if not candidates:
             raise
+    except (UsageError, OracleFailed) as error:
+        # The message has the example. hypothesis adds its own frames, and how to repeat what is no difference.
+        vars(error).pop("__notes__", None)
+        raise error.with_traceback(None) from error.__cause__
     except TypeError as error:
         if not hasattr(inputs, "example"):
-            message = f"agrees: inputs= takes a hypothesis strategy or a tuple of arguments, got {inputs!r}"
+            message = f"agrees: inputs= takes a hypothesis strategy or a tuple of arguments, got {shown(inputs)}"
             raise UsageError(message) from error
         raise
     return candidates, failing_blob
@@ -184,6 +194,6 @@ def _smallest(trial: Trial, candidates: list[_Candidate]) -> Difference:
     return next((difference for difference in replayed if difference.n_differ), replayed[0])
 
 
-def _replay(trial: Trial, args: tuple[Any, ...], difference: Difference) -> Difference:
+def _replay(trial: Trial, args: Any, difference: Difference) -> Difference:
     n_differ = sum(trial.difference(args) is not None for _ in range(N_REPLAYS))
     return replace(difference, n_differ=n_differ, n_replays=N_REPLAYS)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_gilcheck.agree.inputs import arguments_of, signature_of
 from pytest_gilcheck.evidence import Difference, OracleFailed, UsageError
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.run import ThreadFailed, start_barrier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_gilcheck.run import CompetingThreads, Deadline
+
+__tracebackhide__ = is_hidden
 
 #: Calls of each thread in one round: a thread may end its first call before another one has started.
 CALLS_A_ROUND = 3
@@ -84,27 +87,30 @@ class Trial:
         self._deadline = deadline
         self._earlier: list[tuple[tuple[Any, ...], CallResult]] = []
         self._signatures = [
-            (what, called, _signature(called))
+            (what, called, signature_of(called))
             for what, called in (("function", function), ("oracle", oracle))
             if called
         ]
-        self.name = getattr(function, "__qualname__", None) or repr(function)
         self.n_calls = 0
         self.n_examples = 0
+        #: What the function raised on every example so far. None: it has returned once.
+        self._always: BaseException | None = None
 
-    def difference(self, args: tuple[Any, ...], *, rounds: int = 1) -> Difference | None:
+    def difference(self, example: Any, *, rounds: int = 1) -> Difference | None:
         """Compare all results on one input, and return the first wrong one; None: all agree.
 
-        Competing threads make so many `rounds`. Raises `UsageError` where the function or the oracle does not take such
-        arguments, and `OracleFailed` where the oracle raises and the function does not.
+        The example is a tuple of positional arguments, or the one argument. Competing threads make so many `rounds`. Raises
+        `UsageError` where the function or the oracle does not take such arguments, and `OracleFailed` where the oracle raises
+        and the function does not.
         """
-        self._refuse_wrong_shape(args)
+        args = arguments_of(example, self._signatures)
         self.n_examples += 1
         before = _copied(args)
         begin_ns = time.perf_counter_ns()
         alone = self._alone(args)
         alone_ns = time.perf_counter_ns() - begin_ns
         self.n_calls += 1
+        self._always = alone.error if self.n_examples == 1 or self._always is not None else None
         if before is not None and not _unchanged(self._same, before, args):
             return Difference("mutates", shown(before), "arguments as they were", shown(args))
         expected = self._oracle_result(args, alone)
@@ -124,6 +130,23 @@ class Trial:
         self._earlier = [*self._earlier[-len(self._competing) :], (args, alone)]
         return None
 
+    def require_arguments_that_fit(self, name: str) -> None:
+        """Refuse examples on which a function without a signature only raised `TypeError`: nothing was compared.
+
+        Args:
+            name: The name of the function.
+
+        Raises:
+            UsageError: That is what happened.
+        """
+        is_unknown = any(signature is None for _, _, signature in self._signatures)
+        if is_unknown and isinstance(self._always, TypeError):
+            message = (
+                f"agrees: {name} raised TypeError on every example ({self._always}), so that no result was compared. "
+                "Pass inputs= of the kind that it takes."
+            )
+            raise UsageError(message)
+
     def _alone(self, args: tuple[Any, ...]) -> CallResult:
         """Make one call in one of the threads, where the deadline can abandon it."""
         return self._competing.solo(lambda: self._call(0, args), self._deadline)
@@ -136,23 +159,6 @@ class Trial:
             return result_of(self._function, args)
         finally:
             calls.end(index)
-
-    def _refuse_wrong_shape(self, args: object) -> None:
-        if not isinstance(args, tuple):
-            message = (
-                f"inputs= must give tuples of positional arguments, got {shown(args)} ({type(args).__name__}). "
-                "For one argument: inputs=strategy.map(lambda value: (value,))."
-            )
-            raise UsageError(message)
-        for what, called, signature in self._signatures:
-            if signature is None:
-                continue
-            try:
-                signature.bind(*args)
-            except TypeError as error:
-                name = getattr(called, "__qualname__", repr(called))
-                message = f"inputs= gives {len(args)} arguments, {shown(args)}, which the {what} {name}{signature} does not take: {error}"
-                raise UsageError(message) from None
 
     def _oracle_result(self, args: tuple[Any, ...], alone: CallResult) -> CallResult | None:
         if self._oracle is None:
@@ -196,14 +202,6 @@ class Trial:
             return [[self._call(index, args) for _ in range(n_calls)] for args in all_args]
 
         return run
-
-
-def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
-    """Return the function's signature; None for the many built-in functions that have none."""
-    try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
-        return None
 
 
 def _copied(args: tuple[Any, ...]) -> tuple[Any, ...] | None:

@@ -6,7 +6,7 @@ import contextlib
 import copy
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_gilcheck.checker.isolated import measure_in_child
 from pytest_gilcheck.checker.measure import Exclusive, machine_notes, measure, unguarded
@@ -21,6 +21,7 @@ from pytest_gilcheck.evidence import (
     UsageError,
     Verdict,
 )
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import judge, others_matter
 from pytest_gilcheck.observe import (
     Block,
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_gilcheck.evidence import Agreement
+
+__tracebackhide__ = is_hidden
 
 
 class Checker:
@@ -159,8 +162,7 @@ class Checker:
         Args:
             function: what is called.
             oracle: a function that returns the expected result for the same arguments; None: not compared.
-            inputs: a hypothesis strategy of tuples of positional arguments, or one such tuple. Default: a text and a word to
-                look for in it.
+            inputs: a hypothesis strategy or one tuple of arguments, as for `pytest_gilcheck.agrees`.
             **options: `same`, `threads`, `examples`, `deadline` (seconds) and `blob`, as for `pytest_gilcheck.agrees`,
                 and `name`.
 
@@ -175,7 +177,6 @@ class Checker:
         """
         from pytest_gilcheck.agree.agreement import compare, require_agreement  # noqa: PLC0415  (hypothesis only where it is used)
 
-        __tracebackhide__ = True  # for a difference pytest then shows the test's own line
         _refuse_within_a_checked_call("comparing results")
         settings = self._settings
         defaults = {"name": settings.name, "threads": settings.threads, "deadline": settings.deadline / 1e9}
@@ -287,6 +288,11 @@ class Span:
             message = f"the block {self.name!r} has not ended: ask for its verdict after the `with` statement"
             raise UsageError(message)
         return self._verdict
+
+    def __bool__(self) -> NoReturn:
+        __tracebackhide__ = True
+        message = f"the block {self.name!r} is no yes or no: ask for .released (or .held) after the `with` statement"
+        raise TypeError(message)
 
     def __getattr__(self, attribute: str) -> Any:
         """Return an attribute of the verdict.

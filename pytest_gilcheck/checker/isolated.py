@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import pickle
 import sys
+import time
 from dataclasses import replace
 from functools import partial
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.checker.measure import NOT_EXCLUSIVE, Exclusive, measure, unguarded
+from pytest_gilcheck.checker.measure import Exclusive, measure, unguarded
 from pytest_gilcheck.evidence import Observation, Reason, UsageError
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.run import Rescue
 from pytest_gilcheck.run.child import STUCK_STATUS, in_child
 from pytest_gilcheck.status import events
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.run import Call
+
+__tracebackhide__ = is_hidden
 
 
 def measure_in_child(
@@ -46,14 +50,17 @@ def measure_in_child(
             "function or in setup=, or measure it without isolate."
         )
         raise UsageError(message) from error
+    begun_ns = time.perf_counter_ns()
     with status_callback() as on_status, exclusive() if settings.overlap else unguarded() as is_exclusive:
+        waited_ns = time.perf_counter_ns() - begun_ns
         report = None if on_status is None else partial(on_status, StatusEvent(events.CHILD))
         reply = in_child(payload, deadline_seconds=settings.deadline / 1e9, what=name, meanwhile=report)
     observation, result, failure = pickle.loads(reply)  # noqa: S301  (made by our own child a moment ago)
     if failure is not None:
         raise failure
     if not is_exclusive:
-        observation = replace(observation, notes=(*observation.notes, NOT_EXCLUSIVE))
+        note = Reason.of("xdist-neighbours", waited_ns=waited_ns)
+        observation = replace(observation, notes=(*observation.notes, note))
     return observation, result
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_gilcheck.checker.competing_rounds import competing_rounds
+from pytest_gilcheck.checker.find_places import find_places
 from pytest_gilcheck.checker.stages import Stages, call_spans
 from pytest_gilcheck.evidence import Instrument, Observation, Reason
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import held_share, judge
 from pytest_gilcheck.observe import clock_quality, exact_ledger
 from pytest_gilcheck.plan import n_competing_threads, size, survey
@@ -17,8 +21,10 @@ from pytest_gilcheck.status.callback import status_callback
 
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
-    from pytest_gilcheck.evidence import Machine, Round
+    from pytest_gilcheck.evidence import Machine
     from pytest_gilcheck.run import Call, Rescue
+
+__tracebackhide__ = is_hidden
 
 #: A shorter call is too short for a run of the background thread. A longer one is not made once more for it.
 _SHORTEST_BESIDE_BACKGROUND_NS = 1_000_000
@@ -30,8 +36,6 @@ _LONGEST_DIAGNOSED_NS = 5_000_000_000
 
 #: Returns a context in which no other process that takes part is busy. The context gives False where others went on.
 Exclusive = Callable[[], "contextlib.AbstractContextManager[bool]"]
-
-NOT_EXCLUSIVE = Reason("xdist-neighbours")
 
 
 def unguarded() -> contextlib.AbstractContextManager[bool]:
@@ -59,7 +63,7 @@ def measure(
     with status_callback() as on_status, exact_ledger() as opened, CompetingThreads(n_threads) as competing:
         stages = Stages(call, settings, name, machine, rescue, competing=competing, on_status=on_status)
         pilot_run = stages.pilot()
-        (pilot,) = call_spans(pilot_run, with_timeline=False)
+        (pilot,) = call_spans(pilot_run)
         plan = size(
             pilot,
             machine,
@@ -75,17 +79,6 @@ def measure(
         is_exact = instrument.grade == "exact"
         span_ns = min(call.span_ns for call in [pilot, *calls])
         gil_waits = stages.gil_waits(plan) if is_exact and plan.n_waiter_calls else None
-        rounds: list[Round] = []
-        if settings.overlap:
-            with exclusive() as is_exclusive:
-                if not is_exclusive:
-                    stages.notes.append(NOT_EXCLUSIVE)
-                rounds = stages.rounds(
-                    plan, span_ns, held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
-                )
-        progress = None
-        if _needs_background_thread(instrument, settings, span_ns):
-            progress = stages.progress(span_ns, is_exact=is_exact)
         observation = Observation(
             name=name,
             claim=settings.claim,
@@ -95,12 +88,20 @@ def measure(
             pilot=pilot,
             calls=tuple(calls),
             gil_waits=gil_waits,
-            rounds=tuple(rounds),
-            progress=progress,
             surroundings=stages.surroundings,
         )
-        if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and judge(observation).gil in ("held", "partial"):
-            observation = replace(observation, places=stages.places())
+        # Before the rounds: where the time limit leaves no time for both, a held call's line says more than its speed-up.
+        if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and (verdict := judge(observation)).gil in ("held", "partial"):
+            observation = replace(observation, places=find_places(stages, verdict.longest_hold_ns))
+        if settings.overlap:
+            begun_ns = time.perf_counter_ns()
+            with exclusive() as is_exclusive:
+                stages.wait_for_others(time.perf_counter_ns() - begun_ns, in_vain=not is_exclusive)
+                held = held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
+                rounds, short_rounds = competing_rounds(stages, plan, span_ns, held)
+            observation = replace(observation, rounds=tuple(rounds), short_rounds=tuple(short_rounds))
+        if _needs_background_thread(instrument, settings, span_ns):
+            observation = replace(observation, progress=stages.progress(span_ns, is_exact=is_exact))
     return replace(observation, notes=(*machine_notes(machine), *stages.notes)), pilot_run.result
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.checker.active import ACTIVE
 from pytest_gilcheck.checker.checker import Checker
+from pytest_gilcheck.evidence.errors import is_hidden
 
 if TYPE_CHECKING:
     import contextlib
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from pytest_gilcheck.checker.checker import Span
     from pytest_gilcheck.evidence import Agreement, Verdict
     from pytest_gilcheck.run import Call
+
+__tracebackhide__ = is_hidden
 
 
 class _ActiveChecker(Checker):
@@ -65,8 +68,9 @@ def agrees(
     Args:
         function: what is called.
         oracle: a function that returns the expected result for the same arguments; None: not compared.
-        inputs: a hypothesis strategy of tuples of positional arguments, or one such tuple, for use under a ``@given`` of
-            your own. Default: a text and a word to look for in it.
+        inputs: a hypothesis strategy of the one argument or of tuples of positional arguments; or one such tuple, for use
+            under a ``@given`` of your own. Default: texts with a word to look for, if the oracle is one of
+            `pytest_gilcheck.reference`; otherwise what the annotations of the function, or of the oracle, ask for.
         same: compares two results. It returns whether they are the same, or raises `AssertionError` where they are not,
             as ``numpy.testing.assert_allclose`` does. Default: ``==``, except that NaN equals NaN and arrays are
             compared element by element.
@@ -85,7 +89,6 @@ def agrees(
         OracleFailed: the oracle raised where the function did not.
         DeadlineExceeded: a round of calls did not return in time.
     """
-    __tracebackhide__ = True
     options: dict[str, Any] = {
         "same": same,
         "threads": threads,

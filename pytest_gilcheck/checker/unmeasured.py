@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import NotApplicable
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.run import Call, refuse_what_returns_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from typing_extensions import Self
+
+__tracebackhide__ = is_hidden
 
 
 class UnmeasuredChecker:
@@ -53,6 +56,11 @@ class Unmeasured:
 
     def __exit__(self, *_exc: object) -> None:
         return None
+
+    def __bool__(self) -> NoReturn:
+        __tracebackhide__ = True
+        message = "a verdict is no yes or no: ask for .released (or .held, .overlaps)"
+        raise TypeError(message)
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
 from pytest_gilcheck import specimens
 from pytest_gilcheck.checker.checker import Checker
+from pytest_gilcheck.commands.parser import Parser
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import Machine, Reason
 from pytest_gilcheck.evidence.reason import SLUGS
 from pytest_gilcheck.gate.exit_status import INCONCLUSIVE, NOT_AS_EXPECTED, OK
 from pytest_gilcheck.judge.rules import SHORTEST_CALL_IN_CLOCK_PRICES
 from pytest_gilcheck.observe import clock_quality, exact_ledger
-from pytest_gilcheck.plan import survey
+from pytest_gilcheck.plan import can_overlap, n_competing_threads, survey
 from pytest_gilcheck.report.figures import duration
 from pytest_gilcheck.report.sentences import detail as detail_of
 from pytest_gilcheck.run.machine_lock import MachineLock
@@ -27,7 +27,7 @@ _SPECIMEN_NS = 5_000_000
 
 def main(arguments: Sequence[str]) -> int:
     """Print what can be measured, and return the exit status: 1 after a failed self-check, 3 where something cannot."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="gilcheck doctor",
         description="Show what can and cannot be measured here, and why. A self-check on functions of known behaviour comes last.",
         epilog="exit status: 0 everything can be measured, 1 the self-check failed, 3 something cannot be measured",
@@ -84,11 +84,14 @@ def about_ledger(grade: str, unavailable: Reason | None, machine: Machine) -> It
 
 def about_wall_clock(machine: Machine) -> Iterator[tuple[str, str]]:
     """Say whether calls can overlap at all."""
-    cores = machine.n_cpus if machine.cpu_quota is None else min(machine.n_cpus, machine.cpu_quota)
-    if cores < 2:  # noqa: PLR2004  (overlap is of two)
-        yield NO, f"overlap in wall time: one-cpu: {cores:g} processors for this process"
+    cores = machine.usable_cores
+    n = "1 processor" if cores == 1 else f"{cores:g} processors"
+    if not can_overlap(machine):
+        yield NO, f"overlap in wall time: one-cpu: {n} for this process"
         return
-    yield YES, f"overlap in wall time: {cores:g} processors"
+    yield YES, f"overlap in wall time: {n}, {n_competing_threads(machine, None)} competing threads"
+    if cores < n_competing_threads(machine, None):
+        yield HINT, f"two threads share {n}: calls that release the GIL are at most {cores:g} times as fast here"
     if machine.load_1min is not None and machine.load_1min > cores / 2:
         yield HINT, f"the load is {machine.load_1min:.2g}: overlap may come out inconclusive"
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_gilcheck.commands.parser import Parser
 from pytest_gilcheck.commands.stderr import progress_bar, say
 from pytest_gilcheck.evidence import CheckFailed, Inconclusive, UsageError
+from pytest_gilcheck.evidence.shown import shortened
 from pytest_gilcheck.gate.exit_status import NOT_AS_EXPECTED, OK, USAGE, status_of_check
 
 if TYPE_CHECKING:
@@ -18,21 +21,26 @@ if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Observation, Verdict
     from pytest_gilcheck.store.json_report import CheckEntry
 
+_USAGE = """\
+gilcheck [measure] [-s SETUP] [options] STATEMENT [STATEMENT ...]
+       gilcheck show REPORT | compare BEFORE AFTER | merge REPORT... | doctor   (each has --help)"""
+
 _EPILOG = """\
 exit status: 0 as expected (without --expect: any decided verdict), 1 not as expected or the call failed,
 2 wrong usage, 3 inconclusive.
 
   gilcheck -s 'import zlib; d = bytes(10**6)' 'zlib.compress(d)'
   gilcheck --expect released --json out.json -s 'import hashlib; d = bytes(10**7)' 'hashlib.sha256(d)'
-
-other commands, each with --help: gilcheck show REPORT, gilcheck compare BEFORE AFTER, gilcheck merge REPORT...,
-gilcheck doctor. (Write `gilcheck -- show` to measure a statement that is one of these words alone.)
 """
 
+#: A statement that is longer is shortened to a name.
+_LONGEST_NAME = 80
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+
+def _parser() -> Parser:
+    parser = Parser(
         prog="gilcheck",
+        usage=_USAGE,
         description="Measure whether a statement releases the GIL, for how much of its time, and how long other threads wait for it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -44,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="SETUP",
-        help="run once before, in the same thread; repeatable",
+        help="code that runs once before, such as 'import zlib'; repeatable",
     )
     parser.add_argument(
         "--json", metavar="PATH", help="save the JSON report there (-: write it to stdout in place of the text)"
@@ -61,7 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--isolate", action="store_true", help="measure in a child process, which may crash or keep the GIL"
     )
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every stack")
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="show every figure and reason; -vv: every frame of every stack",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict's word alone")
     return parser
 
@@ -75,7 +89,6 @@ def _measure(options: argparse.Namespace) -> int:
     from pytest_gilcheck.checker.checker import Checker  # noqa: PLC0415  (so that --help is fast)
     from pytest_gilcheck.commands.statement import Statement  # noqa: PLC0415
     from pytest_gilcheck.declare.settings import Settings  # noqa: PLC0415
-    from pytest_gilcheck.report import text  # noqa: PLC0415
     from pytest_gilcheck.run import Call, Rescue  # noqa: PLC0415  (--help needs none of it)
     from pytest_gilcheck.status.callback import STATUS_DISPLAY  # noqa: PLC0415
     from pytest_gilcheck.store import json_report  # noqa: PLC0415
@@ -113,7 +126,7 @@ def _measure(options: argparse.Namespace) -> int:
                 eval,
                 setup=statement.setup_of_call,
                 args_for=statement.args_for,
-                name=settings.name or statement.statement,
+                name=settings.name or shortened("; ".join(statement.statement.splitlines()), _LONGEST_NAME),
             )
         )
     except UsageError:
@@ -122,16 +135,15 @@ def _measure(options: argparse.Namespace) -> int:
         say(str(failed))
         return NOT_AS_EXPECTED
     except (Exception, SystemExit) as error:  # noqa: BLE001  (the statement's own error, shown as the interpreter shows it)
-        import traceback  # noqa: PLC0415  (only needed here)
+        from pytest_gilcheck.commands.failure import failure_lines  # noqa: PLC0415  (only needed here)
 
-        traceback.print_exception(error)
-        say(f"the statement raised {type(error).__name__}; there is nothing to judge")
+        sys.stderr.writelines(f"{line}\n" for line in failure_lines(error))
         return NOT_AS_EXPECTED
-    return _print(checks, options.json, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
+    return _print(checks, options.json, quiet=options.quiet, verbosity=options.verbose)
 
 
-def _print(checks: list[CheckEntry], json_path: str | None, *, quiet: bool, all_frames: bool) -> int:
-    from pytest_gilcheck.report import text  # noqa: PLC0415  (so that --help is fast)
+def _print(checks: list[CheckEntry], json_path: str | None, *, quiet: bool, verbosity: int) -> int:
+    from pytest_gilcheck.report.check import report_lines  # noqa: PLC0415  (so that --help is fast)
     from pytest_gilcheck.store import json_report  # noqa: PLC0415  (so that --help is fast)
 
     is_saved = True
@@ -150,12 +162,18 @@ def _print(checks: list[CheckEntry], json_path: str | None, *, quiet: bool, all_
             lines = (
                 [check.verdict.gil]
                 if quiet
-                else text.report_lines(
-                    check.observation, check.verdict, encoding=sys.stdout.encoding, all_frames=all_frames
+                else report_lines(
+                    check.observation,
+                    check.verdict,
+                    encoding=sys.stdout.encoding,
+                    verbosity=verbosity,
+                    colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ,
                 )
             )
             for line in lines:
                 sys.stdout.write(line + "\n")
+            if quiet and check.verdict.claim_met is False:
+                say(f"expected {check.observation.claim.gil}, found {check.verdict.gil}")
     sys.stdout.flush()
     if not is_saved:
         return USAGE

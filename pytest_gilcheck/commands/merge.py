@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from pytest_gilcheck.commands.parser import Parser
 from pytest_gilcheck.commands.stderr import disturbs_stdout, progress_bar, read_through, say
 from pytest_gilcheck.gate.exit_status import OK, USAGE
 from pytest_gilcheck.store import json_report
@@ -17,7 +17,7 @@ from pytest_gilcheck.store.stream import merged
 
 def main(arguments: Sequence[str]) -> int:
     """Merge JSON reports and return the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="gilcheck merge",
         description="Make one JSON report of several. Each check keeps the name of the file that it came from, without its suffix.",
     )

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_gilcheck.commands.parser import Parser
 from pytest_gilcheck.commands.stderr import disturbs_stdout, progress_bar, read_through, say
 from pytest_gilcheck.gate.exit_status import OK, status_of_agreement, status_of_check
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report import findings, tables, text
+from pytest_gilcheck.report import findings, tables
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.report.sentences import with_text
 from pytest_gilcheck.status.callback import StatusCallback
@@ -54,9 +55,7 @@ class _Judged:
 
 def main(arguments: Sequence[str]) -> int:
     """Show a JSON report and return the exit status, the worst of all its checks and agreements."""
-    parser = argparse.ArgumentParser(
-        prog="gilcheck show", description="Judge a JSON report again and show its verdicts."
-    )
+    parser = Parser(prog="gilcheck show", description="Judge a JSON report again and show its verdicts.")
     parser.add_argument("report", type=Path, help="a file written by --json, --gilcheck-json, --gilcheck-save or merge")
     parser.add_argument(
         "-f",
@@ -66,14 +65,20 @@ def main(arguments: Sequence[str]) -> int:
         default="report",
         help="report (default): each check in full; table: a line each; json: one array of all entries; markdown; github: annotations; gitlab: code quality",
     )
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="-vv: show every frame of every stack")
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="show every figure and reason; -vv: every frame of every stack",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="show only how many checks have each word")
     options = parser.parse_args(arguments)
     stream = Stream(options.report)
     is_printed_at_once = options.quiet or options.format == "table"
     with progress_bar(quiet=disturbs_stdout(line_by_line=not is_printed_at_once)) as show:
         checks = _Judged(stream, show)
-        lines = _lines(checks, options.format, quiet=options.quiet, all_frames=options.verbose >= text.ALL_FRAMES)
+        lines = _lines(checks, options.format, quiet=options.quiet, verbosity=options.verbose)
         if is_printed_at_once:
             lines = iter(list(lines))
         else:
@@ -96,7 +101,7 @@ def _format(word: str) -> str:
     return word
 
 
-def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iterator[str]:
+def _lines(checks: _Judged, form: str, *, quiet: bool, verbosity: int) -> Iterator[str]:
     if quiet:
         yield f"{tables.counts(checks)}\n"
     elif form == "gitlab":
@@ -105,7 +110,7 @@ def _lines(checks: _Judged, form: str, *, quiet: bool, all_frames: bool) -> Iter
         yield from json_report.json_array(checks)
     elif form == "report":
         for entry in checks:
-            for line in tables.lines_of_entry(entry, encoding=sys.stdout.encoding, all_frames=all_frames):
+            for line in tables.lines_of_entry(entry, encoding=sys.stdout.encoding, verbosity=verbosity):
                 yield f"{line}\n"
     else:
         renderers: dict[str, Callable[[Iterable[Entry]], Iterator[str]]]

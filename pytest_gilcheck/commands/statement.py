@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import _thread
 import ast
+import linecache
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.evidence.shown import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _VALUE = "__gilcheck_value__"
+
+#: The files that tracebacks name.
+STATEMENT_FILE, SETUP_FILE = "<gilcheck statement>", "<gilcheck setup>"
+
+#: A line that does not compile is shown with so many characters at most.
+_LONGEST_LINE = 100
 
 
 def _compiled(source: str, what: str) -> tuple[Any, bool]:
@@ -20,16 +28,29 @@ def _compiled(source: str, what: str) -> tuple[Any, bool]:
 
     The value of a single expression is what `eval` returns.
     """
+    file = f"<gilcheck {what}>"
+    # Tracebacks then show the lines of the statement.
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     try:
         try:
-            return compile(source.strip(), f"<gilcheck {what}>", "eval", dont_inherit=True), False
+            return compile(source.strip(), file, "eval", dont_inherit=True), False
         except SyntaxError:
             tree = _keeping_the_last_value(ast.parse(source))
-            return compile(tree, f"<gilcheck {what}>", "exec", dont_inherit=True), _is_kept(tree)
+            return compile(tree, file, "exec", dont_inherit=True), _is_kept(tree)
     except (SyntaxError, ValueError) as error:
-        where = f" (line {error.lineno}: {(error.text or '').strip()!r})" if isinstance(error, SyntaxError) else ""
-        message = f"the {what} does not compile: {error}{where}. Quote it for the shell; several lines may be given one after the other."
+        message = f"the {what} does not compile: {_reason(error)}"
         raise UsageError(message) from None
+
+
+def _reason(error: SyntaxError | ValueError) -> str:
+    """Return why a source does not compile, with a sign below the place."""
+    if not isinstance(error, SyntaxError):
+        return str(error)
+    line = (error.text or "").rstrip("\n")
+    if not line.strip() or len(line) > _LONGEST_LINE:
+        return f"{error.msg} (line {error.lineno}: {shortened(line, _LONGEST_LINE)!r})"
+    column = max(0, min((error.offset or 1) - 1, len(line)))
+    return f"{error.msg}\n  {line}\n  {' ' * column}^"
 
 
 def _keeping_the_last_value(tree: ast.Module) -> ast.Module:

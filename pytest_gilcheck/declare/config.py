@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pytest_gilcheck.declare.options import OPTIONS, OPTIONS_BY_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pytest_gilcheck.evidence import Tolerance
 
 #: Pairs of options that contradict each other.
 CONTRADICTIONS = (
-    *((name, "disable") for name in ("", "save", "autosave", "compare", "compare-fail")),
+    *((option.name, "disable") for option in OPTIONS if option.turns_on or not option.name),
     ("save", "autosave"),
 )
+
+#: Options of a settings file that would act on a run without checks. They wait for ``--gilcheck``.
+_WAITING = ("save", "autosave", "compare", "compare-fail")
 
 
 class Config(NamedTuple):
@@ -24,7 +27,7 @@ class Config(NamedTuple):
     Every run of tests makes one. As a dataclass its fields would cost each such process 5 ms.
 
     Attributes:
-        is_on: Whether the run checks: ``--gilcheck``.
+        is_on: Whether the run checks: ``--gilcheck``, or an option on the command line that turns it on.
         disable: Whether nothing is measured.
         inconclusive: What an inconclusive verdict does to its test: ``fail``, ``skip`` or ``warn``.
         only: Patterns of the tests that are checked. Empty: all.
@@ -74,11 +77,16 @@ class Config(NamedTuple):
     isolate: bool
 
 
-def config_of(values: Mapping[str, Any]) -> Config:
+def config_of(values: Mapping[str, Any], on_command_line: Collection[str] = frozenset()) -> Config:
     """Return the configuration in which these options, by name, have these values, and all others their defaults.
+
+    The command line takes precedence: a value of the settings file that contradicts one of its values is ignored. An option
+    that only has a meaning while checks run turns them on if it is on the command line. In a settings file it waits for
+    ``--gilcheck``.
 
     Args:
         values: The values of options, by the name of the option.
+        on_command_line: The names of those that the command line has.
 
     Returns:
         The configuration.
@@ -86,14 +94,32 @@ def config_of(values: Mapping[str, Any]) -> Config:
     Raises:
         UsageError: Two of the values contradict each other.
     """
-    config = Config(**{option.field: values.get(option.name, option.default) for option in OPTIONS})
+    values = dict(values)
     for one, other in CONTRADICTIONS:
-        if values.get(one) and values.get(other):
+        if not (_is_given(values, one) and _is_given(values, other)):
+            continue
+        if (one in on_command_line) is not (other in on_command_line):
+            del values[other if one in on_command_line else one]
+        elif one in on_command_line or one in (
+            "",
+            *_WAITING,
+        ):  # limits and reports of a file do nothing without --gilcheck
             raise _contradiction(_as_written(one, values[one]), _as_written(other, values[other]), "give one of them")
+    if any(option.turns_on and option.name in on_command_line for option in OPTIONS):
+        values[""] = True
+    elif not values.get(""):
+        values = {name: value for name, value in values.items() if name not in _WAITING}
+    config = Config(**{option.field: values.get(option.name, option.default) for option in OPTIONS})
     if config.only and config.skip and _leave_no_check(config.only, config.skip):
         only, skip = _as_written("only", config.only), _as_written("skip", config.skip)
         raise _contradiction(only, skip, "together they leave no check")
     return config
+
+
+def _is_given(values: Mapping[str, Any], name: str) -> bool:
+    """Return whether a value says something: a limit of 0 does, a switch that is off does not."""
+    value = values.get(name)
+    return value is not None and value is not False and value != ()
 
 
 def _leave_no_check(only: tuple[str, ...], skip: tuple[str, ...]) -> bool:

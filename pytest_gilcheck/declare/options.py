@@ -31,6 +31,7 @@ class Option:
         choices: The words that it takes, if it takes words.
         is_repeatable: Whether several may be given, in an ini file one a line.
         bare: The value that the flag alone stands for, if the value may be left out.
+        turns_on: Whether it only has a meaning while checks run, so that the command line turns them on by it.
 
     Attributes:
         flag: How the command line writes it.
@@ -52,6 +53,7 @@ class Option:
         "name",
         "reader",
         "setting",
+        "turns_on",
     )
 
     def __init__(
@@ -67,6 +69,7 @@ class Option:
         choices: tuple[str, ...] | None = None,
         is_repeatable: bool = False,
         bare: str | None = None,
+        turns_on: bool = False,
     ) -> None:
         self.name = name
         self.help = help
@@ -78,6 +81,7 @@ class Option:
         self.choices = choices
         self.is_repeatable = is_repeatable
         self.bare = bare
+        self.turns_on = turns_on
         self.flag = f"--gilcheck-{name}" if name else "--gilcheck"
         self.field = name.replace("-", "_") or "is_on"
         self.key = f"gilcheck_{self.field}" if name else "gilcheck"
@@ -86,7 +90,7 @@ class Option:
 OPTIONS = (
     Option(
         "",
-        "run the marked checks, report on all checks, and fail where none ran",
+        "run the marked checks, report on all checks, and fail where none ran; a limit, a comparison or a report on the command line turns it on",
         reader="flag",
         is_flag=True,
         default=False,
@@ -127,6 +131,7 @@ OPTIONS = (
         reader="factor",
         metavar="FACTOR",
         setting="min_speedup",
+        turns_on=True,
     ),
     Option(
         "min-efficiency",
@@ -134,6 +139,7 @@ OPTIONS = (
         reader="factor",
         metavar="FACTOR",
         setting="min_efficiency",
+        turns_on=True,
     ),
     Option(
         "max-held-share",
@@ -141,6 +147,7 @@ OPTIONS = (
         reader="share",
         metavar="SHARE",
         setting="max_held_share",
+        turns_on=True,
     ),
     Option(
         "longest-hold",
@@ -148,32 +155,42 @@ OPTIONS = (
         reader="positive_duration_ns",
         metavar="TIME",
         setting="longest_hold",
+        turns_on=True,
     ),
-    Option("json", "save the JSON report of all checks there", reader="text", metavar="PATH"),
-    Option("markdown", "save the report there as Markdown", reader="text", metavar="PATH"),
-    Option("gitlab", "save a code quality report for GitLab there", reader="text", metavar="PATH"),
+    Option("json", "save the JSON report of all checks there", reader="text", metavar="PATH", turns_on=True),
+    Option("markdown", "save the report there as Markdown", reader="text", metavar="PATH", turns_on=True),
+    Option("gitlab", "save a code quality report for GitLab there", reader="text", metavar="PATH", turns_on=True),
     Option(
         "github",
         "annotations and step summary for GitHub Actions (auto: where it runs there)",
         default="auto",
         choices=("auto", "yes", "no"),
     ),
-    Option("save", "keep this run as a baseline of that name", reader="baseline_name", metavar="NAME"),
-    Option("autosave", "keep this run as a baseline named after the time", reader="flag", is_flag=True, default=False),
+    Option("save", "keep this run as a baseline of that name", reader="baseline_name", metavar="NAME", turns_on=True),
+    Option(
+        "autosave",
+        "keep this run as a baseline named after the time",
+        reader="flag",
+        is_flag=True,
+        default=False,
+        turns_on=True,
+    ),
     Option(
         "compare",
-        "compare with a baseline: its name, its number, a JSON report's path, or the last one",
+        "compare with a baseline (its name, its number, a JSON report's path, or the last one); fail where the GIL word or an agreement is worse",
         reader="text",
         metavar="NAME",
         bare="last",
+        turns_on=True,
     ),
     Option(
         "compare-fail",
-        "fail where a figure became worse than in the baseline by more than is tolerated: 'held_share:0.05', 'speedup:10%', 'gil'; repeatable",
+        "fail also where this became worse than in the baseline, by more than is tolerated: 'overlap', 'held_share:0.05', 'speedup:10%'; repeatable",
         reader="tolerance",
         metavar="EXPR",
         default=(),
         is_repeatable=True,
+        turns_on=True,
     ),
     Option(
         "storage",
@@ -237,6 +254,7 @@ def read_option(option: Option, value: Any, where: str) -> Any:
     """
     from pytest_gilcheck.declare import values  # noqa: PLC0415  (only where an option is given)
 
+    __tracebackhide__ = True
     if option.choices is not None:
         return values.choice(value, where, option.choices)
     return getattr(values, option.reader or "text")(value, where)

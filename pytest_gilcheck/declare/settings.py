@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 from pytest_gilcheck.declare import values
 from pytest_gilcheck.declare.options import OPTIONS, read_option
 from pytest_gilcheck.evidence import Claim, UsageError
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.evidence.requirement import CLAIMABLE
 
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.config import Config
+
+__tracebackhide__ = is_hidden
 
 GIL_WORDS = ("released", "held", "partial")
 

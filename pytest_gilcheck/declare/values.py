@@ -9,6 +9,9 @@ import math
 import re
 
 from pytest_gilcheck.evidence import FIGURES, WORDS, Tolerance, UsageError
+from pytest_gilcheck.evidence.errors import is_hidden
+
+__tracebackhide__ = is_hidden
 
 _UNITS_NS = {
     "ns": 1,

@@ -8,7 +8,14 @@ every share ends in ``_share`` and lies in 0..1, every count begins with ``n_``.
 from __future__ import annotations
 
 from pytest_gilcheck.evidence.agreement import Agreement, Difference
-from pytest_gilcheck.evidence.baseline import BaselineEntry, Change, Comparison, Tolerance
+from pytest_gilcheck.evidence.baseline import (
+    BaselineEntry,
+    Change,
+    ComparedCheck,
+    Comparison,
+    Finding,
+    Tolerance,
+)
 from pytest_gilcheck.evidence.claim import Claim, Limit
 from pytest_gilcheck.evidence.errors import (
     CheckFailed,
@@ -30,10 +37,19 @@ from pytest_gilcheck.evidence.observation import (
     RoundSize,
     Surroundings,
 )
-from pytest_gilcheck.evidence.places import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, Where
+from pytest_gilcheck.evidence.places import (
+    BusiestPlace,
+    GilEventPlace,
+    HoldPlace,
+    Place,
+    Places,
+    Site,
+    SourceLine,
+    Where,
+)
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.requirement import COMPARED, FIGURES, WORDS
-from pytest_gilcheck.evidence.rounds import Arm, Round
+from pytest_gilcheck.evidence.rounds import Arm, Round, ShortRound, Stamp
 from pytest_gilcheck.evidence.spans import CallSpan, GilEvent, GilTimeline, OffProcessor, OtherThread
 from pytest_gilcheck.evidence.verdict import ReleaseCounts, Verdict
 
@@ -49,11 +65,13 @@ __all__ = [
     "Change",
     "CheckFailed",
     "Claim",
+    "ComparedCheck",
     "Comparison",
     "DeadlineExceeded",
     "Difference",
     "Disagreement",
     "Estimate",
+    "Finding",
     "GilEvent",
     "GilEventPlace",
     "GilTimeline",
@@ -76,7 +94,10 @@ __all__ = [
     "ReleaseCounts",
     "Round",
     "RoundSize",
+    "ShortRound",
     "Site",
+    "SourceLine",
+    "Stamp",
     "Surroundings",
     "Tolerance",
     "UsageError",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_gilcheck.evidence.estimate import Estimate
+from pytest_gilcheck.evidence.places import Where
 from pytest_gilcheck.evidence.requirement import WORDS
 
 
@@ -23,6 +24,10 @@ class BaselineEntry:
         efficiency: As in `Verdict`.
         machine_class: Class of the machine; figures of two classes compare with care.
         difference: The wrong answer, in one line, of an agreement that differs.
+        test: Id of the test that made the check.
+        where: Lines between which the longest hold lies, of a call that holds or holds in part.
+        file: File of the test, relative to pytest's root.
+        line: Line in which the test begins, from 1.
     """
 
     key: str
@@ -35,6 +40,10 @@ class BaselineEntry:
     efficiency: Estimate = field(default_factory=Estimate)
     machine_class: tuple[tuple[str, str], ...] = ()
     difference: str = ""
+    test: str | None = None
+    where: Where | None = None
+    file: str | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +51,21 @@ class Change:
     """One word or figure of a check in two runs.
 
     Attributes:
-        key: Name of the check.
         figure: Name of the word or figure.
-        kind: ``better``, ``worse``, ``same``, or ``unknown`` where one of the runs does not decide it.
-        before: The word, or the figure as people read it, in the first run.
+        kind: ``better``, ``worse``, ``same``, ``no_baseline`` where the first run does not decide it, or ``undecided`` where
+            only the second one does not.
+        before: The word or the figure in the first run.
         after: The same in the second run.
         least: By how much a figure became worse at least, in its own unit; negative: better. None for words.
         base: The figure before, for tolerances in percent. None for words.
-        why: Why it is unknown, or why two words count as the same.
     """
 
-    key: str
     figure: str
     kind: str
-    before: str
-    after: str
+    before: str | Estimate
+    after: str | Estimate
     least: float | None = None
     base: float | None = None
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +89,68 @@ class Tolerance:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparedCheck:
+    """A check in two runs.
+
+    Attributes:
+        before: Its entry in the first run. None: the check is new.
+        after: Its entry in the second run. None: the check is gone.
+        changes: What is not the same.
+    """
+
+    before: BaselineEntry | None
+    after: BaselineEntry | None
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def entry(self) -> BaselineEntry:
+        """Return the later one of its entries."""
+        entry = self.after or self.before
+        assert entry is not None  # noqa: S101  (narrowing: a check is in one run at least)
+        return entry
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What changed between two runs. Agreements count as checks.
 
     Attributes:
         before: Name of the first run.
         after: Name of the second run.
-        changes: All changes, without what stayed the same.
+        changed: Checks in both runs of which any word or figure is not the same.
         n_checks: Checks in both runs.
-        n_same: Words and figures that stayed the same.
-        lost: Checks in the first run alone.
+        gone: Checks in the first run alone, of tests that the second run was to run.
+        n_not_run: Checks in the first run of tests that the second run was not to run, or that failed in it.
         new: Checks in the second run alone.
         machines: Where the classes of machine differ.
+        n_examples: Checks of the second run that were made under ``@given``. They are not compared: examples differ from run
+            to run.
     """
 
     before: str
     after: str
-    changes: tuple[Change, ...] = ()
+    changed: tuple[ComparedCheck, ...] = ()
     n_checks: int = 0
-    n_same: int = 0
-    lost: tuple[str, ...] = ()
+    gone: tuple[BaselineEntry, ...] = ()
+    n_not_run: int = 0
     new: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
+    n_examples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a comparison means for one check.
+
+    Attributes:
+        kind: ``worse``; ``undecided`` or ``gone``, where what was decided before no longer is; ``no_baseline``, where it was
+            not decided before; ``better``.
+        check: The check.
+        changes: The changes of this kind, of the words and figures that count.
+        tolerances: The tolerances that are overrun.
+    """
+
+    kind: str
+    check: ComparedCheck
+    changes: tuple[Change, ...] = ()
+    tolerances: tuple[Tolerance, ...] = ()

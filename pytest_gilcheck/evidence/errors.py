@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence.agreement import Difference
@@ -56,3 +56,34 @@ class Disagreement(CheckFailed):
 
 class OracleFailed(Exception):  # noqa: N818  (says what failed: nothing is known of the function)
     """The oracle itself raised on an input, so nothing is known of the function. Its exception is the cause."""
+
+
+def is_hidden(excinfo: Any) -> bool:
+    """Return whether pytest leaves the frames of this package out of a traceback.
+
+    A module asks for it by the name ``__tracebackhide__``. The frames are left out where the mistake is the user's own or
+    the call raised: they explain nothing there. They are shown where this package itself went wrong.
+
+    Args:
+        excinfo: The exception, as pytest's ``ExceptionInfo``, or None.
+
+    Returns:
+        Whether the frames are left out.
+    """
+    error = getattr(excinfo, "value", None)
+    if error is None or isinstance(error, (UsageError, Inconclusive, CheckFailed, OracleFailed)):
+        return True
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    raised_in = str(traceback.tb_frame.f_globals.get("__name__")) if traceback is not None else ""
+    # Native functions have no frame: what they raise seems to come from where `run` and `agree` call them.
+    return not raised_in.startswith("pytest_gilcheck.") or raised_in.startswith(_CALLERS)
+
+
+#: The folders that call the functions of users.
+_CALLERS = ("pytest_gilcheck.run.", "pytest_gilcheck.agree.")
+
+# Tracebacks name them as users import them.
+for _public in (UsageError, Inconclusive, NotApplicable, CheckFailed, DeadlineExceeded, Disagreement):
+    _public.__module__ = "pytest_gilcheck"

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn, SupportsFloat, cast
 
 from pytest_gilcheck.evidence.errors import Inconclusive
+
+#: An error here is always about what a test asks for.
+__tracebackhide__ = True
+
+#: What an estimate can be calculated with.
+Number = SupportsFloat
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -12,8 +21,9 @@ class Estimate:
     """A figure with its interval, ``low <= value <= high``.
 
     A comparison with a number is true only if it is true of the whole interval, and false only if it is true of none of
-    it. Otherwise it raises `Inconclusive`, and so does any comparison of a figure that was not measured.
-    ``float(estimate)``, arithmetic and ``format`` use the value alone.
+    it. Otherwise it raises `Inconclusive`, and so does any comparison of a figure that was not measured. ``+``, ``-``, ``*``
+    and ``/`` with a number or another estimate give an estimate, whose interval contains every result. ``float(estimate)``
+    and ``format`` use the value alone.
 
     Attributes:
         value: The figure. None: it was not measured, and neither bound is known.
@@ -103,32 +113,44 @@ class Estimate:
         assert self.value is not None  # noqa: S101  (narrowing: the bounds are set together)
         return self.value
 
-    def __sub__(self, other: float) -> float:
-        return float(self) - float(other)
+    def __neg__(self) -> Estimate:
+        return _calculated(-1, "*", self)
 
-    def __rsub__(self, other: float) -> float:
-        return float(other) - float(self)
+    def __add__(self, other: Number) -> Estimate:
+        return _calculated(self, "+", other)
 
-    def __add__(self, other: float) -> float:
-        return float(self) + float(other)
+    def __radd__(self, other: Number) -> Estimate:
+        return _calculated(other, "+", self)
 
-    __radd__ = __add__
+    def __sub__(self, other: Number) -> Estimate:
+        return _calculated(self, "-", other)
 
-    def __mul__(self, other: float) -> float:
-        return float(self) * float(other)
+    def __rsub__(self, other: Number) -> Estimate:
+        return _calculated(other, "-", self)
 
-    __rmul__ = __mul__
+    def __mul__(self, other: Number) -> Estimate:
+        return _calculated(self, "*", other)
 
-    def __truediv__(self, other: float) -> float:
-        return float(self) / float(other)
+    def __rmul__(self, other: Number) -> Estimate:
+        return _calculated(other, "*", self)
 
-    def __rtruediv__(self, other: float) -> float:
-        return float(other) / float(self)
+    def __truediv__(self, other: Number) -> Estimate:
+        return _calculated(self, "/", other)
+
+    def __rtruediv__(self, other: Number) -> Estimate:
+        return _calculated(other, "/", self)
+
+    def _refused(self, *_other: object) -> NoReturn:
+        message = f"{self.quantity} is an interval, of which only +, -, * and / are known: compare it with a number, or take .value for the figure alone"
+        raise TypeError(message)
+
+    __pow__ = __rpow__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = _refused
+    __round__ = __int__ = __abs__ = _refused
 
     def __format__(self, spec: str) -> str:
         return format(float(self), spec) if spec else str(self)
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> NoReturn:
         message = f"{self.quantity} is a figure, not a yes or no: compare it with a number"
         raise TypeError(message)
 
@@ -140,3 +162,49 @@ class Estimate:
         if self.value is None:
             return f"{self.quantity} not measured"
         return f"{self.quantity} {self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+_OPERATIONS: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+
+
+def _calculated(left: Number, sign: str, right: Number) -> Estimate:
+    """Return what two figures give, with the bounds of every result: each operation is monotone in each of its numbers.
+
+    The figures may depend on each other, as two of one check do. The interval is then wider than it needs to be.
+
+    Args:
+        left: The left figure, or a number.
+        sign: The operation.
+        right: The right figure, or a number.
+
+    Returns:
+        The estimate.
+
+    Raises:
+        ZeroDivisionError: The interval of the divisor contains 0, so that no bounds can be given.
+    """
+    one, other = _as_estimate(left), _as_estimate(right)
+    if one is None or other is None:
+        return cast("Estimate", NotImplemented)
+    quantity, operation = f"({one.quantity} {sign} {other.quantity})", _OPERATIONS[sign]
+    ends, other_ends = one._bounds(), other._bounds()  # noqa: SLF001  (of this class)
+    if sign == "/" and other_ends[0] <= 0 <= other_ends[1]:
+        message = f"{quantity} has no bounds: {other} contains 0"
+        raise ZeroDivisionError(message)
+    results = [operation(x, y) for x in ends for y in other_ends]
+    return Estimate(operation(float(one), float(other)), min(results), max(results), quantity)
+
+
+def _as_estimate(number: object) -> Estimate | None:
+    """Return a number as an estimate without width; None: it is no number."""
+    if isinstance(number, Estimate):
+        return number
+    if not isinstance(number, SupportsFloat):
+        return None
+    value = float(number)
+    return Estimate(value, value, value, f"{value:g}")

@@ -8,7 +8,7 @@ from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.machine import Machine
 from pytest_gilcheck.evidence.places import Places
 from pytest_gilcheck.evidence.reason import Reason
-from pytest_gilcheck.evidence.rounds import Round
+from pytest_gilcheck.evidence.rounds import Round, ShortRound
 from pytest_gilcheck.evidence.spans import CallSpan
 
 
@@ -20,11 +20,19 @@ class RoundSize:
         n_calls: Calls that each thread makes.
         n_control_calls: Calls of the controls that each thread makes.
         control_ns: How long each call of a control works.
+        n_threads: How many threads compete. Fewer than were asked for where no round of all of them fits into the budget.
+        n_on_cores: As many of them as there are usable cores.
+        n_stamp_calls: Calls after which a thread's accounts are read.
+        n_together_calls: Calls that each thread makes together with the others in a short round.
     """
 
     n_calls: int
     n_control_calls: int
     control_ns: int
+    n_threads: int
+    n_on_cores: int
+    n_stamp_calls: int
+    n_together_calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,7 @@ class Observation:
         calls: Single calls, made alone.
         gil_waits: Calls beside the native waiter.
         rounds: Wall-clock rounds.
+        short_rounds: Rounds without controls, made where those decide nothing.
         progress: Calls beside the background thread.
         places: Places in the source, from a diagnosing pass.
         surroundings: What went on beside the single calls.
@@ -165,3 +174,4 @@ class Observation:
     surroundings: Surroundings = field(default_factory=Surroundings)
     notes: tuple[Reason, ...] = ()
     agreement: str = "not_checked"
+    short_rounds: tuple[ShortRound, ...] = ()

@@ -76,6 +76,21 @@ class BusiestPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceLine:
+    """The text of a line, as it was when the pass was made.
+
+    Attributes:
+        file: Path, as `Place` has it.
+        line: Number of the line, from 1.
+        text: The line without its indentation.
+    """
+
+    file: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Places:
     """What the diagnosing pass recorded of one more call.
 
@@ -88,6 +103,7 @@ class Places:
         own: File of this tool's library.
         root: The working directory.
         n_dropped: Events that did not fit.
+        sources: Lines of these places, where their files could be read.
     """
 
     events: tuple[GilEventPlace, ...] = ()
@@ -98,6 +114,7 @@ class Places:
     own: str | None = None
     root: str = ""
     n_dropped: int = 0
+    sources: tuple[SourceLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +139,7 @@ class Where:
     A call that never let go has neither `let_go` nor `taken` nor `dropped`.
 
     Attributes:
-        longest_hold_ns: How long it lasted.
+        longest_hold_ns: How long it lasts in the judged calls.
         let_go: Where the GIL had been let go before. None: the hold began with the call.
         taken: Where the hold began. Where `let_go` is None: where the GIL was taken back afterwards.
         dropped: Where the hold ended. None: at the return.
@@ -130,6 +147,7 @@ class Where:
         busiest: Where the time went, if Python code ran.
         n_places: How many different places let go.
         root: The working directory.
+        sources: Lines of these and other places, where their files could be read.
     """
 
     longest_hold_ns: int
@@ -140,3 +158,4 @@ class Where:
     busiest: BusiestPlace | None = None
     n_places: int = 0
     root: str = ""
+    sources: tuple[SourceLine, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from pytest_gilcheck.evidence.claim import Limit
 from pytest_gilcheck.evidence.errors import Inconclusive, NotApplicable
@@ -12,6 +12,9 @@ from pytest_gilcheck.evidence.machine import Machine
 from pytest_gilcheck.evidence.observation import Instrument
 from pytest_gilcheck.evidence.places import Where
 from pytest_gilcheck.evidence.reason import Reason
+
+#: An error here is always about what a test asks for.
+__tracebackhide__ = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,9 @@ class Verdict:
         both_released_share: Share of that wall time (0..1) during which two or more of them were outside the GIL at once.
         most_speedup: Speed-up that the held share leaves possible.
         where: Lines between which the longest hold lies, for a call that holds or holds in part.
+        together: How many times as fast competing threads are on free cores, by what their calls lost while they ran
+            together. With more threads than cores: on so many free cores as there are here.
+        decided_by: The evidence that decides `overlap`: ``together``, ``wall-clock``, or empty where nothing does.
         limits: The parts of the claim, each with its margin.
         traits: Slugs of how the call releases, as far as the diagnosis needs them: ``releases-often``, ``gives-way`` (only
             when the interpreter asks) and ``wait-is-felt`` (by a thread that waits for the GIL).
@@ -91,6 +97,8 @@ class Verdict:
     cores_used: float | None = None
     both_released_share: float | None = None
     most_speedup: float | None = None
+    together: Estimate = field(default_factory=lambda: Estimate(quantity="speed-up on free cores", why_not="no-rounds"))
+    decided_by: str = ""
     where: Where | None = None
     limits: tuple[Limit, ...] = ()
     traits: tuple[str, ...] = ()
@@ -108,6 +116,11 @@ class Verdict:
         if self.agreement != "not_checked":
             parts.append(f"results {self.agreement}")
         return f"<Verdict on {self.name}: {', '.join(parts)}>"
+
+    def __bool__(self) -> NoReturn:
+        # `assert gilcheck(f)` would pass whatever the verdict is.
+        message = f"the verdict on {self.name} is no yes or no: ask for .released (or .held, .overlaps), here {self!r}"
+        raise TypeError(message)
 
     @property
     def released(self) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import CheckFailed, Inconclusive, NotApplicable
-from pytest_gilcheck.report.text import claim_text, limit_text, share_text
+from pytest_gilcheck.report.text import claim_text, requirement_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_gilcheck.evidence import Claim, Limit, Verdict
+    from pytest_gilcheck.evidence import Claim, Verdict
 
 
 def require(verdict: Verdict, claim: Claim) -> None:
@@ -28,8 +28,8 @@ def require(verdict: Verdict, claim: Claim) -> None:
     __tracebackhide__ = True  # the failure is the test's own: no line of this file explains it
     if verdict.claim_met or claim.is_empty:
         return
-    missed = [_missed(limit) for limit in verdict.limits if not limit.met]
-    message = f"{verdict.name}: {'; '.join(missed) or claim_text(claim)}: {_found(verdict)}. {verdict.diagnosis}"
+    missed = [requirement_text(limit) for limit in verdict.limits if not limit.met]
+    message = f"{verdict.name}: {'; '.join(missed) or claim_text(claim)}. {verdict.diagnosis}"
     if verdict.claim_met is False:
         raise CheckFailed(message)
     if verdict.gil == "not_applicable":
@@ -45,11 +45,3 @@ def require_all(checks: Sequence[tuple[Verdict, Claim]]) -> None:
     __tracebackhide__ = True
     for verdict, claim in sorted(checks, key=lambda check: check[0].claim_met is not False):
         require(verdict, claim)
-
-
-def _missed(limit: Limit) -> str:
-    return f"expected {limit.bound}" if limit.sense == "is" else limit_text(limit)
-
-
-def _found(verdict: Verdict) -> str:
-    return f"found {verdict.gil}, held {share_text(verdict.held_share)} of the call"

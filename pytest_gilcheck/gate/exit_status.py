@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_gilcheck.evidence import Agreement, Comparison, Observation, Tolerance, Verdict
+    from pytest_gilcheck.evidence import Agreement, Comparison, Finding, Observation, Verdict
 
 OK, NOT_AS_EXPECTED, USAGE, INCONCLUSIVE = 0, 1, 2, 3
-INTERRUPTED = 130
 
 
 def status_of_check(observation: Observation, verdict: Verdict) -> int:
@@ -30,20 +29,12 @@ def status_of_agreement(agreement: Agreement) -> int:
     return OK if agreement.word == "agree" else NOT_AS_EXPECTED
 
 
-def status_of_comparison(comparison: Comparison, tolerances: Sequence[Tolerance] = ()) -> int:
-    """Return the exit status of a comparison: `OK`, `NOT_AS_EXPECTED` where something is worse, or `INCONCLUSIVE`.
+def status_of_comparison(comparison: Comparison, findings: Sequence[Finding]) -> int:
+    """Return the exit status of a comparison: `OK`, `NOT_AS_EXPECTED` where a check is worse, or `INCONCLUSIVE`.
 
-    With tolerances, worse is only what overruns one. Without, it is every change for the worse.
+    Inconclusive is a comparison of nothing, and one with a check that is gone, or that was decided before and is not now.
     """
-    from pytest_gilcheck.gate.comparison import failures  # noqa: PLC0415  (only where something is compared)
-
-    if not comparison.n_checks:
-        return INCONCLUSIVE
-    if tolerances:
-        is_worse, is_inconclusive = map(bool, failures(comparison, tolerances))
-    else:
-        kinds = {change.kind for change in comparison.changes}
-        is_worse, is_inconclusive = "worse" in kinds, "unknown" in kinds
-    if is_worse:
+    kinds = {finding.kind for finding in findings}
+    if "worse" in kinds:
         return NOT_AS_EXPECTED
-    return INCONCLUSIVE if is_inconclusive or comparison.lost else OK
+    return INCONCLUSIVE if not comparison.n_checks or kinds & {"undecided", "gone"} else OK

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_gilcheck.judge.holding import decides_holding, held_share, others_matter
-from pytest_gilcheck.judge.overlap import decides_overlap
+from pytest_gilcheck.judge.holding import decides_holding, held_share, knows_share, others_matter
+from pytest_gilcheck.judge.overlap import decides_overlap, wants_short_round
+from pytest_gilcheck.judge.places import is_same_hold
 from pytest_gilcheck.judge.rules import ENOUGH_BATCHES, ROUND_LOOKS
 from pytest_gilcheck.judge.verdict import judge
 
@@ -13,6 +14,9 @@ __all__ = [
     "decides_holding",
     "decides_overlap",
     "held_share",
+    "is_same_hold",
     "judge",
+    "knows_share",
     "others_matter",
+    "wants_short_round",
 ]

@@ -41,7 +41,9 @@ def speedup_of(serial: Arm, competing: Arm, at_once: float) -> Bounds:
     Returns:
         Lower bound, measured ratio, upper bound.
     """
-    serial_ns = max(1, serial.wall_ns - (serial.delay_ns or 0))
+    # It took at least its processor time, whatever was read of its delay. (With a delay as long as the arm a speed-up of
+    # 8.7e-07 came out, and a call that overlaps was serialised.)
+    serial_ns = max(1, serial.wall_ns - (serial.delay_ns or 0), min(serial.wall_ns, serial.cpu_ns))
     # A callee with threads of its own uses at least as many cores in competing threads as it does alone.
     at_once = max(at_once, serial.process_cpu_ns / max(1, serial.wall_ns))
     spread_ns = min(competing.wall_ns, max(competing.cpu_ns, competing.process_cpu_ns) / at_once)

@@ -19,6 +19,8 @@ INCONCLUSIVE = "inconclusive"
 def baseline_entry(key: str, observation: Observation, verdict: Verdict) -> BaselineEntry:
     """Return what of a check is compared with other runs.
 
+    The agreement that was found earlier in the same test is left out: it is a check of its own.
+
     Args:
         key: Name of the check, the same in every run.
         observation: What was measured.
@@ -31,12 +33,12 @@ def baseline_entry(key: str, observation: Observation, verdict: Verdict) -> Base
         key=key,
         gil=verdict.gil,
         overlap=verdict.overlap,
-        agreement=verdict.agreement,
         held_share=verdict.held_share,
         longest_hold_share=longest_hold_share(observation.calls if observation.instrument.grade == "exact" else ()),
         speedup=verdict.speedup,
         efficiency=verdict.efficiency,
         machine_class=machine_class(verdict.machine),
+        where=verdict.where,
     )
 
 
@@ -68,21 +70,20 @@ def changes(before: BaselineEntry, after: BaselineEntry) -> Iterator[Change]:
     Yields:
         Change: For every word and figure that at least one of the two runs has, also where it is the ``same``.
     """
-    for figure, more_is_better in FIGURES.items():
-        old, new = getattr(before, figure), getattr(after, figure)
-        if old.measured or new.measured:
-            yield _of_figure(after.key, figure, old, new, more_is_better=more_is_better)
     for word, order in WORDS.items():
         old, new = getattr(before, word), getattr(after, word)
         # Inconclusive in both runs is not the same word twice: a gate that asks for the word must learn that it is unknown.
         if old in order or new in order or INCONCLUSIVE in (old, new):
             yield _of_word(before, after, word)
+    for figure, more_is_better in FIGURES.items():
+        old, new = getattr(before, figure), getattr(after, figure)
+        if old.measured or new.measured:
+            yield _of_figure(figure, old, new, more_is_better=more_is_better)
 
 
-def _of_figure(key: str, figure: str, old: Estimate, new: Estimate, *, more_is_better: bool) -> Change:
+def _of_figure(figure: str, old: Estimate, new: Estimate, *, more_is_better: bool) -> Change:
     if old.low is None or old.high is None or new.low is None or new.high is None:
-        which = "before" if not old.measured else "now"
-        return Change(key, figure, "unknown", _text(old), _text(new), why=f"not measured {which}")
+        return Change(figure, "undecided" if old.measured else "no_baseline", old, new)
     if more_is_better:
         least, most = old.low - new.high, old.high - new.low
     else:
@@ -90,25 +91,20 @@ def _of_figure(key: str, figure: str, old: Estimate, new: Estimate, *, more_is_b
     base = float(old)
     allowance = rules.DRIFT_FACTOR_SHARE * base if more_is_better else rules.DRIFT_SHARE
     kind = "worse" if least > allowance else ("better" if most < -allowance else "same")
-    return Change(key, figure, kind, _text(old), _text(new), least, base)
+    return Change(figure, kind, old, new, least, base)
 
 
 def _of_word(before: BaselineEntry, after: BaselineEntry, word: str) -> Change:
     old, new, order = getattr(before, word), getattr(after, word), WORDS[word]
     if old not in order or new not in order:
-        if old == new:
-            why = f"{old} both times"
-        else:
-            which = "before" if old not in order else "now"
-            why = f"{(old if old not in order else new).replace('_', ' ')} {which}"
-        return Change(after.key, word, "unknown", old, new, why=why)
+        return Change(word, "no_baseline" if old not in order else "undecided", old, new)
     step = order.index(new) - order.index(old)
     kind = "worse" if step > 0 else ("better" if step < 0 else "same")
     if word == "gil" and step:
-        share = _of_figure(after.key, "held_share", before.held_share, after.held_share, more_is_better=False)
+        share = _of_figure("held_share", before.held_share, after.held_share, more_is_better=False)
         if share.kind == "same":  # on both sides of a border, and no farther apart than two runs of one build
-            return Change(after.key, word, "same", old, new, why="its held share did not change: it lies at a border")
-    return Change(after.key, word, kind, old, new, why=after.difference if word == "agreement" else "")
+            kind = "same"
+    return Change(word, kind, old, new)
 
 
 def is_beyond(change: Change, tolerance: Tolerance) -> bool | None:
@@ -121,17 +117,9 @@ def is_beyond(change: Change, tolerance: Tolerance) -> bool | None:
     Returns:
         None where one of the runs does not decide it.
     """
-    if change.kind == "unknown":
+    if change.kind in ("undecided", "no_baseline"):
         return None
     if change.kind != "worse" or change.least is None or change.base is None:
         return change.kind == "worse"
     amount = tolerance.amount * abs(change.base) if tolerance.is_relative else tolerance.amount
     return change.least > amount
-
-
-def _text(estimate: Estimate) -> str:
-    if estimate.value is None:
-        return "not measured"
-    if estimate.low == estimate.high:
-        return f"{estimate.value:.3g}"
-    return f"{estimate.value:.3g} [{estimate.low:.3g}, {estimate.high:.3g}]"

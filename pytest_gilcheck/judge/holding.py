@@ -360,6 +360,23 @@ def decides_holding(
     return len(calls) > 1 or not (_may_be_cold(calls[0], pilot, share, clock_price_ns) or others_matter(calls))
 
 
+def knows_share(
+    calls: Sequence[CallSpan], clock_price_ns: int, *, surroundings: Surroundings = NO_SURROUNDINGS
+) -> bool:
+    """Return whether the held share is known as a figure, and not only as a word.
+
+    Args:
+        calls: The calls so far.
+        clock_price_ns: What one reading of the clock costs.
+        surroundings: What went on beside them.
+
+    Returns:
+        True if the bounds are close enough to be read as one figure.
+    """
+    share = held_share(calls, clock_price_ns, surroundings=surroundings)
+    return share.low is not None and share.high is not None and share.high - share.low <= 2 * rules.SHARE_HALF_WIDTH
+
+
 def _may_be_cold(call: CallSpan, pilot: CallSpan, share: Estimate, clock_price_ns: int) -> bool:
     """Return whether the call before this one was of another kind: a first call fills caches, grows pools, compiles."""
     if pilot.span_ns > rules.COLD_CALL_FACTOR * call.span_ns:

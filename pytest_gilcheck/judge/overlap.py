@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,12 @@ from pytest_gilcheck.evidence import Estimate, Reason
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.bounds import word_of
 from pytest_gilcheck.judge.claim import are_decided, limits_of
-from pytest_gilcheck.judge.ratios import Ratios
-from pytest_gilcheck.judge.shortfall import own_pool, shortfall
+from pytest_gilcheck.judge.ratios import Ratios, was_left_alone
+from pytest_gilcheck.judge.shortfall import own_pool, shortfall, shortfall_together
+from pytest_gilcheck.judge.together import QUANTITY, Together, are_stamped, control_overlaps, together
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import Arm, Claim, Machine, Observation, Round
+    from pytest_gilcheck.evidence import Arm, Claim, Machine, Observation, Round, ShortRound
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,9 @@ class WallClock:
         reasons: Why word and figures are not plainer.
         cores_used: As in `Verdict`.
         both_released_share: As in `Verdict`.
+        together: As in `Verdict`.
+        decided_by: As in `Verdict`.
+        machine_decides: Whether wall time alone decides the word on this machine.
     """
 
     word: str
@@ -37,15 +41,47 @@ class WallClock:
     reasons: tuple[Reason, ...] = ()
     cores_used: float | None = None
     both_released_share: float | None = None
+    together: Estimate = field(default_factory=lambda: Estimate(quantity=QUANTITY, why_not="no-rounds"))
+    decided_by: str = ""
+    machine_decides: bool = False
 
 
-def decides_overlap(rounds: Sequence[Round], claim: Claim, machine: Machine, held_share: Estimate) -> bool:
-    """Return whether these rounds decide the word, the claim, and the efficiency to a tenth.
+def wants_short_round(rounds: Sequence[Round], short_rounds: Sequence[ShortRound], machine: Machine) -> bool:
+    """Return whether the next round shall be one without controls.
+
+    It shall be where somebody else uses the processors, so that controls show that and little else. One part of the time
+    still goes to whole rounds: for a call without accounts they are all that there is.
+
+    Args:
+        rounds: The whole rounds so far.
+        short_rounds: The short rounds so far.
+        machine: Where they were measured.
+
+    Returns:
+        True for a short round.
+    """
+    if len(rounds) < rules.ROUND_LOOKS[0] or was_left_alone(rounds) or own_pool(rounds) is not None:
+        return False
+    if not are_stamped(rounds, machine):
+        return False  # without accounts of the threads a short round shows nothing
+    spent_ns, short_ns = (sum(r.wall_ns for r in made) for made in (rounds, short_rounds))
+    return short_ns < rules.SHORT_ROUNDS_FACTOR * spent_ns
+
+
+def decides_overlap(
+    rounds: Sequence[Round],
+    short_rounds: Sequence[ShortRound],
+    claim: Claim,
+    machine: Machine,
+    held_share: Estimate,
+) -> bool:
+    """Return whether these rounds decide the word, the claim, and whether the call falls short of the machine.
 
     To be asked at the fixed looks only.
 
     Args:
         rounds: The rounds so far.
+        short_rounds: The rounds without controls so far.
         claim: What the author requires.
         machine: Where they were measured.
         held_share: What the ledger says of single calls.
@@ -54,16 +90,55 @@ def decides_overlap(rounds: Sequence[Round], claim: Claim, machine: Machine, hel
         True if no more rounds are needed.
     """
     ratios = Ratios.of(rounds, machine).bounded(held_share)
-    if ratios.word is None:
+    shared = together([*rounds, *short_rounds], machine, held_share)
+    word, _ = _decided(rounds, ratios, shared)
+    if word is None:
         return False
     efficiency = ratios.efficiency
-    if (
-        efficiency.low is None
-        or efficiency.high is None
-        or efficiency.high - efficiency.low > 2 * rules.EFFICIENCY_HALF_WIDTH
-    ):
+    if not _tells_shortfall(efficiency) and (ratios.word is not None or shared.losses is None):
         return False
     return are_decided(limits_of(claim, {"speedup": ratios.speedup, "efficiency": efficiency}))
+
+
+def _tells_shortfall(efficiency: Estimate) -> bool:
+    """Return whether it is known if so much is lost that a cause is asked for, or that hardly anything is lost."""
+    low, high = efficiency.low, efficiency.high
+    if low is None or high is None:
+        return False
+    return (
+        high < rules.ASKS_WHY_EFFICIENCY
+        or low >= rules.FALLS_SHORT_EFFICIENCY
+        or high - low <= 2 * rules.EFFICIENCY_HALF_WIDTH
+    )
+
+
+def _decided(rounds: Sequence[Round], ratios: Ratios, shared: Together) -> tuple[str | None, str]:
+    """Return the word and the evidence that decides it: ``together`` or ``wall-clock``; None where neither does.
+
+    Two that contradict each other decide nothing.
+    """
+    of_moments = _word_of_moments(rounds, ratios, shared)
+    if of_moments is None:
+        return ratios.word, "wall-clock" if ratios.word is not None else ""
+    if ratios.word not in (None, of_moments):
+        return None, ""
+    return of_moments, "together"
+
+
+def _word_of_moments(rounds: Sequence[Round], ratios: Ratios, shared: Together) -> str | None:
+    """Return the word that the moments together decide.
+
+    Where calls need more processor time in them, it is lost to each other or to the machine: the two halves of a core, its
+    clock, its host. *Serialised* then needs a control that overlaps beside them, unless the call stays below the border
+    without that loss, too.
+    """
+    word = word_of(shared.speedup)
+    if word != "serialised" or shared.losses is None or shared.speedup.high is None:
+        return word
+    most = shared.speedup.high + shared.losses["growth"] * rounds[0].n_threads
+    if most < rules.OVERLAP_LEAST_SPEEDUP or word_of(ratios.released) == "overlaps" or control_overlaps(rounds):
+        return word
+    return None
 
 
 def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> WallClock:
@@ -82,20 +157,48 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
     if not rounds:
         return _without_rounds(observation)
     ratios = Ratios.of(rounds, observation.machine).bounded(held_share)
-    word = ratios.word
-    speedup = ratios.speedup if word is not None else _open_above(ratios, rounds[0].n_threads)
+    shared = together([*rounds, *observation.short_rounds], observation.machine, held_share)
+    word, decided_by = _decided(rounds, ratios, shared)
+    speedup = ratios.speedup if ratios.word is not None else _open_above(ratios, rounds[0].n_threads)
     cores_used = median([r.competing.cpu_ns / max(1, r.competing.wall_ns) for r in rounds])
     both_released_share = _share(rounds, lambda arm: arm.both_released_ns)
-    doubt = _doubt(rounds, ratios) if word is None else _conflict(ratios)
+    doubts: list[Reason | None]
+    if word is None and ratios.word is not None:
+        doubts = [_contradiction(ratios, shared)]
+    elif word is None:
+        doubts = [_doubt(rounds, ratios), shared.doubt]
+    else:
+        doubts = [_conflict(ratios)]
+    efficiency = ratios.efficiency
+    if rounds[0].n_threads < observation.plan.n_threads:
+        # No round of all threads fits into the budget: the word is the call's, the figures would be of another check.
+        speedup = Estimate(quantity="speed-up", why_not="budget-too-small")
+        efficiency = Estimate(quantity="efficiency", why_not="budget-too-small")
+    is_doubted = any(doubt is not None for doubt in doubts)
     cause = None
-    if word is None or doubt is None:  # where witnesses contradict each other, nothing is explained
-        cause = _cause(observation, ratios, gil, held_share)
-    if word is None or doubt is not None:
-        word = "inconclusive"
+    if ratios.word is None or not is_doubted:  # where witnesses contradict each other, nothing is explained
+        cause = _cause_together(observation, word, shared, gil, held_share)
+        if shared.losses is None or ratios.is_left_alone:  # all that wall time lost was lost to the calls themselves
+            cause = _cause(observation, ratios, gil, held_share)
+    if word is None or is_doubted:
+        word, decided_by = "inconclusive", ""
         if cause is not None and ratios.loses:
             cause = cause.with_values(efficiency=ratios.efficiency)
-    reasons = tuple(filter(None, (doubt, cause)))
-    return WallClock(word, speedup, ratios.efficiency, reasons, cores_used, both_released_share)
+    return WallClock(
+        word,
+        speedup,
+        efficiency,
+        tuple(filter(None, (*doubts, cause))),
+        cores_used,
+        both_released_share,
+        shared.speedup,
+        decided_by,
+        ratios.word is not None and word != "inconclusive",
+    )
+
+
+def _contradiction(ratios: Ratios, shared: Together) -> Reason:
+    return Reason.of("witnesses-conflict", speedup=ratios.speedup, together=shared.speedup)
 
 
 def _cause(observation: Observation, ratios: Ratios, gil: str, held_share: Estimate) -> Reason | None:
@@ -114,6 +217,19 @@ def _cause(observation: Observation, ratios: Ratios, gil: str, held_share: Estim
     if cause.slug == "shortfall-unexplained" and not is_serialised and not ratios.falls_short:
         return None  # little is lost, and to nothing that stands out
     return cause
+
+
+def _cause_together(
+    observation: Observation, word: str | None, shared: Together, gil: str, held_share: Estimate
+) -> Reason | None:
+    """Return what explains the shortfall of calls that ran together, if there is one."""
+    high = shared.speedup.high
+    if shared.losses is None or word is None or high is None:
+        return None
+    n_at_once = len({stamp.thread for stamp in observation.rounds[0].one_each.stamps})
+    if word == "overlaps" and high >= rules.ASKS_WHY_EFFICIENCY * n_at_once:
+        return None
+    return shortfall_together(observation.rounds, shared.losses, gil, held_share)
 
 
 def _open_above(ratios: Ratios, n_threads: int) -> Estimate:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Place, Site, Where
+from pytest_gilcheck.judge import rules
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import GilEventPlace, Places
@@ -31,6 +33,9 @@ _MACHINERY = re.compile(
     r"|slot_|slot_tp|builtin_(eval|exec)|_?PyMethodDef|_?Py_CallInInterpreter|function_code_fastcall|object_vacall|do_call_core"
     r"|call_function|eval_frame|gen_send|wrap_|partial_vectorcall|property_|classmethod_|tail_call|_TAIL_CALL|lock_PyThread_)"
 )
+
+#: Cython's wrapper of a function of the author's. Without debug information it is all that is left of an inlined one.
+_CYTHON_WRAPPER = re.compile(r"^__pyx_pw_\d")
 
 _PYTHON_FRAME = "_PyEval_EvalFrame"
 
@@ -60,30 +65,44 @@ def site(event: GilEventPlace, places: Places) -> Site:
     Returns:
         The line, as far as it is known.
     """
-    via: Place | None = None
+    stack = _folded(event, places)
+    called_from = event.python[0] if event.python else None
+    if stack.author is not None and (not stack.python_is_further_in or called_from is None):
+        return Site(stack.author, stack.via, called_from)
+    if called_from is not None:
+        return Site(stack.wrapper or called_from, stack.via, called_from if stack.wrapper else None)
+    if stack.python_is_further_in:
+        return Site(_somewhere_in(places.function))
+    return Site(stack.via or _callee(event, places))
+
+
+@dataclass(slots=True)
+class _Stack:
+    """What is left of a native stack: the innermost frame of each kind, and whether Python code is further in."""
+
     author: Place | None = None
-    python_is_further_in = False
+    wrapper: Place | None = None
+    via: Place | None = None
+    python_is_further_in: bool = False
+
+
+def _folded(event: GilEventPlace, places: Places) -> _Stack:
+    stack = _Stack()
     for place in event.native[own_frames(event, places) :]:
+        function = place.function or ""
         if place.library == places.interpreter and place.library is not None:
-            if _PYTHON_FRAME in (place.function or ""):
-                python_is_further_in = True
+            if _PYTHON_FRAME in function:
+                stack.python_is_further_in = True
                 if event.python:
                     break
-            elif (
-                via is None and not python_is_further_in and not _MACHINERY.match(place.function or "_Py_HandlePending")
-            ):
-                via = place
+            elif not (stack.via or stack.python_is_further_in or _MACHINERY.match(function or "_Py_HandlePending")):
+                stack.via = place
         elif not _is_glue(place):
-            author = place
+            stack.author = place
             break
-    called_from = event.python[0] if event.python else None
-    if author is not None and (not python_is_further_in or called_from is None):
-        return Site(author, via, called_from)
-    if called_from is not None:
-        return Site(called_from, via)
-    if python_is_further_in:
-        return Site(_somewhere_in(places.function))
-    return Site(via or _callee(event, places))
+        elif not (stack.wrapper or stack.python_is_further_in) and _CYTHON_WRAPPER.match(function):
+            stack.wrapper = place
+    return stack
 
 
 def _somewhere_in(callee: Place | None) -> Place:
@@ -104,11 +123,28 @@ def _without_glue(callee: Place | None) -> Place | None:
     return replace(callee, file=None, line=None) if callee is not None and _is_glue(callee) else callee
 
 
-def where(places: Places | None) -> Where | None:
+def is_same_hold(pass_ns: int, longest_hold_ns: int) -> bool:
+    """Return whether the longest hold of a diagnosing pass can be the longest hold of the judged calls.
+
+    Args:
+        pass_ns: That of the pass.
+        longest_hold_ns: That of the judged calls.
+
+    Returns:
+        Whether it is not much longer.
+    """
+    return pass_ns <= rules.SAME_HOLD_FACTOR * longest_hold_ns
+
+
+def where(places: Places | None, longest_hold_ns: int | None = None) -> Where | None:
     """Return the lines between which the longest hold lies.
+
+    The pass says where, and the judged calls say for how long: one hold of a single pass may be drawn out by an interrupt.
+    Where its longest hold is much longer than theirs, the hold is meant whose length is nearest to theirs.
 
     Args:
         places: What the diagnosing pass recorded.
+        longest_hold_ns: Longest hold of the judged calls. None: only the pass knows.
 
     Returns:
         None where no pass was made, or nothing was held.
@@ -116,6 +152,9 @@ def where(places: Places | None) -> Where | None:
     if places is None or not places.holds:
         return None
     longest = max(places.holds, key=lambda hold: hold.longest_ns)
+    if longest_hold_ns and not is_same_hold(longest.longest_ns, longest_hold_ns):
+        typical_ns = longest_hold_ns
+        longest = min(places.holds, key=lambda hold: abs(math.log(max(1, hold.longest_ns) / typical_ns)))
 
     def at(index: int | None) -> Site | None:
         return None if index is None else site(places.events[index], places)
@@ -130,7 +169,7 @@ def where(places: Places | None) -> Where | None:
     busiest = places.busiest
     releases = {site(event, places) for event in places.events if event.kind == "release"}
     return Where(
-        longest_hold_ns=longest.longest_ns,
+        longest_hold_ns=longest_hold_ns or longest.longest_ns,
         let_go=at(let_go),
         taken=at(taken_back),
         dropped=at(longest.dropped),
@@ -138,4 +177,5 @@ def where(places: Places | None) -> Where | None:
         busiest=busiest and replace(busiest, native=_without_glue(busiest.native)),
         n_places=len(releases),
         root=places.root,
+        sources=places.sources,
     )

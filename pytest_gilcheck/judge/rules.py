@@ -18,6 +18,19 @@ HELD_LEAST_HELD_SHARE = 0.95
 #: let go; several calls decide the rest.
 SINGLE_CALL_FACTOR = 15.0
 
+#: Threshold: a held share is known as a figure, and not only as a word, within this much to either side. Two threads that
+#: hold it are at best 2 / (1 + share) times as fast as one: within the half-width that moves by less than 0.1, the
+#: half-width to which an efficiency is wanted. Half and half in one call is known between 0.0625 and 0.9375 only.
+SHARE_HALF_WIDTH = 0.05
+
+#: Threshold: by how much more than the longest hold a timeline may show as held in one piece, and the other way round,
+#: besides one slice of it. It is drawn from one call, and the longest hold is the median over calls.
+TIMELINE_SLACK = 0.1
+
+#: Threshold: how many times as long as the longest hold of the judged calls a hold of the diagnosing pass may be. A cold
+#: cache or an interrupt made a hold of 4.75 µs 1.8 ms long, and the pass named the wrong line.
+SAME_HOLD_FACTOR = 2.0
+
 #: Threshold: a call is undisturbed if it was ready to run and not running for at most this share of it. Even if all of
 #: that fell on one state, the share moves by no more than the distance of either border from its end.
 UNDISTURBED_SHARE = 0.05
@@ -216,6 +229,45 @@ SHORT_FOR_OVERLAP_NS = 50_000
 #: Threshold: slack between two witnesses of the same rounds before they contradict each other. The speed-up may be this
 #: much above what the ledger's count of calls at once allows (calls that differ, caches warmed by the first arm).
 CEILING_SLACK = 0.2
+
+#: Threshold: moments are looked at in which each thread is within calls that were delayed for at most this share of their
+#: time. In the first, typical rates are read as they are (`UNDISTURBED_SHARE`). The others leave less time that is surely
+#: together, from more moments: a call of 20 ms beside a busy process is delayed for half of its time.
+DELAY_SHARES = (UNDISTURBED_SHARE, 0.25, 1.0)
+
+#: Threshold: moments of a round count if at least this share of them is surely together. Below it what the threads lose
+#: at other times hides what they lose together.
+DENSE_SHARE = 0.25
+
+#: Threshold: calls must have run together for so long. An account is read within 50 µs of the moment that it is of. A
+#: stretch of 1 ms, one thread's work in a round of the default budget, is wrong by a tenth then; ten of them, of
+#: independent readings, by three in a hundred.
+LEAST_TOGETHER_NS = 10_000_000
+
+#: Threshold: and for so many calls, where they are long: two meet each part of a call with each part of another.
+LEAST_TOGETHER_CALLS = 2.0
+
+#: Threshold: a longer call beside busy processes is interrupted in each of its runs. Time slices are 0.7 ms (one processor)
+#: to 4 ms (a clock of 250 Hz).
+TIME_SLICE_NS = 3_000_000
+
+#: Threshold: and in so many rounds, as many as the first look has.
+FEWEST_TOGETHER_ROUNDS = 3
+
+#: Threshold: from so many serial stamps of a thread on the first is left out, which may still be warming up.
+ENOUGH_SERIAL_STAMPS = 3
+
+#: Threshold: a call that sleeps alone varies if one sleeps for longer than another by this factor. Then it waits for
+#: somebody, a thread or a process, who may be kept off the processor; one that waits for a time does not vary, but for the
+#: timer's slack of 50 µs.
+SLEEP_VARIES_FACTOR = 1.25
+
+#: Threshold: the system counts stolen time in ticks of up to 10 ms. One may have been counted although less was stolen.
+STOLEN_TICK_NS = 10_000_000
+
+#: Threshold: on a machine that is not left alone, short rounds take this many times the time of whole rounds. A whole round
+#: spends a ninth of its time on calls that run together, a short one up to half of it.
+SHORT_ROUNDS_FACTOR = 4.0
 
 #: Threshold: between two runs a share counts as changed only beyond this, whatever its intervals say: they show how calls
 #: of one process differ, not how one build and another lie in memory. What moves by less moves a user's wall time by

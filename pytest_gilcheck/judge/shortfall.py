@@ -8,7 +8,7 @@ from pytest_gilcheck.evidence import Reason
 from pytest_gilcheck.judge import rules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_gilcheck.evidence import Estimate, Observation, Round
 
@@ -128,6 +128,38 @@ def shortfall(observation: Observation, undisturbed: Sequence[Round], gil: str, 
         most = most_speedup(held_share, n_threads)
         return Reason.of(_SLUGS[name], lost_share=share, held_share=held_share.value, most_speedup=most)
     return Reason.of(_SLUGS[name], lost_share=share, n_threads=n_threads)
+
+
+def shortfall_together(
+    rounds: Sequence[Round], losses_together: Mapping[str, float], gil: str, held_share: Estimate
+) -> Reason | None:
+    """Return the largest loss in the moments together as a reason.
+
+    Args:
+        rounds: The whole rounds.
+        losses_together: What the threads lost in these moments, as shares of their time.
+        gil: The word of the GIL verdict.
+        held_share: What the ledger says of single calls.
+
+    Returns:
+        The reason, with the share that was lost. None where no loss stands out.
+    """
+    waiting, asleep, growth = (losses_together[name] for name in ("waiting", "asleep", "growth"))
+    if gil == "held":
+        return Reason.of("serialised-by-gil", waiting_share=waiting)
+    if max(waiting, asleep, growth) < rules.NAMED_LOSS_SHARE:
+        return None
+    if _chatters(rounds) and asleep < max(waiting, growth):
+        n_releases = sum(r.competing.n_releases_by_function or 0 for r in rounds)
+        return Reason.of("chatter", n_releases=n_releases / max(1, sum(r.n_threads * r.n_calls for r in rounds)))
+    n_threads = rounds[0].n_threads
+    # Whoever waits, for the GIL or for a lock, also spends processor time on being put to sleep and woken; who shares
+    # memory does not sleep. (Two threads under a lock of 20 µs need a quarter more processor time than one.)
+    if waiting >= max(asleep, rules.NAMED_LOSS_SHARE):
+        most = most_speedup(held_share, n_threads)
+        return Reason.of("held-tail", lost_share=waiting, held_share=held_share.value, most_speedup=most)
+    slug = "inner-lock" if asleep >= rules.NAMED_LOSS_SHARE else "memory-bandwidth"
+    return Reason.of(slug, lost_share=max(asleep, growth if slug == "memory-bandwidth" else 0.0), n_threads=n_threads)
 
 
 def _chatters(rounds: Sequence[Round]) -> bool:

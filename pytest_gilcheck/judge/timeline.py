@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
+from pytest_gilcheck.judge import rules
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_gilcheck.evidence import CallSpan
 
 WIDTH = 48
 
-#: A slice is drawn with one state's letter if that state fills all but this part of it, else as mixed.
+#: A slice is drawn as released or waiting if that state fills all but this part of it, else as mixed. It is drawn as held
+#: only if it is held throughout: a row of such slices is one hold.
 PURE_SHARE = 0.9
+_WHOLLY = 1 - 1e-9
 
 
 def timeline_of(call: CallSpan | None, width: int = WIDTH) -> str:
@@ -33,6 +40,36 @@ def timeline_of(call: CallSpan | None, width: int = WIDTH) -> str:
     for start_ns, end_ns, letter in _stretches(call, span_ns):
         _spread(slices, start_ns * width / span_ns, end_ns * width / span_ns, letter)
     return "".join(_letter(part) for part in slices)
+
+
+def typical_timeline(calls: Sequence[CallSpan], span_ns: int | None, longest_hold_ns: int | None) -> str:
+    """Return the timeline of one call that agrees with the longest hold over all of them.
+
+    Args:
+        calls: The calls; some have a record of their GIL events.
+        span_ns: Time of the typical call, which the timeline stands for.
+        longest_hold_ns: Longest hold of the typical call.
+
+    Returns:
+        The timeline of the call whose longest hold is nearest to that. Empty where even this one shows another hold: two
+        figures of one report do not contradict each other.
+    """
+    recorded = [call for call in calls if call.timeline is not None]
+    if not recorded or not span_ns or longest_hold_ns is None:
+        return ""
+    call = min(recorded, key=lambda call: abs(call.longest_hold_ns - longest_hold_ns))
+    timeline = timeline_of(call)
+    return timeline if timeline and _shows_hold(timeline, span_ns, longest_hold_ns) else ""
+
+
+def _shows_hold(timeline: str, span_ns: int, longest_hold_ns: int) -> bool:
+    """Return whether a timeline of this length shows a hold of this length, as far as its slices can."""
+    slice_ns = span_ns / len(timeline)
+    drawn_ns = max((len(list(row)) for letter, row in groupby(timeline) if letter == "H"), default=0) * slice_ns
+    # The ends of a hold lie within the two slices beside its row. What a cut record does not show may be longer.
+    most_ns = span_ns if "?" in timeline else drawn_ns + 2 * slice_ns
+    slack = 1 + rules.TIMELINE_SLACK
+    return drawn_ns <= slack * longest_hold_ns + slice_ns and longest_hold_ns <= slack * most_ns + slice_ns
 
 
 def _stretches(call: CallSpan, span_ns: int) -> list[tuple[int, int, str]]:
@@ -58,4 +95,4 @@ def _spread(slices: list[dict[str, float]], start: float, end: float, letter: st
 
 def _letter(part: dict[str, float]) -> str:
     letter, filled = max(part.items(), key=lambda item: item[1])
-    return letter if filled >= PURE_SHARE else "m"
+    return letter if filled >= (_WHOLLY if letter == "H" else PURE_SHARE) else "m"

@@ -11,10 +11,11 @@ from pytest_gilcheck.observe.ledger import (
     learn_drop_request,
 )
 from pytest_gilcheck.observe.lines import PythonLines, is_native
-from pytest_gilcheck.observe.places import places, python_stacks, stacks_of
+from pytest_gilcheck.observe.places import KeptStacks, longest_hold_of, places, python_stacks, stacks_of
 
 __all__ = [
     "Block",
+    "KeptStacks",
     "PythonLines",
     "call_span",
     "clock_quality",
@@ -22,6 +23,7 @@ __all__ = [
     "gil_waiter",
     "is_native",
     "learn_drop_request",
+    "longest_hold_of",
     "places",
     "progress_beside",
     "python_stacks",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import bisect
+import dis
 import functools
+import inspect
 import sys
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import BusiestPlace, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import CodeType, FrameType
 
 #: The trace ends after so many events: about a quarter of a second of Python code.
@@ -32,6 +35,7 @@ class PythonLines:
         self._positions: list[tuple[_Position, Any]] = []
         self._top: _Position = None
         self._end_ns: int | None = None
+        self._globals: dict[CodeType, dict[str, Any]] = {}
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that does the same, traced."""
@@ -60,6 +64,7 @@ class PythonLines:
 
     def _begin(self, frame: FrameType, _event: str, _arg: object) -> Callable[..., Any]:
         self._top = (frame.f_code, frame.f_lineno, self._top)
+        self._globals[frame.f_code] = frame.f_globals
         self._record(None)
         return self._follow
 
@@ -105,8 +110,47 @@ class PythonLines:
         position, native = positions[key]
         if position is None and native is None:
             return None
+        if position is not None and native is None:
+            native = self._unseen(position[0], position[1], spent[key])
         span_ns = max(1, self._end_ns - self._times[0])
         return BusiestPlace(_stack(position), place_of(native) if native is not None else None, spent[key] / span_ns)
+
+    def _unseen(self, code: CodeType, line: int, spent_ns: int) -> Any:
+        """Return the native function in which a line spent its time although no event says so; None where it is not known.
+
+        A profile function sees calls of C functions, but not of Cython's, whose type is another one. A line that stays
+        without any event for most of its time is in such a function, and it is known if the line names no other.
+        """
+        ends = [*self._times[1:], self._end_ns or 0]
+        longest_ns = max(
+            end_ns - start_ns
+            for (position, native), start_ns, end_ns in zip(self._positions, self._times, ends, strict=True)
+            if native is None and position is not None and position[:2] == (code, line)
+        )
+        if 2 * longest_ns < spent_ns:
+            return None
+        named = list(_named_callables(code, line, self._globals.get(code, {})))
+        return named[0] if len(named) == 1 else None
+
+
+def _named_callables(code: CodeType, line: int, names: dict[str, Any]) -> Iterator[Any]:
+    """Yield the callables without Python code that a line names by globals and attributes. No code of an object is run."""
+    missing = object()
+    current: Any = missing
+    number: int | None = code.co_firstlineno
+    for instruction in dis.get_instructions(code):
+        # From Python 3.13 on each instruction has the number, before only the first one of a line.
+        starts = getattr(instruction, "line_number", None) or instruction.starts_line
+        number = number if starts is None or isinstance(starts, bool) else starts
+        operation, name = instruction.opname, instruction.argval
+        if number == line and operation in ("LOAD_NAME", "LOAD_GLOBAL"):
+            current = names.get(name, missing)
+        elif number == line and operation in ("LOAD_ATTR", "LOAD_METHOD") and current is not missing:
+            current = inspect.getattr_static(current, name, missing)
+        else:
+            if current is not missing and callable(current) and not isinstance(current, (type, FunctionType)):
+                yield current
+            current = missing
 
 
 def _stack(position: _Position) -> tuple[Place, ...]:

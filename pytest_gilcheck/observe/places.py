@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import linecache
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_gilcheck import _native
-from pytest_gilcheck.evidence import GilEventPlace, HoldPlace, Place, Places
+from pytest_gilcheck.evidence import GilEventPlace, HoldPlace, Place, Places, SourceLine
 from pytest_gilcheck.observe.lines import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from typing import Any
 
     from pytest_gilcheck.observe.lines import PythonLines
 
 #: (monotonic nanoseconds, kind, nanoseconds spent on keeping its stack, frames from the innermost on)
 RawGilEvent: TypeAlias = "tuple[int, str, int, Sequence[tuple[str | None, int | None, str | None, str | None]]]"
+
+
+#: So much of a source line is kept.
+_LONGEST_LINE = 200
 
 
 class KeptStacks:
@@ -82,17 +89,54 @@ def places(
     """Return the record of a pass over one call of `function`; `span` is (start, end) of the call in nanoseconds."""
     own, interpreter = _native.libraries()
     event_places, holds = folded(kept.events, *span, python)
+    # A statement of the command is run by `eval`, whose place is not that of the statement's code.
+    called = None if function in (eval, exec) else place_of(function)
+    busiest = lines.busiest() if lines else None
+    shown = [place for event in event_places for place in (*event.python, *event.native)]
+    shown += [
+        place for place in (called, *(busiest.python[:1] if busiest else ()), busiest and busiest.native) if place
+    ]
     return Places(
         events=event_places,
         holds=holds,
-        # A statement of the command is run by `eval`, whose place is not that of the statement's code.
-        function=None if function in (eval, exec) else place_of(function),
-        busiest=lines.busiest() if lines else None,
+        function=called,
+        busiest=busiest,
+        sources=source_lines(place for place in shown if place.library not in (own, interpreter)),
         interpreter=interpreter,
         own=own,
         root=os.getcwd(),  # noqa: PTH109  (a text for reports, not a path to work with)
         n_dropped=kept.n_dropped,
     )
+
+
+def longest_hold_of(kept: KeptStacks, span: tuple[int, int]) -> int:
+    """Return the longest hold of one pass in nanoseconds; `span` is (start, end) of the call."""
+    return max((hold.longest_ns for hold in folded(kept.events, *span)[1]), default=0)
+
+
+def source_lines(places: Iterable[Place]) -> tuple[SourceLine, ...]:
+    """Return the lines of these places whose files can be read now, each once."""
+    wanted: dict[str, set[int]] = {}
+    for place in places:
+        if place.file and place.line:
+            wanted.setdefault(place.file, set()).add(place.line)
+    return tuple(
+        SourceLine(file, number, text)
+        for file, numbers in wanted.items()
+        for number, text in _read_lines(file, numbers)
+        if text
+    )
+
+
+def _read_lines(file: str, numbers: Collection[int]) -> list[tuple[int, str]]:
+    if file.startswith("<"):  # no file: source that somebody has registered
+        return [(number, linecache.getline(file, number).strip()[:_LONGEST_LINE]) for number in sorted(numbers)]
+    try:
+        with Path(file).open(encoding="utf-8", errors="replace") as source:
+            lines = itertools.islice(enumerate(source, 1), max(numbers))
+            return [(number, line.strip()[:_LONGEST_LINE]) for number, line in lines if number in numbers]
+    except (OSError, ValueError):  # another machine's path, or no path at all
+        return []
 
 
 def folded(

@@ -27,6 +27,14 @@ LONGEST_ROUND_NS = 5_000_000
 #: take time from the rounds. This is forty times as long as it takes to wake a thread.
 LONGEST_CONTROL_NS = 2_000_000
 
+#: A thread's accounts are read after calls of about so long: a hundred times as long as a reading takes, and half of the
+#: shortest time slice that kernels give (0.7 to 4 ms), so that beside busy processes many stamps lie in one slice.
+STAMP_NS = 400_000
+
+#: A short round lets threads run together for about so long: several time slices, so that beside busy processes some of
+#: those of one thread fall together with some of another.
+TOGETHER_NS = 12_000_000
+
 #: The native GIL waiter waits so often during one call; more often would disturb it.
 WAITS_A_CALL = 20
 SHORTEST_GAP_NS = 20_000
@@ -70,6 +78,11 @@ def size(
     )
 
 
+def can_overlap(machine: Machine) -> bool:
+    """Return whether two threads of this process can run at once at all: on more than one core, in part or whole."""
+    return machine.usable_cores > 1
+
+
 def n_competing_threads(machine: Machine, n_threads: int | None) -> int:
     """Return how many threads compete: `n_threads`, or as many as there are usable cores, from 2 to 4."""
     return n_threads or max(2, min(4, int(machine.usable_cores)))
@@ -80,15 +93,30 @@ def round_size(span_ns: int, n_threads: int, machine: Machine, budget_ns: int) -
 
     A thread's work in one arm takes a twenty-fourth of its share of the budget, within bounds. A longer call is made once. In
     units of one thread's work, with n threads, a round costs at worst n for each of the two serial arms, n for competing
-    calls that keep each other out, n for the held control, and n divided by the cores for the released control.
+    calls that keep each other out, n for the held control, and n divided by the cores for the released control. With more
+    threads than cores, calls in as many threads as there are cores come on top. Where not even one such round fits, the
+    rounds are made with as many threads as there are cores.
     """
+    size = _round_size(span_ns, n_threads, machine, budget_ns)
+    n_cores = max(2, int(machine.usable_cores))
+    return _round_size(span_ns, n_cores, machine, budget_ns) if size is None and n_threads > n_cores else size
+
+
+def _round_size(span_ns: int, n_threads: int, machine: Machine, budget_ns: int) -> RoundSize | None:
     span_ns = max(1, span_ns)
     at_once = max(1.0, min(n_threads, machine.usable_cores))
+    n_on_cores = max(2, int(at_once))
     subject, controls = 2 * n_threads, 2 * n_threads + n_threads / at_once
+    if n_on_cores < n_threads:
+        subject += n_on_cores
     work_ns = min(LONGEST_ROUND_NS, max(SHORTEST_ROUND_NS, budget_ns / (N_ROUNDS * (subject + controls))))
     n_calls = max(1, round(work_ns / span_ns))
     control_ns = min(span_ns, LONGEST_CONTROL_NS)
     n_control_calls = max(1, min(n_calls, round(LONGEST_CONTROL_NS / control_ns)))
     # A call that releases the GIL needs less than the worst case, and may take longer.
     least_ns = n_calls * span_ns * (n_threads + n_threads / at_once) + n_control_calls * control_ns * controls
-    return RoundSize(n_calls, n_control_calls, control_ns) if least_ns <= budget_ns else None
+    if least_ns > budget_ns:
+        return None
+    n_stamp_calls = max(1, round(STAMP_NS / span_ns))
+    n_together_calls = max(n_calls, round(min(TOGETHER_NS, budget_ns / 8) / span_ns))
+    return RoundSize(n_calls, n_control_calls, control_ns, n_threads, n_on_cores, n_stamp_calls, n_together_calls)

@@ -5,11 +5,14 @@ Knows pytest's objects and never imports pytest.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from types import BuiltinMethodType, MethodType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
     from pytest_gilcheck.declare.settings import Settings
@@ -30,6 +33,7 @@ class TestState:
         compared: Each function whose results were compared, by its identity, and the word of the agreement.
         sections: The report sections of the test, as text.
         n_not_run: 1 where the test was to be checked and ran as an ordinary test.
+        n_not_enforced: Checks of the test whose claim is not met, where the run enforces no claims.
     """
 
     __test__: ClassVar[bool] = False  # pytest takes a class of this name for a test wherever a test module imports it
@@ -42,6 +46,8 @@ class TestState:
     compared: dict[object, tuple[object, str]] = field(default_factory=dict)
     sections: list[str] = field(default_factory=list)
     n_not_run: int = 0
+    n_not_enforced: int = 0
+    _n_of_name: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def begin(self, item: pytest.Item, *, is_left_out: bool) -> None:
         """Start a test. What an earlier test has not reported stays."""
@@ -51,6 +57,17 @@ class TestState:
     def begin_attempt(self) -> None:
         """Start the test, perhaps once more: an attempt that failed counts for nothing in the next one."""
         self.checks, self.compared, self.sections = [], {}, []
+        self._n_of_name.clear()
+
+    def next_ordinal(self, kind: str, name: str) -> int | None:
+        """Return the number of this check or agreement among those of its name in this test, from 1.
+
+        None in a test under ``@given``: its examples, and so its checks, differ from run to run.
+        """
+        if self.item is not None and hasattr(getattr(self.item, "obj", None), "hypothesis"):
+            return None
+        self._n_of_name[kind, name] += 1
+        return self._n_of_name[kind, name]
 
     def end(self) -> None:
         """End the test."""
@@ -86,11 +103,11 @@ class TestState:
         if self.item is None or not (self.unreported or self.agreements):
             return
         from pytest_gilcheck.report import agreement as agreement_text  # noqa: PLC0415  (only where something was checked or compared)
-        from pytest_gilcheck.report.text import ALL_FRAMES, report_lines  # noqa: PLC0415  (as above)
+        from pytest_gilcheck.report.check import report_lines  # noqa: PLC0415  (as above)
 
         test = self.item.nodeid
         sections = [
-            report_lines(check.observation, check.verdict, all_frames=verbosity >= ALL_FRAMES)
+            report_lines(check.observation, check.verdict, verbosity=verbosity)
             for check in self.unreported
             if check.test == test
         ]
@@ -100,23 +117,60 @@ class TestState:
                 self.item.user_properties += agreement_text.junit_properties(entry.agreement)
         self.sections += map("\n".join, sections)
 
-    def lines(self, *, failed: bool = False) -> list[str]:
+    def lines(self, *, failed: bool = False, failure: str = "") -> list[str]:
         """Return the checks and agreements that no report has taken along, as lines of the JSON report.
 
-        They are text, so that xdist can send them.
+        They are text, so that xdist can send them. `failed` says whether their test did, and `failure` why.
         """
         if not self.unreported and not self.agreements:
             return []
         from pytest_gilcheck.store.json_report import to_line  # noqa: PLC0415  (only where something was checked)
 
         entries: list[CheckEntry | AgreementEntry] = [*self.unreported, *self.agreements]
-        return [to_line(replace(entry, failed=failed)) for entry in entries]
+        return [to_line(replace(entry, failed=failed, failure=failure)) for entry in entries]
 
-    def take_lines(self, *, failed: bool) -> list[str]:
+    def take_lines(self, *, failed: bool, failure: str = "") -> list[str]:
         """Return the same lines, and forget them."""
-        lines = self.lines(failed=failed)
+        lines = self.lines(failed=failed, failure=failure)
         self.unreported, self.agreements = [], []
         return lines
+
+
+class CheckerOfEachTest:
+    """Passes each call on to the checker of the test that runs when the call is made.
+
+    Args:
+        current: Returns that checker.
+        changes: What `options` has set, from the first to the last.
+    """
+
+    def __init__(self, current: Callable[[], Any], changes: tuple[dict[str, Any], ...] = ()) -> None:
+        self._current = current
+        self._changes = changes
+
+    def _checker(self) -> Any:
+        checker = self._current()
+        for changes in self._changes:
+            checker = checker.options(**changes)
+        return checker
+
+    def options(self, **changes: Any) -> CheckerOfEachTest:
+        """Return a checker with some settings changed; `UsageError` is raised as by `Checker.options`."""
+        self._checker().options(**changes)
+        return CheckerOfEachTest(self._current, (*self._changes, changes))
+
+    def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Measure a call, as `Checker` does."""
+        return self._checker()(function, *args, **kwargs)
+
+    def agrees(self, *arguments: Any, **options: Any) -> Any:
+        """Compare results, as `Checker.agrees` does."""
+        __tracebackhide__ = True
+        return self._checker().agrees(*arguments, **options)
+
+    def span(self, name: str) -> Any:
+        """Measure a block, as `Checker.span` does."""
+        return self._checker().span(name)
 
 
 def _identity(function: object) -> object:

@@ -39,10 +39,13 @@ def gilcheck_session(request: pytest.FixtureRequest) -> Any:
         request: Passed by pytest.
 
     Returns:
-        A checker. Its checks belong to the test that runs when they are made.
+        A checker. Its checks belong to the test that runs when they are made, and a test that ``--gilcheck-skip`` leaves out
+        is not measured.
 
     Raises:
         Inconclusive: A verdict was asked for a word or a figure that its evidence does not decide.
         UsageError: What is to be checked cannot be, or an option is wrong.
     """
-    return request.config.stash[CHECKER]()
+    from pytest_gilcheck.pytest_plugin.current_test import CheckerOfEachTest  # noqa: PLC0415  (where it is asked for)
+
+    return CheckerOfEachTest(request.config.stash[CHECKER])

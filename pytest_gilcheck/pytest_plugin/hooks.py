@@ -23,6 +23,8 @@ _VALUES = pytest.StashKey[dict[str, Any]]()
 SETTINGS = pytest.StashKey["Settings"]()
 #: Whether a test that can check is left out by ``--gilcheck-only`` or ``--gilcheck-skip``. Other tests have none.
 IS_LEFT_OUT = pytest.StashKey[bool]()
+#: Why a marked test cannot be checked, in a worker of xdist.
+MISUSE = pytest.StashKey[str]()
 
 _FIXTURES = frozenset({"gilcheck", "gilcheck_session"})
 

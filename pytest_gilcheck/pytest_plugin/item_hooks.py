@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_gilcheck.evidence import Inconclusive, NotApplicable
-from pytest_gilcheck.pytest_plugin.hooks import IS_LEFT_OUT, SETTINGS
+from pytest_gilcheck.evidence import Inconclusive, NotApplicable, UsageError
+from pytest_gilcheck.pytest_plugin.hooks import IS_LEFT_OUT, MISUSE, SETTINGS
 from pytest_gilcheck.pytest_plugin.report_entries import EntryCollector, EntrySender
 from pytest_gilcheck.pytest_plugin.report_sections import SectionWriter
 
@@ -48,9 +49,12 @@ class ItemHooks:
             state.test.end()
 
     @pytest.hookimpl(tryfirst=True)  # before fixtures, which may check, too
-    def pytest_runtest_setup(self) -> None:
-        """Forget what an earlier attempt of the test has found."""
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Forget what an earlier attempt of the test has found, and refuse a test that cannot be checked."""
         self._state.test.begin_attempt()
+        misuse = item.stash.get(MISUSE, None)
+        if misuse is not None:
+            pytest.fail(misuse, pytrace=False)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> object | None:
@@ -77,6 +81,10 @@ class ItemHooks:
             from pytest_gilcheck.gate.claims import require_all  # noqa: PLC0415
 
             require_all([(verdict, settings.claim) for verdict, settings in state.test.checks])
+        else:
+            state.test.n_not_enforced = sum(
+                not verdict.claim_met and not settings.claim.is_empty for verdict, settings in state.test.checks
+            )
         return result
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
@@ -85,7 +93,10 @@ class ItemHooks:
         This happens here and not around the call: fixtures ask for verdicts, too, and unittest keeps its exceptions
         until now.
         """
-        if call.excinfo is None or not isinstance(call.excinfo.value, Inconclusive):
+        if call.excinfo is None:
+            return
+        _leave_out_own_frames(call.excinfo.value)
+        if not isinstance(call.excinfo.value, Inconclusive):
             return
         error, checks = call.excinfo.value, self._state.test.checks
         # A test that makes several checks asserts each after it was made: the last one's word counts.
@@ -100,3 +111,21 @@ class ItemHooks:
             call.excinfo = pytest.CallInfo.from_call(lambda: pytest.skip(f"gilcheck: {error}"), call.when).excinfo
         elif policy == "warn":
             call.excinfo = None
+
+
+#: Where this package is.
+_OWN_FOLDER = str(Path(__file__).parents[1])
+
+
+def _leave_out_own_frames(error: BaseException) -> None:
+    """Cut the end of the traceback of an error that is about the test's own line: none of our lines explains it."""
+    if not isinstance(error, (UsageError, Inconclusive)):
+        return
+    last_of_others, traceback = None, error.__traceback__
+    while traceback is not None:
+        if not traceback.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
+            last_of_others = traceback
+        traceback = traceback.tb_next
+    # A claim is enforced by a hook, below which no line is the test's.
+    if last_of_others is not None and not last_of_others.tb_frame.f_globals.get("__name__", "").startswith("pluggy"):
+        last_of_others.tb_next = None

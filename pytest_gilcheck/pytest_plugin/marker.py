@@ -11,7 +11,7 @@ from pytest_gilcheck.declare.selection import is_selected
 from pytest_gilcheck.declare.settings import settings_of_run
 from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.evidence.requirement import CLAIMABLE
-from pytest_gilcheck.pytest_plugin.hooks import IS_LEFT_OUT, SETTINGS
+from pytest_gilcheck.pytest_plugin.hooks import IS_LEFT_OUT, MISUSE, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +30,9 @@ _NOT_SHARED = frozenset(
 def prepare(items: Iterable[pytest.Item], config: pytest.Config, options: Config) -> None:
     """Note on each test that can check whether it is left out and, on a marked one, how it is checked.
 
+    In a worker of xdist a test that cannot be checked fails when it is run: an error at collection would end the worker, and
+    its controller would show nothing but an internal error of its own.
+
     Args:
         items: The tests that can check.
         config: pytest's configuration.
@@ -44,7 +47,13 @@ def prepare(items: Iterable[pytest.Item], config: pytest.Config, options: Config
         # pytest-run-parallel would run the body in threads of its own, under a tiny switch interval.
         if config.pluginmanager.hasplugin("run-parallel"):
             item.add_marker(pytest.mark.thread_unsafe(reason="measured by gilcheck"))
-        settings = settings_of(item, of_run)
+        try:
+            settings = settings_of(item, of_run)
+        except UsageError as error:
+            if not hasattr(config, "workerinput"):
+                raise
+            item.stash[MISUSE] = str(error)
+            continue
         if settings is not None:
             item.stash[SETTINGS] = settings
 

@@ -80,8 +80,6 @@ def value_of(option: Option, config: pytest.Config) -> Any:
 def config_from(config: pytest.Config, values: dict[str, Any]) -> Config:
     """Return the configuration with these values.
 
-    The command line takes precedence: a value of the ini file that contradicts one of its values is ignored.
-
     Args:
         config: pytest's configuration.
         values: The values of `values_of`.
@@ -92,14 +90,10 @@ def config_from(config: pytest.Config, values: dict[str, Any]) -> Config:
     Raises:
         UsageError: Two values contradict each other.
     """
-    from pytest_gilcheck.declare.config import CONTRADICTIONS, config_of  # noqa: PLC0415  (only where it is asked for)
+    from pytest_gilcheck.declare.config import config_of  # noqa: PLC0415  (only where it is asked for)
 
-    on_command_line = {option.name for option in OPTIONS if config.getoption(option.key) is not None}
-    counting = dict(values)
-    for one, other in CONTRADICTIONS:
-        if counting.get(one) and counting.get(other) and (one in on_command_line) is not (other in on_command_line):
-            del counting[other if one in on_command_line else one]
-    return config_of(counting)
+    # `addopts` and PYTEST_ADDOPTS are read as the beginning of the command line.
+    return config_of(values, {option.name for option in OPTIONS if config.getoption(option.key) is not None})
 
 
 def _from_file(option: Option, config: pytest.Config) -> Any:

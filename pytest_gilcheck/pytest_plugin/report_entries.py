@@ -27,11 +27,28 @@ class EntrySender:
         """Add them, once all others have made up their minds about the test's outcome."""
         report = yield
         test = self._state.test
-        if test.unreported or test.agreements or test.n_not_run:
-            carried = {"entries": test.take_lines(failed=report.failed), "n_not_run": test.n_not_run}
+        if test.unreported or test.agreements or test.n_not_run or test.n_not_enforced:
+            carried = {
+                "entries": test.take_lines(failed=report.failed, failure=_failure(report)),
+                "n_not_run": test.n_not_run,
+                "n_not_enforced": test.n_not_enforced,
+            }
             report.gilcheck = carried  # type: ignore[attr-defined]  # a plugin may add to a report
-            test.n_not_run = 0
+            test.n_not_run = test.n_not_enforced = 0
         return report
+
+
+#: The reason why a test failed is cut to so many characters.
+_LONGEST_FAILURE = 300
+
+
+def _failure(report: pytest.TestReport) -> str:
+    """Return why a test failed, in one line; empty where it did not."""
+    if not report.failed:
+        return ""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    message = report.longreprtext if crash is None else crash.message
+    return message.partition("\n")[0][:_LONGEST_FAILURE]
 
 
 class EntryCollector:
@@ -57,6 +74,8 @@ class EntryCollector:
         self._sections.logged(report)
 
     def _take(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._state.failed_tests.add(report.nodeid)
         carried = getattr(report, "gilcheck", None)
         if carried is None:
             return
@@ -70,4 +89,5 @@ class EntryCollector:
             )
             return
         session.n_not_run += carried["n_not_run"]
+        session.n_not_enforced += carried["n_not_enforced"]
         session.journal.extend(carried["entries"])

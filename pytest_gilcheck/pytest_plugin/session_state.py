@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from pytest_gilcheck.run.machine_lock import MachineLock
     from pytest_gilcheck.status.callback import StatusCallback
 
+#: Key of a worker's output: the tests that the run leaves out.
+DESELECTED_KEY = "gilcheck_deselected"
+
 
 class SessionState:
     """The state of one pytest session in one process. Most of it is made when it is first asked for.
@@ -38,6 +41,8 @@ class SessionState:
     Attributes:
         item: The test that runs now or, between two tests, the last one.
         baseline: Name and entries of the baseline to compare with.
+        deselected: Ids of the tests that this run leaves out, where there is a baseline.
+        failed_tests: Ids of the tests that failed.
         workers: The hooks for xdist's workers, in their controller.
     """
 
@@ -46,6 +51,8 @@ class SessionState:
         self.options = options
         self.item: pytest.Item | None = None
         self.baseline: tuple[str, dict[str, BaselineEntry]] | None = None
+        self.deselected: set[str] = set()
+        self.failed_tests: set[str] = set()
         self.workers: Workers | None = None
         self._has_item_hooks = False
         self._lock = threading.Lock()
@@ -165,17 +172,23 @@ class SessionState:
 
         item = self.test.item
         self.test.checks.append((verdict, settings))
+        ordinal = self.test.next_ordinal("check", verdict.name)
         without_result = replace(verdict, result=None)
-        self.test.unreported.append(CheckEntry(verdict.name, without_result, observation, *_location(item)))
+        self.test.unreported.append(
+            CheckEntry(verdict.name, without_result, observation, *_location(item), ordinal=ordinal)
+        )
         if item is not None:
-            item.user_properties += junit_properties(verdict)
+            item.user_properties += junit_properties(verdict, ordinal)
         self.config.hook.pytest_gilcheck_verdict(item=item, observation=observation, verdict=verdict)
 
     def _add_agreement(self, function: object, agreement: Agreement, adds_up: bool) -> None:  # noqa: FBT001  (a callback)
         from pytest_gilcheck.store.json_report import AgreementEntry  # noqa: PLC0415
 
         item = self.test.item
-        self.test.add_agreement(function, AgreementEntry(agreement, *_location(item)), adds_up=adds_up)
+        # What adds up is one agreement, whatever the number of its examples.
+        ordinal = 1 if adds_up else self.test.next_ordinal("agreement", agreement.name)
+        entry = AgreementEntry(agreement, *_location(item), ordinal=ordinal)
+        self.test.add_agreement(function, entry, adds_up=adds_up)
         self.config.hook.pytest_gilcheck_agreement(item=item, agreement=agreement)
 
     def _rescue_path(self) -> Path:
@@ -183,8 +196,9 @@ class SessionState:
             from pytest_gilcheck.pytest_plugin.xdist import RESCUE_KEY  # noqa: PLC0415
 
             return Path(self.config.workerinput[RESCUE_KEY])  # type: ignore[attr-defined]  # set by xdist
-        path = self.options.json
-        return Path(path) if path else self.config.rootpath / ".gilcheck" / "interrupted.json"
+        if self.options.json:  # relative to where pytest was started: the test may have changed the directory
+            return self.config.invocation_params.dir / self.options.json
+        return self.config.rootpath / ".gilcheck" / "interrupted.json"
 
     def close(self) -> None:
         """Delete the files of the session and close its descriptors."""

@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_gilcheck.pytest_plugin.session_state import DESELECTED_KEY
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -21,10 +23,16 @@ RESCUE_KEY = "gilcheck_rescue"
 
 
 class Workers:
-    """xdist's hooks in the controller."""
+    """xdist's hooks in the controller.
 
-    def __init__(self, session: Callable[[], Session]) -> None:
+    Args:
+        session: Returns what the session has found.
+        deselected: Takes the ids of tests that the run leaves out.
+    """
+
+    def __init__(self, session: Callable[[], Session], deselected: set[str]) -> None:
         self._session = session
+        self._deselected = deselected
         self._folder: Path | None = None
 
     def pytest_configure_node(self, node: Any) -> None:
@@ -34,7 +42,8 @@ class Workers:
         node.workerinput[RESCUE_KEY] = str(self._rescue_path(node))
 
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Take the entries that a worker has left when it died."""
+        """Take what a worker sends at its end, and the entries that it has left when it died."""
+        self._deselected.update(getattr(node, "workeroutput", {}).get(DESELECTED_KEY, ()))
         path = self._rescue_path(node) if self._folder else None
         if path is None or not path.exists():
             return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report.text import limit_text
@@ -17,31 +18,65 @@ if TYPE_CHECKING:
     from pytest_gilcheck.store.json_report import CheckEntry, Entry
 
 
-def severity(entry: Entry) -> str | None:
-    """Return how serious a finding is, or None where there is nothing to find.
+class Found(NamedTuple):
+    """One finding about an entry.
 
-    ``error``: the test failed, or the claim is not met. ``warning``: the check is inconclusive, or results differ in a test
-    that passed nevertheless.
+    Attributes:
+        entry: The check or the agreement.
+        severity: ``error``: the test failed, or the claim is not met. ``warning``: the check is inconclusive, or results
+            differ in a test that passed nevertheless.
+        message: What was found, in one line.
     """
-    if isinstance(entry, AgreementEntry):
-        return None if entry.agreement.word == "agree" else ("error" if entry.failed else "warning")
-    return _severity_of_check(entry)
+
+    entry: Entry
+    severity: str
+    message: str
 
 
-def _severity_of_check(check: CheckEntry) -> str | None:
-    if check.failed or check.verdict.claim_met is False:
-        return "error"
-    if check.verdict.gil == "inconclusive" or (check.verdict.limits and check.verdict.claim_met is None):
-        return "warning"
+def found(entries: Iterable[Entry]) -> Iterator[Found]:
+    """Yield the findings about these checks and agreements.
+
+    A failed test has one for each check that does not meet its claim and each agreement that differs. If it has neither, one
+    says why the test failed, at its last check: a test that makes several checks asserts each after it was made.
+    """
+    for _test, group in groupby(entries, key=lambda entry: (entry.origin, entry.test)):
+        last_failed: CheckEntry | None = None
+        has_error = False
+        for entry in group:
+            one = _of_agreement(entry) if isinstance(entry, AgreementEntry) else _of_check(entry)
+            if one is not None:
+                has_error |= one.severity == "error"
+                yield one
+            if entry.failed and not isinstance(entry, AgreementEntry):
+                last_failed = entry
+        if last_failed is not None and not has_error:
+            yield Found(last_failed, "error", _of_failed_test(last_failed))
+
+
+def _of_agreement(entry: AgreementEntry) -> Found | None:
+    if entry.agreement.word == "agree":
+        return None
+    return Found(entry, "error" if entry.failed else "warning", f"{agreement_text.line(entry.agreement)}.")
+
+
+def _of_check(check: CheckEntry) -> Found | None:
+    verdict = check.verdict
+    if verdict.claim_met is False:
+        return Found(check, "error", _verdict_in_one_line(check))
+    # Of a failed test the failure itself is the finding.
+    if not check.failed and (verdict.gil == "inconclusive" or (verdict.limits and verdict.claim_met is None)):
+        return Found(check, "warning", _verdict_in_one_line(check))
     return None
 
 
-def message(entry: Entry) -> str:
-    """Return a finding in one line."""
-    return f"{agreement_text.line(entry.agreement)}." if isinstance(entry, AgreementEntry) else _message_of_check(entry)
+def _of_failed_test(check: CheckEntry) -> str:
+    """Return why the test of this check failed. The word of the check alone may be a good one."""
+    if check.failure:
+        return f"test failed: {check.failure}"
+    return f"test failed. {_verdict_in_one_line(check)}"
 
 
-def _message_of_check(check: CheckEntry) -> str:
+def _verdict_in_one_line(check: CheckEntry) -> str:
     verdict = check.verdict
     parts = [f"{check.name}: {verdict.gil}.", verdict.diagnosis]
     parts += [f"{limit_text(limit)}." for limit in verdict.limits if not limit.met]
@@ -58,23 +93,24 @@ def github(entries: Iterable[Entry], prefix: str = "") -> Iterator[str]:
     Yields:
         str: A line without its line end.
     """
-    for entry in entries:
-        level = severity(entry)
-        if level is None:
-            continue
-        properties = []
-        if entry.file:
-            properties.append(f"file={_property(prefix + entry.file)}")
-            if entry.line:
-                properties.append(f"line={entry.line}")
-        properties.append(f"title={_property(f'gilcheck: {entry.name}')}")
-        yield f"::{level} {','.join(properties)}::{_data(message(entry))}"
+    for entry, severity, message in found(entries):
+        place = None if entry.file is None else prefix + entry.file
+        yield _command(severity, f"gilcheck: {entry.name}", message, place, entry.line)
 
 
-def github_failures(failures: Iterable[str]) -> Iterator[str]:
-    """Yield the same for failures of the gate as a whole."""
-    for failure in failures:
-        yield f"::error title=gilcheck::{_data(failure)}"
+def github_failure(message: str, file: str | None, line: int | None, prefix: str = "") -> str:
+    """Return the same for one failure of the gate, at its test if it has one."""
+    return _command("error", "gilcheck", message, None if file is None else prefix + file, line)
+
+
+def _command(severity: str, title: str, message: str, file: str | None, line: int | None) -> str:
+    properties = []
+    if file:
+        properties.append(f"file={_property(file)}")
+        if line:
+            properties.append(f"line={line}")
+    properties.append(f"title={_property(title)}")
+    return f"::{severity} {','.join(properties)}::{_data(message)}"
 
 
 def _data(text: str) -> str:
@@ -85,31 +121,52 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def gitlab(entries: Iterable[Entry]) -> Iterator[str]:
-    """Yield GitLab's code quality report in parts: a JSON array with an item for each finding."""
+def gitlab(entries: Iterable[Entry], failures: Iterable[tuple[str, str, str | None, int | None]] = ()) -> Iterator[str]:
+    """Yield GitLab's code quality report in parts: a JSON array with an item for each finding.
+
+    Args:
+        entries: Checks and agreements.
+        failures: Of each failure of the gate its key, its message, and file and line of its test.
+
+    Yields:
+        str: A part of the text.
+    """
     yield "["
     separator = "\n"
-    for entry in entries:
-        level = severity(entry)
-        if level is None:
-            continue
-        kind = ("agreement",) if isinstance(entry, AgreementEntry) else ()
-        identity = "\0".join(map(str, (entry.origin, entry.test, entry.name, level, *kind)))
-        finding = {
-            "description": message(entry),
-            "check_name": "gilcheck",
-            "fingerprint": hashlib.sha256(identity.encode()).hexdigest(),
-            "severity": "major" if level == "error" else "minor",
-            "location": {"path": entry.file or "unknown", "lines": {"begin": entry.line or 1}},
-        }
+    for finding in chain(map(_gitlab_finding, found(entries)), (_gitlab_failure(*failure) for failure in failures)):
         yield separator + json.dumps(finding, ensure_ascii=False)
         separator = ",\n"
     yield "\n]\n"
 
 
-def junit_properties(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """Yield name and value of each property that a JUnit file has for a check."""
-    prefix = f"gilcheck.{verdict.name}"
+def _gitlab_finding(finding: Found) -> dict[str, Any]:
+    entry, severity, message = finding
+    kind = ("agreement",) if isinstance(entry, AgreementEntry) else ()
+    ordinal = (entry.ordinal,) if entry.ordinal and entry.ordinal > 1 else ()
+    identity = (entry.origin, entry.test, entry.name, severity, *kind, *ordinal)
+    return _code_quality(message, identity, severity, entry.file, entry.line)
+
+
+def _gitlab_failure(key: str, message: str, file: str | None, line: int | None) -> dict[str, Any]:
+    return _code_quality(message, ("gate", key or message), "error", file, line)
+
+
+def _code_quality(
+    message: str, identity: tuple[object, ...], severity: str, file: str | None, line: int | None
+) -> dict[str, Any]:
+    """Return one item. GitLab takes two findings of the same identity, also in two runs, for one."""
+    return {
+        "description": message,
+        "check_name": "gilcheck",
+        "fingerprint": hashlib.sha256("\0".join(map(str, identity)).encode()).hexdigest(),
+        "severity": "major" if severity == "error" else "minor",
+        "location": {"path": file or "unknown", "lines": {"begin": line or 1}},
+    }
+
+
+def junit_properties(verdict: Verdict, ordinal: int | None = 1) -> Iterator[tuple[str, str]]:
+    """Yield name and value of each property that a JUnit file has for a check, the second of its name with its ordinal."""
+    prefix = f"gilcheck.{verdict.name}{f'#{ordinal}' if ordinal and ordinal > 1 else ''}"
     yield f"{prefix}.gil", verdict.gil
     for name in ("held_share", "speedup", "efficiency"):
         estimate = getattr(verdict, name)

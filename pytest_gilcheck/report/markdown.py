@@ -5,36 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.report import agreement as agreement_text
-from pytest_gilcheck.report.comparison import comparison_lines
 from pytest_gilcheck.report.figures import duration
-from pytest_gilcheck.report.text import limit_text, margin_text, share_text
+from pytest_gilcheck.report.tables import row_name
+from pytest_gilcheck.report.text import limit_text, margin_text, overlap_text, share_text
 from pytest_gilcheck.store.json_report import AgreementEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_gilcheck.evidence import Comparison
     from pytest_gilcheck.store.json_report import CheckEntry, Entry
 
 
 def markdown(
-    entries: Iterable[Entry], *, comparison: Comparison | None = None, failures: Sequence[str] = ()
+    entries: Iterable[Entry], *, comparison: Iterable[str] | None = None, failures: Iterable[Sequence[str]] = ()
 ) -> Iterator[str]:
     """Yield the lines of the report: a table of the checks, a table of the agreements, and the comparison.
 
     Args:
         entries: Checks and agreements in any order.
-        comparison: Comparison with a baseline, if there was one.
-        failures: Why the gate fails.
+        comparison: The lines of the comparison with a baseline, if there was one.
+        failures: Why the gate fails: for each reason its lines.
 
     Yields:
         str: A line without its line end.
     """
     yield "## gilcheck"
     yield ""
-    for failure in failures:
-        yield f"- **The gate fails:** {escaped(failure)}"
-    if failures:
+    has_failures = False
+    for message, *details in failures:
+        has_failures = True
+        yield f"- **The gate fails:** {escaped(message)}"
+        yield from (f"  - {escaped(detail)}" for detail in details)
+    if has_failures:
         yield ""
     yield from _entries(entries)
     if comparison is not None:
@@ -42,11 +44,11 @@ def markdown(
         yield "### Compared with a baseline"
         yield ""
         yield "```text"
-        yield from comparison_lines(comparison)
+        yield from comparison
         yield "```"
 
 
-_OF_CHECKS = ("| check | GIL | held | longest hold | speed-up | claim | margin |", "|---|---|---|---|---|---|---|")
+_OF_CHECKS = ("| check | GIL | held | max hold | overlap | claim | margin |", "|---|---|---|---|---|---|---|")
 _OF_AGREEMENTS = ("| agreement of | results | examples | calls | threads |", "|---|---|---|---|---|")
 
 
@@ -85,21 +87,21 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(escaped(cell) for cell in cells)} |"
 
 
-def _name(entry: Entry) -> str:
-    return f"{entry.origin}: {entry.name}" if entry.origin else entry.name
-
-
 def _of_check(check: CheckEntry) -> tuple[tuple[str, ...], list[str]]:
     """Return the cells of a row, and the lines about it below the table."""
-    verdict, name = check.verdict, _name(check)
-    hold = "-" if verdict.longest_hold_ns is None else duration(verdict.longest_hold_ns)
-    speedup = f"{verdict.speedup.value:.3g}" if verdict.speedup.value is not None else "-"
-    row = (name, verdict.gil, share_text(verdict.held_share), hold, speedup, _claim(check), margin_text(verdict))
+    verdict, name = check.verdict, row_name(check).replace("\n ", "")
+    is_decided = verdict.gil in ("released", "partial", "held")
+    hold = duration(verdict.longest_hold_ns) if is_decided and verdict.longest_hold_ns is not None else "-"
+    share = share_text(verdict.held_share) if is_decided else "-"
+    row = (name, verdict.gil.replace("_", " "), share, hold, overlap_text(verdict), _claim(check), margin_text(verdict))
     details = []
     if check.failed or verdict.claim_met is False or verdict.gil == "inconclusive":
         details.append(f"- **{escaped(name)}**: {escaped(verdict.diagnosis)}")
         details += [f"  - {escaped(limit_text(limit))}" for limit in verdict.limits if not limit.met]
-        details += [f"  - `{note.slug}` {escaped(note.detail)}".rstrip() for note in verdict.notes]
+        details += [
+            f"  - `{note.slug}` {'' if note.detail in verdict.diagnosis else escaped(note.detail)}".rstrip()
+            for note in verdict.notes
+        ]
     return row, details
 
 
@@ -108,7 +110,7 @@ def _of_agreement(entry: AgreementEntry) -> tuple[tuple[str, ...], list[str]]:
     agreement = entry.agreement
     word = agreement_text.WORDS.get(agreement.word, agreement.word)
     counts = (agreement.n_examples, agreement.n_calls, agreement.n_threads)
-    row = (_name(entry), word, *(f"{n:,}" for n in counts))
+    row = (row_name(entry).replace("\n ", ""), word, *(f"{n:,}" for n in counts))
     return row, [] if agreement.difference is None else [f"- {escaped(agreement_text.line(agreement))}"]
 
 

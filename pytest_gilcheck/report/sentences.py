@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.evidence import Estimate
-from pytest_gilcheck.report.figures import duration, percent, times
+from pytest_gilcheck.report.figures import counted, duration, of_rest, percent, quantity, says_something, times
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Observation, Reason, Verdict
@@ -36,6 +36,7 @@ def with_text(verdict: Verdict, observation: Observation) -> Verdict:
         notes=notes,
         held_share=in_words(verdict.held_share),
         speedup=in_words(verdict.speedup),
+        together=in_words(verdict.together),
         efficiency=in_words(verdict.efficiency),
     )
     return replace(verdict, diagnosis=verdict.diagnosis or diagnosis(verdict, observation))
@@ -92,8 +93,8 @@ def _of_holding(verdict: Verdict) -> str:
     if gil == "inconclusive" or share.value is None:
         return "The evidence does not decide whether the GIL is released; the reasons say why."
     if not verdict.n_calls:
-        return f"Background threads ran for all but {percent(share.value)} of the call at most."
-    held, free = percent(share.value), percent(1 - share.value)
+        return f"Background threads ran for at least {of_rest(share.high or share.value)} of the call."
+    held, free = percent(share.value), of_rest(share.value)
     n_releases = verdict.n_releases.by_function
     if gil == "released":
         sentence = f"Releases the GIL for {free} of the call: other threads run meanwhile."
@@ -104,7 +105,7 @@ def _of_holding(verdict: Verdict) -> str:
         sentence = f"Releases the GIL {times(n_releases)}, yet holds it for {held} of the call: other threads gain next to nothing."
     elif "gives-way" in verdict.traits:
         sentence = (
-            "Holds the GIL and releases it only when the interpreter asks (it runs Python code): "
+            "Holds the GIL and releases it only when the interpreter asks, while Python code runs: "
             "other threads run in between, never at the same time."
         )
     else:
@@ -118,16 +119,22 @@ def _of_holding(verdict: Verdict) -> str:
 
 
 def _of_overlap(verdict: Verdict, observation: Observation) -> str:
-    cause = next((note for note in verdict.notes if note.slug in _CAUSES), None)
+    cause = next((note for note in verdict.notes if note.slug in CAUSES), None)
     explained = "" if cause is None else cause.detail
     if verdict.overlap in ("overlaps", "serialised") and verdict.speedup.value is not None and observation.rounds:
         overlap = "overlap" if verdict.overlap == "overlaps" else "do not overlap"
-        speedup = f"{verdict.speedup.value:.2f} times as fast as one after the other"
-        sentence = f"Calls of {observation.rounds[0].n_threads} threads {overlap}: {speedup}."
+        speedup = (
+            f": {verdict.speedup.value:.2f} times as fast as one after the other"
+            if says_something(verdict.speedup)
+            else ""
+        )
+        if verdict.decided_by == "together" and verdict.together.value is not None:
+            speedup = f": on free cores {verdict.together.value:.2f} times as fast as one after the other"
+        sentence = f"Calls of {observation.rounds[0].n_threads} threads {overlap}{speedup}."
         return f"{sentence} {explained}".rstrip()
     if cause is not None and "efficiency" in dict(cause.values):
         efficiency = _estimate(dict(cause.values), "efficiency", "efficiency")
-        return f"Calls reach less than the machine allows ({efficiency}). {explained}"
+        return f"Calls reach less than the machine allows ({quantity(efficiency)}). {explained}"
     return explained
 
 
@@ -138,6 +145,10 @@ def _estimate(values: Mapping[str, Any], name: str, quantity: str) -> Estimate:
 
 def _speedup(values: Mapping[str, Any]) -> Estimate:
     return _estimate(values, "speedup", "speed-up")
+
+
+def _together(values: Mapping[str, Any]) -> Estimate:
+    return _estimate(values, "together", "speed-up on free cores")
 
 
 def _released_control(values: Mapping[str, Any]) -> Estimate:
@@ -151,15 +162,25 @@ def _not_measured(values: Mapping[str, Any]) -> str:
 def _budget_too_small(values: Mapping[str, Any]) -> str:
     span, budget = duration(values["span_ns"]), duration(values["budget_ns"])
     return (
-        f"not one round of {values['n_threads']} calls of {span}, both ways and with controls, fits {budget}: "
-        "give more (budget=) or a smaller input"
+        f"no round of {values['n_threads']} threads with calls of {span} fits into {budget}: "
+        f"use a smaller input or pass budget={_more_than(values['budget_ns'])}"
     )
+
+
+def _more_than(budget_ns: int) -> str:
+    return f'"{max(1, round(2 * budget_ns / 1e9))}s"'
 
 
 def _borderline(values: Mapping[str, Any]) -> str:
     share = _estimate(values, "held_share", "held share")
-    borders = f"{values['released_most_share']:g} released, {values['held_least_share']:g} held"
-    return f"{share} lies on both sides of a threshold ({borders}) after {values['n_calls']} calls"
+    n_calls = counted(values["n_calls"], "call")
+    released, held = values["released_most_share"], values["held_least_share"]
+    nearest = min((released, held), key=lambda border: abs(border - (share.value or 0.0)))
+    word = "released" if nearest == released else "held"
+    return (
+        f"after {n_calls} the held share is too close to the threshold of {word} ({nearest * 100:g} %), or calls differ too much: "
+        "give the check more calls (time_limit=)"
+    )
 
 
 def _own_threads_attach(values: Mapping[str, Any]) -> str:
@@ -171,24 +192,25 @@ def _no_spare_cores(values: Mapping[str, Any]) -> str:
     if "n_rounds" in values:
         return (
             "the call waits for threads or processes whose time off the processor nobody accounts for, and others used "
-            f"this machine in some of {values['n_rounds']} rounds: free a core, or give the rounds more time (budget=)"
+            f'this machine in some of {counted(values["n_rounds"], "round")}: free a core or pass budget="1s"'
         )
     held = _estimate(values, "held_control", "speed-up of the held control")
     return (
-        f"this machine is too busy to judge overlap: {_released_control(values)}, {held}. Free a core, or give the rounds "
-        "more time (budget=)."
+        f"this machine is too busy to judge overlap ({quantity(_released_control(values))}, {quantity(held)}); free a core or "
+        'pass budget="1s"'
     )
 
 
 def _overlap_borderline(values: Mapping[str, Any]) -> str:
     if "border" in values:
+        n_rounds = counted(values["n_rounds"], "round")
         return (
-            f"{_speedup(values)} is too close to the threshold of {values['border']:g} after {values['n_rounds']} rounds: "
-            "give them more time (budget=)"
+            f"after {n_rounds} the {quantity(_speedup(values))} is too close to the threshold of {values['border']:g}x; "
+            'pass budget="1s"'
         )
     return (
-        f"{_speedup(values)}, yet a control that releases the GIL reached only {_released_control(values)} here, and "
-        f"{_estimate(values, 'efficiency', 'efficiency')} does not fall short of it clearly: take a machine with a whole core for each thread"
+        f"the {quantity(_speedup(values))} is no clear result, because a control that releases the GIL reached only a "
+        f"{quantity(_released_control(values))} here: use a machine with a whole core for each thread"
     )
 
 
@@ -202,22 +224,42 @@ def _time_limit(values: Mapping[str, Any]) -> str:
     )
 
 
+def _rarely_together(values: Mapping[str, Any]) -> str:
+    slice_ = (
+        f"a call takes {duration(values['span_ns'])}, longer than the scheduler lets it run at a time; "
+        if values["span_ns"] > values["slice_ns"]
+        else ""
+    )
+    return (
+        f"beside other processes {slice_}the calls ran together for {duration(values['together_ns'])} in "
+        f"{counted(values['n_rounds'], 'round')}, too little to decide ({duration(values['least_ns'])} would): free a core, or give "
+        "the rounds more time (budget=)"
+    )
+
+
 def _too_short_to_overlap(values: Mapping[str, Any]) -> str:
     return (
         f"calls of {duration(values['control_ns'])} are as short as one switch between threads: a control that releases the GIL "
-        f"came out at {_released_control(values)}. Give the call more to do."
+        f"came out at a {quantity(_released_control(values))}. Give the call more to do."
     )
 
 
 def _witnesses_conflict(values: Mapping[str, Any]) -> str:
+    if "together" in values and "speedup" in values:
+        return f"wall clock against what calls lost together: {_speedup(values)}, {_together(values)}"
+    if "together" in values:
+        return (
+            f"what calls lost together against ledger: {_together(values)}, yet a held share of {values['held_share']:.3f} "
+            f"allows {values['most_speedup']:.2f}"
+        )
     if "background_share" in values:
         return (
-            f"ledger against progress: the GIL was held for {values['held_share']:.3f} of the call, "
-            f"yet a background thread ran for {values['background_share']:.3f} of it"
+            f"ledger against progress: the GIL was held for {percent(values['held_share'])} of the call, "
+            f"yet a background thread ran for {percent(values['background_share'])} of it"
         )
     return (
-        f"wall clock against ledger: {_speedup(values)}, yet two threads were not waiting for the GIL for only "
-        f"{values['both_not_waiting_share']:.2f} of the time, which allows {values['most_speedup']:.2f}"
+        f"wall clock against ledger: {quantity(_speedup(values))}, yet two threads were not waiting for the GIL for only "
+        f"{percent(values['both_not_waiting_share'])} of the time, which allows {values['most_speedup']:.2f}"
     )
 
 
@@ -234,7 +276,7 @@ def _lost(values: Mapping[str, Any]) -> str:
 
 
 #: Slugs of reasons that explain why calls overlap less than they could.
-_CAUSES = frozenset(
+CAUSES = frozenset(
     {
         "chatter",
         "held-tail",
@@ -254,6 +296,7 @@ _WHY_NOT = {
     "no-calls": "no call was recorded",
     "no-record-and-no-progress": "no exact record, and no background thread ran",
     "no-rounds": "no wall-clock rounds were run",
+    "no-stamps": "single calls of the rounds have no accounts",
 }
 
 #: Sentences that need no value.
@@ -262,8 +305,9 @@ _CONSTANT = {
     "one-thread": "one thread competes with nobody: ask for two or more (threads=)",
     "greenlets": "greenlets switch stacks in this process: no stack is read, and no line named",
     "no-schedstat": "the system does not report how long a thread was ready and not running: the bounds allow for all of it",
+    "sleep-varies": "the call sleeps, sometimes for longer: it may wait for a thread or process that was kept off the processor",
     "shortfall-unexplained": "No loss stands out: nothing in the record explains it.",
-    "xdist-neighbours": "tests of other workers went on while wall time was measured",
+    "sleeps-in-part": "the call sleeps for a part of its time: beside other processes its threads compute in turns, and do not meet",
 }
 
 #: Slug -> sentence of its values.
@@ -277,7 +321,9 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
         f"the call took {v['span_ns']} ns, and this machine's clock steps by {v['resolution_ns']} ns"
     ),
     "disturbed": lambda v: (
-        f"every one of {v['n_calls']} calls was descheduled for long: free a processor, or make more calls"
+        f"all {v['n_calls']} calls were kept off the processor for long: free a processor, or give the check more calls (time_limit=)"
+        if v["n_calls"] > 1
+        else "the call was kept off the processor for long: free a processor, or give the check more calls (time_limit=)"
     ),
     "events-dropped": lambda v: f"{v['n_dropped']} events did not fit: the timeline is cut, sums are exact",
     "held-tail": _held_tail,
@@ -291,21 +337,27 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "no-spare-cores": _no_spare_cores,
     "not-measured": _not_measured,
+    "longer-than-a-slice": _rarely_together,
+    "other-threads-work": lambda v: (
+        f"threads of this process that the check does not follow used {percent(v['others_share'])} as much processor time as those "
+        "that made the calls: whether these ran together says little"
+    ),
     "overlap-borderline": _overlap_borderline,
     "own-thread-pool": lambda v: (
         f"One call alone already uses {v['cores_used']:.1f} cores: it brings threads of its own, and more callers only share them."
     ),
     "own-threads-attach": _own_threads_attach,
     "progress-only": lambda v: (
-        f"a background thread ran for {v['background_share']:.2f} of the call; that it did not run for the rest proves nothing"
+        f"a background thread ran for {percent(v['background_share'])} of the call; that it did not run for the rest proves nothing"
     ),
+    "rarely-together": _rarely_together,
     "result-not-sent": lambda v: f"what the call returned cannot leave the child process: {v['error']}",
     "serialised-by-gil": lambda v: (
         "The GIL is held, so that one thread runs at a time: threads spent "
         f"{percent(v['waiting_share'])} of their time waiting for it."
     ),
     "small-input": lambda v: (
-        f"{v['span_ns'] / 1000:.3g} µs only: some functions release from larger inputs on (hashlib from 2048 bytes)"
+        f"{duration(v['span_ns'])} only: some functions release from larger inputs on (hashlib from 2048 bytes)"
     ),
     "sleeps-while-holding": lambda v: (
         f"The call holds the GIL and sleeps for {percent(v['asleep_share'])} of its time ({duration(v['asleep_ns'])}): it reads, "
@@ -319,15 +371,18 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
         f"Threads were ready and did not run for {_lost(v)}: {v['n_threads']} threads are more than the cores they got."
     ),
     "too-short": lambda v: (
-        f"the call took {v['span_ns']} ns; a share means something from {v['shortest_ns']} ns on: give it more to do"
+        f"the call took {duration(v['span_ns'])}; a share means something from {duration(v['shortest_ns'])} on: give it more to do"
     ),
     "too-short-to-overlap": _too_short_to_overlap,
     "uneven-threads": lambda v: f"Some threads were done early ({_lost(v)}): their calls differ in length.",
     "where-failed": lambda v: f"the diagnosing pass raised {v['error_type']}: {v['error']}",
     "whose-hold": lambda v: (
         f"{v['n_threads']} other thread{'' if v['n_threads'] == 1 else 's'} held the GIL within the calls: the held share is "
-        f"{v['least_share']:.3f} if none of them works for the call, and {v['most_share']:.3f} if all do. Stop what runs beside the "
+        f"{percent(v['least_share'])} if none of them works for the call, and {percent(v['most_share'])} if all do. Stop what runs beside the "
         "check, or give it more calls (time_limit=)"
     ),
     "witnesses-conflict": _witnesses_conflict,
+    "xdist-neighbours": lambda v: (
+        f"the check waited {duration(v['waited_ns'])} for tests of other workers; they went on while wall time was measured"
+    ),
 }

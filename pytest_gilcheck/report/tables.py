@@ -8,13 +8,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.report import agreement as agreement_text
-from pytest_gilcheck.report.figures import duration
-from pytest_gilcheck.report.text import count_text, drawn, margin_text, overlap_text, report_lines, share_text
+from pytest_gilcheck.report.answer import asks_overlap, drawn
+from pytest_gilcheck.report.check import report_lines
+from pytest_gilcheck.report.figures import duration, percent, percent_at_most, share_bounds
+from pytest_gilcheck.report.names import folded
+from pytest_gilcheck.report.text import count_text, margin_text, overlap_text
 from pytest_gilcheck.store.json_report import AgreementEntry
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import Agreement, Verdict
-    from pytest_gilcheck.store.json_report import Entry
+    from pytest_gilcheck.evidence import Agreement
+    from pytest_gilcheck.store.json_report import CheckEntry, Entry
 
 _TIMELINE_WIDTH = 16
 
@@ -22,7 +25,7 @@ _TIMELINE_WIDTH = 16
 _NARROWEST = 60
 #: The column of names has at least the first width, and at most the second is kept free for it.
 _SHORTEST_NAME = 8
-_LONGEST_NAME = 24
+_LONGEST_NAME = 32
 #: Spaces between two columns.
 _GAP = 2
 
@@ -40,11 +43,13 @@ _COLOURS = {
 }
 
 
-def lines_of_entry(entry: Entry, *, encoding: str | None = "utf-8", all_frames: bool = False) -> Iterator[str]:
+def lines_of_entry(
+    entry: Entry, *, encoding: str | None = "utf-8", verbosity: int = 0, colour: bool = False
+) -> Iterator[str]:
     """Return the report section of a check or an agreement, line by line."""
     if isinstance(entry, AgreementEntry):
         return agreement_text.report_lines(entry.agreement)
-    return report_lines(entry.observation, entry.verdict, encoding=encoding, all_frames=all_frames)
+    return report_lines(entry.observation, entry.verdict, encoding=encoding, verbosity=verbosity, colour=colour)
 
 
 def counts(entries: Iterable[Entry]) -> str:
@@ -76,20 +81,16 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
     checks: list[tuple[str, ...]] = []
     agreements: list[tuple[str, ...]] = []
     below: list[str] = []
-    left_out = {_OVERLAP, _MARGIN}
     for entry in entries:
-        name = f"{entry.origin}: {entry.name}" if entry.origin else entry.name
+        name = row_name(entry)
         if isinstance(entry, AgreementEntry):
             agreements.append(_cells_of_agreement(name, entry.agreement))
             below += _below(entry.agreement)
         else:
-            checks.append(_cells_of_check(name, entry.verdict))
-            if entry.verdict.limits:
-                left_out.discard(_MARGIN)
-            if entry.verdict.overlap != "not_measured":
-                left_out.discard(_OVERLAP)
+            checks.append(_cells_of_check(name, entry))
     if checks or not agreements:
-        columns = _fitting(_widths(_OF_CHECKS, checks), width, left_out)
+        widths = _widths(_OF_CHECKS, checks)
+        columns = _fitting(widths, width, _empty_columns(checks))
         headings, *rows = ([cells[n] for n in columns] for cells in (_OF_CHECKS, *checks))
         yield from _table(headings, rows, width=width, colour=colour)
     if checks and agreements:
@@ -99,33 +100,59 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
         yield from below
 
 
-#: Both columns of the held share have one heading: where there is no room for its bounds, the second stands for the first.
+def row_name(entry: Entry) -> str:
+    """Return the name of a row: its test without its file, and its function in a line of its own if that is another name."""
+    origin = f"{entry.origin}: " if entry.origin else ""
+    if not entry.test:
+        return f"{origin}{entry.name}"
+    test = entry.test.partition("::")[2] or entry.test
+    function = test.rpartition("::")[2]
+    if entry.name in (entry.test, test, function, function.partition("[")[0]):  # the body of a marked test
+        return f"{origin}{test}"
+    return f"{origin}{test}\n  {entry.name}"
+
+
+def _empty_columns(rows: Iterable[Sequence[str]]) -> set[int]:
+    """Return the columns in which no row has a value; never the words."""
+    empty = set(range(_GIL + 1, len(_OF_CHECKS)))
+    for row in rows:
+        empty -= {n for n in empty if row[n] not in ("-", "")}
+    return empty if empty != set(range(_GIL + 1, len(_OF_CHECKS))) else set()
+
+
+#: The most telling columns come first. Where there is no room for the bounds of the held share, they are left out.
 _OF_CHECKS = (
     "check",
     "GIL",
     "held",
-    "held",
+    "max hold",
     "overlap",
     "margin",
-    "longest hold",
+    "held between",
     "longest wait",
     "releases",
     "over time",
 )
-_HELD, _HELD_WITHOUT_BOUNDS, _OVERLAP, _MARGIN = 2, 3, 4, 5
+_GIL = 1
 _OF_AGREEMENTS = ("agreement of", "results", "examples", "calls", "threads")
 
 
-def _cells_of_check(name: str, verdict: Verdict) -> tuple[str, ...]:
-    held = share_text(verdict.held_share)
+def _cells_of_check(name: str, entry: CheckEntry) -> tuple[str, ...]:
+    verdict, share = entry.verdict, entry.verdict.held_share
+    is_decided = verdict.gil in ("released", "partial", "held")
+    bounds = (
+        "-"
+        if share.low is None or share.high is None or share.low == share.high
+        else share_bounds(share.low, share.high) or f"at most {percent_at_most(share.high)}"
+    )
     return (
         name,
-        verdict.gil,
-        held,
-        held.partition(" ")[0],
-        overlap_text(verdict),
+        verdict.gil.replace("_", " "),
+        percent(share.value) if is_decided and share.value is not None else "-",
+        _duration(verdict.longest_hold_ns) if is_decided else "-",
+        overlap_text(verdict) if verdict.overlap != "inconclusive" or asks_overlap(entry.observation.claim) else "-",
         margin_text(verdict),
-        _duration(verdict.longest_hold_ns),
+        bounds,
         _duration(verdict.longest_wait_ns),
         f"{count_text(verdict.n_releases.by_function)}x",
         _narrow(verdict.timeline),
@@ -154,23 +181,23 @@ def _widths(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[int]
     return widths
 
 
-def _fitting(widths: Sequence[int], width: int, left_out: Collection[int]) -> list[int]:
+def _fitting(widths: Sequence[int], width: int, empty: Collection[int]) -> list[int]:
     """Return the columns that fit into `width`, by number: the name, the word, and as many others as there is room for.
 
-    Bounds are left out first, then columns from the right, so that names stay readable and no figure is cut. Columns of
-    `left_out` have no value in any row.
+    Columns are left out from the right, so that names stay readable and no figure is cut, and those that are empty.
     """
     room = width - max(_SHORTEST_NAME, min(_LONGEST_NAME, widths[0])) - _GAP
-    columns = [n for n in range(1, len(widths)) if n != _HELD_WITHOUT_BOUNDS and n not in left_out]
-
-    def is_too_wide() -> bool:
-        return sum(_GAP + widths[n] for n in columns) > room
-
-    if is_too_wide():
-        columns[columns.index(_HELD)] = _HELD_WITHOUT_BOUNDS
-    while len(columns) > 1 and is_too_wide():
+    columns = [n for n in range(1, len(widths)) if n not in empty]
+    least_room = width - max(_SHORTEST_NAME, min(_LONGEST_NAME // 2, widths[0])) - _GAP
+    while len(columns) > 1 and sum(_GAP + widths[n] for n in columns) > (
+        least_room if columns[-1] <= _MOST_TELLING else room
+    ):
         columns.pop()
     return [0, *columns]
+
+
+#: Up to this column names are folded to make room for figures.
+_MOST_TELLING = 4
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, width: int, colour: bool) -> list[str]:
@@ -178,6 +205,7 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, width: int
     from rich.table import Table  # noqa: PLC0415  (as above)
     from rich.text import Text  # noqa: PLC0415  (as above)
 
+    rows = list(rows)
     console = Console(
         file=io.StringIO(),
         width=width,
@@ -185,15 +213,32 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, width: int
         color_system="standard" if colour else None,
         highlight=False,
     )
+    figures = sum(_GAP + found for found in _widths(headings, rows)[1:])
+    of_names = max(_SHORTEST_NAME, width - figures)
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     table.add_column(headings[0], overflow="fold", ratio=1)
     for heading in headings[1:]:
         table.add_column(heading, no_wrap=True)
     for name, *cells in rows:
-        table.add_row(Text(name), *(Text(cell, style=_COLOURS.get(cell.partition(" ")[0], "")) for cell in cells))
+        table.add_row(
+            Text(_folded(name, of_names)),
+            *(Text(cell, style=_COLOURS.get(cell.partition(" ")[0], "")) for cell in cells),
+        )
     with console.capture() as captured:
         console.print(table)
     return captured.get().rstrip("\n").split("\n")
+
+
+def _folded(name: str, width: int) -> str:
+    """Return a name in lines of at most `width` columns, broken between its words."""
+    from rich.cells import cell_len  # noqa: PLC0415  (as above)
+
+    lines: list[str] = []
+    for line in name.split("\n"):
+        indent = "  " if line.startswith("  ") else ""
+        is_wide = cell_len(line) != len(line)  # signs of two columns: rich folds them
+        lines += [line] if is_wide else [f"{indent}{part}" for part in folded(line[len(indent) :], width - len(indent))]
+    return "\n".join(lines)
 
 
 def _duration(ns: int | None) -> str:

@@ -1,34 +1,15 @@
-"""One verdict as plain lines, for terminals, test reports and logs."""
+"""Figures, claims and limits of a verdict, as text."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.requirement import CLAIMABLE
-from pytest_gilcheck.report import where
-from pytest_gilcheck.report.figures import duration, percent
+from pytest_gilcheck.judge.bounds import word_of
+from pytest_gilcheck.report.figures import duration, percent, percent_at_most, says_something, share_bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pytest_gilcheck.evidence import Claim, Estimate, Limit, Observation, Verdict
-
-#: So many ``-v``, of pytest or of the command, show every frame.
-ALL_FRAMES = 2
-
-#: Letters of `Verdict.timeline` -> signs of the drawing.
-GLYPHS = {"H": "█", "r": "·", "m": "▒", "w": "w", "?": "?"}
-ASCII_GLYPHS = {"H": "#", "r": ".", "m": "+", "w": "w", "?": "?"}
-
-
-def drawn(timeline: str, encoding: str | None = "utf-8") -> str:
-    """Return the timeline drawn in shades, or in ASCII signs where the encoding has no shades."""
-    shades = "".join(GLYPHS.get(letter, letter) for letter in timeline)
-    try:
-        shades.encode(encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return "".join(ASCII_GLYPHS.get(letter, letter) for letter in timeline)
-    return shades
+    from pytest_gilcheck.evidence import Claim, Estimate, Limit, Verdict
 
 
 def share_text(share: Estimate) -> str:
@@ -37,94 +18,25 @@ def share_text(share: Estimate) -> str:
         return "-"
     if share.low == share.high:
         return percent(share.value)
-    return f"{percent(share.value)} [{percent(share.low)}, {percent(share.high)}]"
+    bounds = share_bounds(share.low, share.high)
+    # Of two bounds that are far apart only the upper one is of use.
+    return f"{percent(share.value)}{f' {bounds}' if bounds else f', at most {percent_at_most(share.high)}'}"
 
 
 def overlap_text(verdict: Verdict) -> str:
     """Return whether calls overlap, with the speed-up, or ``-`` where it was not measured."""
     if verdict.overlap == "not_measured":
         return "-"
-    if verdict.overlap == "inconclusive" or verdict.speedup.value is None:
+    if verdict.overlap == "inconclusive" or not says_something(verdict.speedup):
         return verdict.overlap
+    if verdict.decided_by == "together" and word_of(verdict.speedup) != verdict.overlap:
+        return verdict.overlap  # beside busy processes wall time says nothing, and would seem to contradict the word
     return f"{verdict.overlap} {verdict.speedup.value:.2f}x"
 
 
 def count_text(n: float) -> str:
     """Return a count per call, as a whole number where it is one."""
     return f"{n:,.0f}" if n == int(n) else f"{n:,.1f}"
-
-
-def report_lines(
-    observation: Observation, verdict: Verdict, *, encoding: str | None = "utf-8", all_frames: bool = False
-) -> Iterator[str]:
-    """Return the report on one check, line by line; the first line alone is the verdict.
-
-    Args:
-        observation: What was measured.
-        verdict: The verdict with its sentences.
-        encoding: Encoding of where the lines go, which decides the signs of the timeline.
-        all_frames: Whether every recorded stack is added.
-
-    Yields:
-        str: Lines without ends.
-    """
-    yield f"{verdict.name}: {verdict.gil}"
-    yield f"  {verdict.diagnosis}"
-    if verdict.timeline:
-        yield f"  |{drawn(verdict.timeline, encoding)}|  one call, {_ns(verdict.span_ns)}: held {drawn('H', encoding)} released {drawn('r', encoding)}"
-    if verdict.held_share.measured:
-        n = "1 call" if verdict.n_calls == 1 else f"{verdict.n_calls} calls"
-        yield f"  held          {share_text(verdict.held_share)} of the call ({n}, instrument: {verdict.instrument.name}, {verdict.instrument.grade})"
-    if verdict.longest_hold_ns is not None:
-        n_releases = verdict.n_releases
-        yield (
-            f"  longest hold  {_ns(verdict.longest_hold_ns)}; released {count_text(n_releases.by_function)}x by the function, "
-            f"{count_text(n_releases.by_interpreter)}x by the interpreter (beside a GIL waiter)"
-        )
-    if verdict.longest_wait_ns is not None:
-        yield f"  longest wait  another thread waited up to {_ns(verdict.longest_wait_ns)} for the GIL"
-    if verdict.span_ns is not None:
-        yield f"  time          {_ns(verdict.span_ns)} of wall time, {_ns(verdict.cpu_ns)} of its thread's processor time"
-    yield from _overlap(observation, verdict)
-    yield from _agreement(verdict)
-    yield from where.lines(verdict.where)
-    if all_frames and observation.places is not None:
-        yield from where.all_frames(observation.places)
-    yield from _progress(observation)
-    for note in verdict.notes:
-        yield f"  {note.slug}: {note.detail}" if note.detail else f"  {note.slug}"
-    if verdict.claim_met is not None or not observation.claim.is_empty:
-        yield f"  claim         {claim_text(observation.claim)}: {_met(verdict.claim_met)}"
-    for limit in verdict.limits:
-        yield f"    {limit_text(limit)}"
-
-
-def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
-    if verdict.overlap == "not_measured":
-        return
-    yield f"  overlap       {verdict.overlap}"
-    if not observation.rounds or not verdict.speedup.measured:
-        return
-    n_threads, n_rounds = observation.rounds[0].n_threads, len(observation.rounds)
-    rounds = f"{n_rounds} round{'s' if n_rounds > 1 else ''}"
-    yield f"  {verdict.speedup} of {n_threads} threads over one ({rounds}); {verdict.efficiency} of what a released control reached"
-    both_released = (
-        ""
-        if verdict.both_released_share is None
-        else f"; two or more outside the GIL at once for {percent(verdict.both_released_share)} of the time"
-    )
-    yield f"  cores used    {verdict.cores_used:.2f}{both_released}"
-
-
-def _agreement(verdict: Verdict) -> Iterator[str]:
-    if verdict.agreement != "not_checked":
-        yield f"  agreement     results {verdict.agreement} under competing threads (compared earlier in the same test)"
-
-
-def _progress(observation: Observation) -> Iterator[str]:
-    progress = observation.progress
-    if progress is not None and progress.span_ns:
-        yield f"  for information: a background Python thread ran for {percent(min(1.0, progress.background_ns / progress.span_ns))} of the call"
 
 
 def claim_text(claim: Claim) -> str:
@@ -141,26 +53,68 @@ def claim_text(claim: Claim) -> str:
 
 
 def limit_text(limit: Limit) -> str:
-    """Return one limit, the measured figure, and the room between them."""
+    """Return one limit beside the figure that was measured; one that fails begins with ``FAILED``."""
+    fate = {True: "", False: "FAILED: ", None: "inconclusive: "}[limit.met]
+    return f"{fate}{requirement_text(limit)}"
+
+
+def requirement_text(limit: Limit) -> str:
+    """Return what was required and the figure that was measured, without what came of it."""
     if limit.sense == "is":
-        return f"{limit.name} {limit.bound}: found {limit.found}: {_met(limit.met)}"
-    bound = f"{limit.name} {limit.sense} {figure_text(limit, limit.bound)}"
+        return f"expected {limit.bound}, found {str(limit.found).replace('_', ' ')}"
+    subject, of_what = _SUBJECTS.get(limit.name, (limit.name, ""))
+    required = "required" if limit.sense == "at least" else "allowed"
+    bound = _bound_text(limit)
     if limit.found is None or limit.low is None or limit.high is None:
-        return f"{bound}: not measured: inconclusive"
+        return f"{subject} not measured, {required} {limit.sense} {bound}"
     found = figure_text(limit, limit.found)
+    if found.replace(".0 %", " %") == bound and limit.found != limit.bound:  # 89.96 % is not 90 %
+        found = _precisely(limit, limit.found)
     if limit.low != limit.high:
-        found += f" [{figure_text(limit, limit.low)}, {figure_text(limit, limit.high)}]"
-    if limit.met is None or limit.margin is None:
-        return f"{bound}: found {found}: inconclusive"
-    return f"{bound}: found {found}: {_met(limit.met)}, margin {figure_text(limit, limit.margin)}"
+        found += f" {_bounds_text(limit, limit.low, limit.high)}"
+    return f"{subject} {found}{of_what}, {required} {limit.sense} {bound}{' (met)' if limit.met else ''}"
+
+
+#: Name of a limit -> what is said before and after its figure.
+_SUBJECTS = {
+    "releases": ("released", " of the call"),
+    "max_held_share": ("held", " of the call"),
+    "longest_hold": ("longest hold", ""),
+    "min_speedup": ("speed-up", ""),
+    "min_efficiency": ("efficiency", ""),
+}
+
+
+def _unit(limit: Limit) -> str:
+    requirement = CLAIMABLE.get(limit.name)
+    return "" if requirement is None else requirement.unit
+
+
+def _bound_text(limit: Limit) -> str:
+    if _unit(limit) == "share" and not isinstance(limit.bound, str):
+        return f"{limit.bound * 100:g} %"
+    return figure_text(limit, limit.bound)
+
+
+def _precisely(limit: Limit, figure: float | str) -> str:
+    if isinstance(figure, str) or _unit(limit) == "ns":
+        return figure_text(limit, figure)
+    return f"{figure * 100:.4g} %" if _unit(limit) == "share" else f"{figure:.5g}"
+
+
+def _bounds_text(limit: Limit, low: float, high: float) -> str:
+    if _unit(limit) == "share":
+        return share_bounds(low, high) or f"(at most {percent_at_most(high)})"
+    return f"[{figure_text(limit, low)}, {figure_text(limit, high)}]"
 
 
 def figure_text(limit: Limit, figure: float | str) -> str:
     """Return a figure in the unit of this limit."""
     if isinstance(figure, str):
         return figure
-    requirement = CLAIMABLE.get(limit.name)
-    if requirement is None or requirement.unit != "ns":
+    if _unit(limit) == "share":
+        return f"-{percent(-figure)}" if figure < 0 else percent(figure)
+    if _unit(limit) != "ns":
         return f"{figure:.3g}"
     return f"-{duration(-figure)}" if figure < 0 else duration(figure)
 
@@ -172,12 +126,6 @@ def margin_text(verdict: Verdict) -> str:
         return "-"
     nearest = min(known, key=lambda limit: (limit.margin or 0.0) / (float(limit.bound) or 1.0))
     margin = nearest.margin or 0.0
+    if _unit(nearest) == "share":
+        return f"{margin * 100:+.1f} %"
     return ("+" if margin > 0 else "") + figure_text(nearest, margin)
-
-
-def _met(met: bool | None) -> str:  # noqa: FBT001  (a value to word, not a switch)
-    return "inconclusive" if met is None else ("met" if met else "NOT met")
-
-
-def _ns(ns: float | None) -> str:
-    return "?" if ns is None else duration(ns)

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.report.figures import duration, percent, times
+from pytest_gilcheck.report.figures import counted, duration, percent, times
+from pytest_gilcheck.report.names import cut, short_function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_gilcheck.evidence import Place, Places, Site, Where
+    from pytest_gilcheck.evidence import Place, Places, Site, Verdict, Where
 
 #: How many last parts of a path outside of the working directory are shown: enough to recognise the file.
 _N_PARTS = 3
+
+#: Source of the `gilcheck` command's statement, which its reader knows.
+_STATEMENT = "<gilcheck statement>"
+
+#: Names that say nothing beside a line.
+_NAMELESS = ("<module>", "operator()")
+
+#: Files and libraries of the interpreter and its standard library, which are not their reader's to change.
+_OF_PYTHON = re.compile(
+    r"/lib(64)?/python3\.\d+t?/(?!site-packages|dist-packages)|/lib-dynload/|/(lib)?python3[\d.t]*(\.so[\d.]*)?$"
+)
 
 
 def short_path(path: str, root: str) -> str:
@@ -26,12 +39,18 @@ def short_path(path: str, root: str) -> str:
 
 
 def place_text(place: Place, root: str = "") -> str:
-    """Return ``src/lib.rs:31 (name)``, or ``name in library.so`` where there is no debug information."""
+    """Return ``src/lib.rs:31 (name)``, or ``name (library.so)`` where there is no debug information."""
+    name = short_function(place.function) if place.function else ""
     if place.file is not None:
-        line = "" if place.line is None else f":{place.line}"
-        return f"{short_path(place.file, root)}{line}{f' ({place.function})' if place.function else ''}"
-    library = f" in {PurePath(place.library).name}" if place.library else ""
-    return f"{place.function or 'an unknown function'}{library}"
+        return f"{_line_text(place, root)}{f' ({name})' if name and name not in _NAMELESS else ''}"
+    library = f" ({PurePath(place.library).name})" if place.library else ""
+    return f"{name or 'an unknown function'}{library}"
+
+
+def _line_text(place: Place, root: str) -> str:
+    if place.file is None or place.file == _STATEMENT:
+        return "the statement" if place.file else place_text(place, root)
+    return f"{short_path(place.file, root)}{'' if place.line is None else f':{place.line}'}"
 
 
 def site_text(site: Site, root: str = "") -> str:
@@ -40,50 +59,136 @@ def site_text(site: Site, root: str = "") -> str:
         return "an unknown place"
     text = place_text(site.place, root)
     if site.via is not None and site.via.function:
-        text += f" in {site.via.function}"
+        text += f" in {short_function(site.via.function)}"
     return text
+
+
+def line_to_look_at(where: Where) -> Place | None:
+    """Return the place at which the longest hold begins or, if it begins with the call, ends; None where none is known.
+
+    Of a call that never releases the GIL it is where most of the time goes, or what was called.
+    """
+    if where.let_go is not None and where.taken is not None:
+        return where.taken.place
+    if where.dropped is not None:
+        return where.dropped.place
+    busiest = where.busiest
+    if busiest is not None and busiest.native is not None and (busiest.native.line or _is_statement(busiest.python)):
+        return busiest.native
+    if busiest is not None and busiest.python:
+        return busiest.python[0]
+    return where.function
+
+
+def is_of_python(place: Place) -> bool:
+    """Return whether a place belongs to the interpreter or its standard library."""
+    return bool(_OF_PYTHON.search(place.file or place.library or ""))
+
+
+def source_of(where: Where, place: Place | None) -> str | None:
+    """Return the text of a line, or None where it is not known."""
+    if place is None or place.file == _STATEMENT:
+        return None
+    texts = (line.text for line in where.sources if (line.file, line.line) == (place.file, place.line))
+    # The line of a C function is often that of its brace.
+    return next((text for text in texts if any(map(str.isalnum, text))), None)
+
+
+def headline(verdict: Verdict, width: int) -> Iterator[str]:
+    """Yield where the longest hold lies in one line, and the source of that line below it."""
+    where = verdict.where
+    if where is None:
+        return
+    root, hold = where.root, duration(where.longest_hold_ns)
+    place = line_to_look_at(where)
+    if where.let_go is not None and where.taken is not None:
+        until = "the return" if where.dropped is None else _short_site(where.dropped, root)
+        variants = [
+            f"held for {hold} from {site_text(where.taken, root)} to {until}",
+            f"held for {hold} from {_short_site(where.taken, root)} to {until}",
+        ]
+    elif where.dropped is not None:
+        variants = [
+            f"held for {hold} from the start to {site_text(where.dropped, root)}",
+            f"held for {hold} from the start to {_short_site(where.dropped, root)}",
+        ]
+    else:
+        variants = _held_throughout(where, place)
+    text = next((text for text in variants if len(text) <= width - 2), variants[-1])
+    yield f"  {cut(text, width - 2)}"
+    source = source_of(where, place)
+    if source:
+        yield f"      {cut(source, width - 6)}"
+
+
+#: From this share on it is not said for how much of the time.
+_NEARLY_ALL = 0.95
+
+
+def _held_throughout(where: Where, place: Place | None) -> list[str]:
+    busiest, root = where.busiest, where.root
+    if place is None or (place.file == _STATEMENT and (busiest is None or busiest.native is None)):
+        return ["held from start to end"]
+    share = "" if busiest is None or busiest.share >= _NEARLY_ALL else f", {percent(busiest.share)} of the time"
+    native = None if busiest is None else busiest.native
+    if native is None or native is place:
+        preposition = "at" if place.file else "in"
+        named, line = place_text(place, root), _line_text(place, root)
+        return [f"held from start to end{share} {preposition} {text}" for text in (named, line)]
+    within = f" in {short_function(native.function or '?')}"
+    return [
+        f"held from start to end{share} at {place_text(place, root)}{within}",
+        f"held from start to end{share} at {_line_text(place, root)}{within}",
+        f"held from start to end{share} at {_line_text(place, root)}",
+    ]
+
+
+def _is_statement(stack: tuple[Place, ...]) -> bool:
+    return bool(stack) and stack[0].file == _STATEMENT
+
+
+def _short_site(site: Site, root: str) -> str:
+    return "an unknown place" if site.place is None else _line_text(site.place, root)
 
 
 def _callers(where: Where) -> Iterator[str]:
     """Yield the Python lines that led to these places, each once."""
     sites = (where.let_go, where.taken, where.dropped)
     callers = dict.fromkeys(
-        site.called_from for site in sites if site and site.called_from and site.called_from != site.place
+        site.called_from
+        for site in sites
+        if site and site.called_from and site.called_from != site.place and site.called_from.file != _STATEMENT
     )
     if callers:
         yield f"                called at {', '.join(place_text(place, where.root) for place in callers)}"
 
 
 def lines(where: Where | None) -> Iterator[str]:
-    """Yield where the GIL is released, taken and held: one line, and a second one where Python code took the time."""
+    """Yield where the GIL is released, taken and held, at length."""
     if where is None:
         return
     root, hold = where.root, duration(where.longest_hold_ns)
     if where.let_go is not None and where.taken is not None:
-        until = "until the return" if where.dropped is None else f"until released at {site_text(where.dropped, root)}"
-        yield f"  where         released at {site_text(where.let_go, root)}, taken at {site_text(where.taken, root)}, then held for {hold} {until}"
+        until = "the return" if where.dropped is None else f"the release at {site_text(where.dropped, root)}"
+        yield f"  where         released at {site_text(where.let_go, root)}"
+        yield f"                taken at {site_text(where.taken, root)}"
+        yield f"                held for {hold} until {until}"
     elif where.dropped is not None:
-        back = f", taken at {site_text(where.taken, root)}" if where.taken is not None else ""
-        yield f"  where         held for {hold} from the start of the call until released at {site_text(where.dropped, root)}{back}"
+        yield f"  where         held for {hold} from the start of the call"
+        yield f"                released at {site_text(where.dropped, root)}"
+        if where.taken is not None:
+            yield f"                taken at {site_text(where.taken, root)}"
     else:
-        called = f": {callee_text(where.function, root)}" if where.function is not None else ""
-        yield f"  where         held for the whole {hold}{called}"
+        called = f": {place_text(where.function, root)}" if where.function is not None else ""
+        yield f"  where         held from start to end{called}"
     yield from _callers(where)
     if where.n_places > 1:
-        yield f"                ({where.n_places} places release it; these belong to the longest hold)"
+        yield f"                ({counted(where.n_places, 'place')} release it; these belong to the longest hold)"
     busiest = where.busiest
     if busiest is not None and where.let_go is None and where.dropped is None:
         at = f"at {place_text(busiest.python[0], root)}" if busiest.python else "in the call itself"
-        within = f" in {callee_text(busiest.native, root)}" if busiest.native is not None else ""
+        within = f" in {place_text(busiest.native, root)}" if busiest.native is not None else ""
         yield f"                {percent(min(1.0, busiest.share))} of it {at}{within}"
-
-
-def callee_text(place: Place, root: str = "") -> str:
-    """Return a function with its library, and with its line where it is known."""
-    named = place.function or "an unknown function"
-    library = f" in {PurePath(place.library).name}" if place.library else ""
-    line = f":{place.line}" if place.line is not None else ""
-    return f"{named}{library}{f' ({short_path(place.file, root)}{line})' if place.file else ''}"
 
 
 def all_frames(places: Places) -> Iterator[str]:
@@ -99,6 +204,6 @@ def all_frames(places: Places) -> Iterator[str]:
     for hold in places.holds:
         begin = "start" if hold.taken is None else f"GIL event {hold.taken}"
         end = "return" if hold.dropped is None else f"GIL event {hold.dropped}"
-        yield f"  held from {begin} to {end}: {times(hold.n)}, at most {duration(hold.longest_ns)}"
+        yield f"  held from {begin} to {end}: {times(hold.n)}, at most {duration(hold.longest_ns)} in this pass"
     if places.n_dropped:
         yield f"  {places.n_dropped} more GIL events were not recorded"

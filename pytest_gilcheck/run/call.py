@@ -4,14 +4,74 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_gilcheck.evidence import UsageError
+from pytest_gilcheck.evidence.errors import is_hidden
+from pytest_gilcheck.evidence.shown import shortened, shown, shown_in_name
+
+__tracebackhide__ = is_hidden
 
 #: A thread keeps the arguments that were made for it under this name.
 _ARGS = "arguments"
+
+#: A longer name is cut in its middle: it would fill the line of a report alone.
+LONGEST_NAME = 80
+
+#: Modules whose name tells a reader nothing: the functions of a test file and of a script are at hand.
+_LOCAL_MODULE = re.compile(r"(?:.*\.)?(?:builtins|__main__|__mp_main__|conftest|test_\w+|\w+_test)")
+
+
+def name_of(function: object) -> str:
+    """Return the name of a function in reports: short, and the same in every run.
+
+    A function has its module's name before its own, without the private parts (``numpy.linalg._linalg`` is
+    ``numpy.linalg``), and a function of a test file its own name alone. A partial shows its function and arguments, a callable
+    object the name of its class. No name has a line number: a line that is added above a lambda would make another check of it,
+    without a baseline.
+    """
+    if isinstance(function, functools.partial):
+        parts = [name_of(function.func), *map(shown_in_name, function.args)]
+        parts += [f"{key}={shown_in_name(value)}" for key, value in function.keywords.items()]
+        return shortened(f"partial({', '.join(parts)})", LONGEST_NAME)
+    own, home = _own_name(function), function
+    if type(getattr(function, "__self__", None)).__module__ == _PYBIND11:
+        own = getattr(
+            function, "__name__", None
+        )  # each of its functions is a method of a record with a name of 90 characters
+    if own is None:
+        home = type(function)
+        own = home.__qualname__
+    module = getattr(home, "__module__", None)
+    if module is None:  # a method of a built-in class
+        bound_to = getattr(home, "__self__", None)
+        module = getattr(type(bound_to), "__module__", None) if bound_to is not None else None
+    prefix = _public(module) if isinstance(module, str) and not _LOCAL_MODULE.fullmatch(module) else ""
+    return shortened(f"{prefix}.{own}" if prefix else own, LONGEST_NAME)
+
+
+#: The module of pybind11's own types.
+_PYBIND11 = "pybind11_builtins"
+
+
+def _own_name(function: object) -> str | None:
+    for attribute in ("__qualname__", "__name__"):  # numpy's functions of arrays have the second alone
+        name = getattr(function, attribute, None)
+        if isinstance(name, str) and name:
+            return name.rpartition("<locals>.")[2]
+    return None
+
+
+def _public(module: str) -> str:
+    """Return a module's name without its private parts; whole if it has no others.
+
+    A module that is named as its package, in which maturin puts the native part of one, is not named twice.
+    """
+    parts = [part for part in module.split(".") if not part.startswith("_")]
+    return ".".join(part for part, before in zip(parts, [None, *parts], strict=False) if part != before) or module
 
 
 @dataclass(frozen=True)
@@ -32,7 +92,7 @@ class Call:
     @property
     def title(self) -> str:
         """The name of the call in reports."""
-        return self.name or getattr(self.function, "__qualname__", None) or repr(self.function)
+        return self.name or name_of(self.function)
 
     def args_in_thread(self, index: int, own: dict[str, Any]) -> tuple[Any, ...]:
         """Return the arguments of calls in thread `index`; to be called in that thread, which keeps them in `own`."""
@@ -58,7 +118,7 @@ class Call:
         if not isinstance(args, tuple):
             message = (
                 f"{option}= must return a tuple of positional arguments, or None to keep those given; "
-                f"it returned {args!r}. For one argument write `(value,)`."
+                f"it returned {shown(args)}. For one argument write `(value,)`."
             )
             raise UsageError(message)
         return args
@@ -69,13 +129,8 @@ class Call:
 
     def describe_with(self, args: tuple[Any, ...]) -> str:
         """Return a call with these positional arguments in one line."""
-        parts = [_short(arg) for arg in args] + [f"{key}={_short(value)}" for key, value in self.kwargs.items()]
+        parts = [shown(arg) for arg in args] + [f"{key}={shown(value)}" for key, value in self.kwargs.items()]
         return f"{self.title}({', '.join(parts)})"
-
-
-def _short(value: object, limit: int = 40) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def with_note(error: BaseException, note: str) -> BaseException:
@@ -93,7 +148,7 @@ def refuse_what_returns_at_once(function: object) -> None:
     """
     if not callable(function):
         message = (
-            f"gilcheck measures calls, got {function!r} ({type(function).__name__}), which cannot be called. "
+            f"gilcheck measures calls, got {shown(function)} ({type(function).__name__}), which cannot be called. "
             "Pass the function and its arguments apart: gilcheck(fn, arg), not gilcheck(fn(arg))."
         )
         raise UsageError(message)
@@ -116,5 +171,5 @@ def refuse_what_returns_at_once(function: object) -> None:
         (inspect.isgeneratorfunction, "a generator function", "consume it: gilcheck(lambda: list(fn(...)))"),
     ):
         if is_lazy(inner):
-            message = f"{function!r} is {kind}: calling it does no work yet, so there is nothing to measure. Instead: {remedy}."
+            message = f"{name_of(function)} is {kind}: calling it does no work yet, so there is nothing to measure. Instead: {remedy}."
             raise UsageError(message)

@@ -7,24 +7,39 @@ import contextlib
 import contextvars
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import DeadlineExceeded
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.run.deadline import Deadline, armed
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+__tracebackhide__ = is_hidden
 
 T = TypeVar("T")
 
 #: How long the end of the competing threads waits for what they keep for themselves to be disposed of.
 _DISPOSAL_SECONDS = 10.0
 
+#: How long the end of the competing threads waits for them to leave the process, and how often it looks. They have nothing
+#: left to do, so only a busy machine keeps them for longer than some microseconds.
+_DEPARTURE_SECONDS = 0.5
+_DEPARTURE_PAUSE_SECONDS = 0.0002
+
 #: The deadline is looked at no more often than this.
 _SHORTEST_PAUSE_SECONDS = 0.05
+
+#: A wait for a job is no longer than this. A signal that comes after the interpreter's last look and before the wait does not
+#: end it, nor does one that the system gives to another thread: one Ctrl-C of a few hundred, on a busy machine, was noticed
+#: when the deadline of 60 s was over.
+_LONGEST_PAUSE_SECONDS = 5.0
 
 #: `meanwhile` is called for a job that runs for longer than this.
 _SOON_SECONDS = 0.5
@@ -79,6 +94,7 @@ class _Worker:
     def __init__(self, index: int) -> None:
         self.index = index
         self.ident = 0
+        self.native_id = 0
         self.own: dict[str, Any] = {}
         self._job: Callable[[], Any] | None = None
         self._result: Any = None
@@ -99,6 +115,7 @@ class _Worker:
 
     def _run(self) -> None:
         self.ident = _get_ident()
+        self.native_id = threading.get_native_id()
         _idents.add(self.ident)
         # As `threading` does for its own threads: coverage measurement and debuggers want to see code that runs only here.
         if (trace := threading.gettrace()) is not None:
@@ -159,6 +176,18 @@ def _forget_this_thread() -> None:
         active.pop(_get_ident(), None)
 
 
+def _wait_until_departed(native_ids: Sequence[int]) -> None:
+    """Wait until the process has none of these threads, which end now; where the system does not tell, do not wait.
+
+    From 3.12 on `os.fork` warns in a process with several threads. Whoever forked right after a check got the warning.
+    """
+    nap = unpatched(time, "sleep")
+    until = time.monotonic() + _DEPARTURE_SECONDS
+    paths = [Path(f"/proc/self/task/{native_id}") for native_id in native_ids]
+    while any(path.exists() for path in paths) and time.monotonic() < until:
+        nap(_DEPARTURE_PAUSE_SECONDS)
+
+
 class CompetingThreads:
     """A number of Python threads that run jobs at the same time, kept for as long as the block runs.
 
@@ -191,6 +220,8 @@ class CompetingThreads:
         for worker in self._workers:
             if worker.own and not self._lost:
                 worker.wait_until_gone(_DISPOSAL_SECONDS)
+        if not self._lost:
+            _wait_until_departed([worker.native_id for worker in self._workers])
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -253,8 +284,11 @@ class CompetingThreads:
 
     def _await(self, workers: Sequence[_Worker], deadline: Deadline, meanwhile: Callable[[], object] | None) -> None:
         for worker in workers:
-            pause = deadline.seconds if meanwhile is None else min(_SOON_SECONDS, deadline.seconds)
-            while not worker.wait(max(_SHORTEST_PAUSE_SECONDS, pause)):
+            # Twice as long each time: a look takes the GIL, which the call feels.
+            longest_pause = _SOON_SECONDS
+            pause = deadline.seconds
+            while not worker.wait(max(_SHORTEST_PAUSE_SECONDS, min(pause, longest_pause))):
+                longest_pause = min(2 * longest_pause, _LONGEST_PAUSE_SECONDS)
                 if meanwhile is not None:
                     meanwhile()
                     meanwhile = None

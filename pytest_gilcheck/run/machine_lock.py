@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 #: Between two attempts to get a lock: short beside any round, long beside the attempt.
 _PAUSE_SECONDS = 0.005
 
+#: A test waits at most so long for a check of another process to end its rounds.
+_ENTER_SECONDS = 60.0
+
+#: A check waits at most so long for tests of other processes to end. Then it is measured beside them, and says so.
+LONGEST_WAIT_SECONDS = 10.0
+
+#: So long a check that waits keeps others out at a time. A test that lasts longer does not end for it, and others would do
+#: nothing meanwhile.
+_CLOSED_SECONDS = 1.0
+#: So long it lets others in between.
+_OPEN_SECONDS = 1.0
+
 #: Set in the environment while a test holds the lock, for processes that it starts.
 _INSIDE = "PYTEST_GILCHECK_INSIDE"
 
@@ -30,7 +42,8 @@ class MachineLock:
     """The lock of one user on this machine, as one process sees it.
 
     It consists of two file locks. Everybody who comes in holds the *turnstile* for a moment. Who wants to be exclusive
-    holds it for the whole time: later ones wait outside, so that many tests cannot keep one check waiting for ever. The
+    holds it longer: later ones wait outside, so that many short tests cannot keep one check waiting for ever. While a
+    long test keeps it waiting it releases the turnstile from time to time, so that nobody waits long for that test. The
     *main* lock is held shared or exclusively. Nobody waits for the turnstile while holding the main lock, so there is
     no deadlock. When a process dies, the system releases both.
 
@@ -55,7 +68,7 @@ class MachineLock:
         self._is_child_of_test = _INSIDE in os.environ
 
     @contextlib.contextmanager
-    def shared(self, wait_seconds: float = 60.0) -> Iterator[bool]:
+    def shared(self, wait_seconds: float = _ENTER_SECONDS) -> Iterator[bool]:
         """Hold the lock beside other shared holders; gives False if that failed within `wait_seconds`."""
         self._is_shared = self._enter(wait_seconds)
         if self._is_shared:
@@ -68,7 +81,7 @@ class MachineLock:
                 self._leave()
 
     @contextlib.contextmanager
-    def exclusive(self, wait_seconds: float = 60.0) -> Iterator[bool]:
+    def exclusive(self, wait_seconds: float = LONGEST_WAIT_SECONDS) -> Iterator[bool]:
         """Hold the lock beside nobody; gives False if others still held it after `wait_seconds`.
 
         Within `shared` the shared lock is released first and taken again at the end: two processes that both want to be
@@ -84,14 +97,12 @@ class MachineLock:
         try:
             if was_shared:
                 _release(main)
-            yield _acquire(turnstile, exclusive=True, deadline=deadline) and _acquire(
-                main, exclusive=True, deadline=deadline
-            )
+            yield _acquire_both(turnstile, main, deadline)
         finally:
             _release(main)
             _release(turnstile)
             if was_shared:
-                self._is_shared = self._enter(wait_seconds)
+                self._is_shared = self._enter(_ENTER_SECONDS)
             self._exclusive_thread.release()
 
     def _enter(self, wait_seconds: float) -> bool:
@@ -141,6 +152,20 @@ class MachineLock:
 
 def _user() -> int:
     return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def _acquire_both(turnstile: InterProcessReaderWriterLock, main: InterProcessReaderWriterLock, deadline: float) -> bool:
+    """Acquire both locks exclusively; return False if others still hold the main one at the deadline."""
+    while True:
+        if _acquire(turnstile, exclusive=True, deadline=deadline) and _acquire(
+            main, exclusive=True, deadline=min(deadline, time.monotonic() + _CLOSED_SECONDS)
+        ):
+            return True
+        _release(turnstile)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(left, _OPEN_SECONDS))
 
 
 def _acquire(lock: InterProcessReaderWriterLock, *, exclusive: bool, deadline: float) -> bool:

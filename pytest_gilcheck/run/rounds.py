@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck import _native, specimens
-from pytest_gilcheck.evidence import Arm, Round, UsageError
+from pytest_gilcheck.evidence import Arm, Round, ShortRound, Stamp, UsageError
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.run.call import with_note
 from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_gilcheck.evidence import RoundSize
     from pytest_gilcheck.run.call import Call
     from pytest_gilcheck.run.deadline import Deadline
+
+__tracebackhide__ = is_hidden
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
@@ -36,8 +39,22 @@ def one_at_a_time() -> Iterator[None]:
 
 _ARMS = ("serial", "competing", "control", "released", "held")
 _CONTROLS = ("control", "released", "held")
+_ON_CORES = "on_cores"
+_TOGETHER = "together"
+_CALLS = ("serial", "competing", _ON_CORES, _TOGETHER)
+_SHORT = ("serial", _TOGETHER)
 _WARM = "warm-up"
 
+
+#: Stamps are kept of so many rounds: what a budget of 1 s holds of calls of 1 ms. They are most of what a report has of a
+#: check.
+_MOST_STAMPED_ROUNDS = 64
+#: A thread has at most so many stamps of an arm, and of the long one of a short round. Where it makes more calls, more of
+#: them share a stamp.
+_MOST_STAMPS = 8
+_MOST_STAMPS_TOGETHER = 32
+#: Where `setup` makes a phase of each call, the stamps of so many threads' calls are kept of each arm.
+_MOST_STAMPS_OF_PHASES = 64
 
 #: How long a control waits for the function's own threads to stop. Those of OpenBLAS spin for 20 ms and more after a call
 #: has returned, on the processors that the control needs.
@@ -92,13 +109,43 @@ class Rounds:
         self._totals = (0, 0)
         self._is_warm = False
         self._has_own_threads = False
+        self._n_rounds = 0
         # The first call in a process measures how much work takes how long. That takes 1 ms, outside of any round.
         specimens.computes(1)
 
     def next(self, deadline: Deadline) -> Round:
         """Make one more round; raise what the call raises, with a note of the thread and its arguments."""
-        n = len(self._competing)
-        phases = [phase for arm in self._random.sample(_ARMS, len(_ARMS)) for phase in self._phases(arm)]
+        size = self._size
+        names = _ARMS if size.n_threads <= size.n_on_cores else (*_ARMS, _ON_CORES)
+        arms = self._arms([phase for arm in self._shuffled(names) for phase in self._phases(arm)], deadline)
+        self._n_rounds += 1
+        serial = arms["serial"]
+        self._has_own_threads = self._has_own_threads or serial.process_cpu_ns > _HAS_THREADS_CORES * serial.wall_ns
+        return Round(
+            size.n_threads,
+            size.n_calls,
+            size.n_control_calls,
+            size.control_ns,
+            serial=arms["serial"],
+            competing=arms["competing"],
+            control=arms["control"],
+            released=arms["released"],
+            held=arms["held"],
+            on_cores=arms.get(_ON_CORES),
+        )
+
+    def next_short(self, deadline: Deadline) -> ShortRound:
+        """Make one more round without controls; raise what the call raises, as `next` does."""
+        arms = self._arms([phase for arm in self._shuffled(_SHORT) for phase in self._phases(arm)], deadline)
+        self._n_rounds += 1
+        return ShortRound(self._size.n_threads, arms["serial"], arms[_TOGETHER])
+
+    def _shuffled(self, names: Sequence[str]) -> list[str]:
+        return self._random.sample(names, len(names))
+
+    def _arms(self, phases: list[_Phase], deadline: Deadline) -> dict[str, Arm]:
+        """Run these phases, and return the arms that they make up."""
+        n = self._size.n_threads
         if not self._is_warm:
             # The first call in a thread fills thread-local buffers and caches, and takes longer than later ones.
             phases.insert(0, _Phase(_WARM, (1,) * n))
@@ -110,27 +157,31 @@ class Rounds:
             barrier.abort()  # after a deadline or Ctrl-C no thread waits at it any more
         thread_runs = _all_returned(outcomes)
         arms: dict[str, Arm] = {}
+        began_ns: dict[str, int] = {}
         for position, phase in enumerate(phases):
             in_phase = [thread[position] for thread in thread_runs]
-            arms[phase.arm] = _sum(
-                arms.get(phase.arm), self._arm([thread_run for thread_run in in_phase if thread_run is not None])
-            )
+            start_ns = began_ns.setdefault(phase.arm, _opened_ns(in_phase))
+            arms[phase.arm] = _sum(arms.get(phase.arm), self._arm(in_phase, start_ns))
         arms.pop(_WARM, None)
-        size = self._size
-        serial = arms["serial"]
-        self._has_own_threads = self._has_own_threads or serial.process_cpu_ns > _HAS_THREADS_CORES * serial.wall_ns
-        return Round(n, size.n_calls, size.n_control_calls, size.control_ns, **arms)
+        return arms
 
     def _phases(self, arm: str) -> list[_Phase]:
-        n = len(self._competing)
-        n_calls = self._size.n_calls if arm in ("serial", "competing") else self._size.n_control_calls
+        n = self._size.n_threads
+        n_calls = self._size.n_calls if arm in _CALLS else self._size.n_control_calls
+        if arm == _TOGETHER:
+            n_calls = self._size.n_together_calls
         n_phases = 1
-        if arm in ("serial", "competing") and self._call.setup is not None:
+        if arm in _CALLS and self._call.setup is not None:
             # `setup` is called right before each call, as everywhere. Called n times before n calls, it left the second
             # call of a function that uses up its input with an empty one.
             n_phases, n_calls = n_calls, 1
         if arm in ("competing", "released", "held"):
             return [_Phase(arm, (n_calls,) * n)] * n_phases
+        if arm in (_ON_CORES, _TOGETHER):
+            # Neighbours in number get processors of their own at the barrier.
+            first = self._n_rounds % (n - self._size.n_on_cores + 1)
+            chosen = range(first, first + self._size.n_on_cores)
+            return [_Phase(arm, tuple(n_calls if index in chosen else 0 for index in range(n)))] * n_phases
         alone = [_Phase(arm, tuple(n_calls if index == working else 0 for index in range(n))) for working in range(n)]
         return alone * n_phases
 
@@ -158,7 +209,9 @@ class Rounds:
 
     def _thread_run(self, index: int, phase: _Phase, barrier: _native.Barrier) -> _native.ThreadRun:
         arm, n_calls = phase.arm, phase.n_calls[index]
-        if arm in ("serial", "competing", _WARM):
+        most_stamps = _MOST_STAMPS_TOGETHER if arm == _TOGETHER else _MOST_STAMPS
+        n_stamp_calls = max(self._size.n_stamp_calls, -(-n_calls // most_stamps))
+        if arm in (*_CALLS, _WARM):
             function, kwargs = self._call.function, dict(self._call.kwargs) or None
             arguments = self._arguments(index)
         else:
@@ -166,14 +219,24 @@ class Rounds:
             # threads little more than one. The held control works for a fixed time: how long it keeps others out is known.
             function = specimens.holds if arm == "held" else specimens.computes
             arguments, kwargs = [(self._size.control_ns,)], None
+            n_stamp_calls = n_calls
         thread_run = _native.run_phase(
-            barrier, function, arguments, kwargs, n_calls, _between_calls, index, phase.n_working, self._competing.calls
+            barrier,
+            function,
+            arguments,
+            kwargs,
+            n_calls,
+            _between_calls,
+            index,
+            phase.n_working,
+            self._competing.calls,
+            n_stamp_calls,
         )
         if thread_run.error is not None:
             args = arguments[(thread_run.n_calls - 1) % len(arguments)]
             raise with_note(
                 thread_run.error,
-                f"in thread {index} of {len(self._competing)} ({arm} arm), call {thread_run.n_calls}: {self._call.describe_with(args)}",
+                f"in thread {index} of {self._size.n_threads} ({arm} arm), call {thread_run.n_calls}: {self._call.describe_with(args)}",
             )
         return thread_run
 
@@ -181,7 +244,15 @@ class Rounds:
         thread_args = self._call.args_in_thread(index, self._competing.own(index))
         return [self._call.args_of_next(thread_args)]
 
-    def _arm(self, thread_runs: Sequence[_native.ThreadRun]) -> Arm:
+    def _arm(self, in_phase: Sequence[_native.ThreadRun | None], began_ns: int) -> Arm:
+        thread_runs = [thread_run for thread_run in in_phase if thread_run is not None]
+        stamps = [
+            Stamp(index, start_ns - began_ns, end_ns - began_ns, n_calls, cpu_ns, delay_ns, gap_ns, waiting_ns)
+            for index, thread_run in enumerate(in_phase)
+            if thread_run is not None
+            for start_ns, end_ns, n_calls, cpu_ns, delay_ns, gap_ns, waiting_ns in thread_run.stamps
+        ]
+        is_kept = self._n_rounds < _MOST_STAMPED_ROUNDS
         totals = [thread_run.totals for thread_run in thread_runs if thread_run.totals is not None]
         before, is_competing = self._totals, len(thread_runs) > 1
         if totals:
@@ -199,7 +270,13 @@ class Rounds:
             n_releases_by_function=_total([thread_run.n_releases_by_function for thread_run in thread_runs]),
             both_released_ns=max(0, self._totals[0] - before[0]) if is_exact else None,
             both_not_waiting_ns=max(0, self._totals[1] - before[1]) if is_exact else None,
+            stamps=tuple(stamps) if is_kept else (),
+            n_stamps_left_out=0 if is_kept else len(stamps),
         )
+
+
+def _opened_ns(in_phase: Sequence[_native.ThreadRun | None]) -> int:
+    return next(thread_run.opened_ns for thread_run in in_phase if thread_run is not None)
 
 
 def _delay(thread_run: _native.ThreadRun, last_ns: int) -> int | None:
@@ -233,6 +310,7 @@ def _total(figures: Sequence[int | None]) -> int | None:
 def _sum(first: Arm | None, second: Arm) -> Arm:
     if first is None:
         return second
+    stamps = first.stamps + second.stamps
     return Arm(
         wall_ns=first.wall_ns + second.wall_ns,
         thread_ns=first.thread_ns + second.thread_ns,
@@ -244,6 +322,10 @@ def _sum(first: Arm | None, second: Arm) -> Arm:
         n_releases_by_function=_total([first.n_releases_by_function, second.n_releases_by_function]),
         both_released_ns=_total([first.both_released_ns, second.both_released_ns]),
         both_not_waiting_ns=_total([first.both_not_waiting_ns, second.both_not_waiting_ns]),
+        stamps=stamps[:_MOST_STAMPS_OF_PHASES],
+        n_stamps_left_out=first.n_stamps_left_out
+        + second.n_stamps_left_out
+        + max(0, len(stamps) - _MOST_STAMPS_OF_PHASES),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck import _native, specimens
+from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.evidence.spans import MAX_EVENTS
 from pytest_gilcheck.run.competing import idents_of_other_checks
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.run.call import Call
     from pytest_gilcheck.run.competing import CompetingThreads
+
+__tracebackhide__ = is_hidden
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from pytest_gilcheck.evidence import Agreement, Estimate, Observation, Reason, UsageError, Verdict, own_version
+from pytest_gilcheck.evidence import Agreement, Estimate, Observation, Reason, Stamp, UsageError, Verdict, own_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,6 +43,9 @@ class CheckEntry:
         line: Line in which that test begins, from 1.
         failed: Whether that test failed.
         origin: Name of the report that the entry was merged from.
+        ordinal: Number of the check among those of its name in its test, from 1: test, name and ordinal are the same in the
+            next run. None: the test runs under ``@given``, with other examples in the next run.
+        failure: Why that test failed, in one line; empty where it did not, or where that is not known.
     """
 
     name: str
@@ -53,6 +56,8 @@ class CheckEntry:
     line: int | None = None
     failed: bool = False
     origin: str | None = None
+    ordinal: int | None = 1
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class AgreementEntry:
     line: int | None = None
     failed: bool = False
     origin: str | None = None
+    ordinal: int | None = 1
+    failure: str = ""
 
     @property
     def name(self) -> str:
@@ -95,7 +102,7 @@ class End:
 _ESTIMATES = tuple(f.name for f in fields(Verdict) if f.type in ("Estimate", Estimate))
 
 #: Quantities whose name is not that of their field.
-_QUANTITIES = {"speedup": "speed-up"}
+_QUANTITIES = {"speedup": "speed-up", "together": "speed-up on free cores"}
 
 
 @lru_cache(maxsize=1)
@@ -107,6 +114,8 @@ def _converter() -> Converter:
     # Before the functions for a verdict, which keep the hooks that they find.
     converter.register_unstructure_hook(Reason, _reason_out)
     converter.register_structure_hook(Reason, _reason_in)
+    converter.register_unstructure_hook(Stamp, lambda stamp: list(astuple(stamp)))
+    converter.register_structure_hook(Stamp, lambda figures, _: _stamp_in(figures))
     plain_out = make_dict_unstructure_fn(Verdict, converter, result=override(omit=True))
     plain_in = make_dict_structure_fn(Verdict, converter, result=override(omit=True))
 
@@ -160,6 +169,16 @@ def _reason_in(record: dict[str, Any], _type: type) -> Reason:
     return Reason(str(record["slug"]), values, str(record.get("detail", "")))
 
 
+def _stamp_in(figures: Any) -> Stamp:
+    if not (isinstance(figures, list) and len(figures) == len(fields(Stamp))) or not all(
+        isinstance(figure, int) or (figure is None and place == len(figures) - 1)
+        for place, figure in enumerate(figures)
+    ):
+        message = f"expected {len(fields(Stamp))} integers of a stamp, got {figures!r}"
+        raise TypeError(message)
+    return Stamp(*figures)
+
+
 def _value(value: Any) -> float | str:
     found = _figure_or_word(value, None)
     if found is None:
@@ -192,6 +211,8 @@ def to_line(entry: Entry) -> str:
         "line": entry.line,
         "failed": entry.failed,
         "origin": entry.origin,
+        "ordinal": entry.ordinal,
+        "failure": entry.failure,
     }
     if isinstance(entry, AgreementEntry):
         return _line({"agreement": {**place, "agreement": _converter().unstructure(entry.agreement)}})

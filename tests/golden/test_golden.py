@@ -2,17 +2,29 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from built import RACE, verdict_on
+from built import RACE, call, observation, verdict_on
 
-from pytest_gilcheck.evidence import Agreement
+from pytest_gilcheck.evidence import (
+    Agreement,
+    GilEvent,
+    GilEventPlace,
+    GilTimeline,
+    GilWaits,
+    HoldPlace,
+    Place,
+    Places,
+    SourceLine,
+)
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report import findings
+from pytest_gilcheck.report.answer import N_LINES, WIDTH
+from pytest_gilcheck.report.check import report_lines
 from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.report.tables import tables
-from pytest_gilcheck.report.text import report_lines
 from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry
 from pytest_gilcheck.store.stream import Stream
 
@@ -61,10 +73,78 @@ def compare(name, lines):
     assert text == golden.read_text(encoding="utf-8")
 
 
+def partial():
+    """A call that releases the GIL and then builds a list with it."""
+    let_go, taken = (
+        GilEventPlace(kind, (Place("/home/me/src/lib.rs", line, "demo::positions", "/home/me/demo.so"),))
+        for kind, line in (("release", 31), ("take", 33))
+    )
+    places = Places(
+        (let_go, taken),
+        (HoldPlace(None, None, 0, 1, 900), HoldPlace(0, 1, None, 1, 10_000_000)),
+        root="/home/me",
+        sources=(SourceLine("/home/me/src/lib.rs", 33, "let list = PyList::new(py, found)?;"),),
+    )
+    events = (GilEvent(0, "release", 0), GilEvent(10_000_000, "take", 0))
+    made = call(10_000_000, 10_000_000, timeline=GilTimeline(events))
+    return shown("demo.positions(text)", *[made] * 7, places=places, gil_waits=GilWaits(1, 9, 9_500_000, 0, 1))
+
+
+def held(**more):
+    """A native call that never releases the GIL."""
+    function = Place("/home/me/demo.c", 12, "demo.count", "/home/me/demo.so")
+    line = "static PyObject *count(PyObject *module, PyObject *args)"
+    places = Places(
+        holds=(HoldPlace(None, None, None, 1, 20_000_000),),
+        function=function,
+        root="/home/me",
+        sources=(SourceLine("/home/me/demo.c", 12, line),),
+    )
+    made = call(20_000_000, timeline=GilTimeline(), delay_ns=0, **more)
+    return shown("demo.count(text)", made, places=places, gil_waits=GilWaits(1, 9, 19_300_000, 0, 0))
+
+
+def released():
+    """A call that releases the GIL, whose overlap nobody asked for and nobody could decide."""
+    made = call(12_000, 20_000_000, timeline=GilTimeline((GilEvent(12_000, "release", 0),)))
+    observed, verdict = shown("demo.count(text)", *[made] * 7, gil_waits=GilWaits(1, 9, 14_000, 0, 0))
+    return observed, replace(verdict, overlap="inconclusive")
+
+
+def inconclusive():
+    """Calls on both sides of a threshold."""
+    return shown("demo.count(text)", *[call(held_ns * 1_000_000, 100_000_000) for held_ns in (4, 4, 5, 5, 6, 6, 7)])
+
+
+def shown(name, *calls, **more):
+    """Observation and verdict of these calls."""
+    observed = observation(*calls, name=name, **more)
+    return observed, verdict_on(observed)
+
+
+ANSWERS = {
+    "held": held,
+    "partial": partial,
+    "released": released,
+    "sleeps-while-holding": lambda: held(cpu_ns=1_000_000),
+    "inconclusive": inconclusive,
+}
+
+
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
 def test_report_section_of_a_capture_is_as_it_was(path):
-    """Every line of it."""
-    compare(f"{path.stem}.report", report_lines(*judged(path)))
+    """Every line of it, with all figures."""
+    compare(f"{path.stem}.report", report_lines(*judged(path), verbosity=1))
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_answer_is_as_it_was(kind):
+    """What a person sees first: at most six lines of 80 columns."""
+    lines = list(report_lines(*ANSWERS[kind]()))
+
+    compare(f"answer.{kind}", lines)
+    assert len(lines) <= N_LINES
+    assert max(map(len, lines)) <= WIDTH
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -94,8 +174,9 @@ def test_report_of_agreements_is_as_it_was(report):
 
 
 def test_no_golden_text_is_left_over():
-    """Each belongs to a capture, a table or a report of agreements."""
+    """Each belongs to a capture, an answer, a table or a report of agreements."""
     known = {f"{path.stem}.report.txt" for path in CAPTURES} | {f"table_{width}.txt" for width in (60, 80, 120)}
+    known |= {f"answer.{kind}.txt" for kind in ANSWERS}
     known |= {f"agreements.{report}.txt" for report in REPORTS}
 
     assert {path.name for path in HERE.glob("*.txt") if not path.name.endswith(".actual.txt")} == known

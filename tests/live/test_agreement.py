@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pytest_gilcheck import Disagreement, agrees, specimens
 
 
+@pytest.mark.smoke
 def test_agrees_when_the_function_has_a_race_then_the_difference_names_a_thread() -> None:
     with pytest.raises(Disagreement) as failed:
         agrees(specimens.races, lambda n: min(n, 1000), st.integers(0, 2000).map(lambda n: (n,)))
@@ -21,6 +22,7 @@ def test_agrees_when_the_function_has_a_race_then_the_difference_names_a_thread(
     assert difference.n_replays > 0
 
 
+@pytest.mark.smoke
 def test_agrees_when_the_function_has_no_race_then_it_agrees() -> None:
     inputs = st.integers(0, 20_000).map(lambda ns: (ns,))
 

@@ -1,6 +1,7 @@
 """The command, as a user types it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -66,14 +67,38 @@ def test_command_when_misused_then_it_shows_the_value_and_exits_with_2(gilcheck,
 
 @pytest.mark.parametrize(
     ("statement", "error"),
-    [("1/0", "ZeroDivisionError"), ("exit()", "SystemExit"), ("assert 0", "AssertionError"), ("nowhere", "NameError")],
+    [
+        ("1/0", "ZeroDivisionError"),
+        ("exit()", "SystemExit"),
+        ("assert 0", "AssertionError"),
+        ("nowhere + 1", "NameError"),
+    ],
 )
-def test_command_when_the_statement_raises_then_it_shows_the_traceback_and_exits_with_1(gilcheck, statement, error):
-    """There is nothing to judge."""
+def test_command_when_the_statement_raises_then_it_shows_the_error_and_exits_with_1(gilcheck, statement, error):
+    """There is nothing to judge, and no line of ours to show."""
     done = gilcheck(statement)
 
     assert done.returncode == 1
-    assert "Traceback" in done.stderr and f"gilcheck: the statement raised {error}" in done.stderr
+    assert f"gilcheck: the statement raised {error}" in done.stderr
+    assert "pytest_gilcheck" not in done.stderr
+
+
+def test_command_when_it_is_quiet_and_not_as_expected_then_a_message_says_what_was(gilcheck):
+    """Standard output has the word alone, for scripts."""
+    done = gilcheck("-q", "--no-overlap", "--expect", "released", *HELD)
+
+    assert (done.stdout, done.returncode) in (("held\n", 1), ("inconclusive\n", 3))
+    assert done.returncode == 3 or done.stderr == "gilcheck: expected released, found held\n"
+
+
+def test_command_when_only_competing_threads_raise_then_no_line_of_ours_is_shown(gilcheck):
+    """The first calls are made in one thread."""
+    setup = "import threading\nfirst = []\ndef f():\n  first.append(threading.get_ident())\n  if first[-1] != first[0]: raise ValueError('only one thread')"
+    done = gilcheck("--threads", "2", "-s", setup, "f()")
+
+    assert done.returncode == 1
+    assert "ValueError: only one thread" in done.stderr
+    assert "pytest_gilcheck" not in done.stderr
 
 
 def test_show_when_a_report_was_saved_then_the_verdict_is_the_same(gilcheck, tmp_path):
@@ -126,6 +151,32 @@ def test_command_when_interrupted_then_it_exits_with_130(tmp_path):
 
     assert process.returncode == 130
     assert "interrupted" in messages and "Traceback" not in messages
+
+
+@pytest.mark.parametrize("module", ["pytest_gilcheck.commands.parser", "pytest_gilcheck.checker.checker", "ast"])
+def test_command_when_interrupted_while_it_loads_modules_then_it_is_quiet(tmp_path, module):
+    """Loading takes a third of a second, in which an impatient user presses Ctrl-C."""
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r} and "pytest_gilcheck" in sys.modules:
+            signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.modules.pop("ast", None)
+sys.meta_path.insert(0, Interrupting())
+""")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_gilcheck", "-s", "pass", "1"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (130, "gilcheck: interrupted before a verdict\n")
 
 
 def test_command_when_an_isolated_statement_crashes_then_it_says_how(gilcheck):

@@ -32,6 +32,7 @@ def named(verdict):
     return SHORTFALLS & set(verdict.reasons)
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     ("specimen", "args", "wrong"),
     [

@@ -62,6 +62,7 @@ def test_other():
     assert result.ret == 1
 
 
+@pytest.mark.smoke
 def test_script_when_an_abandoned_call_comes_back_at_its_end_then_its_status_is_its_own(python):
     """It catches the exception, and ends as it likes."""
     done = python(
@@ -127,6 +128,7 @@ def moments(how):
     return [dice.uniform(0, 1) for _ in range(max(1, N_INTERRUPTS // 2))]
 
 
+@pytest.mark.smoke
 def test_run_when_interrupted_at_a_random_moment_then_its_status_is_that_of_an_interrupted_run(tmp_path):
     """That is 2. The summary counts the test that had passed."""
     seen = {}
@@ -141,6 +143,7 @@ def test_run_when_interrupted_at_a_random_moment_then_its_status_is_that_of_an_i
     assert not seen
 
 
+@pytest.mark.smoke
 def test_script_when_interrupted_at_a_random_moment_then_it_ends_by_keyboard_interrupt(tmp_path):
     """As any script does: by the signal, or with status 130."""
     seen = {}
@@ -181,6 +184,29 @@ assert sys.getswitchinterval() == interval, sys.getswitchinterval()
 assert not _native.ledger_is_recording()
 verdict = check.options(overlap=False)(specimens.holds, 20 * MS)
 assert verdict.gil in ("held", "inconclusive") and verdict.instrument.grade == "exact", verdict
+"""
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_check_when_a_signal_does_not_end_its_wait_then_the_interrupt_is_noticed_all_the_same(python):
+    """The system may give a signal to another thread than the one that waits, or deliver it just before the wait."""
+    done = python(
+        PRELUDE
+        + """
+import time
+from pathlib import Path
+
+def interrupted():
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    time.sleep(15)
+    Path("late").touch()
+
+try:
+    check.options(deadline="60s")(interrupted)
+except KeyboardInterrupt:
+    sys.stdout.flush()
+    os._exit(2 if Path("late").exists() else 0)
 """
     )
     assert done.returncode == 0, done.stderr

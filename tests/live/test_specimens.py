@@ -36,6 +36,7 @@ def never_wrong(verdict, word):
         assert verdict.reasons
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", SPECIMENS)
 def test_check_when_a_specimen_is_known_then_the_word_is_its_own_or_inconclusive(name):
     """It is never another word."""

@@ -135,6 +135,8 @@ def c_source(folder):
 def where_of(function, *args):
     verdict = SINGLE(function, *args)
     assert verdict.gil in ("held", "partial"), (verdict.gil, verdict.notes)
+    if verdict.where is None and "time-limit" in verdict.reasons:
+        pytest.skip("the machine is so busy that the check's time limit left no time for the lines")
     assert verdict.where is not None, verdict.notes
     return verdict.where
 
@@ -143,6 +145,7 @@ def at(site):
     return (Path(site.place.file).name, site.place.line)
 
 
+@pytest.mark.smoke
 def test_where_when_rust_releases_and_takes_at_one_line_then_it_is_named():
     source = (ROOT / "rust/ext/src/specimens.rs").read_text()
     first = line_of(source, "fn releases_then_holds")
@@ -227,6 +230,7 @@ def lets_go_then_holds(data, n):
     return digest
 
 
+@pytest.mark.smoke
 def test_where_when_python_code_calls_a_releasing_function_then_both_are_named():
     where = where_of(lets_go_then_holds, bytes(1_000_000), 5 * MS)
 

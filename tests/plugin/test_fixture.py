@@ -47,14 +47,14 @@ def test_what_cannot_be_measured_is_refused(project, source, kind):
     result.stdout.fnmatch_lines([f"*UsageError: *{kind}*"])
 
 
-def test_failing_check_shows_its_whole_report_as_a_section(project):
+def test_failing_check_shows_its_answer_as_a_section(project):
     """The assertion itself is short."""
     result = project("""
 def test_it(gilcheck):
     assert gilcheck(specimens.holds, 20 * MS).released
 """)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*gilcheck call*", "holds: held", "*instrument: ledger, exact*", "*longest hold*"])
+    result.stdout.fnmatch_lines(["*gilcheck call*", "*holds: held for 100 % of the call *", "*held from start to end*"])
 
 
 def test_exception_of_the_call_shows_the_users_own_lines(project):
@@ -245,8 +245,8 @@ def test_two(gilcheck):
     result.assert_outcomes(passed=1, failed=1)
     _, *entries, end = map(json.loads, (pytester.path / "out" / "x.json").read_text().splitlines())
     assert [(entry["check"]["name"], entry["check"]["verdict"]["gil"]) for entry in entries] == [
-        ("holds", "held"),
-        ("releases", "released"),
+        ("pytest_gilcheck.specimens.holds", "held"),
+        ("pytest_gilcheck.specimens.releases", "released"),
     ]
     assert end["end"]["interrupted"] is None
 
@@ -262,14 +262,18 @@ def test_one(gilcheck):
         "--gilcheck",
         f"--gilcheck-json={path}",
     )
-    result.stdout.fnmatch_lines(["holds*held*", f"*--gilcheck-json={path} was not written: *"])
+    result.stdout.fnmatch_lines(["test_one *held*", f"*--gilcheck-json={path} was not written: *"])
     assert result.ret == 1
 
 
 def test_json_of_a_run_without_checks_is_not_written(project, pytester):
-    """Unless the run was to check something."""
-    project("def test_it(): pass", "--gilcheck-json=x.json")
+    """Unless the run was to check something: the option says so on the command line, and not in a file."""
+    project("def test_it(): pass", ini="gilcheck_json = x.json")
     assert not (pytester.path / "x.json").exists()
+
+    asked = project("def test_it(): pass", "--gilcheck-json=x.json")
+    assert asked.ret == 1
+    asked.stdout.fnmatch_lines(["gilcheck: no check ran: *"])
 
 
 def test_a_check_in_a_thread_of_a_test_is_reported_as_its_own(project, pytester):
@@ -284,7 +288,7 @@ def test_it():
     result = project(body, "--gilcheck", "--gilcheck-max-held-share=0.5")
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E*CheckFailed: elsewhere: max_held_share at most 0.5: found 1*"])
+    result.stdout.fnmatch_lines(["E*CheckFailed: elsewhere: held 100 % of the call, allowed at most 50 %*"])
 
 
 @pytest.mark.parametrize("arguments", [["-v"], ["-vv"], ["-vv", "-n1"]], ids=" ".join)
@@ -294,13 +298,58 @@ def test_very_verbose_every_frame_is_shown(project, arguments):
         pytest.importorskip("xdist", reason="pytest-xdist is not installed")
     body = """
 def test_it(gilcheck):
-    verdict = gilcheck.options(overlap=False)(specimens.releases_then_holds, 2 * MS, 2 * MS)
+    verdict = gilcheck.options(overlap=False, name='half')(specimens.releases_then_holds, 2 * MS, 2 * MS)
     assert verdict.where is not None and verdict.gil == "released"
 """
     out = project(body, "--gilcheck", *arguments, subprocess=True).stdout.str()
 
-    n_report_sections = sum(line.endswith("releases_then_holds: partial") for line in out.splitlines())
+    n_report_sections = sum(line.startswith("half: partial") for line in out.splitlines())
     assert n_report_sections == 2
     every = "-vv" in arguments
     assert out.count("GIL event 0 (release, once)") == (n_report_sections if every else 0)
     assert ("unlock_and_read" in out) is every
+
+
+@pytest.mark.parametrize("left_out_first", [True, False])
+def test_session_fixture_when_one_test_is_left_out_then_others_are_measured(project, left_out_first):
+    """The first test's checker was once kept for all."""
+    names = ("test_a", "test_b") if left_out_first else ("test_b", "test_a")
+    body = "".join(
+        f"""
+def {name}(gilcheck_session):
+    assert gilcheck_session.options(overlap=False).options(name="work")(specimens.releases, 5 * MS).released
+"""
+        for name in names
+    )
+    result = project(body, "--gilcheck", "--gilcheck-skip=test_a")
+
+    result.assert_outcomes(passed=1, skipped=1)
+
+
+MISTAKES = {
+    "keyword": ("gilcheck.options(thread=4)", "unknown option 'thread'; did you mean 'threads'?"),
+    "value": ("gilcheck.options(releases=90)", "expected a share from 0 to 1"),
+    "no function": ("gilcheck(3)", "gilcheck measures calls, got 3"),
+    "inconclusive": (
+        "assert gilcheck.options(overlap=False)(specimens.releases, 5 * MS).overlaps",
+        "whether calls overlap is not measured",
+    ),
+    "session": ("gilcheck_session.options(thread=4)", "unknown option 'thread'"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistake_in_a_test_shows_the_tests_own_line_and_none_of_ours(project, name):
+    """It is the user's statement that is wrong, and no line of the plugin explains it."""
+    statement, says = MISTAKES[name]
+
+    # In a process of its own: modules that one run imports and the next one imports again have two classes of one error.
+    result = project(f"def test_it(gilcheck, gilcheck_session):\n    {statement}\n", "-rN", subprocess=True)
+
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    failure = text[text.index("___ test_it ___") :].partition("- Captured")[0]
+    assert says in failure
+    assert f">       {statement}" in failure or f">   {statement}" in failure
+    assert "pytest_gilcheck/" not in failure
+    assert failure.count("\nE ") == 1

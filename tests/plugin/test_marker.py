@@ -36,7 +36,7 @@ def test_holds():
     )
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
-        ["*= gilcheck =*", "check*GIL*held*", "*test_releases*released*", "*test_holds*held*100%*"]
+        ["*= gilcheck =*", "check*GIL*held*", "*test_releases*released*", "*test_holds*held*100 %*"]
     )
     assert result.ret == 0
 
@@ -56,12 +56,8 @@ def test_share():
         "--gilcheck",
     )
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(
-        ["E*CheckFailed: *::test_holds: expected released: found held, held 100% of the call.*"]
-    )
-    result.stdout.fnmatch_lines(
-        ["E*CheckFailed: *::test_share: releases at least 0.9: found 0.*: NOT met, margin -0.*: found partial*"]
-    )
+    result.stdout.fnmatch_lines(["E*CheckFailed: *::test_holds: expected released, found held.*"])
+    result.stdout.fnmatch_lines(["E*CheckFailed: *::test_share: released * of the call, required at least 90 %*"])
     # None of the plugin's own lines between the test's name and the message.
     result.stdout.no_fnmatch_line("*require_all*")
 
@@ -76,7 +72,7 @@ def test_holds(gilcheck):
     result.stdout.fnmatch_lines(
         [
             "E*assert <held share 1 [[]*, 1[]]> < 0.5",
-            "E*= <Verdict on holds: held (held share 1 [[]*, 1[]])>.held_share",
+            "E*= <Verdict on pytest_gilcheck.specimens.holds: held (held share 1 [[]*, 1[]])>.held_share",
         ]
     )
 
@@ -104,7 +100,7 @@ def test_collecting_only_is_no_gate(project):
 
 def test_quiet_and_verbose_tables(project):
     """-v shows the report sections, -qq nothing."""
-    assert "instrument: ledger" in project(PLAIN, "--gilcheck", "-v").stdout.str()
+    assert "instrument    ledger, exact" in project(PLAIN, "--gilcheck", "-v").stdout.str()
     assert "= gilcheck =" not in project(PLAIN, "--gilcheck", "-qq").stdout.str()
 
 
@@ -213,7 +209,7 @@ def test_it(name, expected, length):
         "--gilcheck",
     )
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["*.py::*held*", "*.py::*released*"])
+    result.stdout.fnmatch_lines(["*test_*held*", "*test_*released*"])
 
 
 def test_skip_xfail_and_raises_inside_of_a_body_are_pytests_own(project):

@@ -37,7 +37,7 @@ def slugs(checks):
     return [{reason["slug"] for reason in check["observation"]["notes"]} for check in checks]
 
 
-FREE = ("releases", "released", "exact")
+FREE = ("pytest_gilcheck.specimens.releases", "released", "exact")
 
 
 def test_benchmark_and_check_in_one_test(together, pytester):
@@ -126,7 +126,7 @@ def test_memray_is_told_where_it_hooks_and_only_there(together, switch):
     result, checks = together(CHECK + body, *switch, beside=["memray"])
 
     result.assert_outcomes(passed=2)
-    assert words(checks) == [FREE, ("holds", "held", "exact")]
+    assert words(checks) == [FREE, ("pytest_gilcheck.specimens.holds", "held", "exact")]
     assert ["native-hooks" in seen for seen in slugs(checks)] == [bool(switch)] * 2
     assert ("MEMRAY REPORT" in result.stdout.str()) is bool(switch)
 
@@ -236,4 +236,4 @@ class TestU(unittest.TestCase):
 
     result.assert_outcomes(passed=2, failed=1)
     assert words(checks) == [FREE, ("limited", "held", "exact"), ("in-unittest", "released", "exact")]
-    result.stdout.fnmatch_lines(["E*CheckFailed: limited: max_held_share at most 0.1: found 1*"])
+    result.stdout.fnmatch_lines(["E*CheckFailed: limited: held 100 % of the call, allowed at most 10 %*"])

@@ -30,7 +30,7 @@ def test_a_check_in_a_plain_test_is_reported_as_that_tests(project, pytester, wo
     result = project(PLAIN, "--gilcheck-json=report.json", *workers, subprocess=bool(workers))
 
     result.assert_outcomes(passed=3)
-    assert checks(pytester) == [("test_a.py::test_it", "releases")]
+    assert checks(pytester) == [("test_a.py::test_it", "pytest_gilcheck.specimens.releases")]
 
 
 def test_a_check_of_a_thread_that_a_test_starts_is_reported(project, pytester):
@@ -48,7 +48,7 @@ def test_it():
     result = project(body, "--gilcheck-json=report.json")
 
     result.assert_outcomes(passed=1)
-    assert checks(pytester) == [("test_a.py::test_it", "releases")] * 2
+    assert checks(pytester) == [("test_a.py::test_it", "pytest_gilcheck.specimens.releases")] * 2
 
 
 def test_an_inconclusive_verdict_in_a_plain_test_follows_the_policy(project, blinded):
@@ -68,4 +68,4 @@ def test_it(request):
     result = project(body, "--gilcheck-json=report.json")
 
     result.assert_outcomes(passed=1)
-    assert checks(pytester) == [("test_a.py::test_it", "releases")]
+    assert checks(pytester) == [("test_a.py::test_it", "pytest_gilcheck.specimens.releases")]

@@ -106,7 +106,7 @@ def test_who_asks_for_the_output_of_passed_tests_sees_their_sections(project, py
     result = project(SUITE, "--gilcheck", asked, *(["-n2"] if xdist else []), subprocess=xdist)
 
     result.stdout.fnmatch_lines(
-        ["=* PASSES *", "*_ test_passes _*", "*- Captured gilcheck call -*", "in passing: released"]
+        ["=* PASSES *", "*_ test_passes _*", "*- Captured gilcheck call -*", "in passing: released for *"]
     )
 
 

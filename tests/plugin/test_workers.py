@@ -74,3 +74,39 @@ def test_killed(gilcheck):
 
     result.assert_outcomes(passed=6, failed=1)
     assert len(words(pytester, "o.json")) == 6
+
+
+def test_marker_with_a_mistake_fails_its_own_test_in_a_worker(project):
+    """An error at collection ended the workers, and all that was shown was an internal error of xdist."""
+    body = (
+        SUITE
+        + """
+@pytest.mark.gilcheck(thread=4)
+def test_mistaken(): pass
+"""
+    )
+    result = project(body, "--gilcheck", "-n2", subprocess=True)
+
+    result.assert_outcomes(passed=6, errors=1)
+    result.stdout.fnmatch_lines(["*@pytest.mark.gilcheck: unknown option 'thread'; did you mean 'threads'?*"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_gate_on_workers_decides_as_without(project):
+    """One comparison, in the controller."""
+    project(SUITE, "--gilcheck-save=main", "-n2", subprocess=True)
+
+    same = project(SUITE, "--gilcheck-compare=main", "-n2", subprocess=True)
+    worse = project(
+        SUITE.replace(
+            "assert gilcheck.options(overlap=False)(specimens.releases, 5 * MS).released",
+            "gilcheck.options(overlap=False, name='pytest_gilcheck.specimens.releases')(specimens.holds, 5 * MS)",
+        ),
+        "--gilcheck-compare=main",
+        "-n2",
+        subprocess=True,
+    )
+
+    assert (same.ret, worse.ret) == (0, 1)
+    worse.stdout.fnmatch_lines(["*6 checks in both: 4 worse, 2 same"])
+    assert "4 gate failures" in worse.stdout.lines[-1]

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::{clock, os};
@@ -41,6 +41,10 @@ pub struct Ending {
 #[derive(Debug)]
 pub struct Watchdog {
     shared: Arc<Shared>,
+    /// The thread that waits, until somebody has waited for its end.
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// The process that has this thread; a forked child has a copy of this value, and no such thread.
+    process: u32,
 }
 
 #[derive(Debug)]
@@ -115,7 +119,7 @@ impl Watchdog {
         const CHECK_INTERVAL: Duration = Duration::from_millis(50);
         let shared = Arc::new(Shared { is_armed: Mutex::new(true), changed: Condvar::new() });
         let watched = Arc::clone(&shared);
-        thread::Builder::new().name("gilcheck-watchdog".into()).spawn(move || {
+        let thread = thread::Builder::new().name("gilcheck-watchdog".into()).spawn(move || {
             let mut n_stuck = 0;
             let mut guard = watched.is_armed();
             while *guard {
@@ -129,13 +133,21 @@ impl Watchdog {
                 guard = watched.changed.wait_timeout(guard, pause).unwrap_or_else(PoisonError::into_inner).0;
             }
         })?;
-        Ok(Self { shared })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), process: std::process::id() })
     }
 
-    /// Removes the deadline.
+    /// Removes the deadline, and waits until its thread has ended. `is_stuck` must not wait for the calling thread.
+    ///
+    /// Python warns of a fork in a process with several threads, and users fork right after a check.
     pub fn disarm(&self) {
         *self.shared.is_armed() = false;
         self.shared.changed.notify_all();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match thread {
+            Some(thread) if self.process == std::process::id() => drop(thread.join()),
+            // Neither waited for nor detached: it is a thread of the parent.
+            thread => std::mem::forget(thread),
+        }
     }
 }
 

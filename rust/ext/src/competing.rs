@@ -4,7 +4,7 @@ use crate::deadline::CallClock;
 use gilcheck_core::barrier::Barrier as CoreBarrier;
 use gilcheck_core::clock;
 use gilcheck_core::cpython::{current_thread, instrument};
-use gilcheck_core::ledger::Detail;
+use gilcheck_core::ledger::{Account, Detail};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
@@ -69,8 +69,105 @@ struct ThreadRun {
     n_releases_by_function: Option<u64>,
     /// The meter's sums at the end: two or more threads without the GIL, two or more not waiting for it.
     totals: Option<(u64, u64)>,
+    stamps: Vec<Stamp>,
     /// The exception of the last call.
     error: Option<Py<PyAny>>,
+}
+
+/// A number of calls, one after the other, between two readings of their thread's accounts: `(start_ns, end_ns, n_calls,
+/// cpu_ns, delay_ns, gap_ns, waiting_ns)`.
+///
+/// The accounts are read without the GIL, before `start_ns` and after `end_ns`. Of the delay, as much as `gap_ns` may lie
+/// between the first reading and `start_ns`. `waiting_ns`, for the GIL, is None without a ledger.
+type Stamp = (u64, u64, usize, u64, u64, u64, Option<u64>);
+
+/// A thread's accounts when they were last read, and when its next stamp begins.
+struct Reading {
+    cpu_ns: u64,
+    delay_ns: u64,
+    read_ns: u64,
+    start_ns: u64,
+    waiting_ns: Option<u64>,
+    n_releases: Option<u64>,
+}
+
+/// The stamps of one thread in one phase. Their memory is allocated before the phase begins.
+struct Stamps {
+    stamps: Vec<Stamp>,
+    n_stamp_calls: usize,
+    n_calls: usize,
+    last: Option<Reading>,
+}
+
+/// Returns how long `thread` has waited for the GIL, and how often it has released it; None without a ledger.
+fn waits_and_releases(thread: usize) -> (Option<u64>, Option<u64>) {
+    let recorder = instrument().recorder();
+    let account = if recorder.is_recording() { recorder.accounts().find(thread) } else { None };
+    (account.map(Account::waiting_ns), account.map(Account::n_releases_by_function))
+}
+
+impl Stamps {
+    fn new(n_calls: usize, n_stamp_calls: usize) -> Self {
+        let n_stamp_calls = n_stamp_calls.max(1);
+        Self { stamps: Vec::with_capacity(n_calls / n_stamp_calls + 1), n_stamp_calls, n_calls: 0, last: None }
+    }
+
+    /// Begins a stamp with what was read of the accounts. Nothing is stamped where there is no delay.
+    fn begin(&mut self, reading: Option<Reading>) {
+        self.n_calls = 0;
+        self.last = reading;
+    }
+
+    /// Notes that one more call has ended; returns whether the stamp is long enough to end here.
+    ///
+    /// Calls that have not let the GIL go cannot have run together with others, and are stamped as one: reading the
+    /// accounts would let go of the GIL, and change which thread has it when.
+    fn is_full(&mut self) -> bool {
+        self.n_calls += 1;
+        self.n_calls >= self.n_stamp_calls
+            && self.stamps.len() + 1 < self.stamps.capacity()
+            && self.last.as_ref().is_some_and(|last| {
+                last.n_releases.is_none() || waits_and_releases(current_thread()).1 != last.n_releases
+            })
+    }
+
+    /// Ends the stamp at `end_ns`. The thread has waited for the GIL for `waiting_ns` until then.
+    fn end(&mut self, end_ns: u64, waiting_ns: Option<u64>, cpu_ns: u64, delay_ns: Option<u64>) {
+        if let (Some(last), Some(delay_ns)) = (&self.last, delay_ns) {
+            let waiting_ns = waiting_ns.zip(last.waiting_ns).map(|(end, start)| end.saturating_sub(start));
+            self.stamps.push((
+                last.start_ns,
+                end_ns,
+                self.n_calls,
+                cpu_ns.saturating_sub(last.cpu_ns),
+                delay_ns.saturating_sub(last.delay_ns),
+                last.start_ns.saturating_sub(last.read_ns),
+                waiting_ns,
+            ));
+        }
+    }
+
+    /// Ends the stamp at `end_ns`, reads the accounts without the GIL, and begins the next one.
+    fn cut(&mut self, py: Python<'_>, end_ns: u64) {
+        let (waiting_ns, _) = waits_and_releases(current_thread());
+        let (delay, cpu_ns, reading) = py.detach(|| {
+            let delay = clock::run_delay_at(end_ns, clock::run_delay_ns);
+            let read_ns = clock::now_ns();
+            let cpu_ns = clock::thread_cpu_ns();
+            (delay, cpu_ns, delay.map(|delay| Reading::new(cpu_ns, delay.after_ns, read_ns)))
+        });
+        self.end(end_ns, waiting_ns, cpu_ns, delay.map(|delay| delay.at_ns));
+        self.begin(reading);
+    }
+}
+
+impl Reading {
+    /// A stamp begins now: while the thread still is without the GIL. Its next wait for the GIL belongs to the stamp, because
+    /// without the reading it would have come a little later, within a call.
+    fn new(cpu_ns: u64, delay_ns: u64, read_ns: u64) -> Self {
+        let (waiting_ns, n_releases) = waits_and_releases(current_thread());
+        Self { cpu_ns, delay_ns, read_ns, start_ns: clock::now_ns(), waiting_ns, n_releases }
+    }
 }
 
 /// Releasing the GIL and reading a clock takes less than this, if the thread is not descheduled.
@@ -82,6 +179,9 @@ const LONGEST_UNDISTURBED_NS: u64 = 50_000;
 /// `between` is called before each call, with the clock running. It is an empty Python function: the evaluation loop gets
 /// the chance to handle signals, pending calls and drop requests, as in a loop written in Python. Results are dropped at
 /// once, as in such a loop.
+///
+/// After each `n_stamp_calls` calls that have let the GIL go the thread's accounts are read, without the GIL. That takes
+/// some 5 µs, which belong to no stamp.
 #[pyfunction]
 #[allow(clippy::too_many_arguments, reason = "its one caller has all of them")]
 fn run_phase<'py>(
@@ -95,6 +195,7 @@ fn run_phase<'py>(
     index: usize,
     n_threads: usize,
     calls: &Bound<'py, CallClock>,
+    n_stamp_calls: usize,
 ) -> PyResult<ThreadRun> {
     let tuples: Vec<Bound<'py, PyTuple>> =
         arguments.iter().map(|tuple| Ok(tuple.cast_into::<PyTuple>()?)).collect::<PyResult<_>>()?;
@@ -106,14 +207,18 @@ fn run_phase<'py>(
     let recorder = instrument().recorder();
     let (barrier, calls) = (barrier.get(), calls.get());
     recorder.set_metered(current_thread(), true);
+    let mut stamps = Stamps::new(n_calls, n_stamp_calls);
     let start = py.detach(|| {
         barrier.core.wait()?;
         let opened_ns = barrier.core.start(index, n_threads);
         let running_ns = clock::now_ns();
         let delay_ns = clock::run_delay_ns();
+        let read_ns = clock::now_ns();
         // All threads read the process's time: the one that takes the GIL last has then counted the whole phase and
         // nothing before it.
-        Some((opened_ns, running_ns, delay_ns, clock::process_cpu_ns(), clock::thread_cpu_ns()))
+        let (process_cpu_ns, cpu_ns) = (clock::process_cpu_ns(), clock::thread_cpu_ns());
+        stamps.begin(delay_ns.map(|delay_ns| Reading::new(cpu_ns, delay_ns, read_ns)));
+        Some((opened_ns, running_ns, delay_ns, process_cpu_ns, cpu_ns))
     });
     let Some((opened_ns, running_ns, start_delay_ns, start_process_cpu_ns, start_cpu_ns)) = start else {
         recorder.set_metered(current_thread(), false);
@@ -122,7 +227,7 @@ fn run_phase<'py>(
     let first_call_ns = clock::now_ns();
     let span = if recorder.is_recording() { recorder.begin(current_thread(), Detail::Totals).ok() } else { None };
     let mut error = None;
-    let mut n_done = 0;
+    let (mut n_done, mut n_cuts) = (0, 0);
     let mut now_ns = first_call_ns;
     for tuple in tuples.iter().cycle().take(n_calls) {
         n_done += 1;
@@ -132,9 +237,15 @@ fn run_phase<'py>(
             break;
         }
         now_ns = clock::now_ns();
+        if stamps.is_full() && n_done < n_calls {
+            stamps.cut(py, now_ns);
+            n_cuts += 1;
+            now_ns = clock::now_ns();
+        }
     }
     let end_ns = clock::now_ns();
     calls.end(index);
+    let (waiting_ns, _) = waits_and_releases(current_thread());
     let figures = span.and_then(|start| recorder.end(&start, end_ns, None, 0).ok());
     recorder.set_metered(current_thread(), false);
     // These system calls are made without the GIL. A thread that is due to be preempted is preempted at the end of a
@@ -152,6 +263,7 @@ fn run_phase<'py>(
             clock::process_cpu_ns() - start_process_cpu_ns,
         )
     });
+    stamps.end(end_ns, waiting_ns, cpu_ns + start_cpu_ns, end_delay_ns);
     // A thread that did not run when the others began was kept off the processor until it did.
     let late_ns = running_ns.saturating_sub(opened_ns);
     let delay_ns = end_delay_ns.zip(start_delay_ns).map(|(end, start)| end.saturating_sub(start) + late_ns);
@@ -167,8 +279,10 @@ fn run_phase<'py>(
         held_ns: figures.as_ref().map(|figures| figures.held_ns),
         // A thread that runs and has not begun its first call waits for the GIL.
         waiting_ns: figures.as_ref().map(|figures| figures.waiting_ns + first_call_ns.saturating_sub(running_ns)),
-        n_releases_by_function: figures.as_ref().map(|figures| figures.n_releases_by_function),
+        // Each reading of the accounts has let the GIL go once.
+        n_releases_by_function: figures.as_ref().map(|figures| figures.n_releases_by_function.saturating_sub(n_cuts)),
         totals: recorder.is_recording().then(|| recorder.meter().totals_ns()),
+        stamps: stamps.stamps,
         error,
     })
 }

@@ -107,9 +107,9 @@ impl Watchdog {
         Ok(Self { core: CoreWatchdog::arm(Duration::from_nanos(after_ns), calls, is_stuck, ending)? })
     }
 
-    /// Removes the deadline.
-    fn disarm(&self) {
-        self.core.disarm();
+    /// Removes the deadline, and waits until its thread has ended.
+    fn disarm(&self, py: Python<'_>) {
+        py.detach(|| self.core.disarm());
     }
 }
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck import Disagreement, UsageError, agrees
+from pytest_gilcheck import Disagreement, UsageError, agrees, reference
 from pytest_gilcheck.agree.same import as_predicate, equal
 from pytest_gilcheck.evidence import OracleFailed
 
@@ -76,14 +79,109 @@ def test_agrees_when_only_the_function_raises_then_they_differ() -> None:
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        (st.integers(), "tuples of positional arguments"),
-        (st.just((1, 2)), "does not take"),
+        (
+            st.just((1, 2)),
+            r"gives 2 arguments, \(1, 2\), which the function <lambda>\(n\) does not take.*an argument that is a tuple",
+        ),
+        (5, "a hypothesis strategy or a tuple of arguments, got 5"),
         ([1, 2], "a hypothesis strategy or a tuple"),
     ],
 )
 def test_agrees_when_inputs_have_the_wrong_shape_then_they_are_refused(inputs: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         agrees(lambda n: n, None, inputs)  # type: ignore[arg-type]
+
+
+def test_agrees_when_inputs_are_the_one_argument_then_they_are_passed_as_it() -> None:
+    """``inputs=st.integers()`` for a function of one parameter."""
+    with pytest.raises(Disagreement) as failed:
+        agrees(lambda n: n if n < 100 else 0, lambda n: n, st.integers(0, 1000))
+
+    assert failed.value.difference.inputs == "(100,)"
+    with pytest.raises(
+        UsageError, match=r"gives 1 argument, \[.*\], which the function .*For several arguments draw tuples"
+    ):
+        agrees(lambda a, b: a + b, None, st.lists(st.integers()))
+
+
+def annotated(numbers: list[int], text: str, scale: float = 1.0) -> int:
+    """Take what its annotations say."""
+    assert isinstance(numbers, list)
+    assert all(isinstance(number, int) for number in numbers)
+    assert isinstance(text, str)
+    assert scale == 1.0
+    return len(numbers) + len(text)
+
+
+@pytest.mark.parametrize(
+    ("function", "oracle"),
+    [
+        (annotated, None),
+        (lambda numbers, text: len(numbers) + len(text), annotated),
+        (functools.partial(annotated, scale=1.0), None),
+        (int.bit_length, None),
+        (lambda: 1, None),
+    ],
+)
+def test_agrees_without_inputs_when_arguments_are_annotated_then_they_are_drawn_from_that(
+    function: Callable[..., Any], oracle: Callable[..., Any] | None, request: pytest.FixtureRequest
+) -> None:
+    """The function's annotations, or the oracle's; what has a default is left out."""
+    if function is int.bit_length:
+        with pytest.raises(UsageError, match="does not say what 'self' is"):
+            agrees(function, oracle, examples=5)
+        return
+    assert agrees(function, oracle, examples=5, threads=2).word == "agree"
+
+
+def test_agrees_without_inputs_when_the_oracle_counts_words_then_texts_are_drawn() -> None:
+    """A native function has no annotations, and its parameters may have any name."""
+    seen: list[Any] = []
+
+    def search(haystack, word):  # type: ignore[no-untyped-def]
+        seen.append((haystack, word))
+        return reference.count(haystack, word)
+
+    assert agrees(search, reference.count, examples=5, threads=2).word == "agree"
+    assert all(isinstance(text, (str, bytes)) for text, _ in seen)
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (lambda n: n, r"<lambda>\(n\) does not say what 'n' is"),
+        (max, "max has no signature"),
+        (lambda *, n: n, "<lambda> needs n= by keyword"),
+        (math.hypot, "math.hypot has no signature"),
+    ],
+)
+def test_agrees_without_inputs_when_nothing_says_what_they_are_then_they_are_asked_for(
+    function: Callable[..., Any], says: str
+) -> None:
+    """Texts to count words in would fit hardly any function."""
+    with pytest.raises(UsageError, match=f"inputs= is needed, because {says}.*inputs=st.integers"):
+        agrees(function)
+
+
+def test_agrees_without_inputs_when_an_annotation_says_nothing_then_they_are_asked_for() -> None:
+    """``Any`` and names that are not there."""
+
+    def anything(value: Any) -> Any:
+        return value
+
+    def unknown(value: "Missing") -> None:  # type: ignore[name-defined]  # noqa: F821, UP037
+        pass
+
+    with pytest.raises(UsageError, match="does not say what 'value' is"):
+        agrees(anything)
+    with pytest.raises(UsageError, match=r"draws no arguments for unknown\(.*Missing"):
+        agrees(unknown)
+
+
+def test_agrees_when_every_call_raises_for_its_arguments_then_nothing_was_compared() -> None:
+    """A function without a signature cannot be asked beforehand; it would agree with itself."""
+    with pytest.raises(UsageError, match="math.hypot raised TypeError on every example"):
+        agrees(math.hypot, None, st.text(), examples=5)
 
 
 @pytest.mark.parametrize("options", [{"threads": 0}, {"examples": 0}, {"deadline": -1}, {"threads": "many"}])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import Claim, Estimate, OtherThread
-from pytest_gilcheck.judge import decides_holding, held_share, rules
+from pytest_gilcheck.judge import decides_holding, held_share, knows_share, rules
 from pytest_gilcheck.judge.holding import share_of, word
 
 PRICE_NS = 25
@@ -252,3 +252,20 @@ def test_an_undecided_claim_asks_for_more_calls():
     assert decides_holding(made, made[0], PRICE_NS, Claim())
     assert not decides_holding(made, made[0], PRICE_NS, Claim(max_held_share=0.025))
     assert decides_holding(made, made[0], PRICE_NS, Claim(max_held_share=0.04))
+
+
+def test_the_share_of_half_and_half_is_known_from_several_calls_only():
+    """``49.9% [6.2%, 93.7%]`` decides the word, and is no figure."""
+    half = call(10_000_000, 10_000_000)
+
+    assert decides_holding([half], half, PRICE_NS, Claim())
+    assert not knows_share([half], PRICE_NS)
+    assert knows_share([half] * 7, PRICE_NS)
+    assert not knows_share([half] * 6 + [call(15_000_000, 10_000_000)], PRICE_NS)
+    assert not knows_share([], PRICE_NS)
+
+
+@pytest.mark.parametrize("made", [call(20_000_000), call(10_000, 20_000_000), call(20_000_000, 1_000)])
+def test_the_share_of_a_plain_word_is_known_as_soon_as_the_word(made):
+    """Its bounds lie within the border's distance from the end."""
+    assert decides_holding([made], made, PRICE_NS, Claim()) <= knows_share([made], PRICE_NS)

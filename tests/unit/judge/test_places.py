@@ -172,3 +172,31 @@ def test_a_call_that_never_lets_go_has_no_site():
 
 def test_without_a_pass_there_is_nothing_to_say():
     assert where(None) is None
+
+
+WRAPPER = Place(None, None, "__pyx_pw_4demo_1work", LIB)
+
+
+def test_a_cython_function_without_debug_information_is_the_author():
+    """All that is left of it is Cython's wrapper, into which it was inlined; it was named as Python code."""
+    assert found(HOOK, DROP_GIL, SAVE, WRAPPER, VECTORCALL, EVAL, python=(LINE,)) == Site(WRAPPER, called_from=LINE)
+    assert found(HOOK, SAVE, AUTHOR, WRAPPER, EVAL, python=(LINE,)).place == AUTHOR
+    assert found(HOOK, SAVE, SLEEP, VECTORCALL, EVAL, WRAPPER, python=(LINE,)) == Site(LINE, via=SLEEP)
+
+
+def test_the_longest_hold_is_the_one_that_is_as_long_as_in_the_judged_calls():
+    """An interrupt made another hold of the pass 1.8 ms long."""
+    let_go, taken = event_place(HOOK, SAVE, AUTHOR), event_place(HOOK, SAVE, AUTHOR, kind="take")
+    before, after = HoldPlace(None, None, 0, 1, 4_800), HoldPlace(0, 1, None, 1, 1_800_000)
+    places = seen(let_go, taken, holds=[before, after])
+
+    assert where(places, 4_750).dropped == Site(AUTHOR)
+    assert where(places, 4_750).longest_hold_ns == 4_750
+    assert where(places, 1_700_000).dropped is None
+    assert where(places).longest_hold_ns == 1_800_000
+
+
+@given(st.integers(1, 10**9), st.integers(1, 10**9))
+def test_whichever_hold_is_meant_its_length_is_that_of_the_judged_calls(pass_ns, judged_ns):
+    """Two figures of one report are one figure."""
+    assert where(seen(holds=[HoldPlace(None, None, None, 1, pass_ns)]), judged_ns).longest_hold_ns == judged_ns

@@ -33,7 +33,7 @@ def test_controls_when_the_held_one_does_not_come_out_as_what_it_is_then_they_de
     rounds = [one_round(2 * MS, held_ns=held_ns)] * 20
 
     assert not Ratios.of(rounds, MACHINE).separate
-    assert not decides_overlap(rounds, Claim(), MACHINE, Estimate())
+    assert not decides_overlap(rounds, [], Claim(), MACHINE, Estimate())
 
 
 @pytest.mark.parametrize(("competing_ns", "word"), [(2 * MS, "overlaps"), (4 * MS, None)])

@@ -65,4 +65,4 @@ def test_round_size_when_a_round_does_not_fit_its_budget_then_it_is_none(span_ns
     round_ = round_size(span_ns, n_threads, MACHINE, budget_ns)
 
     assert round_ is None or (round_.n_calls >= 1 and round_.n_control_calls >= 1 and round_.control_ns >= 1)
-    assert round_ is None or round_.n_calls * max(1, span_ns) * n_threads <= budget_ns
+    assert round_ is None or round_.n_calls * max(1, span_ns) * round_.n_threads <= budget_ns

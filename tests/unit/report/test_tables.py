@@ -8,10 +8,10 @@ from built import RACE, call, entries, observation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.evidence import Agreement, Claim, Verdict
+from pytest_gilcheck.evidence import Agreement, Claim, Estimate, Verdict
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.report.markdown import markdown
-from pytest_gilcheck.report.tables import tables
+from pytest_gilcheck.report.tables import row_name, tables
 from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry
 
 #: Names that fold, are wide, have several lines, or cannot be encoded.
@@ -39,7 +39,7 @@ def test_any_name_has_a_row_that_keeps_to_the_width(name):
     """The figures stand in its first line."""
     lines = list(tables([held(name), AgreementEntry(replace(RACE, name=name))], width=60, colour=False))
 
-    assert sum("held 100%" in " ".join(line.split()) for line in lines) == 1
+    assert sum("held 100 %" in " ".join(line.split()) for line in lines) == 1
     assert sum("DIFFER" in line for line in lines) == 1
 
 
@@ -51,6 +51,60 @@ def test_the_column_of_margins_is_there_where_a_check_has_a_limit(claim, has_mar
     heading, *_ = tables([held(), held(claim=claim)], width=120, colour=False)
 
     assert ("margin" in heading) is has_margin
+
+
+@pytest.mark.parametrize(
+    ("name", "test", "shown"),
+    [
+        ("zlib.compress", None, "zlib.compress"),
+        ("zlib.compress", "tests/test_x.py::test_a[1]", "test_a[1]\n  zlib.compress"),
+        ("zlib.compress", "tests/test_x.py::TestZ::test_a", "TestZ::test_a\n  zlib.compress"),
+        ("test_a", "tests/test_x.py::test_a[1]", "test_a[1]"),
+        ("tests/test_x.py::test_a", "tests/test_x.py::test_a", "test_a"),
+        ("f", "README.md", "README.md\n  f"),
+    ],
+)
+def test_a_row_is_named_by_its_test_and_its_function(name, test, shown):
+    """Rows of different tests looked the same."""
+    assert row_name(replace(held(name), test=test)) == shown
+
+
+def test_names_break_between_words_and_figures_stay_at_80_columns():
+    """The longest hold was dropped, and names were cut in two."""
+    entries = [
+        replace(held("zlib.compress"), test=f"tests/test_x.py::test_zlib_releases_the_gil_for_all_{what}[{n}]")
+        for n, what in enumerate(["levels_and_sizes", "modes"])
+    ]
+
+    heading, *rows = tables(entries, width=80, colour=False)
+
+    assert heading.split()[:5] == ["check", "GIL", "held", "max", "hold"]
+    for row in rows:
+        assert row.split()[0].endswith(("_", "]", "zlib.compress"))
+    assert sum("held  100 %  20 ms" in row for row in rows) == 2
+
+
+@pytest.mark.parametrize("claim", [Claim(), Claim(min_speedup=1.5)])
+def test_overlap_that_is_inconclusive_is_shown_where_somebody_asked(claim):
+    """No column of dashes, and none of what nobody asked for."""
+    entry = held(claim=claim)
+    entry = replace(entry, verdict=replace(entry.verdict, overlap="inconclusive"))
+
+    heading, row = tables([entry], width=120, colour=False)
+
+    assert ("overlap" in heading) is ("inconclusive" in row) is (claim.min_speedup is not None)
+
+
+def test_markdown_shows_no_figure_of_what_is_undecided():
+    """A speed-up stood there as a plain number although overlap was inconclusive."""
+    entry = held()
+    verdict = replace(
+        entry.verdict, gil="inconclusive", overlap="inconclusive", speedup=Estimate(1.13, 0.9, 1.4, quantity="speed-up")
+    )
+
+    row = next(line for line in markdown([replace(entry, verdict=verdict)]) if line.startswith("| f"))
+
+    assert row == "| f | inconclusive | - | - | inconclusive | - | - |"
 
 
 def n_alive():

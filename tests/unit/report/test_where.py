@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
-from pytest_gilcheck.evidence import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, Where
-from pytest_gilcheck.report.where import all_frames, lines, place_text, short_path
+import pytest
+
+from pytest_gilcheck.evidence import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, SourceLine, Where
+from pytest_gilcheck.report.where import all_frames, is_of_python, lines, place_text, short_path, source_of
 
 AT = Site(Place("/home/me/src/lib.rs", 31, "demo::partial", "/home/me/demo.so"))
 BACK = Site(Place("/home/me/src/lib.rs", 33, "demo::partial", "/home/me/demo.so"))
@@ -15,18 +17,21 @@ def text(where):
 
 
 def test_the_hold_after_a_re_take():
-    assert text(AFTER) == (
-        "  where         released at src/lib.rs:31 (demo::partial), taken at src/lib.rs:33 (demo::partial), then held for 3 ms until the return"
-    )
+    assert list(lines(AFTER)) == [
+        "  where         released at src/lib.rs:31 (demo::partial)",
+        "                taken at src/lib.rs:33 (demo::partial)",
+        "                held for 3 ms until the return",
+    ]
 
 
 def test_the_hold_before_the_first_release():
     where = replace(AFTER, let_go=None, dropped=AT)
 
-    assert text(where) == (
-        "  where         held for 3 ms from the start of the call until released at src/lib.rs:31 (demo::partial), "
-        "taken at src/lib.rs:33 (demo::partial)"
-    )
+    assert list(lines(where)) == [
+        "  where         held for 3 ms from the start of the call",
+        "                released at src/lib.rs:31 (demo::partial)",
+        "                taken at src/lib.rs:33 (demo::partial)",
+    ]
 
 
 def test_a_call_that_never_lets_go_names_its_library_and_where_its_time_went():
@@ -35,8 +40,8 @@ def test_a_call_that_never_lets_go_names_its_library_and_where_its_time_went():
 
     section = text(Where(3_000_000, function=function, busiest=busiest, root="/home/me"))
 
-    assert "held for the whole 3 ms: math.factorial in math.so (Modules/mathmodule.c:2107)" in section
-    assert "99.4% of it at x.py:4 (f) in math.factorial in math.so" in section
+    assert "held from start to end: Modules/mathmodule.c:2107 (math.factorial)" in section
+    assert "99.4 % of it at x.py:4 (f) in Modules/mathmodule.c:2107 (math.factorial)" in section
 
 
 def test_a_caller_is_said_once():
@@ -47,7 +52,7 @@ def test_a_caller_is_said_once():
 
 
 def test_without_debug_information_symbol_and_library_are_named():
-    assert place_text(Place(None, None, "work", "/usr/lib/libwork.so")) == "work in libwork.so"
+    assert place_text(Place(None, None, "work", "/usr/lib/libwork.so")) == "work (libwork.so)"
 
 
 def test_paths_are_short_and_know_their_end():
@@ -69,6 +74,14 @@ def test_all_frames_leave_nothing_out():
         assert part in section
 
 
+@pytest.mark.parametrize(("text", "shown"), [("{", None), ("    }", None), ("x = f()", "x = f()")])
+def test_a_line_that_is_only_a_brace_is_not_shown(text, shown):
+    """Debug information begins a C function there."""
+    where = replace(AFTER, sources=(SourceLine("/home/me/src/lib.rs", 33, text),))
+
+    assert source_of(where, BACK.place) == shown
+
+
 def test_nothing_is_said_without_a_pass():
     assert text(None) == ""
 
@@ -80,3 +93,20 @@ def test_all_frames_say_no_line_that_is_not_known():
 
     assert "any.rs [/home/me/demo.so]" in section
     assert "(release, once)" in section
+
+
+@pytest.mark.parametrize(
+    ("path", "is_python_s"),
+    [
+        ("/usr/lib/python3.12/json/decoder.py", True),
+        ("/usr/lib/python3.12/lib-dynload/math.so", True),
+        ("/usr/lib/libpython3.12.so.1.0", True),
+        ("/opt/bin/python3.13t", True),
+        ("/venv/lib/python3.12/site-packages/demo/core.py", False),
+        ("/home/me/python3.12/work.py", False),
+    ],
+)
+def test_code_of_python_is_known_by_its_place(path, is_python_s):
+    """Nobody is told to release the GIL in the standard library."""
+    assert is_of_python(Place(path, 3)) is is_python_s
+    assert is_of_python(Place(None, None, "f", path)) is is_python_s

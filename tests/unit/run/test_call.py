@@ -2,11 +2,17 @@
 
 import asyncio
 import functools
+import io
+import operator
+import os
+import unittest.mock
+import zlib
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from pytest_gilcheck.evidence import UsageError
-from pytest_gilcheck.run.call import Call, refuse_what_returns_at_once
+from pytest_gilcheck.run.call import LONGEST_NAME, Call, name_of, refuse_what_returns_at_once
 
 
 async def coroutine():
@@ -131,6 +137,95 @@ def test_arguments_when_an_option_returns_no_tuple_then_the_message_names_the_op
 
 def test_describe_when_arguments_are_long_then_they_are_cut():
     """The call stays on one line."""
-    assert Call(len, ("x" * 1000,), {"key": 1}).describe() == "len('" + "x" * 38 + "…, key=1)"
-    assert Call(functools.partial(len)).title == repr(functools.partial(len))
+    text = Call(len, ("x" * 1000,), {"key": 1}).describe()
+
+    assert text.startswith("len('xxxxxxx") and text.endswith("xxx', key=1)") and len(text) < 60
     assert Call(Callable.made, name="named").title == "named"
+
+
+class Adder:
+    """A callable object."""
+
+    def __call__(self, n):
+        """Return n."""
+        return n
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (len, "len"),
+        (zlib.compress, "zlib.compress"),
+        (os.path.join, "posixpath.join"),
+        (io.BytesIO, "_io.BytesIO"),
+        (ET.fromstring, "xml.etree.ElementTree.XML"),
+        (str.upper, "str.upper"),
+        ([].append, "list.append"),
+        (coroutine, "coroutine"),
+        (Callable.made, "Callable.made"),
+        (Adder(), "Adder"),
+        (lambda: 1, "<lambda>"),
+        (operator.methodcaller("upper"), "operator.methodcaller"),
+        (unittest.mock.Mock(), "unittest.mock.Mock"),
+        (functools.partial(zlib.compress, level=9), "partial(zlib.compress, level=9)"),
+        (functools.partial(functools.partial(Adder(), 1), Adder()), "partial(Adder, 1, <Adder>)"),
+    ],
+)
+def test_name_when_a_thing_can_be_called_then_it_is_the_same_in_every_run(function, name):
+    """No address, no private part of a module; the functions of a test file have no module before them."""
+    assert name_of(function) == name
+
+
+def test_name_when_a_partial_has_large_arguments_then_it_is_short():
+    """The name is in every line of the report."""
+    large = functools.partial(zlib.compress, bytes(80_000_000), *range(1000))
+
+    assert len(name_of(large)) <= LONGEST_NAME
+    assert name_of(large).startswith("partial(zlib.compress, b'")
+    assert len(Call(large, (bytes(80_000_000),)).describe()) < 200
+
+
+def test_name_when_a_module_is_private_then_its_public_part_is_left():
+    """A package's own name is what its users know."""
+
+    def function():
+        """Plain."""
+
+    function.__qualname__ = "svd"
+    for module, name in (
+        ("numpy.linalg._linalg", "numpy.linalg.svd"),
+        ("mylib.mylib", "mylib.svd"),
+        ("_core", "_core.svd"),
+        (None, "svd"),
+    ):
+        function.__module__ = module
+        assert name_of(function) == name
+
+
+def test_refuse_when_a_call_was_made_already_then_its_large_result_is_not_written_out():
+    """``gilcheck(compress(data))``."""
+    with pytest.raises(UsageError) as raised:
+        refuse_what_returns_at_once(bytes(80_000_000))
+    assert len(str(raised.value)) < 300
+
+
+def test_name_when_pybind11_made_a_function_then_it_has_no_record_in_it():
+    """Its functions are methods of objects whose class is named after the compiler."""
+
+    class Record:
+        """As pybind11's."""
+
+    Record.__module__ = "pybind11_builtins"
+
+    class Function:
+        """As a built-in method."""
+
+        __self__ = Record()
+        __module__ = "mylib"
+        __qualname__ = "pybind11_detail_function_record_v1_system_libstdcpp_gxx_abi_1xxx_use_cxx11_abi_1.search"
+        __name__ = "search"
+
+        def __call__(self):
+            """Plain."""
+
+    assert name_of(Function()) == "mylib.search"

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -130,6 +131,33 @@ def test_shared_when_another_process_waits_for_exclusive_then_it_waits_outside(o
     else:
         pytest.fail("a later shared holder always got in")
     release(first)
+
+
+def test_exclusive_when_a_long_test_goes_on_then_others_come_in_meanwhile(other, folder):
+    """One test of 25 s once kept a check waiting, and with it every test of a third worker."""
+    first = other("shared")
+    waiting = other("exclusive", waits=True)
+    ours = MachineLock(folder)
+    was_kept_out = False
+    while True:
+        with ours.shared(wait_seconds=0.05) as is_held:
+            if is_held and was_kept_out:
+                break  # while the other one waits, unless it has said that it waits no longer
+            was_kept_out |= not is_held
+    assert not select.select([waiting.stdout], [], [], 0)[0]
+    release(first)
+    assert waiting.stdout.readline() == b"True\n"
+
+
+def test_exclusive_when_others_never_end_then_it_gives_up_after_its_limit(other, folder):
+    """And lets others in again."""
+    other("shared")
+    ours = MachineLock(folder)
+
+    with ours.exclusive(wait_seconds=0.2) as is_held:
+        assert not is_held
+    with ours.shared(wait_seconds=0.05) as is_held:
+        assert is_held
 
 
 def test_lock_when_a_test_starts_a_process_then_that_takes_no_part(folder):

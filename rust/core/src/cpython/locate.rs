@@ -198,6 +198,78 @@ mod tests {
         assert_eq!(candidates, [Candidate { address: BASE + 20 * WORD, pointer_offset: None }]);
     }
 
+    /// An interpreter in this process: its state points to a structure that its own functions take and release.
+    mod built {
+        use std::ffi::c_void;
+        use std::sync::Mutex;
+        use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+        use super::super::{Memory, N_INTERPRETER_WORDS, Symbols, Unavailable, locate};
+        use crate::os::ProcessMemory;
+
+        const INTERVAL_US: usize = 5000;
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        static STATE: [AtomicUsize; N_INTERPRETER_WORDS] = [const { AtomicUsize::new(0) }; N_INTERPRETER_WORDS];
+        static GIL: [AtomicUsize; 8] = [const { AtomicUsize::new(0) }; 8];
+        static THREAD: AtomicUsize = AtomicUsize::new(0);
+        /// Which word of the structure says that it is locked.
+        static LOCKED_AT: AtomicUsize = AtomicUsize::new(2);
+
+        extern "C" fn thread_state() -> *mut c_void {
+            THREAD.as_ptr().cast()
+        }
+        extern "C" fn interpreter_state() -> *mut c_void {
+            STATE[0].as_ptr().cast()
+        }
+        extern "C" fn save() -> *mut c_void {
+            GIL[LOCKED_AT.load(Relaxed)].store(0, Relaxed);
+            thread_state()
+        }
+        extern "C" fn restore(_: *mut c_void) {
+            GIL[LOCKED_AT.load(Relaxed)].store(1, Relaxed);
+        }
+
+        const SYMBOLS: Symbols = Symbols::of_a_test(thread_state, interpreter_state, save, restore);
+
+        /// Locates the GIL of an interpreter in which the interval, the holder and the lock are these words of it.
+        fn located(
+            interval_at: usize,
+            holder_at: usize,
+            locked_at: usize,
+            is_released: bool,
+        ) -> Result<usize, Unavailable> {
+            let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for word in &GIL {
+                word.store(0, Relaxed);
+            }
+            STATE[2].store(GIL[0].as_ptr() as usize, Relaxed);
+            GIL[interval_at].store(INTERVAL_US, Relaxed);
+            GIL[holder_at].store(thread_state() as usize, Relaxed);
+            GIL[locked_at].store(1, Relaxed);
+            LOCKED_AT.store(if is_released { locked_at } else { 7 }, Relaxed);
+            let memory = ProcessMemory::open()?;
+            assert!(memory.word(GIL[0].as_ptr() as usize).is_some());
+            locate(&memory, &SYMBOLS, INTERVAL_US)
+        }
+
+        #[test]
+        fn the_gil_of_every_known_version_is_located() {
+            assert_eq!(located(0, 1, 2, true), Ok(GIL[0].as_ptr() as usize));
+        }
+
+        #[test]
+        fn a_newer_interpreter_with_other_words_has_no_gil_that_is_known() {
+            for (interval_at, holder_at, locked_at) in [(0, 2, 1), (1, 2, 3), (0, 1, 3), (2, 1, 0), (0, 2, 3)] {
+                assert_eq!(located(interval_at, holder_at, locked_at, true), Err(Unavailable::ShapeNotFound));
+            }
+        }
+
+        #[test]
+        fn the_shape_alone_is_no_gil() {
+            assert_eq!(located(0, 1, 2, false), Err(Unavailable::ShapeNotFound));
+        }
+    }
+
     #[test]
     fn a_table_of_offsets_that_disagrees_is_believed() {
         let mut words = vec![usize::from_ne_bytes(*b"xdebugpy")];

@@ -37,6 +37,17 @@ impl Symbols {
         }
     }
 
+    /// Returns the functions of an interpreter that a test has built.
+    #[cfg(test)]
+    pub const fn of_a_test(
+        thread_state_get: GetState,
+        interpreter_state_get: GetState,
+        save_thread: SaveThread,
+        restore_thread: RestoreThread,
+    ) -> Self {
+        Self { thread_state_get, interpreter_state_get, save_thread, restore_thread, runtime: None }
+    }
+
     /// Returns an address inside the object that has the GIL's code.
     pub fn gil_code(&self) -> usize {
         self.save_thread as *const () as usize

@@ -163,6 +163,18 @@ impl Account {
         self.held_ns.load(Relaxed) + present_ns
     }
 
+    /// Returns for how long the thread has waited for the GIL, in waits that have ended.
+    #[must_use]
+    pub fn waiting_ns(&self) -> u64 {
+        self.waiting_ns.load(Relaxed)
+    }
+
+    /// Returns how often the thread has released the GIL by a decision of its own.
+    #[must_use]
+    pub fn n_releases_by_function(&self) -> u64 {
+        self.n_releases_by_function.load(Relaxed)
+    }
+
     #[inline]
     pub(super) fn enter(&self, state: State, now_ns: u64) {
         self.state.store(state as u8, Relaxed);

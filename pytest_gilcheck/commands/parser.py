@@ -1,0 +1,69 @@
+"""The parser of every verb: an error is two lines, which name the value and what was expected."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import platform
+from typing import Any, NoReturn
+
+from pytest_gilcheck.evidence import UsageError, own_version
+
+#: What each verb does, for the usage.
+VERBS = {
+    "measure": "measure a statement; the verb may be left out",
+    "show": "show a JSON report",
+    "compare": "compare two JSON reports",
+    "merge": "make one JSON report of several",
+    "doctor": "say what can be measured here",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are `UsageError`, in place of the whole usage before one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        version = f"gilcheck {own_version()} ({platform.python_implementation()} {platform.python_version()})"
+        self.add_argument("--version", action="version", version=version, help="show the version and exit")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the error.
+
+        Args:
+            message: What argparse says.
+
+        Raises:
+            UsageError: Always, with the nearest option and where to read on.
+        """
+        words, unknown = message.split(), "unrecognized arguments:"
+        wrong = next((word for word in words if word.startswith("--")), "") if message.startswith(unknown) else ""
+        near = difflib.get_close_matches(wrong.partition("=")[0], self._option_string_actions, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        text = f"{message}\n  {hint}try `{self.prog} --help`"
+        raise UsageError(text)
+
+
+def refuse_unknown_verb(arguments: list[str]) -> None:
+    """Refuse a first argument that can only be a verb with a typo.
+
+    A single name is no statement that does something, unless a keyword or a built-in name, or made by ``--setup``.
+
+    Args:
+        arguments: The arguments of the command.
+
+    Raises:
+        UsageError: The first argument is no verb, and nearly one, or followed by what only a verb takes.
+    """
+    import builtins  # noqa: PLC0415  (only where no verb is given)
+    import keyword  # noqa: PLC0415  (as above)
+
+    first = arguments[0] if arguments else ""
+    if not first.isidentifier() or keyword.iskeyword(first) or hasattr(builtins, first):
+        return
+    if any(word == "-s" or word.startswith(("-s", "--setup")) for word in arguments[1:]):
+        return
+    near = difflib.get_close_matches(first, VERBS, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    message = f"unknown verb {first!r}: expected one of {', '.join(VERBS)}, or a statement in quotes\n  {hint}try `gilcheck --help`"
+    raise UsageError(message)

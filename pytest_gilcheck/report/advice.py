@@ -1,0 +1,77 @@
+"""The one suggestion of a report: what its reader can do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.report.figures import counted, duration, percent
+from pytest_gilcheck.report.sentences import CAUSES
+from pytest_gilcheck.report.where import is_of_python, line_to_look_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_gilcheck.evidence import Verdict, Where
+
+
+def advice(verdict: Verdict) -> str:
+    """Return one suggestion, the most urgent one.
+
+    Args:
+        verdict: A verdict with its sentences.
+
+    Returns:
+        A sentence, or two; empty where nothing is to be done.
+    """
+    return next(_all_advice(verdict), "")
+
+
+def _all_advice(verdict: Verdict) -> Iterator[str]:
+    """Yield every suggestion that fits, the most urgent first."""
+    notes = {note.slug: note for note in verdict.notes}
+    if verdict.agreement == "differ":
+        yield "Its results differ when threads compete: look at that first."
+    if "sleeps-while-holding" in notes:
+        share = dict(notes["sleeps-while-holding"].values).get("asleep_share")
+        part = f" for {percent(share)} of its time" if isinstance(share, float) else ""
+        yield f"It sleeps{part}: release the GIL around that wait."
+    if "small-input" in notes:
+        yield f"Only {duration(verdict.span_ns or 0)}: try a larger input. Some functions release from 2 kB on."
+    if verdict.gil in ("held", "partial") and verdict.where is not None:
+        yield from _of_lines(verdict.where)
+    if "releases-often" in verdict.traits:
+        n_releases = counted(verdict.n_releases.by_function, "time")
+        yield f"It releases the GIL {n_releases} a call: do more work between two releases."
+    if verdict.gil in ("held", "partial"):
+        yield from _of_holding(verdict)
+    elif verdict.overlap == "serialised":
+        yield from (note.detail for note in verdict.notes if note.slug in CAUSES)
+
+
+def _of_lines(where: Where) -> Iterator[str]:
+    """Yield what depends on whose code it is, and on what is known of it."""
+    place = line_to_look_at(where)
+    if place is not None and is_of_python(place):
+        yield "This is Python's own code: to overlap it, use processes or another library."
+    sites = [site.place for site in (where.taken, where.dropped) if site is not None]
+    if any(site is not None and site.library is not None and site.line is None for site in sites):
+        yield 'For the line build with -g1 (C, C++) or Cargo\'s debug = "line-tables-only".'
+
+
+def _of_holding(verdict: Verdict) -> Iterator[str]:
+    where = verdict.where
+    if where is not None and where.let_go is not None and where.taken is not None:
+        yield "Do less after this line, or release the GIL there, too."
+    if where is not None and where.dropped is not None:
+        yield "Release the GIL earlier, or do less before this line."
+    gives_way = verdict.gil == "held" and "gives-way" in verdict.traits
+    if gives_way or (where is not None and _is_python_code(where)):
+        yield "Python code runs here: only native code can release the GIL."
+    if verdict.n_releases.by_function:
+        yield "Release the GIL around more of the work."
+    yield "Release the GIL around it: Py_BEGIN_ALLOW_THREADS, nogil or py.detach."
+
+
+def _is_python_code(where: Where) -> bool:
+    busiest = where.busiest
+    return busiest is not None and busiest.native is None and bool(busiest.python)

@@ -1,0 +1,142 @@
+"""The report on one check, as plain lines for terminals, test reports and logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.report import where
+from pytest_gilcheck.report.answer import WIDTH, answer, wrapped
+from pytest_gilcheck.report.figures import counted, duration, interval, percent
+from pytest_gilcheck.report.text import claim_text, count_text, limit_text, share_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_gilcheck.evidence import Observation, Verdict
+
+#: So many ``-v``, of pytest or of the command, show every figure, and every frame.
+ALL_FIGURES = 1
+ALL_FRAMES = 2
+
+_DIM, _NORMAL = "\x1b[2m", "\x1b[22m"
+
+#: Where the text of a line with a title begins.
+_INDENT = 16
+
+
+def report_lines(
+    observation: Observation,
+    verdict: Verdict,
+    *,
+    encoding: str | None = "utf-8",
+    verbosity: int = 0,
+    colour: bool = False,
+) -> Iterator[str]:
+    """Return the report on one check, line by line; the first line alone is the verdict.
+
+    Args:
+        observation: What was measured.
+        verdict: The verdict with its sentences.
+        encoding: Encoding of where the lines go, which decides the signs of the timeline.
+        verbosity: How many ``-v``: 0 for the answer alone, 1 for every figure and reason, 2 for every recorded stack.
+        colour: Whether a line about something that nobody asked for is dimmed.
+
+    Yields:
+        str: Lines without ends.
+    """
+    said = []
+    for line, is_unasked in answer(observation, verdict, encoding=encoding):
+        said.append(line.strip())
+        yield f"{_DIM}{line}{_NORMAL}" if colour and is_unasked else line
+    if verbosity >= ALL_FIGURES:
+        yield from _figures(verdict)
+        yield from _overlap(observation, verdict)
+        if verdict.agreement != "not_checked":
+            results = f"results {verdict.agreement} under competing threads (compared earlier in the same test)"
+            yield from _titled("agreement", results)
+        yield from where.lines(verdict.where)
+        yield from _progress(observation)
+        yield from _claim(observation, verdict)
+        yield from _notes(verdict, " ".join(said))
+    if verbosity >= ALL_FRAMES and observation.places is not None:
+        yield from where.all_frames(observation.places)
+
+
+def _titled(title: str, text: str) -> Iterator[str]:
+    """Yield a text beside its title, in as many lines as it takes."""
+    for number, line in enumerate(wrapped(text, WIDTH - _INDENT)):
+        yield f"  {'' if number else title:<{_INDENT - 2}}{line}"
+
+
+def _figures(verdict: Verdict) -> Iterator[str]:
+    if verdict.held_share.measured:
+        yield from _titled("held", f"{share_text(verdict.held_share)} of the call")
+        n_calls = counted(verdict.n_calls, "call")
+        yield from _titled("instrument", f"{verdict.instrument.name}, {verdict.instrument.grade}; {n_calls}")
+    if verdict.longest_hold_ns is not None:
+        yield from _titled("longest hold", duration(verdict.longest_hold_ns))
+        by_function, by_interpreter = verdict.n_releases.by_function, verdict.n_releases.by_interpreter
+        yield from _titled(
+            "releases",
+            f"released {count_text(by_function)}x by the function, {count_text(by_interpreter)}x by the interpreter",
+        )
+    if verdict.longest_wait_ns is not None:
+        yield from _titled(
+            "longest wait", f"another thread waited up to {duration(verdict.longest_wait_ns)} for the GIL"
+        )
+    if verdict.span_ns is not None and verdict.cpu_ns is not None:
+        cpu = duration(verdict.cpu_ns)
+        yield from _titled("time", f"{duration(verdict.span_ns)} of wall time, {cpu} of its thread's processor time")
+
+
+def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
+    if verdict.overlap == "not_measured":
+        return
+    if not observation.rounds or not verdict.speedup.measured:
+        yield from _titled("overlap", verdict.overlap)
+        return
+    n_threads, n_rounds = observation.rounds[0].n_threads, counted(len(observation.rounds), "round")
+    yield from _titled(
+        "overlap",
+        f"{verdict.overlap}: speed-up {interval(verdict.speedup)} of {n_threads} threads over one ({n_rounds}); efficiency "
+        f"{interval(verdict.efficiency)} of what a released control reached",
+    )
+    if verdict.together.measured:
+        decides = "decides" if verdict.decided_by == "together" else "does not decide"
+        yield from _titled(
+            "together",
+            f"speed-up on free cores {interval(verdict.together)} by what calls lost while they ran together; it {decides} the word",
+        )
+    if verdict.cores_used is not None:
+        both_released = (
+            ""
+            if verdict.both_released_share is None
+            else f"; two or more outside the GIL at once for {percent(verdict.both_released_share)} of the time"
+        )
+        yield from _titled("cores used", f"{verdict.cores_used:.2f}{both_released}")
+
+
+def _progress(observation: Observation) -> Iterator[str]:
+    progress = observation.progress
+    if progress is not None and progress.span_ns:
+        share = min(1.0, progress.background_ns / progress.span_ns)
+        yield from _titled("progress", f"a background Python thread ran for {percent(share)} of the call")
+
+
+def _claim(observation: Observation, verdict: Verdict) -> Iterator[str]:
+    """Yield each limit; what is claimed as a whole where there is no figure to compare it with."""
+    if verdict.limits:
+        for number, limit in enumerate(verdict.limits):
+            yield from _titled("" if number else "claim", limit_text(limit))
+    elif not observation.claim.is_empty:
+        yield from _titled("claim", f"inconclusive: {claim_text(observation.claim)}")
+
+
+def _notes(verdict: Verdict, said: str) -> Iterator[str]:
+    """Yield the reasons, those whose sentence has been said by their slug alone."""
+    for note in verdict.notes:
+        detail = " ".join(note.detail.split())
+        text = note.slug if not detail or detail in said else f"{note.slug}: {detail}"
+        for number, line in enumerate(wrapped(text)):
+            yield f"  {line}" if not number else f"    {line}"
+        said += f" {detail}"

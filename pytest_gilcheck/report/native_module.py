@@ -1,0 +1,53 @@
+"""What to do where the native module cannot be imported."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+#: The first part of the ABI tag of a wheel for all builds with a GIL.
+_STABLE_ABI = "abi3"
+
+
+def why_not_imported(error: str, found: Collection[str], python: tuple[int, int], *, is_free_threaded: bool) -> str:
+    """Return what keeps the native module from being imported, and the remedy.
+
+    Args:
+        error: What the import said.
+        found: File names of the native modules that are installed.
+        python: Major and minor version of the interpreter.
+        is_free_threaded: Whether the interpreter is a free-threaded build.
+
+    Returns:
+        One sentence or several.
+    """
+    version = f"{python[0]}.{python[1]}"
+    if "subinterpreter" in error:
+        return f"pytest-gilcheck cannot be used in a subinterpreter: run the check in the main interpreter ({error})"
+    if not found:
+        return (
+            "the native module of pytest-gilcheck is not installed (this is a source tree, or another package's folder): "
+            "install it with `python -m pip install .` in the source tree, and run Python from another folder"
+        )
+    files = ", ".join(sorted(found))
+    for_free_threaded = [name for name in found if _is_for_free_threaded(name)]
+    if is_free_threaded and not for_free_threaded:
+        return (
+            f"this is a free-threaded CPython {version}t, and the installed pytest-gilcheck ({files}) is for builds with a "
+            f"GIL: install a wheel with the tag cp{python[0]}{python[1]}t, or use python{version}"
+        )
+    if not is_free_threaded and len(for_free_threaded) == len(found):
+        return (
+            f"this is a CPython {version} with a GIL, and the installed pytest-gilcheck ({files}) is for free-threaded "
+            f"builds: install the wheel with the tag cp310-{_STABLE_ABI}, `python -m pip install --force-reinstall "
+            "pytest-gilcheck`"
+        )
+    return (
+        f"the native module of pytest-gilcheck ({files}) cannot be imported by CPython {version}: {error}. "
+        "Install a wheel for this interpreter and system, `python -m pip install --force-reinstall pytest-gilcheck`"
+    )
+
+
+def _is_for_free_threaded(name: str) -> bool:
+    """Return whether a native module's name ends as those of free-threaded builds, `.cpython-314t-...` for example."""
+    tag = name.partition(".")[2].removeprefix("cpython-").removeprefix("cp")
+    return tag.partition("-")[0].removesuffix(".so").removesuffix(".pyd").endswith("t")

@@ -1,0 +1,241 @@
+"""What interpreters bring, and what a user does first on each: `nox -s smoke` and `nox -s tests_all` run these on every one."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from scripts import PRELUDE
+
+WORDS = """
+def words(n_times=3):
+    '''Return the pairs (word, right word) that are wrong. A busy machine may leave some undecided.'''
+    pairs = []
+    for _ in range(n_times):
+        for function, arguments, word in (
+            (specimens.holds, (10 * MS,), "held"),
+            (specimens.releases, (10 * MS,), "released"),
+            (specimens.releases_then_holds, (5 * MS, 5 * MS), "partial"),
+        ):
+            verdict = check.options(overlap=False)(function, *arguments)
+            assert verdict.instrument.grade == "exact", verdict.notes
+            pairs.append((verdict.gil, word))
+    return [(gil, word) for gil, word in pairs if gil not in (word, "inconclusive")]
+"""
+
+
+@pytest.mark.smoke
+def test_doctor_when_asked_then_the_ledger_is_exact_and_known_specimens_are_judged_right():
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest_gilcheck", "doctor"], capture_output=True, text=True, check=False, timeout=120
+    )
+
+    # 3: something else cannot be measured here, overlap on one processor for example.
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    assert "every GIL event is recorded (grade: exact)" in done.stdout
+    assert "self-check: known specimens were judged right" in done.stdout
+
+
+def verdicts(report):
+    """Return the word and the grade of each check in a JSON report, by name."""
+    entries = [json.loads(line) for line in report.read_text().splitlines()]
+    found = [entry["check"]["verdict"] for entry in entries if "check" in entry]
+    return {verdict["name"]: (verdict["gil"], verdict["instrument"]["grade"]) for verdict in found}
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    ("statement", "word"),
+    [("holds(20_000_000)", "held"), ("releases(20_000_000)", "released")],
+)
+def test_command_when_a_statement_is_given_then_the_first_verdict_is_right(statement, word, tmp_path):
+    command = [sys.executable, "-m", "pytest_gilcheck", "--json", "first.json"]
+    command += ["-s", "from pytest_gilcheck.specimens import *", statement]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path)
+
+    assert done.returncode in (0, 3), done.stderr
+    assert word in done.stdout or "inconclusive" in done.stdout
+    ((gil, grade),) = verdicts(tmp_path / "first.json").values()
+    assert gil in (word, "inconclusive") and grade == "exact"
+
+
+@pytest.mark.smoke
+def test_run_when_tests_are_marked_then_each_has_its_word(pytester):
+    pytester.makepyfile(
+        """
+        import pytest
+        from pytest_gilcheck import specimens
+
+        def test_fixture(gilcheck):
+            verdict = gilcheck.options(overlap=False, name="fixture")(specimens.releases, 20_000_000)
+            assert verdict.gil in ("released", "inconclusive")
+
+        @pytest.mark.gilcheck(expect="held", overlap=False, name="marker")
+        def test_marker():
+            specimens.holds(20_000_000)
+        """
+    )
+
+    result = pytester.runpytest_subprocess("--gilcheck", "--gilcheck-json=words.json")
+
+    result.assert_outcomes(passed=2)
+    assert result.ret == 0
+    words = verdicts(pytester.path / "words.json")
+    assert words["marker"] == ("held", "exact")
+    assert words["fixture"] in (("released", "exact"), ("inconclusive", "exact"))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in 3.12")
+def test_check_when_a_monitoring_tool_sees_every_call_and_line_then_the_words_are_right(python):
+    """The tool gets its events in the thread of the call too, and keeps its id."""
+    done = python(
+        PRELUDE
+        + WORDS
+        + """
+monitoring = sys.monitoring
+events, seen = monitoring.events, {}
+tool = monitoring.PROFILER_ID
+monitoring.use_tool_id(tool, "a profiler")
+
+def count(event):
+    def callback(*_):
+        seen[event] = seen.get(event, 0) + 1
+    return callback
+
+wanted = [events.CALL, events.C_RETURN, events.LINE, events.PY_START]
+for event in wanted:
+    monitoring.register_callback(tool, event, count(event))
+monitoring.set_events(tool, events.CALL | events.LINE | events.PY_START)
+
+wrong = words()
+
+assert not wrong, wrong
+assert monitoring.get_tool(tool) == "a profiler"
+assert monitoring.get_events(tool) == events.CALL | events.LINE | events.PY_START
+assert seen[events.LINE] and seen[events.PY_START] and seen[events.CALL]
+"""
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the trampoline is new in 3.12")
+def test_check_when_the_perf_trampoline_is_on_then_the_words_and_the_line_are_right(python):
+    """Each Python function has native frames of its own then, which no library names."""
+    done = python(
+        PRELUDE
+        + WORDS
+        + """
+sys.activate_stack_trampoline("perf")
+assert sys.is_stack_trampoline_active()
+
+wrong = words()
+assert not wrong, wrong
+
+def releases_then_holds():
+    specimens.releases(2 * MS)
+    specimens.holds(5 * MS)
+
+verdict = check.options(overlap=False)(releases_then_holds)
+assert verdict.gil in ("partial", "inconclusive"), verdict
+where = verdict.where
+assert where is not None and where.let_go.place.function.endswith("releases"), where
+sys.deactivate_stack_trampoline()
+"""
+    )
+    if "perf trampoline not available" in done.stderr:
+        pytest.skip("this build has no perf trampoline")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="builds with a JIT exist from 3.13 on")
+def test_check_when_the_compiler_is_on_then_the_words_are_right(python):
+    """`PYTHON_JIT` is ignored by builds without one."""
+    done = python(
+        PRELUDE
+        + WORDS
+        + """
+def hot(n):
+    total = 0
+    for i in range(n):
+        total += i * i
+    return total
+
+for _ in range(200):
+    hot(1_000)
+wrong = words()
+assert not wrong, wrong
+
+def python_then_released():
+    hot(1_000)
+    specimens.releases(10 * MS)
+
+verdict = check.options(overlap=False)(python_then_released)
+assert verdict.gil in ("released", "inconclusive"), verdict.held_share
+jit = getattr(sys, "_jit", None)
+print("available" if jit and jit.is_available() else "none", "on" if jit and jit.is_enabled() else "off")
+""",
+        env={**os.environ, "PYTHON_JIT": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    available, on = done.stdout.split()
+    if available == "none":
+        pytest.skip("this build has no JIT; the words are right")
+    assert on == "on"
+
+
+def interpreters_module():
+    """Return the name of the module that makes interpreters."""
+    return "_interpreters" if importlib.util.find_spec("_interpreters") else "_xxsubinterpreters"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="interpreters have one GIL together before 3.12")
+def test_check_when_made_in_an_interpreter_with_its_own_gil_then_it_is_refused_with_the_remedy(python):
+    """Nothing is imported there that would watch the wrong GIL; the main interpreter's next check is right."""
+    done = python(
+        PRELUDE
+        + WORDS
+        + f"""
+import {interpreters_module()} as interpreters
+
+other = interpreters.create()
+source = '''
+try:
+    from pytest_gilcheck import check
+    check(len, "x")
+except ImportError as error:
+    open("said", "w").write(str(error))
+'''
+interpreters.run_string(other, source)
+interpreters.destroy(other)
+print(open("said").read())
+wrong = words(1)
+assert not wrong, wrong
+"""
+    )
+    assert done.returncode == 0, done.stderr
+    assert "run the check in the main interpreter" in done.stdout
+
+
+def test_check_when_the_interpreter_is_newer_than_any_known_then_the_reason_is_given_and_nothing_is_guessed(python):
+    """Its GIL has another shape. Where the shape is looked for is tested on built structures, in the core."""
+    done = python(
+        PRELUDE
+        + """
+def not_found(interval_us):
+    raise _native.LedgerUnavailable("ledger-shape-not-found", "no structure in the interpreter has the shape of a GIL")
+
+_native.open_ledger = not_found
+for function, wrong in ((specimens.holds, "released"), (specimens.releases, "held"), (specimens.yields, "released")):
+    verdict = check.options(overlap=False)(function, 20 * MS)
+    assert verdict.instrument.grade == "bounded", verdict.instrument
+    assert "ledger-shape-not-found" in verdict.reasons, verdict.reasons
+    assert verdict.gil != wrong, verdict
+
+from pytest_gilcheck.commands.doctor import main
+assert main([]) == 3
+"""
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ledger-shape-not-found: no structure in the interpreter has the shape of a GIL" in done.stdout
