@@ -96,8 +96,7 @@ def share_of(
     if free_ns <= 0 and not doubt.in_all_ns:  # whenever it was kept off the processor, it held the GIL
         return CallShare(1.0, 1.0 - resolution, 1.0, is_undisturbed=True, is_unresolved=False)
     # Whatever its own delay, a worker may have worked meanwhile.
-    may_work = call.n_workers and call.others  # as in `_worker_doubt`
-    least = _share(held_ns - min(doubt.in_holds_ns, held_ns), free_ns + doubt.idle_waits_ns) if may_work else 1.0
+    least = _share(held_ns - min(doubt.in_holds_ns, held_ns), free_ns + doubt.idle_waits_ns) if call.n_workers else 1.0
     # A thread is not kept off the processor while it uses it: delay beyond the rest of the span came before or after the
     # call. The instrument's readings use the processor, too, and are no part of the total: with 35,000 of them the
     # processor time was more than the call, no delay was believed, and a share of 0.43 came out as 0.19, 0.33 and 0.77,
