@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import pytest
 from built import MACHINE
@@ -16,6 +17,8 @@ from pytest_gilcheck.judge.bounds import word_of
 from pytest_gilcheck.judge.together import makespan_ratio, together
 
 MS = 1_000 * US
+#: A schedule takes half a second; more of them are drawn on request.
+TIMES = int(os.environ.get("GILCHECK_STRESS", "1"))
 NOTHING = Estimate()
 #: A stretch of a simulated schedule is as exact as one step and the ends of a phase.
 TOLERANCE = 1.1
@@ -50,7 +53,7 @@ def in_time(call, factor=1):
     return [(kind, max(1, round(n * factor)) * 50 * US) for kind, n in call]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12 * TIMES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(world=WORLDS, call=CALLS, uneven=st.sampled_from([1, 1, 1, 3, 9]))
 def test_word_when_threads_share_anything_under_any_schedule_then_it_is_that_of_free_cores(world, call, uneven):
     """A full lock, half a lock, partial holds, sleep under a lock, a bus, a preempted owner, threads that differ."""
