@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Estimate, Reason, ReleaseCounts, Verdict
 from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.call_share import taken_from
 from pytest_gilcheck.judge.claim import claim_met, limits_of
 from pytest_gilcheck.judge.holding import (
     are_unresolved,
     asleep_while_holding_ns,
     held_share,
     longest_hold,
-    taken_from,
     word,
 )
 from pytest_gilcheck.judge.overlap import wall_clock

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import OffProcessor, OtherThread, Surroundings
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.holding import held_share, share_of, word
+from pytest_gilcheck.judge.call_share import share_of
+from pytest_gilcheck.judge.holding import held_share, word
 
 MS = 1_000_000
 POOL = 7

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import Claim, Estimate, OtherThread
 from pytest_gilcheck.judge import decides_holding, held_share, knows_share, rules
-from pytest_gilcheck.judge.holding import share_of, word
+from pytest_gilcheck.judge.call_share import share_of
+from pytest_gilcheck.judge.holding import word
 
 PRICE_NS = 25
 ns = st.integers(0, 10**9)
