@@ -37,8 +37,8 @@ _DEPARTURE_PAUSE_SECONDS = 0.0002
 _SHORTEST_PAUSE_SECONDS = 0.05
 
 #: A wait for a job is no longer than this. A signal that comes after the interpreter's last look and before the wait does not
-#: end it, nor does one that the system gives to another thread: one Ctrl-C of a few hundred, on a busy machine, was noticed
-#: when the deadline of 60 s was over.
+#: end it, nor does one that the system gives to another thread: on a busy machine one Ctrl-C was
+#: noticed only when the deadline of 60 s was over.
 _LONGEST_PAUSE_SECONDS = 5.0
 
 #: `meanwhile` is called for a job that runs for longer than this.
