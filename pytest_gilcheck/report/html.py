@@ -186,7 +186,7 @@ def _row(entry: CheckEntry, call: CallSpan | None, change: tuple[str, list[str]]
     kind, changes = change or ("", [])
     cells = _cells(entry)
     if kind:
-        cells.append(_Cell(_CHANGES.get(kind, kind), kind, word=kind))
+        cells.append(_Cell(_CHANGES.get(kind, kind), kind, word=f"change {kind}"))
     place = "" if entry.file is None else f"{entry.file}{'' if entry.line is None else f':{entry.line}'}"
     return {
         "title": title,
