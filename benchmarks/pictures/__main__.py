@@ -49,7 +49,9 @@ def checks(n: int, *, seed: int = 15) -> Iterator[CheckEntry]:
         # The judge draws none whose holds are not those of its figures, which chance does not keep to.
         verdict = replace(verdict, timeline=next(filter(None, map(timeline_of, calls)), ""))
         test = f"tests/package/test_module_{number // 40}.py::TestClass{number % 7}::test_function[{number}]"
-        yield replace(entry, test=test, file=test.partition("::")[0], line=number + 1, observation=observation, verdict=verdict)
+        yield replace(
+            entry, test=test, file=test.partition("::")[0], line=number + 1, observation=observation, verdict=verdict
+        )
 
 
 def _with_events(call: CallSpan, n: int, chance: random.Random) -> CallSpan:
@@ -57,7 +59,9 @@ def _with_events(call: CallSpan, n: int, chance: random.Random) -> CallSpan:
     at = sorted(chance.randrange(max(1, length_ns)) for _ in range(n))
     kinds = ("release", "wait", "take")
     threads = [chance.randrange(3) for _ in at]
-    events = [GilEvent(at_ns, kinds[index % 3], thread) for index, (at_ns, thread) in enumerate(zip(at, threads, strict=True))]
+    events = [
+        GilEvent(at_ns, kinds[index % 3], thread) for index, (at_ns, thread) in enumerate(zip(at, threads, strict=True))
+    ]
     return replace(call, timeline=GilTimeline(tuple(events), 0))
 
 
@@ -65,7 +69,9 @@ def _ms(browser: Browser, path: Path) -> tuple[float, float]:
     """Return how long the page takes to open, until it has been drawn, and to be sorted and drawn again."""
     browser.open(path.as_uri())
     drawn = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"
-    opened = browser.run(f"{drawn}.then(at => Math.max(at, performance.getEntriesByType('navigation')[0].loadEventEnd))")
+    opened = browser.run(
+        f"{drawn}.then(at => Math.max(at, performance.getEntriesByType('navigation')[0].loadEventEnd))"
+    )
     browser.run("window.before = performance.now(); document.querySelectorAll('.sort')[2].click()")
     return opened, browser.run(drawn) - browser.run("window.before")
 
@@ -100,7 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             median = statistics.median(measured)
             is_met &= median <= AT_MOST_MS
             listed = ", ".join(f"{ms:.0f}" for ms in sorted(measured))
-            print(f"| {what}, median of {N_TIMES} | at most {AT_MOST_MS} ms | {median:.0f} ms ({listed}) | {_word(median <= AT_MOST_MS)} |")
+            print(
+                f"| {what}, median of {N_TIMES} | at most {AT_MOST_MS} ms | {median:.0f} ms ({listed}) | {_word(median <= AT_MOST_MS)} |"
+            )
         is_met &= not complaints
         print(f"| errors and warnings in the console | 0 | {len(complaints)} | {_word(not complaints)} |")
         return 0 if is_met else 1

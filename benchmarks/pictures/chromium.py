@@ -61,7 +61,7 @@ class Browser:
         self.complaints: list[str] = []
         self.requests: list[str] = []
 
-    def __enter__(self) -> Browser:
+    def __enter__(self) -> Browser:  # noqa: PYI034  (`Self` came with Python 3.11)
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -151,4 +151,3 @@ class Browser:
     def screenshot(self, path: Path) -> None:
         """Save what the window shows."""
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
-

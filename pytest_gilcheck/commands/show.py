@@ -71,7 +71,9 @@ def main(arguments: Sequence[str]) -> int:
         default="report",
         help="report (default): each check in full; table: a line each; json: one array of all entries; markdown; github: annotations; gitlab: code quality",
     )
-    written.add_argument("--html", metavar="PATH", help="write one HTML page there instead; - writes to standard output")
+    written.add_argument(
+        "--html", metavar="PATH", help="write one HTML page there instead; - writes to standard output"
+    )
     written.add_argument(
         "--trace",
         metavar="PATH",

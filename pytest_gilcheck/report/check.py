@@ -106,11 +106,9 @@ def _overlap(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, 
         yield "overlap", verdict.overlap
         return
     n_threads, n_rounds = observation.rounds[0].n_threads, counted(len(observation.rounds), "round")
-    yield (
-        "overlap",
-        f"{verdict.overlap}: speed-up {interval(verdict.speedup)} of {n_threads} threads over one ({n_rounds}); efficiency "
-        f"{interval(verdict.efficiency)} of what a released control reached",
-    )
+    speedup = f"speed-up {interval(verdict.speedup)} of {n_threads} threads over one ({n_rounds})"
+    efficiency = f"efficiency {interval(verdict.efficiency)} of what a released control reached"
+    yield "overlap", f"{verdict.overlap}: {speedup}; {efficiency}"
     if verdict.cores_used is not None:
         both_released = (
             ""

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pytest_gilcheck.evidence import own_version
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report import where
 from pytest_gilcheck.report.advice import advice
+from pytest_gilcheck.report.answer import asks_overlap
 from pytest_gilcheck.report.check import figures, requirements
 from pytest_gilcheck.report.comparison import comparison_lines, finding_lines
-from pytest_gilcheck.report.answer import asks_overlap
 from pytest_gilcheck.report.figures import counted, duration, percent, percent_at_most, share_bounds, times
 from pytest_gilcheck.report.intervals import MIXED, Interval, coarser, shown_call, thread_intervals
 from pytest_gilcheck.report.tables import counts_text, row_name
@@ -111,9 +111,12 @@ def html(
         number = len(rows) + 1
         words[entry.verdict.gil] += 1
         call = shown_call(entry.observation, entry.verdict)
+        said: list[str] = []
         if call is not None:
-            drawings[number] = _drawing(call)
-        row = _row(entry, call, None if changed is None else changed.of(key))
+            threads, n_left_out = _drawn_threads(call)
+            drawings[number] = _drawing(call, threads)
+            said = list(_said(call, threads, n_left_out))
+        row = _row(entry, said, None if changed is None else changed.of(key))
         rows.append(Markup(template.render(row=row, number=number)))  # noqa: S704  (escaped by the template)
     script = _asset("page.js")
     page = environment.get_template("page.html.jinja").generate(
@@ -142,9 +145,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  (only where a page is made)
 
     loader = PackageLoader("pytest_gilcheck.report")
-    return Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def _asset(name: str) -> str:
@@ -179,7 +180,7 @@ class _Changed:
 _CHANGES = {"undecided": "inconclusive now", "no_baseline": "not compared"}
 
 
-def _row(entry: CheckEntry, call: CallSpan | None, change: tuple[str, list[str]] | None) -> dict[str, Any]:
+def _row(entry: CheckEntry, said: list[str], change: tuple[str, list[str]] | None) -> dict[str, Any]:
     """Return the values of the template for one check."""
     verdict, observation = entry.verdict, entry.observation
     title, _, function = row_name(entry).partition("\n  ")
@@ -202,8 +203,7 @@ def _row(entry: CheckEntry, call: CallSpan | None, change: tuple[str, list[str]]
         "diagnosis": verdict.diagnosis,
         "advice": advice(verdict),
         "failure": entry.failure,
-        "threads": [] if call is None else _threads(call),
-        "has_record": call is not None,
+        "threads": said,
         "steps": list(where.steps(verdict.where)),
         "figures": [*_figures(entry), *requirements(observation, verdict)],
         "notes": [
@@ -289,31 +289,31 @@ def _strip_text(timeline: str) -> str:
     return f"of {len(timeline)} slices of one call: {', '.join(states)}"
 
 
-def _threads(call: CallSpan) -> list[str]:
-    """Return what each drawn thread did, in words, and what is not drawn."""
-    drawn, n_left_out = _drawn_threads(call)
-    lines = []
-    for thread, intervals in drawn:
+#: A thread of a call by its index, and what it did.
+_Thread: TypeAlias = "tuple[int, tuple[Interval, ...]]"
+
+
+def _said(call: CallSpan, threads: Sequence[_Thread], n_left_out: int) -> Iterator[str]:
+    """Yield what each drawn thread did, in words, and what is not drawn."""
+    for thread, intervals in threads:
         parts = []
-        for state in ("held", "released", "waiting"):
+        for state, words in (("held", "held the GIL"), ("released", "released"), ("waiting", "waiting for it")):
             lengths = [one.length_ns for one in intervals if one.state == state]
             if lengths:
-                word = "waiting for it" if state == "waiting" else f"{state} the GIL" if state == "held" else state
-                parts.append(f"{word} {times(len(lengths))}, {duration(sum(lengths))} in all")
-        lines.append(f"{_thread_name(thread)}: {'; '.join(parts) or 'no interval is known'}")
+                parts.append(f"{words} {times(len(lengths))}, {duration(sum(lengths))} in all")
+        yield f"{_thread_name(thread)}: {'; '.join(parts) or 'no interval is known'}"
     if n_left_out:
-        lines.append(f"{counted(n_left_out, 'more thread')} not drawn")
+        yield f"{counted(n_left_out, 'more thread')} not drawn"
     n_dropped = 0 if call.timeline is None else call.timeline.n_dropped
     if n_dropped:
-        lines.append(f"the record is cut: {counted(n_dropped, 'later event')} not drawn; the figures are exact without them")
-    return lines
+        yield f"the record is cut: {counted(n_dropped, 'later event')} not drawn; the figures are exact without them"
 
 
 def _thread_name(thread: int) -> str:
     return f"thread {thread}" if thread else "calling thread"
 
 
-def _drawn_threads(call: CallSpan) -> tuple[list[tuple[int, tuple[Interval, ...]]], int]:
+def _drawn_threads(call: CallSpan) -> tuple[list[_Thread], int]:
     """Return the threads that are drawn with their intervals, and how many are not."""
     intervals = thread_intervals(call)
     own = intervals.pop(0, ())
@@ -321,8 +321,7 @@ def _drawn_threads(call: CallSpan) -> tuple[list[tuple[int, tuple[Interval, ...]
     return [(0, own), *sorted(others[: _MOST_THREADS - 1])], max(0, len(others) - _MOST_THREADS + 1)
 
 
-def _drawing(call: CallSpan) -> _Drawing:
-    threads, _ = _drawn_threads(call)
+def _drawing(call: CallSpan, threads: Sequence[_Thread]) -> _Drawing:
     return _Drawing(
         max(1, call.end_ns - call.start_ns),
         tuple(

@@ -66,8 +66,16 @@ def _events(process: int, check: CheckEntry) -> Iterator[dict[str, Any]]:
     others = 0
     for number, call in enumerate(calls, 1):
         at_ns = call.start_ns - calls[0].start_ns
-        arguments = {"held_ns": call.held_ns, "released_ns": call.released_ns, "waiting_ns": call.waiting_ns}
-        yield _complete(f"call {number}", "call", process, _CALLING_THREAD, at_ns, _length_ns(call), arguments)
+        yield _complete(
+            f"call {number}",
+            "call",
+            (process, _CALLING_THREAD),
+            at_ns,
+            _length_ns(call),
+            held_ns=call.held_ns,
+            released_ns=call.released_ns,
+            waiting_ns=call.waiting_ns,
+        )
         for thread, intervals in thread_intervals(call).items():
             track = _CALLING_THREAD
             if thread:
@@ -77,7 +85,7 @@ def _events(process: int, check: CheckEntry) -> Iterator[dict[str, Any]]:
                 yield _named("thread_name", process, track, name=f"other thread {thread} of call {number}")
             for one in intervals:
                 colour = {"cname": _COLOURS[one.state]}
-                event = _complete(one.state, "gil", process, track, at_ns + one.start_ns, one.length_ns, {})
+                event = _complete(one.state, "gil", (process, track), at_ns + one.start_ns, one.length_ns)
                 yield event | colour
         if call.timeline is not None and call.timeline.n_dropped:
             events = call.timeline.events
@@ -106,13 +114,13 @@ def _named(what: str, process: int, thread: int, **arguments: str | int) -> dict
 
 def _cut(process: int, at_ns: int, n_dropped: int) -> dict[str, Any]:
     """Return an instant event, of its thread alone, for where a record ends before its call does."""
-    event = _complete("record cut", "gil", process, _CALLING_THREAD, at_ns, 0, {"n_dropped": n_dropped})
+    event = _complete("record cut", "gil", (process, _CALLING_THREAD), at_ns, 0, n_dropped=n_dropped)
     del event["dur"]
     return event | {"ph": "i", "s": "t"}
 
 
 def _complete(
-    name: str, category: str, process: int, thread: int, at_ns: int, length_ns: int, arguments: dict[str, int]
+    name: str, category: str, track: tuple[int, int], at_ns: int, length_ns: int, **arguments: int
 ) -> dict[str, Any]:
     """Return a complete event. Its times are microseconds, as the format has them."""
     return {
@@ -121,7 +129,7 @@ def _complete(
         "ph": "X",
         "ts": microseconds(at_ns),
         "dur": microseconds(length_ns),
-        "pid": process,
-        "tid": thread,
+        "pid": track[0],
+        "tid": track[1],
         "args": arguments,
     }
