@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,13 @@ from typing import Any
 
 #: What Debian and others call it.
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+#: The browser reads commands from descriptor 3 and writes answers to 4. This puts ours there, whatever their numbers are;
+#: shells take numbers of one digit only.
+_WITH_PIPES = (
+    "import os, sys; commands, answers = (os.dup(int(n)) for n in sys.argv[1:3]); spare = os.dup(answers); "
+    "os.dup2(commands, 3); os.dup2(spare, 4); [os.set_inheritable(n, True) for n in (3, 4)]; os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 
 def chromium() -> str | None:
@@ -40,10 +48,10 @@ class Browser:
         self._home = tempfile.TemporaryDirectory(prefix="gilcheck-browser-", ignore_cleanup_errors=True)
         commands_out, self._commands = os.pipe()
         self._answers, answers_in = os.pipe()
-        # The browser reads from descriptor 3 and writes to 4. The shell puts ours there, whatever their numbers are.
+        pipes = (str(commands_out), str(answers_in))
         self._process = subprocess.Popen(
             [
-                "/bin/sh", "-c", f'exec "$@" 3<&{commands_out} 4>&{answers_in}', "sh", program,
+                sys.executable, "-I", "-S", "-c", _WITH_PIPES, *pipes, program,
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                 "--disable-background-networking", "--remote-debugging-pipe", f"--user-data-dir={self._home.name}",
                 f"--window-size={size[0]},{size[1]}", "about:blank",
@@ -62,10 +70,14 @@ class Browser:
         self.requests: list[str] = []
 
     def __enter__(self) -> Browser:  # noqa: PYI034  (`Self` came with Python 3.11)
-        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.ask(f"{domain}.enable")
+        try:
+            target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+            self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                self.ask(f"{domain}.enable")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(

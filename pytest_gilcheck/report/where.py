@@ -205,7 +205,8 @@ def steps(where: Where | None) -> Iterator[tuple[str, str, str]]:
     root, hold = where.root, duration(where.longest_hold_ns)
 
     def of(site: Site) -> tuple[str, str]:
-        at = "" if site.called_from in (None, site.place) else f", called at {place_text(site.called_from, root)}"  # type: ignore[arg-type]
+        caller = site.called_from
+        at = "" if caller is None or caller == site.place else f", called at {place_text(caller, root)}"
         return f"{site_text(site, root)}{at}", source_of(where, site.place) or ""
 
     if where.let_go is not None and where.taken is not None:

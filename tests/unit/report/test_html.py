@@ -18,6 +18,7 @@ from pytest_gilcheck.report.sentences import with_text
 from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry
 
 ATTACK = "</script><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}"
+NONE = "\N{EN DASH}"
 VOID = {"meta", "input", "path", "link", "br", "img"}
 
 
@@ -119,7 +120,7 @@ def test_an_undecided_figure_is_no_figure(word):
     )
     _, text = page_of([replace(entry, verdict=verdict)])
 
-    assert row_of(text)[:4] == [word.replace("_", " "), "–", "–", "–"]
+    assert row_of(text)[:4] == [word.replace("_", " "), *[NONE] * 3]
     row = text.partition('<tbody id="check-1"')[2].partition("</tr>")[0]
     assert not re.search(r'data-v="\d', row)
     detail = text.partition('id="detail-1"')[2]

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from itertools import pairwise
 
 from built import call, entries, observation, verdict_on
 from hypothesis import given
@@ -59,7 +60,7 @@ def test_any_report_is_a_trace_of_the_format(items):
     for (process, thread), own in nested.items():
         states = [(ns(one["ts"]), ns(one["ts"]) + ns(one["dur"])) for one in own if one["cat"] == "gil"]
         if thread > 1:
-            assert all(end <= start for (_, end), (start, _) in zip(states, states[1:], strict=False)), process
+            assert all(end <= start for (_, end), (start, _) in pairwise(states)), process
 
 
 @given(st.lists(entries, max_size=3))
