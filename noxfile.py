@@ -505,3 +505,9 @@ def bench_gate(session: nox.Session) -> None:
 def bench_plugin(session: nox.Session) -> None:
     """Measure what the plugin costs a run that checks nothing, and what it costs many such tests. A quarter of an hour."""
     run_bench(session, "plugin")
+
+
+@nox.session
+def bench_pictures(session: nox.Session) -> None:
+    """Measure how large the page of 1,000 checks is, and how fast Chromium opens and sorts it."""
+    run_bench(session, "pictures")

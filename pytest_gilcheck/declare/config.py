@@ -38,6 +38,8 @@ class Config(NamedTuple):
         longest_hold: The longest hold, in nanoseconds.
         json: Where the JSON report is saved.
         markdown: Where the report is saved as Markdown.
+        html: Where the report is saved as one HTML page.
+        trace: Where the recorded calls are saved as a trace.
         gitlab: Where the code quality report for GitLab is saved.
         github: Whether annotations for GitHub Actions are printed: ``auto``, ``yes`` or ``no``.
         save: The name under which this run becomes a baseline.
@@ -63,6 +65,8 @@ class Config(NamedTuple):
     longest_hold: int | None
     json: str | None
     markdown: str | None
+    html: str | None
+    trace: str | None
     gitlab: str | None
     github: str
     save: str | None

@@ -159,6 +159,14 @@ OPTIONS = (
     ),
     Option("json", "save the JSON report of all checks there", reader="text", metavar="PATH", turns_on=True),
     Option("markdown", "save the report there as Markdown", reader="text", metavar="PATH", turns_on=True),
+    Option("html", "save the report there as one HTML page", reader="text", metavar="PATH", turns_on=True),
+    Option(
+        "trace",
+        "save the recorded calls there as a trace for Perfetto and chrome://tracing",
+        reader="text",
+        metavar="PATH",
+        turns_on=True,
+    ),
     Option("gitlab", "save a code quality report for GitLab there", reader="text", metavar="PATH", turns_on=True),
     Option(
         "github",

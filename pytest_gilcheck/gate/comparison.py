@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence import BaselineEntry, Change, ComparedCheck, Comparison, Finding, Tolerance
 from pytest_gilcheck.evidence.requirement import WORDS
 from pytest_gilcheck.judge.drift import baseline_entry, baseline_entry_of_agreement, changes, is_beyond
+from pytest_gilcheck.store.baselines import keyed
 from pytest_gilcheck.store.json_report import AgreementEntry
 
 if TYPE_CHECKING:
@@ -21,22 +22,6 @@ _ALWAYS = (Tolerance("gil"), Tolerance("agreement"))
 
 #: Kinds of findings from the most to the least serious.
 KINDS = ("worse", "undecided", "gone", "no_baseline", "better")
-
-
-def keyed(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
-    """Yield each entry under a key that is the same in the next run.
-
-    The key has the origin, the test, the name and, from the second check of that name in its test on, the ordinal.
-    """
-    last_of_key: dict[str, int] = {}
-    for entry in entries:
-        # A marked test is checked under its own name.
-        is_body = entry.test is not None and entry.name == entry.test.rpartition("/")[2]
-        name = f"agreement of {entry.name}" if isinstance(entry, AgreementEntry) else ("" if is_body else entry.name)
-        key = " ".join(filter(None, (f"[{entry.origin}]" if entry.origin else "", entry.test or "", name)))
-        # Older reports have no ordinals, and merged ones may have the same twice.
-        ordinal = last_of_key[key] = max(entry.ordinal or 1, last_of_key.get(key, 0) + 1)
-        yield (key if ordinal == 1 else f"{key} #{ordinal}"), entry
 
 
 def baseline_entries(entries: Iterable[Entry], *, with_places: bool = False) -> dict[str, BaselineEntry]:

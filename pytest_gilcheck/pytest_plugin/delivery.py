@@ -11,6 +11,7 @@ from pytest_gilcheck.gate.session import Failure
 from pytest_gilcheck.report import findings
 from pytest_gilcheck.report.comparison import comparison_lines
 from pytest_gilcheck.report.markdown import markdown
+from pytest_gilcheck.report.trace import trace
 from pytest_gilcheck.store import baselines, json_report
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 def deliver(session: Session, options: Config, root: Path, started_in: Path, *, interrupted: str | None) -> None:
     """Write everything that was asked for.
 
-    What cannot be written is reported and fails the run, and everything else is still written. Markdown comes last,
-    because it says what went wrong before.
+    What cannot be written is reported and fails the run, and everything else is still written. Markdown and HTML
+    come last, because they say what went wrong before.
 
     Args:
         session: What was found.
@@ -39,11 +40,15 @@ def deliver(session: Session, options: Config, root: Path, started_in: Path, *, 
     if options.gitlab:
         failures = ((failure.key, failure.text, failure.file, failure.line) for failure in session.failures)
         _write(session, "--gilcheck-gitlab", started_in, options.gitlab, findings.gitlab(journal, failures))
+    if options.trace:
+        _write(session, "--gilcheck-trace", started_in, options.trace, trace(journal))
     name = options.save or (datetime.now(timezone.utc).strftime("auto-%Y%m%d-%H%M%S") if options.autosave else None)
     if name:
         _save(session, name, root / options.storage, interrupted)
     if options.markdown:
         _write(session, "--gilcheck-markdown", started_in, options.markdown, _markdown(session, is_on=options.is_on))
+    if options.html:
+        _write(session, "--gilcheck-html", started_in, options.html, _html(session, interrupted, is_on=options.is_on))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if is_for_github(options) and summary:
         try:
@@ -83,6 +88,19 @@ def _markdown(session: Session, *, is_on: bool) -> Iterator[str]:
         failures=[(failure.message, *failure.details) for failure in session.gate_failures(checking=is_on)],
     )
     return (f"{line}\n" for line in lines)
+
+
+def _html(session: Session, interrupted: str | None, *, is_on: bool) -> Iterator[str]:
+    from pytest_gilcheck.report.html import html  # noqa: PLC0415  (a run that writes no page does not pay for it)
+
+    notes = [f"the run was interrupted ({interrupted}): what is shown was measured before"] if interrupted else []
+    return html(
+        session.journal,
+        comparison=session.comparison,
+        findings=session.findings,
+        failures=[(failure.message, *failure.details) for failure in session.gate_failures(checking=is_on)],
+        notes=[*notes, *session.warnings, *session.notices],
+    )
 
 
 def _write(session: Session, option: str, started_in: Path, path: str, parts: Iterable[str]) -> None:

@@ -49,14 +49,11 @@ def report_lines(
         said.append(line.strip())
         yield f"{_DIM}{line}{_NORMAL}" if colour and is_unasked else line
     if verbosity >= ALL_FIGURES:
-        yield from _figures(verdict)
-        yield from _overlap(observation, verdict)
-        if verdict.agreement != "not_checked":
-            results = f"results {verdict.agreement} under competing threads (compared earlier in the same test)"
-            yield from _titled("agreement", results)
+        for title, text in figures(observation, verdict):
+            yield from _titled(title, text)
         yield from where.lines(verdict.where)
-        yield from _progress(observation)
-        yield from _claim(observation, verdict)
+        for title, text in requirements(observation, verdict):
+            yield from _titled(title, text)
         yield from _notes(verdict, " ".join(said))
     if verbosity >= ALL_FRAMES and observation.places is not None:
         yield from where.all_frames(observation.places)
@@ -68,68 +65,82 @@ def _titled(title: str, text: str) -> Iterator[str]:
         yield f"  {'' if number else title:<{_INDENT - 2}}{line}"
 
 
-def _figures(verdict: Verdict) -> Iterator[str]:
+def figures(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """Yield the title and the text of every figure that was measured.
+
+    Args:
+        observation: What was measured.
+        verdict: The verdict with its sentences.
+
+    Yields:
+        tuple[str, str]: A title of one or two words, and what stands beside it.
+    """
     if verdict.held_share.measured:
-        yield from _titled("held", f"{share_text(verdict.held_share)} of the call")
+        yield "held", f"{share_text(verdict.held_share)} of the call"
         n_calls = counted(verdict.n_calls, "call")
-        yield from _titled("instrument", f"{verdict.instrument.name}, {verdict.instrument.grade}; {n_calls}")
+        yield "instrument", f"{verdict.instrument.name}, {verdict.instrument.grade}; {n_calls}"
     if verdict.longest_hold_ns is not None:
-        yield from _titled("longest hold", duration(verdict.longest_hold_ns))
+        yield "longest hold", duration(verdict.longest_hold_ns)
         by_function, by_interpreter = verdict.n_releases.by_function, verdict.n_releases.by_interpreter
-        yield from _titled(
+        yield (
             "releases",
             f"released {count_text(by_function)}x by the function, {count_text(by_interpreter)}x by the interpreter",
         )
     if verdict.longest_wait_ns is not None:
-        yield from _titled(
-            "longest wait", f"another thread waited up to {duration(verdict.longest_wait_ns)} for the GIL"
-        )
+        yield "longest wait", f"another thread waited up to {duration(verdict.longest_wait_ns)} for the GIL"
     if verdict.span_ns is not None and verdict.cpu_ns is not None:
         cpu = duration(verdict.cpu_ns)
-        yield from _titled("time", f"{duration(verdict.span_ns)} of wall time, {cpu} of its thread's processor time")
+        yield "time", f"{duration(verdict.span_ns)} of wall time, {cpu} of its thread's processor time"
+    yield from _overlap(observation, verdict)
+    if verdict.agreement != "not_checked":
+        yield (
+            "agreement",
+            f"results {verdict.agreement} under competing threads (compared earlier in the same test)",
+        )
 
 
-def _overlap(observation: Observation, verdict: Verdict) -> Iterator[str]:
+def _overlap(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, str]]:
     if verdict.overlap == "not_measured":
         return
     if not observation.rounds or not verdict.speedup.measured:
-        yield from _titled("overlap", verdict.overlap)
+        yield "overlap", verdict.overlap
         return
     n_threads, n_rounds = observation.rounds[0].n_threads, counted(len(observation.rounds), "round")
-    yield from _titled(
-        "overlap",
-        f"{verdict.overlap}: speed-up {interval(verdict.speedup)} of {n_threads} threads over one ({n_rounds}); efficiency "
-        f"{interval(verdict.efficiency)} of what a released control reached",
-    )
+    speedup = f"speed-up {interval(verdict.speedup)} of {n_threads} threads over one ({n_rounds})"
+    efficiency = f"efficiency {interval(verdict.efficiency)} of what a released control reached"
+    yield "overlap", f"{verdict.overlap}: {speedup}; {efficiency}"
     if verdict.together.measured:
         decides = "decides" if verdict.decided_by == "together" else "does not decide"
-        yield from _titled(
-            "together",
-            f"speed-up on free cores {interval(verdict.together)} by what calls lost while they ran together; it {decides} the word",
-        )
+        free_cores = f"speed-up on free cores {interval(verdict.together)} by what calls lost while they ran together"
+        yield "together", f"{free_cores}; it {decides} the word"
     if verdict.cores_used is not None:
         both_released = (
             ""
             if verdict.both_released_share is None
             else f"; two or more outside the GIL at once for {percent(verdict.both_released_share)} of the time"
         )
-        yield from _titled("cores used", f"{verdict.cores_used:.2f}{both_released}")
+        yield "cores used", f"{verdict.cores_used:.2f}{both_released}"
 
 
-def _progress(observation: Observation) -> Iterator[str]:
+def requirements(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, str]]:
+    """Yield how far a background thread got, and each limit; the claim as a whole where no figure compares with it.
+
+    Args:
+        observation: What was measured.
+        verdict: The verdict with its sentences.
+
+    Yields:
+        tuple[str, str]: A title, empty where it is that of the line above, and what stands beside it.
+    """
     progress = observation.progress
     if progress is not None and progress.span_ns:
         share = min(1.0, progress.background_ns / progress.span_ns)
-        yield from _titled("progress", f"a background Python thread ran for {percent(share)} of the call")
-
-
-def _claim(observation: Observation, verdict: Verdict) -> Iterator[str]:
-    """Yield each limit; what is claimed as a whole where there is no figure to compare it with."""
+        yield "progress", f"a background Python thread ran for {percent(share)} of the call"
     if verdict.limits:
         for number, limit in enumerate(verdict.limits):
-            yield from _titled("" if number else "claim", limit_text(limit))
+            yield "" if number else "claim", limit_text(limit)
     elif not observation.claim.is_empty:
-        yield from _titled("claim", f"inconclusive: {claim_text(observation.claim)}")
+        yield "claim", f"inconclusive: {claim_text(observation.claim)}"
 
 
 def _notes(verdict: Verdict, said: str) -> Iterator[str]:

@@ -61,9 +61,14 @@ def counts(entries: Iterable[Entry]) -> str:
             agreements[agreement_text.WORDS.get(entry.agreement.word, entry.agreement.word)] += 1
         else:
             checks[entry.verdict.gil] += 1
+    return f"gilcheck: {counts_text(checks, agreements)}"
+
+
+def counts_text(checks: Counter[str], agreements: Counter[str]) -> str:
+    """Return how many checks and agreements have each word, in one line."""
     parts = [_counted(checks, "check")] if checks or not agreements else []
     parts += [_counted(agreements, "agreement")] if agreements else []
-    return f"gilcheck: {'; '.join(parts)}"
+    return "; ".join(parts)
 
 
 def _counted(words: Counter[str], what: str) -> str:

@@ -191,6 +191,44 @@ def lines(where: Where | None) -> Iterator[str]:
         yield f"                {percent(min(1.0, busiest.share))} of it {at}{within}"
 
 
+def steps(where: Where | None) -> Iterator[tuple[str, str, str]]:
+    """Yield the places at which the GIL is released, taken and held, in the order of the call.
+
+    Args:
+        where: The places; None yields nothing.
+
+    Yields:
+        tuple[str, str, str]: What happens there, the place, and its source line, which is empty where it is not known.
+    """
+    if where is None:
+        return
+    root, hold = where.root, duration(where.longest_hold_ns)
+
+    def of(site: Site) -> tuple[str, str]:
+        caller = site.called_from
+        at = "" if caller is None or caller == site.place else f", called at {place_text(caller, root)}"
+        return f"{site_text(site, root)}{at}", source_of(where, site.place) or ""
+
+    if where.let_go is not None and where.taken is not None:
+        yield "released at", *of(where.let_go)
+        yield "taken back at", *of(where.taken)
+        yield f"held for {hold} until", *(("the return", "") if where.dropped is None else of(where.dropped))
+    elif where.dropped is not None:
+        yield f"held for {hold} from the start until", *of(where.dropped)
+        if where.taken is not None:
+            yield "taken back at", *of(where.taken)
+    else:
+        function = where.function
+        named = ("the call", "") if function is None else (place_text(function, root), source_of(where, function) or "")
+        yield "held from start to end in", *named
+        busiest = where.busiest
+        if busiest is not None and busiest.python:
+            line = busiest.python[0]
+            yield f"{percent(min(1.0, busiest.share))} of it at", place_text(line, root), source_of(where, line) or ""
+        if busiest is not None and busiest.native is not None:
+            yield "inside of", place_text(busiest.native, root), source_of(where, busiest.native) or ""
+
+
 def all_frames(places: Places) -> Iterator[str]:
     """Yield every stack that the diagnosing pass recorded, the innermost frame first, with whole paths."""
     for number, event in enumerate(places.events):

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.store import json_report
+from pytest_gilcheck.store.json_report import AgreementEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from pytest_gilcheck.store.json_report import Entry
 
 _FILE = re.compile(r"(\d{4,})_(.+)\.json")
 
@@ -89,3 +92,19 @@ def save(storage: Path, name: str, lines: Iterable[str]) -> Path:
     path = folder / f"{max(numbers, default=0) + 1:04}_{name}.json"
     json_report.write(path, lines)
     return path
+
+
+def keyed(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
+    """Yield each entry under a key that is the same in the next run.
+
+    The key has the origin, the test, the name and, from the second check of that name in its test on, the ordinal.
+    """
+    last_of_key: dict[str, int] = {}
+    for entry in entries:
+        # A marked test is checked under its own name.
+        is_body = entry.test is not None and entry.name == entry.test.rpartition("/")[2]
+        name = f"agreement of {entry.name}" if isinstance(entry, AgreementEntry) else ("" if is_body else entry.name)
+        key = " ".join(filter(None, (f"[{entry.origin}]" if entry.origin else "", entry.test or "", name)))
+        # Older reports have no ordinals, and merged ones may have the same twice.
+        ordinal = last_of_key[key] = max(entry.ordinal or 1, last_of_key.get(key, 0) + 1)
+        yield (key if ordinal == 1 else f"{key} #{ordinal}"), entry

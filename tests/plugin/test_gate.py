@@ -223,9 +223,10 @@ def test_report_path_when_a_test_changes_the_directory_then_it_stays_where_pytes
     """Also that of a report that is saved because a call never returns (see tests/live)."""
     body = RELEASED + "\ndef test_moves(tmp_path):\n    import os\n    os.chdir(tmp_path)\n"
 
-    project(body, "--gilcheck-json=o.json", "--gilcheck-markdown=o.md", "--gilcheck-gitlab=g.json", subprocess=True)
+    paths = {"json": "o.json", "markdown": "o.md", "gitlab": "g.json", "html": "o.html", "trace": "t.json"}
+    project(body, *(f"--gilcheck-{name}={path}" for name, path in paths.items()), subprocess=True)
 
-    assert {"o.json", "o.md", "g.json"} <= {path.name for path in pytester.path.iterdir()}
+    assert {*paths.values()} <= {path.name for path in pytester.path.iterdir()}
 
 
 def test_report_path_when_a_call_never_returns_then_it_stays_where_pytest_was_started(project, pytester):
