@@ -37,6 +37,9 @@ GALLERY_PROJECTS = {
     "word_count": "cargo",
     "c_extension": "cc",
     "cython_nogil": "cc",
+    "ctypes_cffi": "cc",
+    "numba_numpy": None,
+    "asyncio_stall": None,
 }
 COMPILERS = {
     "cc": "a C compiler: `apt install gcc`, or the package of your system",

@@ -27,10 +27,9 @@ BLOCK = re.compile(
     r"(?P<head><!-- report(: (?P<name>\w+))? -->\n```console\n)(?P<body>.*?)(?P<tail>```\n<!-- end of report -->)",
     re.DOTALL,
 )
-#: What a report says that no load may change: the word of a verdict; the line where the GIL is held; that the call sleeps.
-FACTS = re.compile(
-    r"(?m)(?:^\S.*: (released|held|partial|not applicable)\b|\bfrom .*?([\w/]+\.\w+:\d+)|(It sleeps) for)"
-)
+#: What a report says that no load may change: the word of a verdict, alone with `-q`; the line of the project from which the
+#: GIL is held; that the call sleeps.
+FACTS = re.compile(r"(?m)^(?:\S.*: )?(released|held|partial|not applicable)\b|\bfrom ([\w/]+\.\w+:\d+)|(It sleeps) for")
 
 
 def commands_of(body: str) -> list[str]:
