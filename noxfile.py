@@ -40,6 +40,9 @@ GALLERY_PROJECTS = {
     "ctypes_cffi": "cc",
     "numba_numpy": None,
     "asyncio_stall": None,
+    "multiprocessing_pool": "cc",
+    "pyo3_double_list": "cargo",
+    "pybind11_nanobind": "c++",
 }
 COMPILERS = {
     "cc": "a C compiler: `apt install gcc`, or the package of your system",
