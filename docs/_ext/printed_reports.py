@@ -19,6 +19,8 @@ import argparse
 import os
 import re
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -27,43 +29,50 @@ BLOCK = re.compile(
     r"(?P<head><!-- report(: (?P<name>\w+))? -->\n```console\n)(?P<body>.*?)(?P<tail>```\n<!-- end of report -->)",
     re.DOTALL,
 )
-#: What a report says that no load may change: the word of a verdict, alone with `-q`; the line of the project from which the
-#: GIL is held; that the call sleeps.
+#: A command, which goes on in the next line after a backslash, and what it prints.
+RUN = re.compile(r"(?m)^\$ (?P<command>(?:.*\\\n)*.*)\n(?P<output>(?:(?!\$ ).*\n)*)")
+#: What no load may change: the word of a verdict, alone with `-q`; the line of the project from which the GIL is held; that
+#: the call sleeps.
 FACTS = re.compile(r"(?m)^(?:\S.*: )?(released|held|partial|not applicable)\b|\bfrom ([\w/]+\.\w+:\d+)|(It sleeps) for")
-
-
-def commands_of(body: str) -> list[str]:
-    """Return the commands in the text of a console block. A command goes on in the next line after a backslash."""
-    return re.findall(r"(?m)^\$ ((?:.*\\\n)*.*)\n", body)
+#: Of the verdict. Overlap, which has a line of its own, may be inconclusive beside any word.
+INCONCLUSIVE = re.compile(r"(?m)^(?:\S.*: )?inconclusive\b")
+#: A busy machine may leave a verdict open. It never makes it another one.
+N_TRIES = 3
 
 
 def printed_by(command: str, folder: Path) -> str:
-    """Return what this command prints when it runs in this folder.
+    """Return what this command prints when it runs in this folder. If its verdict is inconclusive, it is run again.
 
     Raises:
         SystemExit: it fails in another way than by being inconclusive.
     """
     environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
-    done = subprocess.run(  # noqa: S602  (the pages' own commands)
-        command, shell=True, capture_output=True, text=True, check=False, cwd=folder, env=environment
-    )
-    if done.returncode not in (0, 3):
-        raise SystemExit(f"{command}\n{done.stdout}{done.stderr}")
+    for _ in range(N_TRIES):
+        done = subprocess.run(  # noqa: S602  (the pages' own commands)
+            command, shell=True, capture_output=True, text=True, check=False, cwd=folder, env=environment
+        )
+        if done.returncode not in (0, 3):
+            raise SystemExit(f"{command}\n{done.stdout}{done.stderr}")
+        if not INCONCLUSIVE.search(done.stdout):
+            break
     return done.stdout
 
 
-def run_block(block: re.Match[str]) -> str:
-    """Return the text of a console block with what its commands print now."""
-    folder = ROOT / "docs" / "gallery" / (block["name"] or "first_check")
-    return "".join(f"$ {command}\n{printed_by(command, folder)}" for command in commands_of(block["body"]))
+def is_contradicted(then: str, now: str) -> bool:
+    """Return whether the facts of two reports of one command differ. An inconclusive one contradicts nothing."""
+    return not INCONCLUSIVE.search(now) and FACTS.findall(then) != FACTS.findall(now)
 
 
-def difference(block: re.Match[str], now: str) -> str | None:
-    """Return how the facts of a block differ from what its commands print now, or None."""
-    then_facts, now_facts = FACTS.findall(block["body"]), FACTS.findall(now)
-    if then_facts == now_facts:
-        return None
-    return f"the page says\n{block['body']}\nand now it prints\n{now}"
+def compare(block: re.Match[str], run: Callable[[str], str]) -> list[str]:
+    """Return how a block differs from what its commands print now, a text for each command that contradicts it."""
+    differences = []
+    for told in RUN.finditer(block["body"]):
+        now = run(told["command"])
+        if INCONCLUSIVE.search(now):
+            print(f"not compared:\n{now}")  # noqa: T201  (for people)
+        elif is_contradicted(told["output"], now):
+            differences.append(f"$ {told['command']}\nthe page says\n{told['output']}\nand now it prints\n{now}")
+    return differences
 
 
 def main() -> None:
@@ -77,22 +86,18 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="only the blocks of these projects")
     options = parser.parse_args()
     differences = []
-    for page in filter(Path.exists, PAGES):
+    for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for block in reversed(list(BLOCK.finditer(text))):
-            if options.names and (block["name"] or "first_check") not in options.names:
+            name = block["name"] or "first_check"
+            if options.names and name not in options.names:
                 continue
-            now = run_block(block)
-            if options.check and difference(block, now) and "inconclusive" not in now:
-                # A second run: what is wrong stays wrong.
-                now = run_block(block)
-            if options.check and (what := difference(block, now)):
-                # A busy machine may leave a verdict open. It never makes it another one.
-                if "inconclusive" in now:
-                    print(f"{page}: inconclusive, not compared\n{now}")  # noqa: T201  (for people)
-                else:
-                    differences.append(f"{page}: {what}")
-            text = f"{text[: block.start('body')]}{now}{text[block.end('body') :]}"
+            run = partial(printed_by, folder=ROOT / "docs" / "gallery" / name)
+            if options.check:
+                differences += [f"{page}: {what}" for what in compare(block, run)]
+            else:
+                body = "".join(f"$ {told['command']}\n{run(told['command'])}" for told in RUN.finditer(block["body"]))
+                text = f"{text[: block.start('body')]}{body}{text[block.end('body') :]}"
         if not options.check:
             page.write_text(text, encoding="utf-8")
     if differences:
