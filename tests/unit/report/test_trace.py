@@ -5,7 +5,7 @@ from collections import defaultdict
 from itertools import pairwise
 
 from built import call, entries, observation, verdict_on
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import GilEvent, GilTimeline
@@ -108,6 +108,7 @@ def test_a_cut_record_ends_in_an_event_that_says_so():
 
 
 @given(st.integers(0, 10**15))
+@example(1001)
 def test_microseconds_are_the_same_nanoseconds_again(at_ns):
     """1.001 us times 1000 is 1000.9999999999999, of which Perfetto made 1000 ns."""
     assert ns(microseconds(at_ns)) == at_ns
