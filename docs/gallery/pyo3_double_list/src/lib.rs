@@ -3,14 +3,25 @@
 use std::thread;
 use std::time::Duration;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
+
+fn duration(seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()))
+}
 
 /// Doubles the numbers and stores them as `result[index]`. Each of its two halves takes `seconds`.
 #[pyfunction]
 #[pyo3(signature = (list, result, index, seconds = 1.0))]
-fn double_list(py: Python<'_>, list: &Bound<'_, PyList>, result: &Bound<'_, PyList>, index: usize, seconds: f64) -> PyResult<()> {
-    let half = Duration::try_from_secs_f64(seconds).map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+fn double_list(
+    py: Python<'_>,
+    list: &Bound<'_, PyList>,
+    result: &Bound<'_, PyList>,
+    index: usize,
+    seconds: f64,
+) -> PyResult<()> {
+    let half = duration(seconds)?;
     let numbers: Vec<i64> = list.extract()?;
     let doubled = py.detach(|| {
         thread::sleep(half);
@@ -27,8 +38,14 @@ fn double_list(py: Python<'_>, list: &Bound<'_, PyList>, result: &Bound<'_, PyLi
 /// The same, but the second half does without the GIL, too.
 #[pyfunction]
 #[pyo3(signature = (list, result, index, seconds = 1.0))]
-fn double_list_detached(py: Python<'_>, list: &Bound<'_, PyList>, result: &Bound<'_, PyList>, index: usize, seconds: f64) -> PyResult<()> {
-    let half = Duration::try_from_secs_f64(seconds).map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+fn double_list_detached(
+    py: Python<'_>,
+    list: &Bound<'_, PyList>,
+    result: &Bound<'_, PyList>,
+    index: usize,
+    seconds: f64,
+) -> PyResult<()> {
+    let half = duration(seconds)?;
     let numbers: Vec<i64> = list.extract()?;
     let doubled: Vec<i64> = py.detach(|| {
         thread::sleep(half);
