@@ -180,7 +180,7 @@ def environment(session: nox.Session, version: str, name: str, *requirements: st
     else:
         # Empty, as a user's first one is.
         session.run(*start, "-m", "venv", "--clear", str(home), external=True)
-        session.run(*install, f"{built}[agree]", external=True)
+        session.run(*install, built, external=True)
         options = ["--prefer-binary", *(word for word in requirements if word.startswith("--"))]
         packages = [word for word in requirements if not word.startswith("--")]
         if packages and subprocess.run([*install, *options, *packages], check=False).returncode:
@@ -316,10 +316,10 @@ def tests_all(session: nox.Session, version: str) -> None:
 def oldest(session: nox.Session, release: str) -> None:
     """Run the plugin's tests and the smoke with a release of pytest and the oldest allowed version of all else."""
     project = PYPROJECT["project"]
-    allowed = [*project["dependencies"], *project["optional-dependencies"]["agree"]]
+    allowed = project["dependencies"]
     exact = [requirement.replace(">=", "==", 1) for requirement in allowed if not requirement.startswith("pytest>")]
     built = wheel(session)
-    session.install(f"{built}[agree]", f"pytest=={release}.*", *exact)
+    session.install(str(built), f"pytest=={release}.*", *exact)
     session.install("--force-reinstall", "--no-deps", str(built))
     session.run("python", "-m", "pip", "list", "--format=freeze", silent=False)
     # Neighbours are not installed: each has an oldest pytest of its own.
