@@ -92,8 +92,7 @@ def share_of(
     doubt = _worker_doubt(call, total_ns, taken, idle_waits_ns)
     if free_ns <= 0 and not doubt.in_all_ns:  # whenever it was kept off the processor, it held the GIL
         return CallShare(1.0, 1.0 - resolution, 1.0, is_undisturbed=True, is_unresolved=False)
-    # Whatever its own delay, a worker may have worked meanwhile.
-    least = _share(held_ns - min(doubt.in_holds_ns, held_ns), free_ns + doubt.idle_waits_ns) if call.n_workers else 1.0
+    own_held_ns, own_free_ns = held_ns, free_ns
     # A thread is not kept off the processor while it uses it: delay beyond the rest of the span came before or after the
     # call. The instrument's readings use the processor, too, and are no part of the total: with 35,000 of them the
     # processor time was more than the call, no delay was believed, and a share of 0.43 came out as 0.19, 0.33 and 0.77,
@@ -114,7 +113,10 @@ def share_of(
     delay_ns = min(held_ns + free_ns, delay_ns + hidden_ns)
     value = _share(held_ns, free_ns)
     low, high = _extremes(held_ns, free_ns, min(held_ns + free_ns, delay_ns + doubt.in_rest_ns))
-    low = min(low, least)
+    if call.n_workers:
+        # Whatever the delay of the call's thread, a worker may have worked meanwhile, for as long as it used a processor.
+        worked_ns = min(own_free_ns - free_ns + doubt.idle_waits_ns, _worked_ns(call))
+        low = min(low, _share(own_held_ns - min(doubt.in_holds_ns, own_held_ns), free_ns + worked_ns))
     # This part fell on a wait, which is left out already, or it is no part of a hold, or of the rest.
     unsplit_ns = call.unsplit_delay_ns or 0
     low = min(low, _extremes(held_ns - min(unsplit_ns, held_ns), free_ns, delay_ns)[0])
@@ -181,6 +183,14 @@ def _worker_doubt(call: CallSpan, total_ns: int, taken: Taken, idle_waits_ns: in
     return _WorkerDoubt(
         min(ready_ns, call.workers_held_ns), min(ready_ns, _unexplained_ns(call, total_ns)), idle_waits_ns
     )
+
+
+def _worked_ns(call: CallSpan) -> int:
+    """Return for how long other threads that took the GIL worked without it at most, on one processor or several."""
+    used = [None if other.off_processor is None else other.off_processor.free_cpu_ns for other in call.others]
+    known = [ns for ns in used if ns is not None]
+    others_ns = max(0, call.process_cpu_ns - call.cpu_ns) if call.process_cpu_ns else call.span_ns  # 0: not recorded
+    return min(others_ns, sum(known)) if call.others and len(known) == len(used) else others_ns
 
 
 def _unexplained_ns(call: CallSpan, total_ns: int) -> int:

@@ -752,7 +752,8 @@ fn a_delay_of_the_spans_thread_after_the_worker_was_read_is_its_alone() {
         worker.releases();
         worker.is_read(State::Holding);
     });
-    for (delay_ns, n_runs, is_alone) in [(800_000, 2, true), (2_500_000, 2, false), (800_000, 3, false)] {
+    // A delay that is longer than the time since the worker was read began before it.
+    for (is_longer, n_runs, is_alone) in [(false, 2, true), (true, 2, false), (false, 3, false)] {
         let account = worker.account;
         let read = |number: u32| (number == account.thread_id).then_some(account);
         let followed = recorder.follow(OWN, read);
@@ -760,12 +761,15 @@ fn a_delay_of_the_spans_thread_after_the_worker_was_read_is_its_alone() {
         let start = recorder.begin(OWN, Detail::Split(own(0, 1))).expect("it holds");
         recorder.unlocked(now_ns(), false, OWN, false);
         recorder.read_delay(OWN, State::Holding, || Some(own(0, 1)));
+        let own_read_ns = now_ns();
         worker.passes(1_000_000, 0);
         worker.takes();
         worker.passes(1_000_000, 0);
         worker.releases();
         worker.is_read(State::Holding);
+        let worker_read_ns = now_ns();
         worker.passes(1_000_000, 0);
+        let delay_ns = if is_longer { now_ns() - u64::midpoint(own_read_ns, worker_read_ns) } else { 800_000 };
         recorder.read_delay(OWN, State::Released, || Some(own(delay_ns, n_runs)));
         recorder.unlocked(now_ns(), true, OWN, false);
         let end_ns = now_ns();
