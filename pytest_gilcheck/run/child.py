@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import CheckFailed, DeadlineExceeded
+from pytest_gilcheck.evidence.errors import is_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+__tracebackhide__ = is_hidden
 
 #: The exit status of a child whose call kept the GIL past its deadline; differs from a crash and from an exit by the function.
 STUCK_STATUS = 97

@@ -208,12 +208,15 @@ finish(threads)
 def test_ledger_when_the_callee_closes_all_descriptors_then_nothing_of_it_is_open_and_nothing_of_the_callee_is_closed(
     python,
 ):
-    """No descriptor is kept across the user's code: a kept number would be the callee's own file later."""
+    """No descriptor is kept across the user's code: a kept number would be the callee's own file later.
+
+    No other thread hands the GIL over meanwhile: that thread would be read, too, and a function that closes the descriptors of
+    all threads hits whatever file another one has open at that moment.
+    """
     assert is_done(
         python(
             f"""{PRELUDE}
 _native.open_ledger(interval_us)
-threads = started(lambda: specimens.chatters(20, 2_000), 4)
 
 def closes_all():
     os.closerange(3, 4096)
@@ -229,7 +232,7 @@ for number in range(50 * TIMES):
         assert len(file.read(100)) == 100
         file.close()
 assert _native.close_ledger()
-finish(threads)
+finish([])
 """
         )
     )

@@ -50,9 +50,9 @@ def test_status_when_a_call_is_checked_then_every_stage_is_reported_in_order(wat
         events.FIRST_CALL,
         events.SINGLE_CALLS,
         events.BESIDE_WAITER,
+        events.LINES,
         events.COMPETING,
         events.BESIDE_BACKGROUND,
-        events.LINES,
     ]
     # With one usable core, or a verdict that this machine cannot decide, stages are left out; none comes early.
     assert [what for what in expected if what in watcher.stages()] == watcher.stages()
