@@ -93,7 +93,10 @@ assert all(now[at] == without[at] for at in slots)
 THERE_FIRST = """
 other.stand_on_top(ctypes.c_void_p(at))
 theirs = words()[at]
-right()
+for _ in range(20):  # a thread must wait before the entries of the waits are used
+    right()
+    if other.calls_seen():
+        break
 assert words()[at] == theirs
 assert other.calls_seen() > 0
 right()
