@@ -60,7 +60,11 @@ _HOMES = {
 
 
 def _import_native() -> Any:
-    """Return the native module; where it cannot be imported, the error says which one to install."""
+    """Return the native module.
+
+    Raises:
+        ImportError: It cannot be imported; the message says which build to install.
+    """
     try:
         return importlib.import_module(f"{__name__}._native")
     except ImportError as error:

@@ -199,6 +199,7 @@ mod tests {
     }
 
     /// An interpreter in this process: its state points to a structure that its own functions take and release.
+    #[cfg(not(gilcheck_unsupported_os))]
     mod built {
         use std::ffi::c_void;
         use std::sync::Mutex;
