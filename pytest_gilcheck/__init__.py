@@ -62,6 +62,9 @@ _HOMES = {
 def _import_native() -> Any:
     """Return the native module.
 
+    Returns:
+        The module.
+
     Raises:
         ImportError: It cannot be imported; the message says which build to install.
     """

@@ -255,9 +255,9 @@ fn off_processor(
     off.free_cpu_ns += late_cpu_ns;
     off.late_delay_ns = late_ns.saturating_sub(read_ns.saturating_sub(end_ns));
     off.unsplit_delay_ns += late_ns - off.late_delay_ns;
-    let (from_ns, ready_ns) = (owner.ready_from_ns.load(Relaxed), owner.ready_ns.load(Relaxed));
+    let (from_ns, own_ready_ns) = (owner.ready_from_ns.load(Relaxed), owner.ready_ns.load(Relaxed));
     let beside_ns = active_until_ns.saturating_sub(from_ns).saturating_add(late_cpu_ns);
-    off.alone_ready_ns = ready_ns.saturating_sub(beside_ns);
+    off.alone_ready_ns = own_ready_ns.saturating_sub(beside_ns);
     Some(off)
 }
 
