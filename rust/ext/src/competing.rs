@@ -93,7 +93,7 @@ struct Reading {
 
 /// The stamps of one thread in one phase. Their memory is allocated before the phase begins.
 struct Stamps {
-    stamps: Vec<Stamp>,
+    taken: Vec<Stamp>,
     n_stamp_calls: usize,
     n_calls: usize,
     last: Option<Reading>,
@@ -109,7 +109,7 @@ fn waits_and_releases(thread: usize) -> (Option<u64>, Option<u64>) {
 impl Stamps {
     fn new(n_calls: usize, n_stamp_calls: usize) -> Self {
         let n_stamp_calls = n_stamp_calls.max(1);
-        Self { stamps: Vec::with_capacity(n_calls / n_stamp_calls + 1), n_stamp_calls, n_calls: 0, last: None }
+        Self { taken: Vec::with_capacity(n_calls / n_stamp_calls + 1), n_stamp_calls, n_calls: 0, last: None }
     }
 
     /// Begins a stamp with what was read of the accounts. Nothing is stamped where there is no delay.
@@ -125,7 +125,7 @@ impl Stamps {
     fn is_full(&mut self) -> bool {
         self.n_calls += 1;
         self.n_calls >= self.n_stamp_calls
-            && self.stamps.len() + 1 < self.stamps.capacity()
+            && self.taken.len() + 1 < self.taken.capacity()
             && self.last.as_ref().is_some_and(|last| {
                 last.n_releases.is_none() || waits_and_releases(current_thread()).1 != last.n_releases
             })
@@ -135,7 +135,7 @@ impl Stamps {
     fn end(&mut self, end_ns: u64, waiting_ns: Option<u64>, cpu_ns: u64, delay_ns: Option<u64>) {
         if let (Some(last), Some(delay_ns)) = (&self.last, delay_ns) {
             let waiting_ns = waiting_ns.zip(last.waiting_ns).map(|(end, start)| end.saturating_sub(start));
-            self.stamps.push((
+            self.taken.push((
                 last.start_ns,
                 end_ns,
                 self.n_calls,
@@ -282,7 +282,7 @@ fn run_phase<'py>(
         // Each reading of the accounts has let the GIL go once.
         n_releases_by_function: figures.as_ref().map(|figures| figures.n_releases_by_function.saturating_sub(n_cuts)),
         totals: recorder.is_recording().then(|| recorder.meter().totals_ns()),
-        stamps: stamps.stamps,
+        stamps: stamps.taken,
         error,
     })
 }
