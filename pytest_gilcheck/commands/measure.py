@@ -69,13 +69,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--isolate", action="store_true", help="measure in a child process, which may crash or keep the GIL"
     )
-    parser.add_argument(
-        "-v",
-        "--verbose",
-        action="count",
-        default=0,
-        help="show every figure and reason; -vv: every frame of every stack",
-    )
+    parser.add_verbosity()
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict's word alone")
     return parser
 

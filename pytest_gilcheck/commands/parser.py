@@ -27,6 +27,11 @@ class Parser(argparse.ArgumentParser):
         version = f"gilcheck {own_version()} ({platform.python_implementation()} {platform.python_version()})"
         self.add_argument("--version", action="version", version=version, help="show the version and exit")
 
+    def add_verbosity(self) -> None:
+        """Add the option of the verbs that report on checks."""
+        text = "show every figure and reason; -vv: every frame of every stack"
+        self.add_argument("-v", "--verbose", action="count", default=0, help=text)
+
     def error(self, message: str) -> NoReturn:
         """Raise the error.
 

@@ -82,13 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--compare", type=Path, metavar="BEFORE", help="show on the page of --html what changed since this JSON report"
     )
-    parser.add_argument(
-        "-v",
-        "--verbose",
-        action="count",
-        default=0,
-        help="show every figure and reason; -vv: every frame of every stack",
-    )
+    parser.add_verbosity()
     parser.add_argument("-q", "--quiet", action="store_true", help="show only how many checks have each word")
     options = parser.parse_args(arguments)
     stream = Stream(options.report)

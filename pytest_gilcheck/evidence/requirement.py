@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+#: Words that say whether the GIL is released, from best to worst.
+DECIDED_WORDS = ("released", "partial", "held")
+
 
 class Requirement(NamedTuple):
     """One requirement of a check: a limit that its author claims, a comparison with a baseline, or both.
@@ -48,7 +51,7 @@ REQUIREMENTS = (
         name="expect",
         claim="gil",
         is_compared=True,
-        words=("released", "partial", "held"),
+        words=DECIDED_WORDS,
     ),
     Requirement("held_share", "share", "at least", "releases", name="releases", claim="releases"),
     Requirement(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from pytest_gilcheck.evidence.requirement import DECIDED_WORDS
 from pytest_gilcheck.report import where
 from pytest_gilcheck.report.advice import advice
 from pytest_gilcheck.report.figures import duration, of_rest, percent, says_something, share_bounds
@@ -28,9 +29,6 @@ _SHORTEST_NAME = 16
 _SIGNS = {"H": "█", "r": "·", "m": "▒", "w": "w", "?": "?"}
 _ASCII_SIGNS = {"H": "#", "r": ".", "m": "+", "w": "w", "?": "?"}
 _LEGEND = {"H": "held", "r": "released", "m": "both", "w": "waiting", "?": "not recorded"}
-
-#: Words that say whether the GIL is released.
-_DECIDED = ("released", "partial", "held")
 
 
 def drawn(timeline: str, encoding: str | None = "utf-8") -> str:
@@ -56,7 +54,7 @@ def answer(observation: Observation, verdict: Verdict, *, encoding: str | None =
     """
     yield _first_line(verdict), False
     claimed = _claim(verdict)
-    if verdict.gil not in _DECIDED:
+    if verdict.gil not in DECIDED_WORDS:
         lines = [*claimed, *_undecided(verdict, encoding)]
         yield from ((line, False) for line in lines[: N_LINES - 1])
         return

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pytest_gilcheck.evidence import own_version
+from pytest_gilcheck.evidence.requirement import DECIDED_WORDS
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report import where
 from pytest_gilcheck.report.advice import advice
@@ -44,7 +45,6 @@ _ROOM_FOR_TIMELINES = 1_200_000
 #: So many threads of a call are drawn: the call's own, and those that held the GIL longest. Others are counted.
 _MOST_THREADS = 8
 
-_DECIDED = ("released", "partial", "held")
 _HEADINGS = ("check", "GIL", "held", "max hold", "longest wait", "overlap", "agreement")
 _NUMERIC = (2, 3, 4)
 _LETTERS = {"held": "H", "released": "r", "waiting": "w", "mixed": "m"}
@@ -216,7 +216,7 @@ def _row(entry: CheckEntry, said: list[str], change: tuple[str, list[str]] | Non
 
 
 def _cells(entry: CheckEntry) -> list[_Cell]:
-    verdict, is_decided = entry.verdict, entry.verdict.gil in _DECIDED
+    verdict, is_decided = entry.verdict, entry.verdict.gil in DECIDED_WORDS
     is_overlap_shown = verdict.overlap != "inconclusive" or asks_overlap(entry.observation.claim)
     overlap, agreement = overlap_text(verdict), verdict.agreement
     return [
@@ -237,7 +237,7 @@ def _held(verdict: Verdict) -> _Cell:
     share = verdict.held_share
     if share.value is None or share.high is None:
         return _Cell(kind="number", why="not measured")
-    if verdict.gil not in _DECIDED:
+    if verdict.gil not in DECIDED_WORDS:
         return _Cell(kind="number", why="not decided")
     # Without the ledger only the most is known.
     text = percent(share.value) if verdict.n_calls else f"at most {percent_at_most(share.high)}"
@@ -257,10 +257,10 @@ _OF_HOLDING = ("longest hold", "longest wait", "releases")
 def _figures(entry: CheckEntry) -> Iterator[tuple[str, str]]:
     verdict, share = entry.verdict, entry.verdict.held_share
     for title, text in figures(entry.observation, verdict):
-        if verdict.gil not in _DECIDED and title == "held":
+        if verdict.gil not in DECIDED_WORDS and title == "held":
             bounds = None if share.low is None or share.high is None else share_bounds(share.low, share.high)
             yield title, f"not decided{f': between {bounds} %' if bounds and share.low != share.high else ''}"
-        elif verdict.gil not in _DECIDED and title in _OF_HOLDING:
+        elif verdict.gil not in DECIDED_WORDS and title in _OF_HOLDING:
             yield title, f"not decided; in the recorded calls: {text}"
         else:
             yield title, text

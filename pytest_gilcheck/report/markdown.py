@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_gilcheck.evidence.requirement import DECIDED_WORDS
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report.figures import duration
 from pytest_gilcheck.report.tables import row_name
@@ -90,7 +91,7 @@ def _row(cells: Sequence[str]) -> str:
 def _of_check(check: CheckEntry) -> tuple[tuple[str, ...], list[str]]:
     """Return the cells of a row, and the lines about it below the table."""
     verdict, name = check.verdict, row_name(check).replace("\n ", "")
-    is_decided = verdict.gil in ("released", "partial", "held")
+    is_decided = verdict.gil in DECIDED_WORDS
     hold = duration(verdict.longest_hold_ns) if is_decided and verdict.longest_hold_ns is not None else "-"
     share = share_text(verdict.held_share) if is_decided else "-"
     row = (name, verdict.gil.replace("_", " "), share, hold, overlap_text(verdict), _claim(check), margin_text(verdict))

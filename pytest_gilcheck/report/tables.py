@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from pytest_gilcheck.evidence.requirement import DECIDED_WORDS
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report.answer import asks_overlap, drawn
 from pytest_gilcheck.report.check import report_lines
@@ -144,7 +145,7 @@ _OF_AGREEMENTS = ("agreement of", "results", "examples", "calls", "threads")
 
 def _cells_of_check(name: str, entry: CheckEntry) -> tuple[str, ...]:
     verdict, share = entry.verdict, entry.verdict.held_share
-    is_decided = verdict.gil in ("released", "partial", "held")
+    is_decided = verdict.gil in DECIDED_WORDS
     bounds = (
         "-"
         if share.low is None or share.high is None or share.low == share.high

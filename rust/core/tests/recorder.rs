@@ -551,6 +551,17 @@ impl Worker<'_> {
         }
     }
 
+    /// A worker that was met and read in an earlier span.
+    fn met(recorder: &Recorder) -> Worker<'_> {
+        let mut worker = Worker::new(recorder);
+        worker.within(|worker| {
+            worker.takes();
+            worker.releases();
+            worker.is_read(State::Holding);
+        });
+        worker
+    }
+
     /// It passes so much time, and was ready for a part of it.
     fn passes(&mut self, ns: u64, delay_ns: u64) {
         let until_ns = now_ns() + ns;
@@ -604,12 +615,7 @@ fn recording() -> Recorder {
 #[test]
 fn the_delay_of_a_worker_is_split_as_that_of_the_spans_own_thread() {
     let recorder = recording();
-    let mut worker = Worker::new(&recorder);
-    worker.within(|worker| {
-        worker.takes();
-        worker.releases();
-        worker.is_read(State::Holding);
-    });
+    let mut worker = Worker::met(&recorder);
     worker.passes(1_000_000, 700_000); // between two calls
 
     let (held_ns, off) = worker.within(|worker| {
@@ -637,12 +643,7 @@ fn the_delay_of_a_worker_is_split_as_that_of_the_spans_own_thread() {
 #[test]
 fn a_worker_that_has_let_go_and_was_not_read_yet_was_perhaps_delayed_in_its_hold() {
     let recorder = recording();
-    let mut worker = Worker::new(&recorder);
-    worker.within(|worker| {
-        worker.takes();
-        worker.releases();
-        worker.is_read(State::Holding);
-    });
+    let mut worker = Worker::met(&recorder);
 
     let (_, off) = worker.within(|worker| {
         worker.takes();
@@ -746,12 +747,7 @@ fn nothing_is_said_of_a_worker_that_has_ended_or_of_another_one_with_its_name() 
 #[test]
 fn a_delay_of_the_spans_thread_after_the_worker_was_read_is_its_alone() {
     let recorder = recording();
-    let mut worker = Worker::new(&recorder);
-    worker.within(|worker| {
-        worker.takes();
-        worker.releases();
-        worker.is_read(State::Holding);
-    });
+    let mut worker = Worker::met(&recorder);
     // A delay that is longer than the time since the worker was read began before it.
     for (is_longer, n_runs, is_alone) in [(false, 2, true), (true, 2, false), (false, 3, false)] {
         let account = worker.account;
