@@ -188,6 +188,7 @@ class Stages:
                 (*self.surroundings.windows, *windows),
                 since(stolen_before_ns, stolen_ns()),
                 since(ready_before_ns, ready_ns()),
+                self.machine.switch_interval_ns,
             )
             is_decided = decides_holding(calls, pilot, price_ns, claim, surroundings=self.surroundings)
             may_go_on = n_windows and len(calls) < n_windows and self._left_for_calls_ns() > self.call_ns
