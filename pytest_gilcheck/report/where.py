@@ -35,6 +35,8 @@ def short_path(path: str, root: str) -> str:
     if root and pure.is_relative_to(root):
         return str(pure.relative_to(root))
     parts = pure.parts
+    if "site-packages" in parts:  # installed: where, is no news
+        return "/".join(parts[parts.index("site-packages") :])
     return str(pure) if len(parts) <= _N_PARTS else "…/" + "/".join(parts[-_N_PARTS:])
 
 

@@ -81,6 +81,7 @@ def test_without_debug_information_symbol_and_library_are_named():
 def test_paths_are_short_and_know_their_end():
     assert short_path("/home/me/src/lib.rs", "/home/me") == "src/lib.rs"
     assert short_path("/home/me2/a/src/lib.rs", "/home/me") == "…/a/src/lib.rs"
+    assert short_path("/venv/lib/python3.12/site-packages/demo/core.py", "/home/me") == "site-packages/demo/core.py"
     assert short_path("lib.rs", "") == "lib.rs"
 
 
