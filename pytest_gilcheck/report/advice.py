@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.report.figures import counted, duration, percent
-from pytest_gilcheck.report.sentences import CAUSES
+from pytest_gilcheck.report.reasons import CAUSES
 from pytest_gilcheck.report.where import is_of_python, line_to_look_at
 
 if TYPE_CHECKING:
