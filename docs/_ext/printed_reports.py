@@ -108,6 +108,10 @@ def main() -> None:
                 text = f"{text[: block.start('body')]}{body}{text[block.end('body') :]}"
         if not options.check and text != page.read_text(encoding="utf-8"):
             page.write_text(text, encoding="utf-8")
+    if not options.check:
+        import report_picture  # noqa: PLC0415  (it reads this module's blocks)
+
+        report_picture.PICTURE.write_text(report_picture.picture(), encoding="utf-8")
     if differences:
         raise SystemExit("\n".join(differences))
 

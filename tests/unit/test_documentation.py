@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import report_picture
 from printed_reports import PAGES, ROOT
 
 DOCS = ROOT / "docs"
@@ -96,3 +97,12 @@ def test_changelog_when_there_is_a_version_then_it_has_a_part():
     headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
 
     assert headings[0] in ("Unreleased", version)
+
+
+def test_picture_when_the_report_of_the_readme_changes_then_it_is_drawn_again():
+    """By ``python docs/_ext/report_picture.py``. The letters are compared, not the drawing, which another rich makes otherwise."""
+    svg = report_picture.PICTURE.read_text(encoding="utf-8")
+
+    assert report_picture.text_of(svg) == report_picture.text_of(report_picture.picture())
+    assert re.sub(r"\s", "", report_picture.quoted()) in report_picture.text_of(svg)
+    assert "url(http" not in svg
