@@ -25,7 +25,8 @@ SANDBOX = Path(__file__).parent / "sandbox"
 PROGRAMS = {"gilcheck", "pytest", "python", "git", "jq", "cat", "ls"}
 #: Of `gilcheck`: inconclusive.
 UNDECIDED = 3
-TIMEOUT_S = 300
+#: For a command that hangs. No machine is so busy.
+TIMEOUT_S = 900
 #: A script, a test or a comparison that ends without a verdict. Overlap alone may always be inconclusive.
 OPEN = re.compile(r"^pytest_gilcheck\.Inconclusive|^SKIPPED.*inconclusive|INCONCLUSIVE", re.MULTILINE)
 #: Plugins that do something by merely being installed.
