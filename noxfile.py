@@ -462,12 +462,16 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Run ruff (check and format), pydoclint, and zizmor on the workflows. `nox -s lint -- --fix` corrects what ruff can correct."""
+    """Run ruff (check and format) and pydoclint; zizmor and their schemas on the workflows. `nox -s lint -- --fix` corrects what ruff can correct."""
     session.install(*group("lint"))
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check"]))
     session.run("zizmor", "--offline", "--quiet", *WORKFLOWS)
+    files = [str(file) for name in WORKFLOWS for file in sorted(ROOT.glob(f"{name}/*.yml")) or [ROOT / name]]
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files)
+    gitlab = ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]
+    session.run("check-jsonschema", *gitlab, "docs/howto/workflows/gitlab.yml")
     session.run("pydoclint", "pytest_gilcheck")
     # What users import or call: short docstrings too, and each error that the body raises.
     public = [f"pytest_gilcheck/{module}.py" for module in PUBLIC]
