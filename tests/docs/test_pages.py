@@ -143,6 +143,8 @@ class Page:
             tables = tomllib.loads(block.source)
         except ValueError as error:
             return [str(error)]
+        if "pytest" in tables:
+            return self._settings(block, "pytest.toml")
         return self._settings(block, "pyproject.toml") if "pytest" in tables.get("tool", {}) else []
 
     def ini(self, block):
@@ -275,6 +277,7 @@ Text.
         ("console", "gilcheck pass"),
         ("toml", "[tool.pytest.ini_options]\ngilcheck_no_such_key = 1"),
         ("toml", "[tool"),
+        ("toml", "[pytest]\ngilcheck_no_such_key = 1"),
         ("ini", "[pytest]\ngilcheck_threads = many"),
         ("yaml", "a: [b"),
         ("json", "{"),
