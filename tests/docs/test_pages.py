@@ -209,7 +209,7 @@ def is_open(printed):
 
 def plain(line):
     """Return a line without what differs from run to run: numbers, times and the width of columns."""
-    line = re.sub(r"[<>]?\s*\d[\d.,]*(?:\s?(?:ns|µs|ms|s))?\b", "#", line)
+    line = re.sub(r"(?:[<>]\s*)?\d[\d.,]*(?:\s?(?:ns|µs|ms|s))?\b", "#", line)
     return " ".join(line.replace("=", " ").split())
 
 
@@ -228,6 +228,23 @@ def difference(shown, printed):
         for line in map(plain, shown.splitlines())
         if line not in ("", "...")
     )
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "expected"),
+    [
+        ("held share 3 %, 1.2 ms\n", "held   share 10 %,  310 µs\n", False),
+        ("first\n...\nlast 1\n", "first\nanother\nlast 2\n", False),
+        ("WORSE: search: held share ...\n", "said before\nWORSE: search: held share 0.1 % -> 100 %\n", False),
+        ("last\nfirst\n", "first\nlast\n", True),
+        ("saved as main\n", "not saved\n", True),
+        ("f(): held for 3 % of the call\n", "f(): released for 3 % of the call\n", True),
+        ("f(): held for 3 % of the call\n", "f(): inconclusive\n", False),
+        ("1 passed\n", "pytest_gilcheck.Inconclusive: f: too short\n", False),
+    ],
+)
+def test_difference_when_only_numbers_and_other_lines_differ_then_there_is_none(shown, printed, expected):
+    assert difference(shown, printed) is expected
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
