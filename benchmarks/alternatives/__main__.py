@@ -155,11 +155,13 @@ def cell(answers: list[tuple[str, float | None]], truth: str) -> str:
 
 def table(n_times: int, n_busy: int) -> str:
     """Return the table, and a line that says how it was made."""
+    before = os.getloadavg()[0]
     rows = [f"| the call | right | {' | '.join(TOOLS)} |", "|---" * (len(TOOLS) + 2) + "|"]
     for case, (_, truth) in CASES.items():
         cells = [cell([ask(tool, case) for _ in range(n_times)], truth) for tool in TOOLS]
         rows.append(f"| {case} | {truth} | {' | '.join(cells)} |")
-    versions = f"Python {sys.version.split()[0]}, {n_times} runs of each, beside {n_busy} busy processes"
+    load = f"{n_busy} busy processes beside it" if n_busy else f"a load of {before:.1f} before it began"
+    versions = f"Python {sys.version.split()[0]}, {os.cpu_count()} processors, {n_times} runs of each, {load}"
     return (
         "\n".join([f"{versions}. Wrong answers are bold; in brackets the least and the largest figure.", "", *rows])
         + "\n"
