@@ -106,3 +106,18 @@ def test_picture_when_the_report_of_the_readme_changes_then_it_is_drawn_again():
     assert report_picture.text_of(svg) == report_picture.text_of(report_picture.picture())
     assert re.sub(r"\s", "", report_picture.quoted()) in report_picture.text_of(svg)
     assert "url(http" not in svg
+
+
+def test_how_to_read_a_report_when_a_text_changes_then_its_explanation_must():
+    """The page quotes golden texts; its tables explain their lines one by one."""
+    page = DOCS / "howto" / "read-a-report.md"
+    text = page.read_text(encoding="utf-8")
+    quoted = "\n".join(
+        (page.parent / path).read_text(encoding="utf-8")
+        for path in re.findall(r"^```\{literalinclude\} (\S+)$", text, re.MULTILINE)
+    )
+    # A timeline is shortened in its row.
+    explained = [line for line in re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE) if not line.startswith("\\|")]
+
+    assert len(explained) > 10
+    assert [line for line in explained if line not in quoted] == []
