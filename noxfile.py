@@ -64,6 +64,8 @@ PUBLIC = (
     "reference/__init__",
     "specimens",
 )
+#: Ours, and the one that the documentation gives to users.
+WORKFLOWS = (".github/workflows", "docs/howto/workflows/github.yml")
 WHEEL_SOURCES = (
     "pyproject.toml",
     "Cargo.toml",
@@ -288,6 +290,57 @@ def build(session: nox.Session) -> None:
     session.log(str(wheel(session)))
 
 
+#: A statement and its verdict, for an environment that has nothing but what a release would install.
+FIRST_VERDICTS = {
+    "released": ["-s", "import zlib; data = bytes(10**7)", "zlib.compress(data)"],
+    "held": ["-s", "import json; text = json.dumps([0] * 10**6)", "json.loads(text)"],
+}
+
+
+@nox.session(default=False)
+def release_check(session: nox.Session) -> None:
+    """Do all of a release but the upload: build wheel and source archive, install each into an empty environment, ask."""
+    session.install(*group("release"))
+    built = wheel(session)
+    dist = Path(session.create_tmp()).resolve() / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    dist.mkdir()
+    shutil.copy(built, dist)
+    session.run("maturin", "sdist", "--out", str(dist))
+    session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
+    (archive,) = dist.glob("*.tar.gz")
+    version = nox.project.load_toml(ROOT / "Cargo.toml")["workspace"]["package"]["version"]
+    if version not in archive.name or version not in built.name:
+        session.error(f"Cargo.toml says {version}, and what was built is {archive.name} and {built.name}")
+    # What both depend on has been compiled for the wheel.
+    env = {"CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target")), "PYO3_PYTHON": sys.executable}
+    test = dist.parent / "test_release.py"
+    test.write_text(
+        "import zlib\n\ndef test_it(gilcheck):\n    assert gilcheck(zlib.compress, bytes(10**7)).released\n"
+    )
+    for what in (built, archive):
+        home = dist.parent / f"env-{what.suffix[1:]}"
+        session.run(sys.executable, "-m", "venv", "--clear", str(home), external=True)
+        install = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        session.run(*install, str(what), external=True, env=env)
+        # From elsewhere: in the root the source tree, which has no native module, would be imported.
+        session.chdir(dist)
+        for word, arguments in FIRST_VERDICTS.items():
+            session.run(
+                str(home / "bin" / "gilcheck"),
+                "--no-overlap",
+                "--expect",
+                word,
+                *arguments,
+                external=True,
+                success_codes=[0, 3],
+            )
+        session.run(
+            str(home / "bin" / "pytest"), "--gilcheck", "--gilcheck-inconclusive=skip", "-q", str(test), external=True
+        )
+        session.chdir(ROOT)
+
+
 each_interpreter = nox.parametrize("version", [nox.param(version, id=version) for version in SUPPORTED])
 
 
@@ -409,11 +462,16 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Run ruff (check and format) and pydoclint. `nox -s lint -- --fix` corrects what ruff can correct."""
+    """Run ruff (check and format) and pydoclint; zizmor and their schemas on the workflows. `nox -s lint -- --fix` corrects what ruff can correct."""
     session.install(*group("lint"))
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check"]))
+    session.run("zizmor", "--offline", "--quiet", *WORKFLOWS)
+    files = [str(file) for name in WORKFLOWS for file in sorted(ROOT.glob(f"{name}/*.yml")) or [ROOT / name]]
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files)
+    gitlab = ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]
+    session.run("check-jsonschema", *gitlab, "docs/howto/workflows/gitlab.yml")
     session.run("pydoclint", "pytest_gilcheck")
     # What users import or call: short docstrings too, and each error that the body raises.
     public = [f"pytest_gilcheck/{module}.py" for module in PUBLIC]
@@ -443,10 +501,11 @@ def imports(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation with warnings as errors, and run its examples."""
+    """Build the documentation with warnings as errors, and run every code block of its pages. `-- -k NAME` for some."""
     install(session, *group("docs"))
     for builder in ("html", "doctest"):
         session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", "-b", builder, "docs", f"docs/_build/{builder}")
+    run_pytest(session, ["pytest"], str(ROOT / "tests" / "docs"), *session.posargs)
 
 
 @nox.session
@@ -545,6 +604,12 @@ def bench_gate(session: nox.Session) -> None:
 def bench_plugin(session: nox.Session) -> None:
     """Measure what the plugin costs a run that checks nothing, and what it costs many such tests. A quarter of an hour."""
     run_bench(session, "plugin")
+
+
+@nox.session
+def bench_alternatives(session: nox.Session) -> None:
+    """Ask other tools and ours about the same calls. Ten minutes."""
+    run_bench(session, "alternatives", ["--table", "docs/explanation/alternatives-measured.md"])
 
 
 @nox.session
