@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from built import BLIND, call, observation, observations, shifted
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import (
