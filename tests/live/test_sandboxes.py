@@ -63,7 +63,7 @@ refuse(READV, PREAD)
 for function, words in ((specimens.holds, ("inconclusive",)), (specimens.releases, ("released", "inconclusive"))):
     verdict = check(function, 20 * MS)
     assert verdict.instrument.name == "progress" and verdict.gil in words, (verdict.gil, verdict.held_share)
-    print(verdict.reasons[0])
+    print(*(reason for reason in verdict.reasons if reason.startswith("ledger")))  # beside notes of a busy machine
 """
         )
     )
@@ -104,10 +104,10 @@ import pytest_gilcheck.checker.checker
 refuse(READV, PREAD)
 checker = check.options(overlap=False, instrument="ledger")
 verdict = checker(specimens.releases, 20 * MS)
-print(verdict.gil, verdict.instrument.grade, *verdict.reasons)
+print(verdict.gil, verdict.instrument.grade, *(reason for reason in verdict.reasons if reason.startswith("ledger")))
 with checker.span("block") as span:
     specimens.releases(20 * MS)
-print(span.gil, span.instrument.grade, *span.reasons)
+print(span.gil, span.instrument.grade, *(reason for reason in span.reasons if reason.startswith("ledger")))
 """
         )
     )
@@ -141,7 +141,7 @@ for function, arguments, right in (
     verdict = checker(looks(function, *arguments))
     assert verdict.gil in (right, "inconclusive"), (function, verdict.gil, verdict.held_share)
     assert verdict.instrument.name == "progress" and verdict.instrument.grade == "bounded"
-    assert verdict.reasons[0] in ("ledger-not-asked", "time-limit"), verdict.reasons
+    assert "ledger-not-asked" in verdict.reasons, verdict.reasons
     if right is None and verdict.held_share.measured:
         assert verdict.held_share.high > 0.05
 assert not any(recording)
