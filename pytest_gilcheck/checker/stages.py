@@ -100,12 +100,21 @@ class Stages:
         self.refused: Reason | None = None
         self.surroundings = Surroundings()
         self._begun_ns = time.perf_counter_ns()
-        self._limit_ns = settings.time_limit
+        self._least_limit_ns = settings.time_limit
         self.call_ns = 0
+
+    @property
+    def limit_ns(self) -> int:
+        """The time limit: never less than some calls, as long as they take here."""
+        return max(self._least_limit_ns, _CALLS_IN_LIMIT * self.call_ns)
 
     def left_ns(self) -> int:
         """Return what is left of the check's time limit."""
-        return max(0, self._begun_ns + self._limit_ns - time.perf_counter_ns())
+        return max(0, self._begun_ns + self.limit_ns - time.perf_counter_ns())
+
+    def _left_for_calls_ns(self) -> int:
+        """Return what is left for single calls: some are left for the other stages."""
+        return max(0, self.left_ns() - _RESERVED_CALLS * self.call_ns)
 
     def wait_for_others(self, waited_ns: int, *, in_vain: bool) -> None:
         """Leave the time that the check waited for other processes out of its time limit; a note says if they went on."""
@@ -126,7 +135,7 @@ class Stages:
 
     def leave_out(self, stage: str, call_ns: int) -> None:
         """Note that a stage is left out; 0 for the length of a call: because other threads would keep it waiting."""
-        self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=self._limit_ns, call_ns=call_ns))
+        self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=self.limit_ns, call_ns=call_ns))
 
     def report_status(self, what: str, **figures: int) -> None:
         """Report a stage to the status callback; to be called while no call is timed."""
@@ -140,7 +149,9 @@ class Stages:
         job = self.solo.job(1, keeps_result=True)
         run = self.competing.solo(job, self.deadline, meanwhile=report_again)
         self.call_ns = run.spans[0].end_ns - run.spans[0].start_ns
-        self._limit_ns = max(self._limit_ns + (self.settings.budget or 0), _CALLS_IN_LIMIT * self.call_ns)
+        self._least_limit_ns += self.settings.budget or 0
+        if any(raw.n_releases_by_interpreter for raw in run.spans):
+            learn_drop_request_once()  # here it costs 70 ms; after the next look, all of its calls once more
         return run
 
     def single_calls(self, plan: Plan, pilot: CallSpan) -> list[CallSpan]:
@@ -149,7 +160,7 @@ class Stages:
         Where other threads take the GIL within them, what they do between the calls is recorded, too.
         """
         calls: list[CallSpan] = []
-        left_ns = min(plan.solo_budget_ns, max(self.left_ns(), (_CALLS_IN_LIMIT - 3) * self.call_ns))
+        left_ns = min(plan.solo_budget_ns, self._left_for_calls_ns())
         claim, price_ns = self.settings.claim, self.machine.clock_price_ns
         stolen_before_ns, ready_before_ns = stolen_ns(), ready_ns()
         fine = (
@@ -168,13 +179,14 @@ class Stages:
             # With fewer calls nobody knows whose the other threads are: a verdict is worth all that is left.
             budget_ns = left_ns
             if n_windows and len(calls) < n_windows:  # a call, and a window after it, may go on beyond the budget
-                budget_ns = max(left_ns, self.left_ns() - _RESERVED_CALLS * self.call_ns)
+                budget_ns = max(left_ns, self._left_for_calls_ns())
             run = self._measured(look - len(calls), fine=fine, budget_ns=budget_ns, n_windows=n_windows)
             self.refused = self.refused or _refusal(run)
             if self.refused:
                 return []
             # Cold calls are no picture of the others: the last look, which has most calls, brings the timeline.
             calls = [*(replace(call, timeline=None) for call in calls), *with_typical_timeline(run)]
+            self.call_ns = sorted(call.end_ns - call.start_ns for call in calls)[len(calls) // 2]
             left_ns -= sum(span.end_ns - span.start_ns for span in (*run.spans, *run.windows))
             windows = [call_span(raw, with_timeline=False, left_out=run.left_out) for raw in run.windows]
             self.surroundings = Surroundings(
@@ -183,13 +195,12 @@ class Stages:
                 since(ready_before_ns, ready_ns()),
             )
             is_decided = decides_holding(calls, pilot, price_ns, claim, surroundings=self.surroundings)
-            may_go_on = n_windows and len(calls) < n_windows and self.left_ns() > _RESERVED_CALLS * self.call_ns
+            may_go_on = n_windows and len(calls) < n_windows and self._left_for_calls_ns() > self.call_ns
             if is_decided and (left_ns <= 0 or not self._wants_figure(calls, plan.looks)):
                 break
             if left_ns <= 0 and not may_go_on:
                 break
             fine = pilot.span_ns >= _SHORTEST_FINE_NS
-        self.call_ns = sorted(call.end_ns - call.start_ns for call in calls)[len(calls) // 2]
         return calls
 
     def _wants_figure(self, calls: Sequence[CallSpan], looks: Sequence[int]) -> bool:
@@ -203,11 +214,12 @@ class Stages:
         longest_ns = max(call.end_ns - call.start_ns for call in calls)
         return (n_next - len(calls)) * longest_ns <= _STAGE_SHARE * self.left_ns()
 
-    def _measured(self, n_calls: int, **options: Any) -> SoloRun:
+    def _measured(self, n_calls: int, *, budget_ns: int, **options: Any) -> SoloRun:
         """Make single calls; once more if they show releases by the interpreter, which must be learned to be counted right."""
-        run = self.competing.solo(self.solo.job(n_calls, **options), self.deadline)
+        run = self.competing.solo(self.solo.job(n_calls, budget_ns=budget_ns, **options), self.deadline)
         if any(raw.n_releases_by_interpreter for raw in run.spans) and learn_drop_request_once():
-            run = self.competing.solo(self.solo.job(n_calls, **options), self.deadline)
+            budget_ns = min(budget_ns, self._left_for_calls_ns())
+            run = self.competing.solo(self.solo.job(n_calls, budget_ns=budget_ns, **options), self.deadline)
         return run
 
     def gil_waits(self, plan: Plan) -> GilWaits | None:
@@ -222,7 +234,8 @@ class Stages:
         self.report_status(events.BESIDE_WAITER)
         raw_waits: list[tuple[int, int, int]] = []
         with gil_waiter(plan.waiter_gap_ns, raw_waits):
-            job = self.solo.job(plan.n_waiter_calls, budget_ns=plan.solo_budget_ns)
+            budget_ns = min(plan.solo_budget_ns, round(self.left_ns() * _STAGE_SHARE))
+            job = self.solo.job(plan.n_waiter_calls, budget_ns=budget_ns)
             run = self.competing.solo(job, self.deadline)
         return waits_beside_calls([] if _refusal(run) else call_spans(run), raw_waits)
 

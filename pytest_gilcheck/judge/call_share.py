@@ -109,7 +109,7 @@ def share_of(
         if resolved_ns <= most_delay_ns + slack_ns and resolved_ns < total_ns:
             held_ns -= min(call.held_delay_ns, held_ns)
             free_ns -= min(call.free_delay_ns, free_ns)
-            delay_ns = 0
+            delay_ns = _unseen_ns(held_ns + free_ns, call.cpu_ns)
     delay_ns = min(held_ns + free_ns, delay_ns + hidden_ns)
     value = _share(held_ns, free_ns)
     low, high = _extremes(held_ns, free_ns, min(held_ns + free_ns, delay_ns + doubt.in_rest_ns))
@@ -143,6 +143,12 @@ def _share_of_both(both: BothThreads, total_ns: int, hidden_ns: int, resolution:
         is_undisturbed=both.off_ns <= rules.UNDISTURBED_SHARE * total_ns,
         is_unresolved=in_doubt_ns > rules.UNRESOLVED_WITH_WORKER_SHARE * total_ns,
     )
+
+
+def _unseen_ns(work_ns: int, cpu_ns: int) -> int:
+    """Return for how long a call that computes nearly all the time neither did nor was ready: it slept, or was stopped."""
+    unseen_ns = max(0, work_ns - cpu_ns)
+    return unseen_ns if unseen_ns <= rules.UNSEEN_SHARE * work_ns else 0
 
 
 def _share(held_ns: float, free_ns: float) -> float:

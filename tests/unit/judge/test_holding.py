@@ -2,7 +2,7 @@
 
 import pytest
 from built import call, shifted
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import Claim, Estimate, OtherThread
@@ -11,6 +11,7 @@ from pytest_gilcheck.judge.call_share import share_of
 from pytest_gilcheck.judge.holding import word
 
 PRICE_NS = 25
+MS = 1_000_000
 ns = st.integers(0, 10**9)
 work_ns = st.integers(1_000, 10**9)
 
@@ -64,6 +65,26 @@ def test_call_that_never_let_go_held_for_all_of_it_whatever_the_scheduler_says(c
 
 
 long_ns = st.integers(100_000, 10**9)  # shorter calls are not asked in which state they were descheduled
+
+
+@given(
+    work_ns=st.tuples(st.integers(0, 200 * MS), st.integers(5 * MS, 200 * MS)),
+    stopped_ns=st.integers(1, 2 * MS),
+    in_hold=st.booleans(),
+)
+def test_share_when_a_call_was_stopped_by_what_no_account_shows_then_the_bounds_contain_the_truth(
+    work_ns, stopped_ns, in_hold
+):
+    """The host took 2.2 ms from a call of 310 ms that computes all the time: neither processor time nor delay."""
+    held_ns, free_ns = work_ns
+    assume(stopped_ns <= rules.UNSEEN_SHARE * (held_ns + free_ns))
+    spans = (held_ns + stopped_ns, free_ns) if in_hold else (held_ns, free_ns + stopped_ns)
+    delays = {"delay_ns": 500 * MS, "held_delay_ns": 0, "free_delay_ns": 500 * MS}
+    stopped = call(spans[0], spans[1] + 500 * MS, cpu_ns=held_ns + free_ns, **delays)
+
+    found = share_of(stopped, PRICE_NS)
+
+    assert found.low <= held_ns / (held_ns + free_ns) <= found.high
 
 
 @given(long_ns, long_ns, st.integers(0, 100))
