@@ -48,7 +48,11 @@ def verdicts(report):
 @pytest.mark.smoke
 @pytest.mark.parametrize(
     ("statement", "word"),
-    [("holds(20_000_000)", "held"), ("releases(20_000_000)", "released")],
+    [
+        ("holds(20_000_000)", "held"),
+        ("releases(20_000_000)", "released"),
+        ("releases_then_holds(10_000_000, 10_000_000)", "partial"),
+    ],
 )
 def test_command_when_a_statement_is_given_then_the_first_verdict_is_right(statement, word, tmp_path):
     command = [sys.executable, "-m", "pytest_gilcheck", "--json", "first.json"]
