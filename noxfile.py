@@ -350,13 +350,14 @@ def aarch64(session: nox.Session, version: str) -> None:
     chosen = session.posargs or ["-m", "smoke", str(ROOT / "tests" / "live" / "test_interpreters.py")]
     run_pytest(session, python, *chosen, env=env)
     if not session.posargs:
-        runner = {
-            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER": compiler,
-            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER": f"qemu-aarch64-static -L /usr/{compiler.removesuffix('-gcc')}",
-        }
-        parts = ["cpython::drop_request", "cpython::hooks", "cpython::locate", "os::"]
+        # Where qemu finds the C library; tests that start themselves once more inherit it.
+        libraries = f"/usr/{compiler.removesuffix('-gcc')}"
+        env = {"CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER": compiler, "QEMU_LD_PREFIX": libraries}
+        parts = ["cpython::", "os::"]
+        # qemu 7.2 has no process_vm_readv, which this one asks for. The ledger then reads through /proc/self/mem.
+        parts += ["--skip", "both_ways_read_the_same"]
         command = ["cargo", "test", *locked(), "--target", target, "-p", "gilcheck-core", "--lib", "--", *parts]
-        session.run(*command, external=True, env=runner)
+        session.run(*command, external=True, env=env)
 
 
 @nox.session(default=False)
