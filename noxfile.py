@@ -364,6 +364,55 @@ def tests_all(session: nox.Session, version: str) -> None:
     run_pytest(session, [*python, "-m", "pytest"], "-p", "no:cacheprovider", *chosen)
 
 
+def cross_wheel(session: nox.Session, target: str, compiler: str) -> Path:
+    """Return the path of the wheel for another processor. Skip the session, and say why, where it cannot be built here."""
+    rustup = subprocess.run(["rustup", "target", "list", "--installed"], capture_output=True, text=True, check=False)
+    if target not in rustup.stdout.split():
+        session.skip(f"{target}: NOT RUN: rustup target add {target}")
+    if not shutil.which(compiler):
+        session.skip(f"{target}: NOT RUN: {compiler} is missing, which links for it")
+    home = ROOT / ".nox" / "wheels-of" / target / fingerprint()
+    if not list(home.glob("*.whl")):
+        session.install(*PYPROJECT["build-system"]["requires"])
+        # No interpreter: one for that processor could not be started here, and the stable ABI needs none.
+        env = {f"CARGO_TARGET_{target.upper().replace('-', '_')}_LINKER": compiler, "PYO3_NO_PYTHON": "1"}
+        command = ["maturin", "build", "--release", *locked(), "--target", target, "--compatibility", "linux"]
+        session.run(*command, "--out", str(home), env=env)
+    (built,) = home.glob("*.whl")
+    return built
+
+
+@nox.session(default=False)
+@nox.parametrize("version", [nox.param(version, id=version) for version in IN_DEBIAN])
+def aarch64(session: nox.Session, version: str) -> None:
+    """One test of each live kind on an emulated aarch64, with the wheel for it, and the core's own tests. Half an hour."""
+    target, compiler = "aarch64-unknown-linux-gnu", "aarch64-linux-gnu-gcc"
+    start = [str(DEBIAN_PYTHONS), "--arch=arm64"]
+    folder = subprocess.run([*start, "where"], capture_output=True, text=True, check=False)
+    if folder.returncode:
+        session.skip(f"aarch64: NOT RUN: {folder.stderr.strip()}")
+    built = cross_wheel(session, target, compiler)
+    packages = Path(session.create_tmp()).resolve() / f"aarch64-{version}"
+    shutil.rmtree(packages, ignore_errors=True)
+    # By this machine's own pip: the emulated one would take a quarter of an hour.
+    tags = [f"--platform={tag}_aarch64" for tag in ("linux", "manylinux_2_17", "manylinux_2_28")]
+    options = [*tags, f"--python-version={version}", "--implementation=cp", "--only-binary=:all:", "--no-compile"]
+    session.run("python", "-m", "pip", "install", "-q", "--target", str(packages), *options, str(built))
+    env = {"PYTHONPATH": str(packages), "GILCHECK_INTERRUPTS": "2"}
+    python = [*start, "run", f"python{version}", "-m", "pytest", "-p", "no:cacheprovider"]
+    chosen = session.posargs or ["-m", "smoke", str(ROOT / "tests" / "live" / "test_interpreters.py")]
+    run_pytest(session, python, *chosen, env=env)
+    if not session.posargs:
+        # Where qemu finds the C library; tests that start themselves once more inherit it.
+        libraries = f"/usr/{compiler.removesuffix('-gcc')}"
+        env = {"CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER": compiler, "QEMU_LD_PREFIX": libraries}
+        parts = ["cpython::", "os::"]
+        # qemu 7.2 has no process_vm_readv, which this one asks for. The ledger then reads through /proc/self/mem.
+        parts += ["--skip", "both_ways_read_the_same"]
+        command = ["cargo", "test", *locked(), "--target", target, "-p", "gilcheck-core", "--lib", "--", *parts]
+        session.run(*command, external=True, env=env)
+
+
 @nox.session(default=False)
 @nox.parametrize("release", ["8.0", "8.4", "9.2"])
 def oldest(session: nox.Session, release: str) -> None:

@@ -22,7 +22,7 @@ from pytest_gilcheck.observe import (
     progress_beside,
     waits_beside_calls,
 )
-from pytest_gilcheck.plan import ready_ns, stolen_ns
+from pytest_gilcheck.plan import own_ready_ns, ready_ns, stolen_ns
 from pytest_gilcheck.run import (
     CompetingThreads,
     Rescue,
@@ -45,6 +45,11 @@ __tracebackhide__ = is_hidden
 
 #: Calls beside the background thread are made for about so long.
 _BESIDE_BACKGROUND_NS = 20_000_000
+
+#: The same where it is the only witness: 25 of its runs.
+_BESIDE_ONLY_WITNESS_NS = 100_000_000
+#: So many calls are made alone then: with the first one they are six, and all of them are rarely kept waiting.
+_N_ALONE = 5
 
 #: So many naps, each this long, show whether another thread keeps the GIL busy.
 _N_PROBES = 5
@@ -246,21 +251,32 @@ class Stages:
         return waits_beside_calls([] if _refusal(run) else call_spans(run), raw_waits)
 
     def progress(self, span_ns: int, *, is_exact: bool) -> Progress | None:
-        """Make calls beside the background thread, and return how much it ran; None: a note says why not."""
+        """Make calls beside the background thread, and return how much it ran; None: a note says why not.
+
+        Where there is no ledger, calls are made alone as well, so that nobody takes the time that the call waits for the
+        background thread for its own.
+        """
         if self._others_are_busy():
             # Its switch interval is so long that a busy thread would keep the call waiting for half a second at each release.
             self.leave_out("background thread", 0)
             return None
         if not self.fits("background thread"):
             return None
+        alone_ns = None if is_exact else min(span_ns, self._shortest_alone_ns())
         self.report_status(events.BESIDE_BACKGROUND)
         background_runs: list[tuple[int, int]] = []
-        n_calls = max(1, _BESIDE_BACKGROUND_NS // max(1, span_ns))
+        n_calls = max(1, (_BESIDE_BACKGROUND_NS if is_exact else _BESIDE_ONLY_WITNESS_NS) // max(1, span_ns))
         budget_ns = round(self.left_ns() * _STAGE_SHARE)
-        with background_thread(background_runs, budget_ns=budget_ns):
+        with background_thread(background_runs, budget_ns=budget_ns, is_only_witness=not is_exact):
             run = self.competing.solo(self.solo.job(n_calls, budget_ns=budget_ns), self.deadline)
-        calls = call_spans(run)
-        return progress_beside(calls, background_runs, is_exact=is_exact and not _refusal(run))
+        progress = progress_beside(call_spans(run), background_runs, is_exact=is_exact and not _refusal(run))
+        return replace(progress, alone_ns=alone_ns)
+
+    def _shortest_alone_ns(self) -> int:
+        """Make some calls alone, and return how long the shortest one took: the first call of a check may be a slow one."""
+        budget_ns = round(self.left_ns() * _STAGE_SHARE)
+        run = self.competing.solo(self.solo.job(_N_ALONE, budget_ns=budget_ns), self.deadline)
+        return min(span.end_ns - span.start_ns for span in run.spans)
 
     def _others_are_busy(self) -> bool:
         """Return whether another thread of this process keeps the GIL busy: without one, who sleeps has it back at once."""
@@ -268,9 +284,12 @@ class Stages:
             return others_matter(self.surroundings.windows)
         n_late = 0
         for _ in range(_N_PROBES):
-            begun_ns = time.perf_counter_ns()
+            begun_ns, ready_before_ns = time.perf_counter_ns(), own_ready_ns()
             time.sleep(_PROBE_NS / 1e9)
-            n_late += time.perf_counter_ns() - begun_ns > _PROBE_NS + sys.getswitchinterval() * 1e9 / 2
+            # Who waits for a processor does not wait for the GIL: beside other processes each nap ended late.
+            kept_off_ns = since(ready_before_ns, own_ready_ns()) or 0
+            took_ns = time.perf_counter_ns() - begun_ns - kept_off_ns
+            n_late += took_ns > _PROBE_NS + sys.getswitchinterval() * 1e9 / 2
         return n_late > _N_PROBES // 2
 
 
