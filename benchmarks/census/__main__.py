@@ -17,6 +17,8 @@ from benchmarks.census.rows import read_rows, select, version
 HOME = Path(__file__).parent
 RESULTS = HOME / "results.jsonl"
 AGAIN = HOME / "again.jsonl"
+OLDER = HOME / "older.jsonl"
+FILES = {"run": RESULTS, "again": AGAIN, "older": OLDER}
 SAME_AT_LEAST = 0.99
 
 
@@ -26,16 +28,20 @@ def _parser() -> argparse.ArgumentParser:
     for verb, text in {
         "run": "measure the rows, and keep what is found; an interrupted run goes on where it ended",
         "again": "measure the rows once more, and compare with what was kept; exit status 1 below 99 in 100",
+        "older": "measure the rows of the packages that are installed, and keep them as those of older releases",
     }.items():
         command = commands.add_parser(verb, help=text)
         command.add_argument("--package", nargs="*", default=[], help="only these packages (default: all)")
         command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many at once (default: the cores)")
         command.add_argument("--fresh", action="store_true", help="forget what an earlier run of the same kind found")
-        command.add_argument("--out", type=Path, default=RESULTS if verb == "run" else AGAIN, help="the results file")
+        command.add_argument("--out", type=Path, default=FILES[verb], help="the results file")
     repeat = commands.add_parser("command", help="print the shell commands that repeat a row, one a size")
     repeat.add_argument("package")
     repeat.add_argument("statement", nargs="?", help="as the table has it, or the beginning of it")
-    commands.add_parser("page", help="write docs/gallery/census.md")
+    commands.add_parser("page", help="write what is kept into docs/gallery/census.md")
+    compare = commands.add_parser("compare", help="compare two results files, such as those of two releases")
+    compare.add_argument("before", type=Path)
+    compare.add_argument("after", type=Path)
     return parser
 
 
@@ -46,8 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.verb == "page":
         from benchmarks.census.page import write_page
 
-        write_page()
+        write_page(RESULTS, AGAIN, OLDER)
         return 0
+    if options.verb == "compare":
+        return _report(measurement.read(options.before), measurement.read(options.after))
     if options.verb == "command":
         for row in select(rows, [options.package]):
             if row.statement.startswith(options.statement or ""):
@@ -80,11 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kept = measurement.read(options.out)
     order = [row.key for row in rows if row.key in kept]
     measurement.write(options.out, (kept[key] for key in order))
-    return _report(kept) if options.verb == "again" else 0
+    return _report(measurement.read(RESULTS), kept) if options.verb == "again" else 0
 
 
-def _report(again: dict[tuple[str, str], Found]) -> int:
-    n_both, changes = compared(measurement.read(RESULTS).values(), again.values())
+def _report(before: dict[tuple[str, str], Found], after: dict[tuple[str, str], Found]) -> int:
+    n_both, changes = compared(before.values(), after.values())
     for change in changes:
         sys.stdout.write(
             f"{change.before.package} {change.before.version} -> {change.after.version}  {change.before.statement}  "
