@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.census import measurement
 from benchmarks.census.driver import run
 from benchmarks.census.measurement import FAILED, Found, compared
-from benchmarks.census.rows import read_rows, select, version
+from benchmarks.census.rows import STANDARD_LIBRARY, read_rows, select, version
 
 HOME = Path(__file__).parent
 RESULTS = HOME / "results.jsonl"
@@ -32,7 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     }.items():
         command = commands.add_parser(verb, help=text)
         command.add_argument("--package", nargs="*", default=[], help="only these packages (default: all)")
-        command.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many at once (default: the cores)")
+        command.add_argument(
+            "--jobs", type=int, default=os.cpu_count() or 1, help="so many at once (default: the cores)"
+        )
         command.add_argument("--fresh", action="store_true", help="forget what an earlier run of the same kind found")
         command.add_argument("--out", type=Path, default=FILES[verb], help="the results file")
     repeat = commands.add_parser("command", help="print the shell commands that repeat a row, one a size")
@@ -65,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.fresh:
         options.out.unlink(missing_ok=True)
     chosen = select(rows, options.package)
+    if options.verb == "older" and not options.package:
+        chosen = [row for row in chosen if row.package != STANDARD_LIBRARY]
     absent = sorted({row.package for row in chosen if version(row.package) is None})
     if absent:
         sys.stderr.write(f"not installed, NOT RUN: {', '.join(absent)}\n")

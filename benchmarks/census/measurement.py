@@ -51,16 +51,6 @@ class Found:
         return bool(self.sizes) and all(sized.gil not in (FAILED, INCONCLUSIVE) for sized in self.sizes)
 
     @property
-    def releases_from(self) -> int | None:
-        """The smallest size tried from which on the call releases at all; None: it holds at every size."""
-        smallest = None
-        for sized in reversed(self.sizes):
-            if sized.gil not in ("released", "partial"):
-                break
-            smallest = sized.size
-        return smallest
-
-    @property
     def where(self) -> str:
         """The place of the largest size that has one."""
         return next((sized.where for sized in reversed(self.sizes) if sized.where), "")

@@ -35,17 +35,20 @@ def write_page(results: Path, again: Path, older: Path) -> None:
         "table": _table(read_rows(), found),
     }
     text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(_PART.sub(lambda part: f"{part['head']}{parts[part['name']]}{part['tail']}", text), encoding="utf-8")
+    PAGE.write_text(
+        _PART.sub(lambda part: f"{part['head']}{parts[part['name']]}{part['tail']}", text), encoding="utf-8"
+    )
 
 
 def _counts(found: Sequence[Found]) -> str:
     words = Counter(one.word for one in found)
     depends = sum(len({sized.gil for sized in one.sizes} & {"released", "partial", "held"}) > 1 for one in found)
     packages = {one.package for one in found}
+    n_inputs = sum(len(one.sizes) for one in found)
     n_others = len(packages - {STANDARD_LIBRARY})
     lines = [
-        f"{len(found)} functions of the standard library and {n_others} packages were checked, with "
-        f"{sum(len(one.sizes) for one in found)} inputs. {depends} change their word with the size of the input.",
+        f"{len(found)} functions of the standard library and {n_others} packages were checked, with {n_inputs:,} inputs.",
+        f"{depends} of them change their word with the size of the input.",
         "",
         "| at the largest size | functions | share |",
         "|---|---|---|",
@@ -78,10 +81,10 @@ def _releases(older: Sequence[Found], newer: Sequence[Found]) -> str:
     plain = [change for change in changes if _is_plain(change)]
     if not n_both:
         return "No run with older releases is stored yet.\n"
+    n_changed = len({change.before.key for change in plain})
     n_packages = len({one.package for one in older})
     lines = [
-        f"{n_both:,} words of {n_packages} packages were compared, and {len({change.before.key for change in plain})} "
-        "functions changed plainly:",
+        f"{n_both:,} words of {n_packages} packages were compared, and {n_changed} functions changed plainly:",
         "",
         "| package | call | `n` | then | now |",
         "|---|---|---|---|---|",

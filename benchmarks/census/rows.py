@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import shlex
-import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import tomllib
 
 FUNCTIONS = Path(__file__).with_name("functions.toml")
 STANDARD_LIBRARY = "standard library"

@@ -6,6 +6,7 @@ Rank 1 answers late. Rank 0 checks the wait, as often as the check wants it, and
 import time
 
 from mpi4py import MPI
+
 from pytest_gilcheck import check
 
 WORLD = MPI.COMM_WORLD
