@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.census import measurement
 from benchmarks.census.driver import run
 from benchmarks.census.measurement import FAILED, Found, compared
-from benchmarks.census.rows import STANDARD_LIBRARY, read_rows, select, version
+from benchmarks.census.rows import STANDARD_LIBRARY, Row, read_rows, select, version
 
 HOME = Path(__file__).parent
 RESULTS = HOME / "results.jsonl"
@@ -64,6 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for size in row.sizes:
                     sys.stdout.write(row.command(size) + "\n")
         return 0
+    return _measure(rows, options)
+
+
+def _measure(rows: Sequence[Row], options: argparse.Namespace) -> int:
+    """Measure what the file does not have yet, and put it into the order of the table."""
     if options.fresh:
         options.out.unlink(missing_ok=True)
     chosen = select(rows, options.package)
