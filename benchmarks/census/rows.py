@@ -35,9 +35,10 @@ class Row:
         return asdict(self)
 
     def command(self, size: int) -> str:
-        """Return the shell command that repeats the row with one size."""
-        words = ["gilcheck", "--no-overlap", "-s", f"n = {size}", *(("-s", self.setup) if self.setup else ())]
-        return " ".join(shlex.quote(word) for word in [*words, self.statement])
+        """Return the shell command that repeats the row with one size, in one line."""
+        setups = [f"n = {size}", *self.setup.splitlines()]
+        words = ["gilcheck", "--no-overlap", *(word for setup in setups for word in ("-s", setup)), self.statement]
+        return " ".join(map(shlex.quote, words))
 
 
 def read_rows(path: Path = FUNCTIONS) -> list[Row]:

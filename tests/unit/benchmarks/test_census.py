@@ -28,6 +28,7 @@ def test_rows_when_read_then_there_are_as_many_functions_of_as_many_packages_as_
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.package}: {row.statement}"[:60])
 def test_row_when_read_then_it_is_python_and_its_sizes_grow(row):
     ast.parse(row.setup)
+    assert "\n" not in row.command(row.sizes[0])
     ast.parse(row.statement)
     assert list(row.sizes) == sorted(set(row.sizes))
     assert row.sizes[0] >= 1
@@ -38,7 +39,7 @@ def test_command_when_split_by_the_shell_then_it_has_the_row_in_it():
 
     words = shlex.split(row.command(2))
 
-    assert words == ["gilcheck", "--no-overlap", "-s", "n = 2", "-s", row.setup, row.statement]
+    assert words == ["gilcheck", "--no-overlap", "-s", "n = 2", "-s", "import p", "-s", "x = \"it's\"", row.statement]
 
 
 def test_rows_when_two_are_the_same_then_they_are_named(tmp_path):
