@@ -251,6 +251,23 @@ LEAST_TOGETHER_CALLS = 2.0
 #: to 4 ms (a clock of 250 Hz).
 TIME_SLICE_NS = 3_000_000
 
+#: Threshold: a thread that used a processor for so long between two readings surely ran in between. A reading of all accounts
+#: takes 20 to 40 µs, and the processor time is read after the delay.
+READING_SLACK_NS = 50_000
+
+#: Threshold: in a piece between two readings of which so much is surely together, what a thread worked is known to the rest:
+#: at three quarters, the bounds of one piece are as far apart as the border of 1.25 and full speed.
+DENSE_PIECE_SHARE = 0.75
+
+#: Threshold: of a call that is longer than a time slice, each quarter must have met the others for at least this part of an
+#: even share. Rounds begin together: beside four busy processes all of the time together would lie in the first
+#: milliseconds, and a lock in the rest would not be seen.
+LEAST_PART_SHARE = 0.25
+
+#: Threshold: by how many standard errors the moments of other rounds may give another figure. Three of a normal distribution
+#: are exceeded once in 370 times.
+STANDARD_ERRORS = 3.0
+
 #: Threshold: and in so many rounds, as many as the first look has.
 FEWEST_TOGETHER_ROUNDS = 3
 
@@ -268,6 +285,10 @@ STOLEN_TICK_NS = 10_000_000
 #: Threshold: on a machine that is not left alone, short rounds take this many times the time of whole rounds. A whole round
 #: spends a ninth of its time on calls that run together, a short one up to half of it.
 SHORT_ROUNDS_FACTOR = 4.0
+
+#: Threshold: of the time of the calls, serial arms get this part at least. What calls take alone is a median, and soon known;
+#: moments together are a quarter of the time beside two busy processes, and all of them count.
+SERIAL_SHARE = 0.25
 
 #: Threshold: between two runs a share counts as changed only beyond this, whatever its intervals say: they show how calls
 #: of one process differ, not how one build and another lie in memory. What moves by less moves a user's wall time by

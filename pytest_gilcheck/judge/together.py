@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from math import sqrt
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Estimate, Reason
@@ -82,9 +83,9 @@ def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share:
         )
     speedup = _at_most(speedup, most)
     together_ns = sum(m.together_ns for m in moments)
-    n_ns = sum(len(m.threads) * m.span_ns for m in moments)
+    on_ns = max(1.0, sum(m.on_ns for m in moments))
     losses = {
-        name: min(1.0, max(0.0, sum(m.parts_ns[name] for m in moments)) / max(1, n_ns)) for name in moments[0].parts_ns
+        name: min(1.0, max(0.0, sum(m.parts_ns[name] for m in moments)) / on_ns) for name in moments[0].parts_ns
     }
     return Together(speedup, together_ns, None, losses)
 
@@ -190,7 +191,22 @@ def _dense(moments: Sequence[Moments]) -> list[Moments]:
 def _are_enough(moments: Sequence[Moments], span_ns: float) -> bool:
     together_ns = sum(m.together_ns for m in moments)
     least_ns = max(rules.LEAST_TOGETHER_NS, rules.LEAST_TOGETHER_CALLS * span_ns)
-    return len(moments) >= rules.FEWEST_TOGETHER_ROUNDS and together_ns >= least_ns
+    if len(moments) < rules.FEWEST_TOGETHER_ROUNDS or together_ns < least_ns:
+        return False
+    return all(
+        min(parts_ns) >= rules.LEAST_PART_SHARE * sum(parts_ns) / len(parts_ns) and sum(parts_ns) > 0
+        for parts_ns in _met_ns(moments).values()
+    )
+
+
+def _met_ns(moments: Sequence[Moments]) -> dict[int, list[float]]:
+    """Return the time together by thread and part of its call, for threads whose calls have parts."""
+    met_ns: dict[int, list[float]] = {}
+    for m in moments:
+        for thread, parts_ns in m.met_ns.items():
+            so_far = met_ns.get(thread, [0.0] * len(parts_ns))
+            met_ns[thread] = [first + second for first, second in zip(so_far, parts_ns, strict=True)]
+    return met_ns
 
 
 def _speedup(candidates: Sequence[Sequence[Moments]], alone: Mapping[int, Alone]) -> tuple[Estimate, Sequence[Moments]]:
@@ -198,7 +214,7 @@ def _speedup(candidates: Sequence[Sequence[Moments]], alone: Mapping[int, Alone]
 
     Each lower bound and each upper bound is true by itself, so the narrowest of all are taken.
     """
-    bounds = [_bounds(moments, alone) for moments in candidates]
+    bounds = [_widened(moments, alone) for moments in candidates]
     low = max(low for low, _, _ in bounds)
     high = min(high for _, _, high in bounds)
     value = bounds[0][1]
@@ -208,6 +224,19 @@ def _speedup(candidates: Sequence[Sequence[Moments]], alone: Mapping[int, Alone]
     return Estimate(min(high, max(low, value)), low, high, quantity=QUANTITY), candidates[0]
 
 
+def _widened(moments: Sequence[Moments], alone: Mapping[int, Alone]) -> tuple[float, float, float]:
+    """Return lower bound, figure and upper bound, with room for the differences among rounds.
+
+    The bounds are of what happened in these moments. Others would have given another figure: how far it moves is told by
+    what it is without each of the rounds (the jackknife).
+    """
+    low, value, high = _bounds(moments, alone)
+    without = [_bounds([*moments[:place], *moments[place + 1 :]], alone)[1] for place in range(len(moments))]
+    n, middle = len(without), fmean(without)
+    error = sqrt((n - 1) / n * sum((figure - middle) ** 2 for figure in without))
+    return min(low, value - rules.STANDARD_ERRORS * error), value, max(high, value + rules.STANDARD_ERRORS * error)
+
+
 def _bounds(moments: Sequence[Moments], alone: Mapping[int, Alone]) -> tuple[float, float, float]:
     """Return lower bound, figure and upper bound of the speed-up.
 
@@ -215,15 +244,9 @@ def _bounds(moments: Sequence[Moments], alone: Mapping[int, Alone]) -> tuple[flo
     all of them reach on free cores, because a further competitor never makes the others get more done. The upper bound
     goes by the law of `makespan_ratio`.
     """
-    n_at_once = len(moments[0].threads)
-    together_ns = max(1, sum(m.together_ns for m in moments))
-    slowest, typical, most = [], [], []
-    for slot in range(n_at_once):
-        lost_ns, lost_typically_ns = (sum(m.threads[slot].lost_ns[at] for m in moments) for at in (0, 1))
-        done_ns, done_typically_ns = (sum(m.threads[slot].done_ns[at] for m in moments) for at in (0, 1))
-        slowest.append(max(_TINY, 1 - lost_ns / together_ns))
-        typical.append(max(_TINY, done_typically_ns / max(1.0, done_typically_ns + lost_typically_ns)))
-        most.append(min(1.0, max(_TINY, done_ns / together_ns)))
+    rates = [_rates(moments, slot) for slot in range(len(moments[0].threads))]
+    slowest, typical, most = ([rate[at] for rate in rates] for at in (0, 1, 2))
+    n_at_once = len(rates)
     work = [one.value_ns for _, one in sorted(alone.items())]
     all_work, longest = sum(work), max(work)
     n_threads = len(work)
@@ -236,6 +259,27 @@ def _bounds(moments: Sequence[Moments], alone: Mapping[int, Alone]) -> tuple[flo
     slowed = (n_at_once / sum(most) - 1) / (n_at_once - 1)
     high = all_work / max(longest, all_work * (1 + slowed * (n_threads - 1)) / n_threads)
     return low, value, max(low, high, value)
+
+
+def _rates(moments: Sequence[Moments], slot: int) -> tuple[float, float, float]:
+    """Return at which part of its own speed a thread worked: at least, typically, and at most.
+
+    There are two accounts of that, of which either is true by itself: what its calls lost, and for how long it worked in the
+    pieces between readings from outside.
+    """
+    together_ns = max(1, sum(m.together_ns for m in moments))
+    lost_ns, lost_typically_ns = (sum(m.threads[slot].lost_ns[at] for m in moments) for at in (0, 1))
+    done_ns, done_typically_ns = (sum(m.threads[slot].done_ns[at] for m in moments) for at in (0, 1))
+    slowest = 1 - lost_ns / together_ns
+    typical = done_typically_ns / max(1.0, done_typically_ns + lost_typically_ns)
+    most = done_ns / together_ns
+    dense_ns = sum(m.dense_ns for m in moments)
+    if dense_ns >= rules.LEAST_TOGETHER_NS:
+        parts = [worked_ns for m in moments if (worked_ns := m.threads[slot].worked_ns) is not None and m.dense_ns]
+        least_read, typical, most_read = (sum(part[at] for part in parts) / dense_ns for at in (0, 1, 2))
+        slowest, most = max(slowest, least_read), min(most, most_read)
+    slowest, most = max(_TINY, slowest), min(1.0, max(_TINY, most))
+    return min(slowest, most), min(1.0, max(_TINY, typical)), most
 
 
 _TINY = 1e-3

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from pytest_gilcheck.evidence import Agreement, Estimate, Observation, Reason, Stamp, UsageError, Verdict, own_version
+from pytest_gilcheck.evidence import Agreement, Estimate, Observation, Reading, Reason, Stamp, UsageError, Verdict, own_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -116,6 +116,8 @@ def _converter() -> Converter:
     converter.register_structure_hook(Reason, _reason_in)
     converter.register_unstructure_hook(Stamp, lambda stamp: list(astuple(stamp)))
     converter.register_structure_hook(Stamp, lambda figures, _: _stamp_in(figures))
+    converter.register_unstructure_hook(Reading, lambda reading: list(astuple(reading)))
+    converter.register_structure_hook(Reading, lambda figures, _: _reading_in(figures))
     plain_out = make_dict_unstructure_fn(Verdict, converter, result=override(omit=True))
     plain_in = make_dict_structure_fn(Verdict, converter, result=override(omit=True))
 
@@ -177,6 +179,15 @@ def _stamp_in(figures: Any) -> Stamp:
         message = f"expected {len(fields(Stamp))} integers of a stamp, got {figures!r}"
         raise TypeError(message)
     return Stamp(*figures)
+
+
+def _reading_in(figures: Any) -> Reading:
+    if not (isinstance(figures, list) and len(figures) == len(fields(Reading))) or not all(
+        isinstance(figure, int) for figure in figures
+    ):
+        message = f"expected {len(fields(Reading))} integers of a reading, got {figures!r}"
+        raise TypeError(message)
+    return Reading(*figures)
 
 
 def _value(value: Any) -> float | str:
