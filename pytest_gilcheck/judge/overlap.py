@@ -95,10 +95,13 @@ def wants_serial_arm(rounds: Sequence[Round], short_rounds: Sequence[ShortRound]
     n_stamps = Counter(stamp.thread for r in made for stamp in r.serial.stamps)
     if not n_stamps or min(n_stamps.values()) < rules.ENOUGH_SERIAL_STAMPS:
         return True
-    serial_ns, together_ns = (sum(arm.wall_ns for arm in arms) for arms in (
-        [r.serial for r in made],
-        [r.one_each for r in made],
-    ))
+    serial_ns, together_ns = (
+        sum(arm.wall_ns for arm in arms)
+        for arms in (
+            [r.serial for r in made],
+            [r.one_each for r in made],
+        )
+    )
     return serial_ns < rules.SERIAL_SHARE * (serial_ns + together_ns)
 
 
@@ -164,12 +167,14 @@ def _word_of_moments(rounds: Sequence[Round], ratios: Ratios, shared: Together) 
 
     Where calls need more processor time in them, it is lost to each other or to the machine: the two halves of a core, its
     clock, its host. *Serialised* then needs a control that overlaps beside them, unless the call stays below the border
-    without that loss, too.
+    without that loss, too, or threads hardly had a processor at the same time although nobody kept it from them.
     """
     word = word_of(shared.speedup)
     if word != "serialised" or shared.losses is None or shared.speedup.high is None:
         return word
     most = shared.speedup.high + shared.losses["growth"] * rounds[0].n_threads
+    if shared.most_at_work is not None:
+        most = min(most, shared.most_at_work)
     if most < rules.OVERLAP_LEAST_SPEEDUP or word_of(ratios.released) == "overlaps" or control_overlaps(rounds):
         return word
     return None

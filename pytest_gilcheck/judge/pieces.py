@@ -21,12 +21,14 @@ N_PARTS = 4
 class Piece:
     """The time between two readings.
 
-    `kept_off_ns` is for how long each thread may have been ready and not running, `cpu_ns` how much it worked.
+    By thread: `kept_off_ns` is for how long it may have been ready and not running, `likely_off_ns` for how long it was if it
+    never waits for anything else, and `cpu_ns` how much it worked.
     """
 
     start_ns: int
     end_ns: int
     kept_off_ns: Mapping[int, int]
+    likely_off_ns: Mapping[int, int]
     cpu_ns: Mapping[int, int]
 
     @property
@@ -34,16 +36,18 @@ class Piece:
         """How long it is."""
         return self.end_ns - self.start_ns
 
-    def together_ns(self, within_ns: int) -> int:
-        """Return for how long surely no thread was kept off the processor, in so much of the piece."""
-        return max(0, within_ns - sum(min(ns, within_ns) for ns in self.kept_off_ns.values()))
+    def together_ns(self, within_ns: int, *, likely: bool = False) -> int:
+        """Return for how long surely (or likely) no thread was kept off the processor, in so much of the piece."""
+        off_ns = self.likely_off_ns if likely else self.kept_off_ns
+        return max(0, within_ns - sum(min(ns, within_ns) for ns in off_ns.values()))
 
 
 def pieces_of(arm: Arm) -> list[Piece]:
     """Return the pieces between the readings of an arm, in the order of time.
 
     The system counts a wait for the processor when it is over. So what is counted in a piece may have passed before it,
-    unless the thread worked in between; in no case was a thread kept off while it worked.
+    unless the thread worked in between; in no case was a thread kept off while it worked. A thread that only computes was
+    kept off right until it was counted: of such a thread it is known exactly.
 
     Args:
         arm: An arm of competing threads.
@@ -58,11 +62,13 @@ def pieces_of(arm: Arm) -> list[Piece]:
     if any([reading.at_ns for reading in readings] != moments for readings in by_thread.values()):
         return []
     kept_off = {thread: list(_kept_off(readings))[::-1] for thread, readings in by_thread.items()}
+    likely = {thread: list(_likely_off(readings))[::-1] for thread, readings in by_thread.items()}
     return [
         Piece(
             start,
             end,
             {thread: ns[place] for thread, ns in kept_off.items()},
+            {thread: ns[place] for thread, ns in likely.items()},
             {t: min(end - start, of[place + 1].cpu_ns - of[place].cpu_ns) for t, of in by_thread.items()},
         )
         for place, (start, end) in enumerate(pairwise(moments))
@@ -79,6 +85,16 @@ def _kept_off(readings: Sequence[Reading]) -> Iterator[int]:
         counted_later_ns = counted_ns if worked else counted_ns + counted_later_ns
 
 
+def _likely_off(readings: Sequence[Reading]) -> Iterator[int]:
+    """Yield for how long the thread was kept off if each wait ended where it was counted, the last pieces first."""
+    left_ns = 0
+    for after, before in pairwise(reversed(readings)):
+        idle_ns = max(0, after.at_ns - before.at_ns - (after.cpu_ns - before.cpu_ns))
+        left_ns += after.delay_ns - before.delay_ns
+        yield (here_ns := min(idle_ns, left_ns))
+        left_ns -= here_ns
+
+
 def overlap_ns(intervals: Sequence[tuple[int, int]], start_ns: int, end_ns: int) -> int:
     """Return how much of these intervals, which do not overlap each other, lies between two moments."""
     return sum(max(0, min(end, end_ns) - max(start, start_ns)) for start, end in intervals)
@@ -86,10 +102,10 @@ def overlap_ns(intervals: Sequence[tuple[int, int]], start_ns: int, end_ns: int)
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """How much threads worked while none was kept off the processor, in the pieces where that is nearly all of the time.
+    """How much threads worked while likely none was kept off the processor, in the pieces where that is nearly all of the time.
 
-    `span_ns`: how long that was. `cpu_ns`: by thread, the processor time that it used then, at least and at most.
-    `together_ns`: for how long nobody was kept off in any piece. `parts_ns`: that by thread and part of its call.
+    `span_ns`: how long that was. `cpu_ns`: by thread, the processor time that it used then, typically and at most.
+    `together_ns`: for how long surely nobody was kept off in any piece. `parts_ns`: that by thread and part of its call.
     """
 
     span_ns: int
@@ -113,24 +129,23 @@ def worked(
     """
     span_ns = together_ns = 0
     threads = pieces[0].cpu_ns.keys() if pieces else ()
-    least, most = dict.fromkeys(threads, 0.0), dict.fromkeys(threads, 0.0)
+    typical, most = dict.fromkeys(threads, 0.0), dict.fromkeys(threads, 0.0)
     parts_ns = {thread: [0.0] * N_PARTS for thread in calls}
     places = {thread: _places(pieces, thread, of) for thread, of in calls.items()}
     for number, piece in enumerate(pieces):
-        within_ns = piece.together_ns(overlap_ns(intervals, piece.start_ns, piece.end_ns))
-        if not within_ns:
-            continue
-        together_ns += within_ns
+        in_calls_ns = overlap_ns(intervals, piece.start_ns, piece.end_ns)
+        surely_ns, within_ns = piece.together_ns(in_calls_ns), piece.together_ns(in_calls_ns, likely=True)
+        together_ns += surely_ns
         for thread, parts in parts_ns.items():
             if (part := places[thread][number]) is not None:
-                parts[part] += within_ns
+                parts[part] += surely_ns
         if within_ns < rules.DENSE_PIECE_SHARE * piece.span_ns:
             continue
         span_ns += within_ns
         for thread, cpu_ns in piece.cpu_ns.items():
-            least[thread] += max(0, cpu_ns - (piece.span_ns - within_ns))
+            typical[thread] += cpu_ns * within_ns / piece.span_ns
             most[thread] += min(cpu_ns, within_ns)
-    return Worked(span_ns, {t: (least[t], most[t]) for t in threads}, together_ns, parts_ns)
+    return Worked(span_ns, {t: (typical[t], most[t]) for t in threads}, together_ns, parts_ns)
 
 
 def _places(pieces: Sequence[Piece], thread: int, calls: Sequence[tuple[int, int]]) -> list[int | None]:

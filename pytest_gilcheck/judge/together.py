@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, median
@@ -29,12 +29,15 @@ class Together:
         together_ns: For how long all threads surely ran their calls together, and none was kept off the processor.
         doubt: Why these moments decide nothing. None: they do.
         losses: What the threads lost in these moments, as shares of their time, by the names of `shortfall.losses`.
+        most_at_work: The most that the speed-up can be if all processor time in these moments was work. No slow or shared core
+            makes it lower. None: nobody read the accounts from outside.
     """
 
     speedup: Estimate
     together_ns: int = 0
     doubt: Reason | None = None
     losses: Mapping[str, float] | None = None
+    most_at_work: float | None = None
 
 
 def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share: Estimate) -> Together:
@@ -84,10 +87,8 @@ def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share:
     speedup = _at_most(speedup, most)
     together_ns = sum(m.together_ns for m in moments)
     on_ns = max(1.0, sum(m.on_ns for m in moments))
-    losses = {
-        name: min(1.0, max(0.0, sum(m.parts_ns[name] for m in moments)) / on_ns) for name in moments[0].parts_ns
-    }
-    return Together(speedup, together_ns, None, losses)
+    losses = {name: min(1.0, max(0.0, sum(m.parts_ns[name] for m in moments)) / on_ns) for name in moments[0].parts_ns}
+    return Together(speedup, together_ns, None, losses, _least(_most_at_work(m, alone) for m in enough))
 
 
 def control_overlaps(rounds: Sequence[Round]) -> bool:
@@ -108,6 +109,10 @@ def control_overlaps(rounds: Sequence[Round]) -> bool:
             if low >= rules.OPEN_CONTROL_SPEEDUP:
                 return True
     return False
+
+
+def _least(figures: Iterable[float | None]) -> float | None:
+    return min((figure for figure in figures if figure is not None), default=None)
 
 
 def _at_most(speedup: Estimate, most: float) -> Estimate:
@@ -234,7 +239,8 @@ def _widened(moments: Sequence[Moments], alone: Mapping[int, Alone]) -> tuple[fl
     without = [_bounds([*moments[:place], *moments[place + 1 :]], alone)[1] for place in range(len(moments))]
     n, middle = len(without), fmean(without)
     error = sqrt((n - 1) / n * sum((figure - middle) ** 2 for figure in without))
-    return min(low, value - rules.STANDARD_ERRORS * error), value, max(high, value + rules.STANDARD_ERRORS * error)
+    margin = rules.STANDARD_ERRORS * error
+    return min(low, value - margin), value, min(float(len(alone)), max(high, value + margin))
 
 
 def _bounds(moments: Sequence[Moments], alone: Mapping[int, Alone]) -> tuple[float, float, float]:
@@ -246,10 +252,9 @@ def _bounds(moments: Sequence[Moments], alone: Mapping[int, Alone]) -> tuple[flo
     """
     rates = [_rates(moments, slot) for slot in range(len(moments[0].threads))]
     slowest, typical, most = ([rate[at] for rate in rates] for at in (0, 1, 2))
-    n_at_once = len(rates)
     work = [one.value_ns for _, one in sorted(alone.items())]
     all_work, longest = sum(work), max(work)
-    n_threads = len(work)
+    n_threads, n_at_once = len(work), len(rates)
     if n_threads == n_at_once:
         low = all_work / max(w / rate for w, rate in zip(work, slowest, strict=True))
         high = all_work / max(longest, all_work / sum(most))
@@ -261,11 +266,32 @@ def _bounds(moments: Sequence[Moments], alone: Mapping[int, Alone]) -> tuple[flo
     return low, value, max(low, high, value)
 
 
+def _most_at_work(moments: Sequence[Moments], alone: Mapping[int, Alone]) -> float | None:
+    """Return the largest speed-up that the processor time in dense pieces allows, where all threads were in them."""
+    n_at_once = len(moments[0].threads)
+    if n_at_once < len(alone) or not _are_read(moments):
+        return None
+    work = [one.value_ns for one in alone.values()]
+    at_work = sum(min(1.0, _read_rate(moments, slot)[1]) for slot in range(n_at_once))
+    return sum(work) / max(max(work), sum(work) / max(_TINY, at_work))
+
+
+def _are_read(moments: Sequence[Moments]) -> bool:
+    return sum(m.dense_ns for m in moments) >= rules.LEAST_TOGETHER_NS
+
+
+def _read_rate(moments: Sequence[Moments], slot: int) -> tuple[float, float]:
+    """Return at which part of its own speed a thread worked in the dense pieces: typically, and at most."""
+    parts = [worked_ns for m in moments if (worked_ns := m.threads[slot].worked_ns) is not None and m.dense_ns]
+    dense_ns = max(1, sum(m.dense_ns for m in moments))
+    return sum(part[0] for part in parts) / dense_ns, sum(part[1] for part in parts) / dense_ns
+
+
 def _rates(moments: Sequence[Moments], slot: int) -> tuple[float, float, float]:
     """Return at which part of its own speed a thread worked: at least, typically, and at most.
 
-    There are two accounts of that, of which either is true by itself: what its calls lost, and for how long it worked in the
-    pieces between readings from outside.
+    Two accounts bound the latter, and either is true by itself: what its calls lost, and for how long it worked in the pieces
+    between readings from outside.
     """
     together_ns = max(1, sum(m.together_ns for m in moments))
     lost_ns, lost_typically_ns = (sum(m.threads[slot].lost_ns[at] for m in moments) for at in (0, 1))
@@ -273,11 +299,9 @@ def _rates(moments: Sequence[Moments], slot: int) -> tuple[float, float, float]:
     slowest = 1 - lost_ns / together_ns
     typical = done_typically_ns / max(1.0, done_typically_ns + lost_typically_ns)
     most = done_ns / together_ns
-    dense_ns = sum(m.dense_ns for m in moments)
-    if dense_ns >= rules.LEAST_TOGETHER_NS:
-        parts = [worked_ns for m in moments if (worked_ns := m.threads[slot].worked_ns) is not None and m.dense_ns]
-        least_read, typical, most_read = (sum(part[at] for part in parts) / dense_ns for at in (0, 1, 2))
-        slowest, most = max(slowest, least_read), min(most, most_read)
+    if _are_read(moments):
+        typical, most_read = _read_rate(moments, slot)
+        most = min(most, most_read)
     slowest, most = max(_TINY, slowest), min(1.0, max(_TINY, most))
     return min(slowest, most), min(1.0, max(_TINY, typical)), most
 

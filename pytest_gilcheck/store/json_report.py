@@ -14,7 +14,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from pytest_gilcheck.evidence import Agreement, Estimate, Observation, Reading, Reason, Stamp, UsageError, Verdict, own_version
+from pytest_gilcheck.evidence import (
+    Agreement,
+    Estimate,
+    Observation,
+    Reading,
+    Reason,
+    Stamp,
+    UsageError,
+    Verdict,
+    own_version,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
