@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.pieces import Worked, overlap_ns, pieces_of, worked
+from pytest_gilcheck.judge.pieces import Stage, Worked, overlap_ns, pieces_of, worked
 from pytest_gilcheck.judge.uncertainty import median_interval
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ class Alone:
 class Part:
     """What one thread lost in some moments, and what its work in them takes alone: at most, and typically.
 
-    `worked_ns` is the work in the dense pieces: typically, and at most. None: nobody read the accounts, or the
-    call does not spend its time on a processor.
+    `stages` is the work between readings, in time that it takes alone. Empty: nobody read the accounts, or the call does not spend
+    its time on a processor.
     """
 
     lost_ns: tuple[float, float]
     done_ns: tuple[float, float]
-    worked_ns: tuple[float, float] | None = None
+    stages: Sequence[Stage] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,7 @@ class Moments:
     """Some moments of one round: how long they are, how much of that is surely together, and what each thread did there.
 
     `together_ns` is the time in which surely no thread was kept off the processor, and `dense_ns` that in the dense pieces.
-    `on_ns` is how long the threads were not delayed, in sum, and `parts_ns` what they lost of that, by cause. `met_ns` is the time together by thread and part of its call, for long
-    calls whose accounts were read from outside.
+    `on_ns` is how long the threads were not delayed, in sum, and `parts_ns` what they lost of that, by cause.
     """
 
     span_ns: int
@@ -70,7 +69,6 @@ class Moments:
     on_ns: float
     parts_ns: Mapping[str, float]
     dense_ns: int = 0
-    met_ns: Mapping[int, Sequence[float]] = field(default_factory=dict)
 
     @property
     def is_dense(self) -> bool:
@@ -193,12 +191,12 @@ def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float) -> Mome
             parts_ns["waiting"] += part * (stamp.waiting_ns or 0)
             parts_ns["asleep"] += part * (_asleep_ns(stamp) - stamp.n_calls * one.asleep_ns)
             parts_ns["growth"] += part * (stamp.cpu_ns - stamp.n_calls * one.cpu_ns)
-        parts.append(Part((lost[0], lost[1]), (done[0], done[1]), _worked_ns(read, thread, there, one)))
+        parts.append(Part((lost[0], lost[1]), (done[0], done[1]), _stages(read, thread, there, one)))
     together_ns = max(0, round(span_ns - delay_ns))
     if read is None:
         return Moments(span_ns, together_ns, parts, all_on_ns, parts_ns)
-    dense_ns = read.span_ns if all(part.worked_ns is not None for part in parts) else 0
-    return Moments(span_ns, max(together_ns, read.together_ns), parts, all_on_ns, parts_ns, dense_ns, read.parts_ns)
+    dense_ns = read.span_ns if all(part.stages for part in parts) else 0
+    return Moments(span_ns, max(together_ns, read.together_ns), parts, all_on_ns, parts_ns, dense_ns)
 
 
 def _long_calls(chosen: Mapping[int, Sequence[Stamp]], alone: Mapping[int, Alone]) -> dict[int, list[tuple[int, int]]]:
@@ -210,21 +208,23 @@ def _long_calls(chosen: Mapping[int, Sequence[Stamp]], alone: Mapping[int, Alone
     }
 
 
-def _worked_ns(read: Worked | None, thread: int, stamps: Sequence[Stamp], alone: Alone) -> tuple[float, float] | None:
-    """Return the work of a thread in the dense pieces, in time that it takes alone: typically, and at most.
+def _stages(read: Worked | None, thread: int, stamps: Sequence[Stamp], alone: Alone) -> tuple[Stage, ...]:
+    """Return the work of a thread between readings, in time that it takes alone; none for a call that does not compute.
 
     A thread that computes does no more work than it uses a processor for. Of its calls' processor time as much is no work as
-    they need more than alone. There is no lower bound here: who is woken beside a busy process is delayed, so that these
-    pieces show less of what a hand-over costs than there is on free cores. (Calls that hold the GIL for half of their time
-    came out at 1.5, and were timed at 1.0 to 1.3.)
+    they need more than alone.
     """
-    if read is None or thread not in read.cpu_ns or not alone.computes:
-        return None
-    typical, most = read.cpu_ns[thread]
+    if read is None or thread not in read.stages or not alone.computes:
+        return ()
+    stages = read.stages[thread]
     cpu_ns, n_calls = sum(stamp.cpu_ns for stamp in stamps), sum(stamp.n_calls for stamp in stamps)
     factor = alone.value_ns / alone.cpu_ns
-    saved_ns = max(0.0, n_calls * alone.cpu_high_ns - cpu_ns)
-    return typical * min(1.0, n_calls * alone.cpu_ns / max(1, cpu_ns)) * factor, (most + saved_ns) * factor
+    kept = min(1.0, n_calls * alone.cpu_ns / max(1, cpu_ns)) * factor
+    saved_ns = max(0.0, n_calls * alone.cpu_high_ns - cpu_ns) / len(stages)
+    return tuple(
+        Stage(stage.surely_ns * kept, stage.span_ns, stage.typical_ns * kept, (stage.most_ns + saved_ns) * factor)
+        for stage in stages
+    )
 
 
 def _union(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from pytest_gilcheck.evidence import Estimate, Reason
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.bounds import word_of
 from pytest_gilcheck.judge.claim import are_decided, limits_of
-from pytest_gilcheck.judge.ratios import Ratios, was_left_alone
+from pytest_gilcheck.judge.ratios import Ratios, delay_share, was_left_alone
 from pytest_gilcheck.judge.shortfall import own_pool, shortfall, shortfall_together
 from pytest_gilcheck.judge.together import QUANTITY, Together, are_stamped, control_overlaps, together
 
@@ -72,11 +72,13 @@ def wants_short_round(rounds: Sequence[Round], short_rounds: Sequence[ShortRound
 def _n_whole_first(rounds: Sequence[Round]) -> int:
     """Return after how many whole rounds it is known whether the machine is left alone.
 
-    A round of calls that are longer than a time slice is itself many slices long, and takes a good part of the budget.
+    A round of calls that are longer than a time slice is itself many slices long, and takes a good part of the budget. So does
+    any round on a machine that is plainly busy.
     """
     n_calls = sum(r.n_threads * r.n_calls for r in rounds)
     call_ns = sum(r.serial.cpu_ns for r in rounds) / max(1, n_calls)
-    return 1 if call_ns > rules.TIME_SLICE_NS else rules.ROUND_LOOKS[0]
+    is_busy = delay_share(rounds) > rules.PLAINLY_BUSY_SHARE
+    return 1 if is_busy or call_ns > rules.TIME_SLICE_NS else rules.ROUND_LOOKS[0]
 
 
 def wants_serial_arm(rounds: Sequence[Round], short_rounds: Sequence[ShortRound]) -> bool:
@@ -93,7 +95,7 @@ def wants_serial_arm(rounds: Sequence[Round], short_rounds: Sequence[ShortRound]
     """
     made = [*rounds, *short_rounds]
     n_stamps = Counter(stamp.thread for r in made for stamp in r.serial.stamps)
-    if not n_stamps or min(n_stamps.values()) < rules.ENOUGH_SERIAL_STAMPS:
+    if not n_stamps or min(n_stamps.values()) < rules.LEAST_SERIAL_STAMPS:
         return True
     serial_ns, together_ns = (
         sum(arm.wall_ns for arm in arms)

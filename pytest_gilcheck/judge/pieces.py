@@ -87,12 +87,18 @@ def _kept_off(readings: Sequence[Reading]) -> Iterator[int]:
 
 def _likely_off(readings: Sequence[Reading]) -> Iterator[int]:
     """Yield for how long the thread was kept off if each wait ended where it was counted, the last pieces first."""
-    left_ns = 0
+    left_ns = readings[-1].at_ns - readings[0].at_ns  # nobody has seen the end of a wait that goes on
+    is_seen = False
     for after, before in pairwise(reversed(readings)):
-        idle_ns = max(0, after.at_ns - before.at_ns - (after.cpu_ns - before.cpu_ns))
+        cpu_ns = after.cpu_ns - before.cpu_ns
         left_ns += after.delay_ns - before.delay_ns
-        yield (here_ns := min(idle_ns, left_ns))
-        left_ns -= here_ns
+        off_ns = max(0, min(after.at_ns - before.at_ns - cpu_ns, left_ns))
+        yield off_ns
+        left_ns -= off_ns
+        if not is_seen and cpu_ns > rules.READING_SLACK_NS:
+            # From here back all waits have been counted: those of this piece as in it, as far as it has room for them.
+            is_seen = True
+            left_ns = max(0, after.delay_ns - before.delay_ns - off_ns)
 
 
 def overlap_ns(intervals: Sequence[tuple[int, int]], start_ns: int, end_ns: int) -> int:
@@ -101,17 +107,39 @@ def overlap_ns(intervals: Sequence[tuple[int, int]], start_ns: int, end_ns: int)
 
 
 @dataclass(frozen=True, slots=True)
-class Worked:
-    """How much threads worked while likely none was kept off the processor, in the pieces where that is nearly all of the time.
+class Stage:
+    """One part of a thread's calls, or all of them: what the thread did in it while others ran their calls.
 
-    `span_ns`: how long that was. `cpu_ns`: by thread, the processor time that it used then, typically and at most.
-    `together_ns`: for how long surely nobody was kept off in any piece. `parts_ns`: that by thread and part of its call.
+    `surely_ns`: for how long it worked and surely nobody was kept off the processor. `span_ns`: how long the dense pieces are, of
+    which that is likely for nearly all of the time, and `typical_ns` and `most_ns` how long it worked in them.
+    """
+
+    surely_ns: float = 0.0
+    span_ns: float = 0.0
+    typical_ns: float = 0.0
+    most_ns: float = 0.0
+
+    def __add__(self, other: Stage) -> Stage:
+        """Return the sums of both."""
+        return Stage(
+            self.surely_ns + other.surely_ns,
+            self.span_ns + other.span_ns,
+            self.typical_ns + other.typical_ns,
+            self.most_ns + other.most_ns,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What threads did between readings while likely none was kept off the processor.
+
+    `span_ns`: how long the dense pieces are. `together_ns`: for how long surely nobody was kept off in any piece. `stages`: by
+    thread, in the order of a call.
     """
 
     span_ns: int
-    cpu_ns: Mapping[int, tuple[float, float]]
     together_ns: int
-    parts_ns: Mapping[int, Sequence[float]]
+    stages: Mapping[int, Sequence[Stage]]
 
 
 def worked(
@@ -122,30 +150,28 @@ def worked(
     Args:
         pieces: The pieces of an arm.
         intervals: When all threads were within the calls that are looked at.
-        calls: From when to when each call lasted, by thread. Empty for threads whose calls are too short to have parts.
+        calls: From when to when each call lasted, by thread. Threads whose calls are too short to be divided are not here.
 
     Returns:
         Sums over the pieces.
     """
     span_ns = together_ns = 0
     threads = pieces[0].cpu_ns.keys() if pieces else ()
-    typical, most = dict.fromkeys(threads, 0.0), dict.fromkeys(threads, 0.0)
-    parts_ns = {thread: [0.0] * N_PARTS for thread in calls}
-    places = {thread: _places(pieces, thread, of) for thread, of in calls.items()}
+    stages = {thread: [Stage()] * (N_PARTS if thread in calls else 1) for thread in threads}
+    places: dict[int, list[int | None]] = {
+        thread: _places(pieces, thread, calls[thread]) if thread in calls else [0] * len(pieces) for thread in threads
+    }
     for number, piece in enumerate(pieces):
         in_calls_ns = overlap_ns(intervals, piece.start_ns, piece.end_ns)
-        surely_ns, within_ns = piece.together_ns(in_calls_ns), piece.together_ns(in_calls_ns, likely=True)
+        surely_ns, likely_ns = piece.together_ns(in_calls_ns), piece.together_ns(in_calls_ns, likely=True)
+        dense_ns = likely_ns if likely_ns >= rules.DENSE_PIECE_SHARE * piece.span_ns else 0
         together_ns += surely_ns
-        for thread, parts in parts_ns.items():
-            if (part := places[thread][number]) is not None:
-                parts[part] += surely_ns
-        if within_ns < rules.DENSE_PIECE_SHARE * piece.span_ns:
-            continue
-        span_ns += within_ns
+        span_ns += dense_ns
         for thread, cpu_ns in piece.cpu_ns.items():
-            typical[thread] += cpu_ns * within_ns / piece.span_ns
-            most[thread] += min(cpu_ns, within_ns)
-    return Worked(span_ns, {t: (typical[t], most[t]) for t in threads}, together_ns, parts_ns)
+            if (place := places[thread][number]) is not None:
+                typical_ns, most_ns = cpu_ns * dense_ns / max(1, piece.span_ns), min(cpu_ns, dense_ns)
+                stages[thread][place] += Stage(min(surely_ns, cpu_ns), dense_ns, typical_ns, most_ns)
+    return Worked(span_ns, together_ns, stages)
 
 
 def _places(pieces: Sequence[Piece], thread: int, calls: Sequence[tuple[int, int]]) -> list[int | None]:

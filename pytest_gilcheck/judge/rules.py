@@ -206,6 +206,10 @@ EFFICIENCY_HALF_WIDTH = 0.1
 #: busy process takes on two processors.
 LEFT_ALONE_SHARE = 0.1
 
+#: Threshold: in a single round they must have been kept off for this share to show as much: twice that. One interruption of
+#: 4 ms is three times as much of one round as of three.
+PLAINLY_BUSY_SHARE = 0.2
+
 #: Threshold: below this efficiency (its upper bound) a call falls short of the released control: more than a fifth of what
 #: the machine gave that one is lost.
 FALLS_SHORT_EFFICIENCY = 0.8
@@ -259,10 +263,11 @@ READING_SLACK_NS = 50_000
 #: at three quarters, the bounds of one piece are as far apart as the border of 1.25 and full speed.
 DENSE_PIECE_SHARE = 0.75
 
-#: Threshold: of a call that is longer than a time slice, each quarter must have met the others for at least this part of an
-#: even share. Rounds begin together: beside four busy processes all of the time together would lie in the first
-#: milliseconds, and a lock in the rest would not be seen.
-LEAST_PART_SHARE = 0.25
+#: Threshold: of a call that is longer than a time slice, each quarter must have run together with others for so long: four
+#: times what a reading is wrong by at most. Rounds begin together: beside four busy processes all of the time together would
+#: lie in the first milliseconds, and a lock in the rest would not be seen. Such calls need to have run together for the time
+#: of one call only, since it is known that all of it was met.
+LEAST_STAGE_NS = 200_000
 
 #: Threshold: by how many standard errors the moments of other rounds may give another figure. Three of a normal distribution
 #: are exceeded once in 370 times.
@@ -285,6 +290,9 @@ STOLEN_TICK_NS = 10_000_000
 #: Threshold: on a machine that is not left alone, short rounds take this many times the time of whole rounds. A whole round
 #: spends a ninth of its time on calls that run together, a short one up to half of it.
 SHORT_ROUNDS_FACTOR = 4.0
+
+#: Threshold: each thread makes so many serial stamps before an arm of them may be left out: two show if the first was slow.
+LEAST_SERIAL_STAMPS = 2
 
 #: Threshold: of the time of the calls, serial arms get this part at least. What calls take alone is a median, and soon known;
 #: moments together are a quarter of the time beside two busy processes, and all of them count.
