@@ -248,6 +248,10 @@ DENSE_SHARE = 0.25
 #: independent readings, by three in a hundred.
 LEAST_TOGETHER_NS = 10_000_000
 
+#: Threshold: for half as long where the accounts were also read from outside. How long that is, and who worked then, is known
+#: to a reading of 40 µs in each half millisecond.
+LEAST_READ_TOGETHER_NS = 5_000_000
+
 #: Threshold: and for so many calls, where they are long: two meet each part of a call with each part of another.
 LEAST_TOGETHER_CALLS = 2.0
 

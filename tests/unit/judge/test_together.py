@@ -14,7 +14,8 @@ from simulation import GIL, US, World, short_rounds, true_speedup
 from pytest_gilcheck.evidence import Estimate
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.bounds import word_of
-from pytest_gilcheck.judge.together import makespan_ratio, together
+from pytest_gilcheck.judge.rates import makespan_ratio
+from pytest_gilcheck.judge.together import together
 
 MS = 1_000 * US
 #: A schedule takes half a second; more of them are drawn on request.
