@@ -46,12 +46,15 @@ class Alone:
 class Part:
     """What one thread lost in some moments, and what its work in them takes alone: at most, and typically.
 
+    `waited_ns` is for how long it waited for something other than a processor in all of its calls, which took `calls_ns`.
     `stages` is the work between readings, in time that it takes alone. Empty: nobody read the accounts, or the call does not spend
     its time on a processor.
     """
 
     lost_ns: tuple[float, float]
     done_ns: tuple[float, float]
+    waited_ns: float
+    calls_ns: float
     stages: Sequence[Stage] = ()
 
 
@@ -191,7 +194,13 @@ def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float) -> Mome
             parts_ns["waiting"] += part * (stamp.waiting_ns or 0)
             parts_ns["asleep"] += part * (_asleep_ns(stamp) - stamp.n_calls * one.asleep_ns)
             parts_ns["growth"] += part * (stamp.cpu_ns - stamp.n_calls * one.cpu_ns)
-        parts.append(Part((lost[0], lost[1]), (done[0], done[1]), _stages(read, thread, there, one)))
+        waited_ns = sum(
+            max(0.0, _asleep_ns(s) - s.n_calls * one.asleep_ns) + (s.waiting_ns or 0) for s in by_thread[thread]
+        )
+        calls_ns = sum(s.span_ns for s in by_thread[thread])
+        parts.append(
+            Part((lost[0], lost[1]), (done[0], done[1]), waited_ns, calls_ns, _stages(read, thread, there, one))
+        )
     together_ns = max(0, round(span_ns - delay_ns))
     if read is None:
         return Moments(span_ns, together_ns, parts, all_on_ns, parts_ns)

@@ -92,14 +92,18 @@ def test_word_when_calls_share_nothing_then_busy_processes_do_not_hide_that_they
 @pytest.mark.parametrize("n_busy", [1, 2])
 def test_word_when_long_calls_share_nothing_then_readings_from_outside_show_that_they_overlap(n_busy, n_ms):
     """Each of their runs is interrupted, so that no call is undisturbed."""
-    calls = [[("run", n_ms * MS)]] * 2
-
-    found, without = (
-        judged(World(n_busy=n_busy), calls, n_rounds=12, n_calls=2, is_read=is_read) for is_read in (True, False)
-    )
+    found = judged(World(n_busy=n_busy), [[("run", n_ms * MS)]] * 2, n_rounds=12, n_calls=2)
 
     assert word_of(found.speedup) == "overlaps"
-    assert n_busy == 1 or without.doubt is not None  # beside one busy process the sums of a round suffice
+
+
+def test_word_when_hand_overs_are_delayed_then_moments_without_delay_do_not_show_calls_as_serialised():
+    """Found by a search over schedules: 0.974 [0.002, 1.02], for a truth of 1.46."""
+    call = [(GIL, 750 * US), ("run", 250 * US), ("run", 50 * US), ("run", 50 * US)]
+
+    found = judged(World(n_busy=3, handed_over_share=1.0, seed=524), [call] * 2)
+
+    assert word_of(found.speedup) != "serialised"
 
 
 @pytest.mark.parametrize("n_busy", [1, 2])
