@@ -93,7 +93,7 @@ def wants_serial_arm(rounds: Sequence[Round], short_rounds: Sequence[ShortRound]
     Returns:
         True while there are few serial stamps of a thread, or serial arms had a small part of the time.
     """
-    made = [*rounds, *short_rounds]
+    made: list[Round | ShortRound] = [*rounds, *short_rounds]
     n_stamps = Counter(stamp.thread for r in made for stamp in r.serial.stamps)
     if not n_stamps or min(n_stamps.values()) < rules.LEAST_SERIAL_STAMPS:
         return True
