@@ -39,7 +39,7 @@ def test_command_when_split_by_the_shell_then_it_has_the_row_in_it():
 
     words = shlex.split(row.command(2))
 
-    assert words == ["gilcheck", "--no-overlap", "-s", "n = 2", "-s", "import p", "-s", "x = \"it's\"", row.statement]
+    assert words == ["gilcheck", "--no-overlap", "-s", "n = 2", "-s", "import p", "-s", 'x = "it\'s"', row.statement]
 
 
 def test_rows_when_two_are_the_same_then_they_are_named(tmp_path):
