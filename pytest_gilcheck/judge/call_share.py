@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Surroundings
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.delegation import both_threads
+from pytest_gilcheck.judge.delegation import both_threads, least_cpu_ns
 from pytest_gilcheck.judge.ownership import owned_calls
 
 if TYPE_CHECKING:
@@ -89,12 +89,12 @@ def share_of(
     resolution = 0.0 if never_let_go([call]) else min(1.0, 2 * clock_price_ns / total_ns)
     free_ns = total_ns - held_ns
     hidden_ns = round(taken.stolen_share * total_ns) if taken.stolen_share > rules.STOLEN_SHARE else 0
-    if workers and (both := both_threads(call, workers, total_ns, idle_waits_ns)) is not None:
+    if workers and (both := both_threads(call, workers, total_ns, idle_waits_ns, switch_interval_ns)) is not None:
         return _share_of_both(both, total_ns, hidden_ns, resolution)
     doubt = _worker_doubt(call, total_ns, taken, idle_waits_ns)
     if free_ns <= 0 and not doubt.in_all_ns:  # whenever it was kept off the processor, it held the GIL
         return CallShare(1.0, 1.0 - resolution, 1.0, is_undisturbed=True, is_unresolved=False)
-    own_held_ns, own_free_ns = held_ns, free_ns
+    own_free_ns = free_ns
     # A thread is not kept off the processor while it uses it: delay beyond the rest of the span came before or after the
     # call. The instrument's readings use the processor, too, and are no part of the total: with 35,000 of them the
     # processor time was more than the call, no delay was believed, and a share of 0.43 came out as 0.19, 0.33 and 0.77,
@@ -114,17 +114,23 @@ def share_of(
             free_ns -= min(call.free_delay_ns, free_ns)
             delay_ns = _unseen_ns(held_ns + free_ns, call.cpu_ns)
             if switch_interval_ns is not None and not call.n_workers:
-                unsplit_ns = min(unsplit_ns, max(0, held_ns + free_ns - _least_cpu_ns(call, switch_interval_ns)))
+                unsplit_ns = min(unsplit_ns, max(0, held_ns + free_ns - least_cpu_ns(call, switch_interval_ns)))
     delay_ns = min(held_ns + free_ns, delay_ns + hidden_ns)
     value = _share(held_ns, free_ns)
-    low, high = _extremes(held_ns, free_ns, min(held_ns + free_ns, delay_ns + doubt.in_rest_ns))
+    low, high = _extremes(held_ns, free_ns, min(held_ns + free_ns, delay_ns + min(doubt.in_rest_ns, free_ns)))
     if call.n_workers:
-        # Whatever the delay of the call's thread, a worker may have worked meanwhile, for as long as it used a processor.
-        worked_ns = min(own_free_ns - free_ns + doubt.idle_waits_ns, _worked_ns(call))
-        low = min(low, _share(own_held_ns - min(doubt.in_holds_ns, own_held_ns), free_ns + worked_ns))
+        # While the call's thread was ready, a worker may have worked, for as long as it used a processor, or have held: no part of
+        # the rest then.
+        worked_ns = min(own_free_ns - free_ns + doubt.idle_waits_ns, _worked_ns(call) + call.workers_held_ns)
+        least_held_ns = max(0, held_ns - doubt.in_holds_ns)
+        low = min(low, _share(least_held_ns, free_ns + worked_ns)) if least_held_ns else 0.0
     # This part fell on a wait, which is left out already, or it is no part of a hold, or of the rest.
     low = min(low, _extremes(held_ns - min(unsplit_ns, held_ns), free_ns, delay_ns)[0])
     high = max(high, _extremes(held_ns, free_ns - min(unsplit_ns, free_ns), delay_ns)[1])
+    if call.n_workers and call.held_delay_ns is not None and call.free_delay_ns is not None and not hidden_ns:
+        own_low, own_high = _own_extremes(call, total_ns, doubt.idle_waits_ns, switch_interval_ns)
+        low, high = max(low, own_low), min(high, own_high)
+        value = min(max(value, low), high)
     return CallShare(
         value=value,
         low=max(0.0, min(low, value) - resolution),
@@ -149,15 +155,23 @@ def _share_of_both(both: BothThreads, total_ns: int, hidden_ns: int, resolution:
     )
 
 
-def _least_cpu_ns(call: CallSpan, switch_interval_ns: int) -> int:
-    """Return for how long the thread used the processor at least, apart from waiting and from the instrument's readings.
+def _own_extremes(
+    call: CallSpan, total_ns: int, idle_waits_ns: int, switch_interval_ns: int | None
+) -> tuple[float, float]:
+    """Return what the accounts of a call's own thread allow, whatever the threads did that may be the callee's.
 
-    So long it was not ready, whatever else is not known. A call that computes all the time was ready in a wait only.
+    While it ran without the GIL, the call was free or one of them held. While it was ready without the GIL, the call went on
+    only as far as one of them ran.
     """
-    n_readings = 1 + call.n_releases_by_function + call.n_releases_by_interpreter
-    readings_ns = min(call.instrument_ns, rules.READINGS_CPU_NS * n_readings)
-    waits_ns = min(call.waiting_ns, rules.WAKE_CPU_NS * (n_readings + call.waiting_ns // max(1, switch_interval_ns)))
-    return call.cpu_ns - readings_ns - waits_ns
+    own_held_ns = call.held_ns - min(call.held_delay_ns or 0, call.held_ns)
+    least_held_ns = max(0, own_held_ns - (call.unsplit_delay_ns or 0))
+    worked_ns = _worked_ns(call)
+    most_free_ns = total_ns - call.held_ns + idle_waits_ns - max(0, (call.free_delay_ns or 0) - worked_ns)
+    least_free_ns = max(0, least_cpu_ns(call, switch_interval_ns) - own_held_ns - call.workers_held_ns)
+    return (
+        _share(least_held_ns, most_free_ns) if least_held_ns else 0.0,
+        _share(own_held_ns + call.workers_held_ns, least_free_ns) if least_free_ns else 1.0,
+    )
 
 
 def _unseen_ns(work_ns: int, cpu_ns: int) -> int:
@@ -220,16 +234,19 @@ def _unexplained_ns(call: CallSpan, total_ns: int) -> int:
     A worker may have been ready then and kept off the processor, which no account of the call's thread shows: beside busy
     processes a call whose worker holds the GIL throughout came out as half released.
     """
-    held_by_others_ns = sum(other.held_ns for other in call.others)
-    worked_ns = max(0, call.process_cpu_ns - call.cpu_ns - held_by_others_ns)
-    return max(0, total_ns - call.cpu_ns - call.workers_held_ns - worked_ns)
+    own_free_cpu_ns = max(0, call.cpu_ns - call.held_ns)
+    known_ns = min(call.cpu_ns, call.held_ns) + max(own_free_cpu_ns, call.workers_held_ns)  # both at once, perhaps
+    # While one of them held, or the call's thread worked, others may have worked, too.
+    beside_ns = call.held_ns + sum(other.held_ns for other in call.others) + own_free_cpu_ns
+    worked_ns = max(0, call.process_cpu_ns - call.cpu_ns - beside_ns)
+    return max(0, total_ns - known_ns - worked_ns)
 
 
 def _extremes(held_ns: int, free_ns: int, delay_ns: int) -> tuple[float, float]:
     """Return the share if all of the delay fell on holding, and the share if all of it fell on the rest."""
     all_on_held = (max(0, held_ns - delay_ns), free_ns - max(0, delay_ns - held_ns))
     all_on_free = (held_ns - max(0, delay_ns - free_ns), max(0, free_ns - delay_ns))
-    return _share(*all_on_held), _share(*all_on_free)
+    return (_share(*all_on_held) if any(all_on_held) else 0.0), (_share(*all_on_free) if any(all_on_free) else 1.0)
 
 
 def shares_of(

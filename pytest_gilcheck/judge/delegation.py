@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_gilcheck.judge import rules
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,7 +39,11 @@ class BothThreads:
 
 
 def both_threads(
-    call: CallSpan, workers: Sequence[OtherThread], total_ns: int, idle_waits_ns: int
+    call: CallSpan,
+    workers: Sequence[OtherThread],
+    total_ns: int,
+    idle_waits_ns: int,
+    switch_interval_ns: int | None = None,
 ) -> BothThreads | None:
     """Return the time of a call and of the thread that works for it, or None where it is not known by state.
 
@@ -56,6 +62,7 @@ def both_threads(
             and whenever they worked it may have gone on.
         total_ns: The call's length without waiting.
         idle_waits_ns: How long the call's thread waited for the GIL while nobody held it. The worker may have worked.
+        switch_interval_ns: The interpreter's switch interval, if it is known.
 
     Returns:
         What is known, with bounds.
@@ -92,7 +99,7 @@ def both_threads(
     # held; while it was ready without the GIL, the call went on only as far as others ran.
     workers_held_ns = sum(other.held_ns for other in workers)
     own_held_cpu_ns = call.held_ns - min(call.held_delay_ns, call.held_ns)
-    own_free_cpu_ns = call.cpu_ns - call.instrument_ns - call.waiting_ns - own_held_cpu_ns
+    own_free_cpu_ns = least_cpu_ns(call, switch_interval_ns) - own_held_cpu_ns
     least_free_ns = max(least_free_ns, min(own_free_cpu_ns - workers_held_ns, most_free_ns))
     others_ran_ns = sum(its.free_cpu_ns for its in (off, *off_of_more)) + workers_held_ns
     own_most_ns = total_ns + idle_waits_ns - call.held_ns - max(0, call.free_delay_ns - others_ran_ns)
@@ -105,3 +112,14 @@ def both_threads(
         most_free_ns=most_free_ns,
         off_ns=held_delay_ns + perhaps_off_ns,
     )
+
+
+def least_cpu_ns(call: CallSpan, switch_interval_ns: int | None) -> int:
+    """Return for how long the thread used the processor at least, apart from waiting and from the instrument's readings.
+
+    So long it was not ready, whatever else is not known. A call that computes all the time was ready in a wait only.
+    """
+    n_readings = 1 + call.n_releases_by_function + call.n_releases_by_interpreter
+    readings_ns = min(call.instrument_ns, rules.READINGS_CPU_NS * n_readings)
+    n_wakes = n_readings + call.waiting_ns // max(1, switch_interval_ns or 1)
+    return call.cpu_ns - readings_ns - min(call.waiting_ns, rules.WAKE_CPU_NS * n_wakes)

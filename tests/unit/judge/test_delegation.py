@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import OffProcessor, OtherThread, Surroundings
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.call_share import share_of, shares_of
+from pytest_gilcheck.judge.call_share import Taken, share_of, shares_of
 from pytest_gilcheck.judge.holding import held_share, word
 
 MS = 1_000_000
@@ -130,6 +130,50 @@ def test_the_bounds_contain_the_true_share_whatever_both_threads_did(moments, n_
         share = one.share
         assert share.low - 1e-9 <= one.truth <= share.high + 1e-9, (share, one)
         assert share.low <= share.value <= share.high
+
+
+@given(MOMENTS)
+@example([((HOLDS, SLEEPS), MS), ((READY, RUNS), MS)])
+@example([((HOLDS, SLEEPS), MS), ((RUNS, HOLDS), MS)])
+@example([((HOLDS, SLEEPS), MS), ((WAITS, RUNS), MS), ((RUNS, SLEEPS), MS)])
+def test_the_bounds_contain_the_true_share_where_the_workers_accounts_are_not_known(moments):
+    """What the call's own thread did bounds the share, whatever a thread did that may be the callee's."""
+    one = simulated(moments)
+    used_ns = one.worker.off_processor.free_cpu_ns + sum(ns for (_, other), ns in moments if other == HOLDS)
+    unknown = replace(one.worker, off_processor=None)
+    owned = replace(
+        one.call,
+        others=(unknown,),
+        workers_held_ns=unknown.held_ns,
+        waiting_on_workers_ns=unknown.waited_on_ns,
+        n_workers=1,
+        process_cpu_ns=one.call.cpu_ns + used_ns,
+    )
+
+    share = share_of(owned, 1, Taken(ready_share=1.0), idle_waits_ns=one.idle_waits_ns, workers=(unknown,))
+
+    if one.held_ns + one.free_ns:
+        assert share.low - 1e-9 <= one.truth <= share.high + 1e-9, (share, one)
+        assert share.low <= share.value <= share.high
+
+
+def test_the_bounds_are_narrow_where_a_call_that_computes_had_a_worker_perhaps():
+    """Beside eight sleeping threads, one of which may have been the callee's, a share of 0.5 was [0, 1]."""
+    perhaps = OtherThread(POOL, MS // 100, MS // 100, 1, waiting_ns=10 * MS)
+    one = call(
+        20 * MS,
+        20 * MS,
+        cpu_ns=20 * MS,
+        delay_ns=20 * MS,
+        held_delay_ns=10 * MS,
+        free_delay_ns=10 * MS,
+        others=(perhaps,),
+        process_cpu_ns=20 * MS + MS // 10,
+    )
+
+    (share,) = shares_of([one], 25, Surroundings((), 0, 100 * MS))
+
+    assert 0.49 < share.low <= 0.5 <= share.high < 0.51
 
 
 THREE = st.lists(
