@@ -147,11 +147,15 @@ def test_the_published_schema_is_that_of_the_records():
     assert HOME.read_text(encoding="utf-8") == text()
 
 
+#: Made once: the schema is checked, too, which takes longer than a line.
+SCHEMA = jsonschema.Draft202012Validator(schema())
+
+
 @given(st.lists(entries, max_size=2), st.none() | st.text())
 def test_every_line_fits_the_schema(items, interrupted):
     """The first and the last one too."""
     for line in json_report.lines(items, interrupted=interrupted, warnings=["careful"]):
-        jsonschema.validate(json.loads(line), schema())
+        SCHEMA.validate(json.loads(line))
 
 
 @pytest.mark.parametrize(
