@@ -52,6 +52,8 @@ class Settings:
         deadline: Time in which each call must return. Default: 60 s.
         time_limit: Time that the check takes at most, beside what `budget` asks for: 3 s, or ten calls if these take
             longer. What does not fit is left out, with a note.
+        instrument: The only witness of the GIL that is asked: ``"ledger"`` or ``"progress"``. None: the ledger, and where it
+            is unavailable the progress of a background thread.
         isolate: Whether the check is measured in a child process.
         seed: Seed of everything that is drawn by chance.
         inconclusive: What an inconclusive verdict does to its test: ``"fail"``, ``"skip"`` or ``"warn"``. None: what the
@@ -72,6 +74,7 @@ class Settings:
     overlap: bool = True
     deadline: int = DEADLINE_NS
     time_limit: int = TIME_LIMIT_NS
+    instrument: str | None = None
     isolate: bool = False
     seed: int = 0
     inconclusive: str | None = None

@@ -10,6 +10,7 @@ from pytest_gilcheck.observe.ledger import (
     exact_ledger,
     gil_waiter,
     learn_drop_request,
+    without_ledger,
 )
 from pytest_gilcheck.observe.lines import PythonLines
 from pytest_gilcheck.observe.places import KeptStacks, longest_hold_of, places, python_stacks, stacks_of
@@ -30,4 +31,5 @@ __all__ = [
     "python_stacks",
     "stacks_of",
     "waits_beside_calls",
+    "without_ledger",
 ]

@@ -203,6 +203,7 @@ _CONSTANT = {
     "one-cpu": "this process may use one core only (affinity or control group), where nothing can run at once; the GIL verdict stands",
     "one-thread": "one thread competes with nobody: ask for two or more (threads=)",
     "greenlets": "greenlets switch stacks in this process: no stack is read, and no line named",
+    "ledger-not-asked": "the ledger was not asked: the progress witness alone is to answer (instrument, --gilcheck-instrument)",
     "no-schedstat": "the system does not report how long a thread was ready and not running: the bounds allow for all of it",
     "sleep-varies": "the call sleeps, sometimes for longer: it may wait for a thread or process that was kept off the processor",
     "shortfall-unexplained": "No loss stands out: nothing in the record explains it.",
@@ -234,6 +235,9 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
         f"The same calls need more processor time in competing threads ({_lost(v)}): they share memory bandwidth or "
         "caches, the two halves of one core, or spin on a lock."
     ),
+    "ledger-required": lambda v: (
+        f"the ledger alone is to answer (instrument, --gilcheck-instrument), and it is unavailable: {v.get('why_text') or v['why']}"
+    ),
     "no-spare-cores": _no_spare_cores,
     "not-measured": _not_measured,
     "longer-than-a-slice": _rarely_together,
@@ -247,7 +251,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     ),
     "own-threads-attach": _own_threads_attach,
     "progress-only": lambda v: (
-        f"a background thread ran for {percent(v['background_share'])} of the call; that it did not run for the rest proves nothing"
+        f"the progress of a background thread proves a release for {percent(v['background_share'])} of the call only, and nothing for the rest"
     ),
     "rarely-together": _rarely_together,
     "result-not-sent": lambda v: f"what the call returned cannot leave the child process: {v['error']}",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import astuple, fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_gilcheck.evidence import Estimate, Reason, Stamp, Verdict
+from pytest_gilcheck.evidence import Estimate, Reading, Reason, Stamp, Verdict
 
 if TYPE_CHECKING:
     from cattrs import Converter
+
+_Integers = TypeVar("_Integers", Stamp, Reading)
 
 _ESTIMATES = tuple(f.name for f in fields(Verdict) if f.type in ("Estimate", Estimate))
 
@@ -28,7 +30,9 @@ def converter() -> Converter:
     made.register_unstructure_hook(Reason, _reason_out)
     made.register_structure_hook(Reason, _reason_in)
     made.register_unstructure_hook(Stamp, lambda stamp: list(astuple(stamp)))
-    made.register_structure_hook(Stamp, lambda figures, _: _stamp_in(figures))
+    made.register_structure_hook(Stamp, lambda figures, _: _integers_in(Stamp, figures))
+    made.register_unstructure_hook(Reading, lambda reading: list(astuple(reading)))
+    made.register_structure_hook(Reading, lambda figures, _: _integers_in(Reading, figures))
     plain_out = make_dict_unstructure_fn(Verdict, made, result=override(omit=True))
     plain_in = make_dict_structure_fn(Verdict, made, result=override(omit=True))
 
@@ -82,14 +86,14 @@ def _reason_in(record: dict[str, Any], _type: type) -> Reason:
     return Reason(str(record["slug"]), values, str(record.get("detail", "")))
 
 
-def _stamp_in(figures: Any) -> Stamp:
-    if not (isinstance(figures, list) and len(figures) == len(fields(Stamp))) or not all(
-        isinstance(figure, int) or (figure is None and place == len(figures) - 1)
-        for place, figure in enumerate(figures)
+def _integers_in(record: type[_Integers], figures: Any) -> _Integers:
+    """Return a record that is written as a list of its integers."""
+    if not (isinstance(figures, list) and len(figures) == len(fields(record))) or not all(
+        isinstance(figure, int) for figure in figures
     ):
-        message = f"expected {len(fields(Stamp))} integers of a stamp, got {figures!r}"
+        message = f"expected {len(fields(record))} integers of a {record.__name__.lower()}, got {figures!r}"
         raise TypeError(message)
-    return Stamp(*figures)
+    return record(*figures)
 
 
 def _value(value: Any) -> float | str:
