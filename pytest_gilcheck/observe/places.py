@@ -133,7 +133,8 @@ def _read_lines(file: str, numbers: Collection[int]) -> list[tuple[int, str]]:
         return [(number, linecache.getline(file, number).strip()[:_LONGEST_LINE]) for number in sorted(numbers)]
     try:
         with Path(file).open(encoding="utf-8", errors="replace") as source:
-            found, before = [], ""
+            found: list[tuple[int, str]] = []
+            before = ""
             for number, line in itertools.islice(enumerate(source, 1), max(numbers)):
                 # A function of C begins, for the debugger, at its brace. What tells is the line above it.
                 before = line if any(map(str.isalnum, line)) else before
