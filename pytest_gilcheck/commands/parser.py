@@ -69,6 +69,6 @@ def refuse_unknown_verb(arguments: list[str]) -> None:
     if any(word == "-s" or word.startswith(("-s", "--setup")) for word in arguments[1:]):
         return
     near = difflib.get_close_matches(first, VERBS, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    message = f"unknown verb {first!r}: expected one of {', '.join(VERBS)}, or a statement in quotes\n  {hint}try `gilcheck --help`"
+    hint = f"did you mean {near[0]}?" if near else "try `gilcheck --help`"
+    message = f"unknown verb {first!r}: {hint}\n  expected one of {', '.join(VERBS)}, or a statement in quotes"
     raise UsageError(message)

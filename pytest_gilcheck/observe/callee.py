@@ -62,8 +62,8 @@ def _place_of_foreign(function: Any) -> Place:
     """Return the place of the foreign function that a function of ctypes calls."""
     import ctypes  # noqa: PLC0415  (whoever has such a function has imported it)
 
-    address = ctypes.cast(function, ctypes.c_void_p).value
-    file, line, symbol, library = _native.place_at(address) if address else (None,) * 4
+    # 0 is no code: nothing is known of it.
+    file, line, symbol, library = _native.place_at(ctypes.cast(function, ctypes.c_void_p).value or 0)
     name = getattr(function, "__name__", None) or symbol
     return Place(file, line, name, library, _binding_of(function, None))
 
@@ -89,7 +89,5 @@ def _binding_of(function: Any, native: Sequence[str | int | None] | None) -> str
         return "ctypes.PyDLL" if getattr(kind, "_flags_", 0) & _KEEPS_THE_GIL else "ctypes"
     if type(owner).__name__ == "PyCapsule" and "pybind11" in repr(owner):  # before pybind11 3
         return "pybind11"
-    file, _, symbol, _ = native or (None,) * 4
-    return next(
-        (name for name, entry in _ENTRIES.items() if entry.search(str(file)) or entry.search(str(symbol))), None
-    )
+    entered = [str(part) for part in (native or ())[:3]]  # not the library
+    return next((name for name, entry in _ENTRIES.items() if any(map(entry.search, entered))), None)

@@ -117,9 +117,18 @@ class PythonLines:
         if position is not None and native is None:
             is_python = not self._is_unseen(position[0], position[1], spent[key])
             native = None if is_python else self._named(position[0], position[1])
-        span_ns = max(1, self._end_ns - self._times[0])
+        span_ns = max(1, self._traced_ns() if position is not None else self._end_ns - self._times[0])
         place = None if native is None else place_of(native)
         return BusiestPlace(_stack(position), place, spent[key] / span_ns, is_python)
+
+    def _traced_ns(self) -> int:
+        """Return the time from the first line of Python code to the last one, without that of beginning the trace.
+
+        A statement of 300 µs was said to spend 80 % of its time in the only function that it calls.
+        """
+        ends = [*self._times[1:], self._end_ns or 0]
+        inside = [number for number, (position, _) in enumerate(self._positions) if position is not None]
+        return ends[inside[-1]] - self._times[inside[0]]
 
     def _is_unseen(self, code: CodeType, line: int, spent_ns: int) -> bool:
         """Return whether a line spent its time in native code although no event says so.

@@ -133,8 +133,14 @@ def _read_lines(file: str, numbers: Collection[int]) -> list[tuple[int, str]]:
         return [(number, linecache.getline(file, number).strip()[:_LONGEST_LINE]) for number in sorted(numbers)]
     try:
         with Path(file).open(encoding="utf-8", errors="replace") as source:
-            lines = itertools.islice(enumerate(source, 1), max(numbers))
-            return [(number, line.strip()[:_LONGEST_LINE]) for number, line in lines if number in numbers]
+            found: list[tuple[int, str]] = []
+            before = ""
+            for number, line in itertools.islice(enumerate(source, 1), max(numbers)):
+                # A function of C begins, for the debugger, at its brace. What tells is the line above it.
+                before = line if any(map(str.isalnum, line)) else before
+                if number in numbers:
+                    found.append((number, before.strip()[:_LONGEST_LINE]))
+            return found
     except (OSError, ValueError):  # another machine's path, or no path at all
         return []
 

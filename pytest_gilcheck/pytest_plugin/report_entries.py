@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_gilcheck.evidence import CheckFailed
 from pytest_gilcheck.pytest_plugin.report_sections import SectionKeeper
 
 if TYPE_CHECKING:
@@ -23,9 +24,15 @@ class EntrySender:
         self._state = state
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Add them, once all others have made up their minds about the test's outcome."""
         report = yield
+        traceback = getattr(report.longrepr, "reprtraceback", None)
+        if traceback is not None and call.excinfo is not None and isinstance(call.excinfo.value, CheckFailed):
+            # It says how to see frames of ours, which explain nothing.
+            traceback.extraline = None
         test = self._state.test
         if test.unreported or test.agreements or test.n_not_run or test.n_not_enforced:
             carried = {

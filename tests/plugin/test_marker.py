@@ -60,6 +60,7 @@ def test_share():
     result.stdout.fnmatch_lines(["E*CheckFailed: *::test_share: released * of the call, required at least 90 %*"])
     # None of the plugin's own lines between the test's name and the message.
     result.stdout.no_fnmatch_line("*require_all*")
+    result.stdout.no_fnmatch_line("*traceback entries are hidden*")
 
 
 def test_an_assertion_that_fails_shows_the_verdict_in_one_line(project):

@@ -16,7 +16,7 @@ from pytest_gilcheck.evidence import UsageError, own_version
         (["show", "--frmat", "table", "r.json"], "did you mean --format? try `gilcheck show --help`"),
         (["show"], "required: report"),
         ([], "required: statement"),
-        (["shw", "r.json"], "unknown verb 'shw': expected one of measure, show"),
+        (["shw", "r.json"], "unknown verb 'shw': did you mean show?"),
         (["shw", "r.json"], "did you mean show?"),
         (["frobnicate"], "or a statement in quotes"),
         (["1 +"], "the statement does not compile"),

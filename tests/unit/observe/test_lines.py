@@ -56,3 +56,18 @@ def test_busiest_when_python_code_runs_then_it_is_said(statement):
 
     assert found.native is None
     assert found.is_python
+
+
+def test_busiest_when_the_trace_itself_takes_time_then_that_is_no_time_of_the_statement():
+    """ "80.7 % of the time" was said of a statement that calls one function and does nothing else."""
+    lines = PythonLines()
+    code = compile("count(data)", "<statement>", "eval")
+    line = (code, 1, None)
+    lines._times = [0, 50_000, 51_000, 351_000, 352_000]
+    lines._positions = [(None, None), (line, None), (line, len), (line, None), (None, None)]
+    lines._end_ns = 400_000
+
+    found = lines.busiest()
+
+    assert found.native.function == "builtins.len"
+    assert found.share == 300_000 / 302_000

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import HoldPlace, Place
-from pytest_gilcheck.observe.places import KeptStacks, folded, python_stacks
+from pytest_gilcheck.observe.places import KeptStacks, folded, python_stacks, source_lines
 
 A = ("a.c", 1, "a", "/lib/a.so")
 B = ("b.c", 2, "b", "/lib/b.so")
@@ -79,6 +79,17 @@ def kept(*kinds):
     stacks = KeptStacks()
     stacks.events = [(at, kind, 0, [A]) for at, kind in enumerate(kinds)]
     return stacks
+
+
+def test_source_when_the_line_is_only_a_brace_then_it_is_the_one_above(tmp_path):
+    """Debug information has a function of C begin at its brace, which tells a reader nothing."""
+    file = tmp_path / "a.c"
+    file.write_text("static PyObject *\ncount(PyObject *self, PyObject *args)\n{\n    return work();\n}\n")
+
+    lines = source_lines([Place(str(file), 3), Place(str(file), 4)])
+
+    assert [line.text for line in lines] == ["count(PyObject *self, PyObject *args)", "return work();"]
+    assert [line.line for line in lines] == [3, 4]
 
 
 class Lines:

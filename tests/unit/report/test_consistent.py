@@ -11,12 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import GilEvent, GilEventPlace, GilTimeline, GilWaits, HoldPlace, Place, Places
+from pytest_gilcheck.evidence.requirement import DECIDED_WORDS
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.judge.rules import TIMELINE_SLACK
 from pytest_gilcheck.judge.timeline import WIDTH
 from pytest_gilcheck.report.check import report_lines
 from pytest_gilcheck.report.figures import WIDEST_FACTOR
+from pytest_gilcheck.report.markdown import markdown
 from pytest_gilcheck.report.sentences import with_text
+from pytest_gilcheck.report.tables import tables
+from pytest_gilcheck.store.json_report import CheckEntry
 
 UNITS = {"s": 1e9, "ms": 1e6, "µs": 1e3, "ns": 1}
 LIB = "/home/me/demo.so"
@@ -164,6 +168,28 @@ def test_one_figure_is_written_in_one_way(report):
         return
 
     assert re.search(r"for ([<>]? ?[\d.]+ %)", first)[1] == re.match(r"  held          ([<>]? ?[\d.]+ %)", share)[1]
+
+
+@given(reports())
+def test_a_table_and_a_markdown_report_have_the_figures_of_the_report(report):
+    """A reader who opens the report of a row finds the row's figures."""
+    observed, verdict, text = report
+    entry = CheckEntry("f", verdict, observed)
+    headings, row = (re.split(r"\s{2,}", line.strip()) for line in tables([entry], width=240, colour=False))
+    table = dict(zip(headings, row, strict=True))
+    *_, of_headings, _, of_row = (line for line in markdown([entry]) if line.startswith("|"))
+    marked = dict(zip(of_headings.split(" | "), of_row.replace("\\", "").split(" | "), strict=True))
+    if verdict.gil not in DECIDED_WORDS:
+        assert "held" not in table and table.get("max hold", "-") == marked["held"] == marked["max hold"] == "-"
+        return
+
+    assert re.search(rf"  held          {re.escape(marked['held'])} of the call", text)
+    assert marked["held"].startswith(table["held"])
+    if "max hold" in table and table["max hold"] != "-":
+        assert f"  longest hold  {table['max hold']}" in text
+        assert marked["max hold"] == table["max hold"]
+    if "longest wait" in table and table["longest wait"] != "-":
+        assert f"waited up to {table['longest wait']}" in text
 
 
 @given(reports())

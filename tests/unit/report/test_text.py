@@ -1,6 +1,7 @@
 """Lines for people: the report on one check, and the table."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -270,3 +271,10 @@ def test_an_agreement_counts_as_a_check_that_ran():
 
     assert session.gate_failures(checking=True) == []
     session.close()
+
+
+def test_a_verdict_in_one_line_says_what_is_inconclusive():
+    """``released (...), inconclusive (...)`` had to be read twice."""
+    verdict = replace(verdict_on(observation(call(1_000, 10**7))), overlap="inconclusive")
+
+    assert re.fullmatch(r"<Verdict on f: released \(held share .*\), overlap inconclusive \(.*\)>", repr(verdict))
