@@ -19,6 +19,7 @@ import argparse
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -54,7 +55,9 @@ def printed_by(command: str, folder: Path) -> str:
     Raises:
         SystemExit: it fails in another way than by being inconclusive.
     """
-    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
+    # The commands are those of this interpreter's environment, whether or not it is the active one.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PATH": path}
     for _ in range(N_TRIES):
         done = subprocess.run(  # noqa: S602  (the pages' own commands)
             command, shell=True, capture_output=True, text=True, check=False, cwd=folder, env=environment

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.agree.inputs import arguments_of, signature_of
+from pytest_gilcheck.agree.inputs import arguments_of, signature_of, takes_anything
 from pytest_gilcheck.agree.same import equal
 from pytest_gilcheck.evidence import Difference, OracleFailed, UsageError
 from pytest_gilcheck.evidence.errors import is_hidden
@@ -132,7 +132,7 @@ class Trial:
         return None
 
     def require_arguments_that_fit(self, name: str) -> None:
-        """Refuse examples on which a function without a signature only raised `TypeError`: nothing was compared.
+        """Refuse examples on which a function that may take anything only raised `TypeError`: nothing was compared.
 
         Args:
             name: The name of the function.
@@ -140,7 +140,7 @@ class Trial:
         Raises:
             UsageError: That is what happened.
         """
-        is_unknown = any(signature is None for _, _, signature in self._signatures)
+        is_unknown = any(takes_anything(signature) for _, _, signature in self._signatures)
         if is_unknown and isinstance(self._always, TypeError):
             message = (
                 f"agrees: {name} raised TypeError on every example ({self._always}), so that no result was compared. "

@@ -152,7 +152,8 @@ def test_agrees_without_inputs_when_the_oracle_counts_words_then_texts_are_drawn
         (lambda n: n, r"<lambda>\(n\) does not say what 'n' is"),
         (max, "max has no signature"),
         (lambda *, n: n, "<lambda> needs n= by keyword"),
-        (math.hypot, "math.hypot has no signature"),
+        (math.hypot, r"math.hypot(\(\*coordinates\) does not say how many| has no signature)"),
+        (lambda *numbers: numbers, r"<lambda>\(\*numbers\) does not say how many arguments"),
     ],
 )
 def test_agrees_without_inputs_when_nothing_says_what_they_are_then_they_are_asked_for(
@@ -179,9 +180,11 @@ def test_agrees_without_inputs_when_an_annotation_says_nothing_then_they_are_ask
 
 
 def test_agrees_when_every_call_raises_for_its_arguments_then_nothing_was_compared() -> None:
-    """A function without a signature cannot be asked beforehand; it would agree with itself."""
+    """A function that may take anything cannot be asked beforehand; it would agree with itself."""
     with pytest.raises(UsageError, match="math.hypot raised TypeError on every example"):
         agrees(math.hypot, None, st.text(), examples=5)
+    with pytest.raises(UsageError, match="<lambda> raised TypeError on every example"):
+        agrees(lambda *numbers: math.hypot(*numbers), None, st.text(), examples=5)  # noqa: PLW0108  (its signature)
 
 
 @pytest.mark.parametrize("options", [{"threads": 0}, {"examples": 0}, {"deadline": -1}, {"threads": "many"}])
