@@ -137,7 +137,8 @@ def ask(tool: str, case: str) -> tuple[str, float | None]:
     except subprocess.TimeoutExpired:
         return "-", None
     if done.returncode:
-        print(f"{tool}, {case}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+        last = done.stderr.strip().rpartition("\n")[2]
+        print(f"{tool}, {case}: no answer, exit status {done.returncode}: {last}", file=sys.stderr)
         return "-", None
     word, figure = json.loads(done.stdout)
     return word, figure

@@ -22,8 +22,9 @@ held share; hold; inconclusive; JSON report; ledger; limit; longest hold; longes
 not applicable; observation; overlap; overlaps; partial; phase; pilot; plan; reason; release; released; report section; round;
 serialised; slug; span; specimen; speed-up; status event; thread run; time limit; timeline; undisturbed; verdict; workload
 """
-#: Outside of the example projects, what a page may quote: texts that a test compares, workflows that a linter reads.
-TESTED = (DOCS / "gallery", ROOT / "tests" / "golden", DOCS / "howto" / "workflows")
+#: Outside of the example projects, what a page may quote: texts that a test compares, workflows that a linter reads, and
+#: benchmarks whose figures stand beside them.
+TESTED = (DOCS / "gallery", ROOT / "tests" / "golden", DOCS / "howto" / "workflows", ROOT / "benchmarks")
 PARTS = ("Question", "Considered", "Chosen", "Consequences", "What would change our mind")
 
 
