@@ -29,7 +29,7 @@ def write_page(results: Path, again: Path, older: Path) -> None:
     """
     found = measurement.read(results)
     parts = {
-        "counts": _counts(list(found.values())),
+        "counts": _counts(read_rows(), list(found.values())),
         "again": _again(found.values(), measurement.read(again).values()),
         "releases": _releases(list(measurement.read(older).values()), list(found.values())),
         "table": _table(read_rows(), found),
@@ -40,7 +40,7 @@ def write_page(results: Path, again: Path, older: Path) -> None:
     )
 
 
-def _counts(found: Sequence[Found]) -> str:
+def _counts(rows: Sequence[Row], found: Sequence[Found]) -> str:
     words = Counter(one.word for one in found)
     depends = sum(len({sized.gil for sized in one.sizes} & {"released", "partial", "held"}) > 1 for one in found)
     packages = {one.package for one in found}
@@ -49,12 +49,21 @@ def _counts(found: Sequence[Found]) -> str:
     lines = [
         f"{len(found)} functions of the standard library and {n_others} packages were checked, with {n_inputs:,} inputs.",
         f"{depends} of them change their word with the size of the input.",
+        *_missing(rows, found),
         "",
         "| at the largest size | functions | share |",
         "|---|---|---|",
     ]
     lines += [f"| *{word}* | {words[word]} | {words[word] / len(found):.0%} |" for word in _WORDS if words[word]]
     return "\n".join([*lines, ""])
+
+
+def _missing(rows: Sequence[Row], found: Sequence[Found]) -> list[str]:
+    """Return what the page says of rows that no run has measured."""
+    n_missing = len({row.key for row in rows} - {one.key for one in found})
+    if not n_missing:
+        return []
+    return ["", f"{n_missing} more functions have a row, and no verdict yet. `nox -s census -- run` asks for them."]
 
 
 def _again(before: Iterable[Found], after: Iterable[Found]) -> str:
