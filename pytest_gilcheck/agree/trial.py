@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.agree.inputs import arguments_of, signature_of, takes_anything
+from pytest_gilcheck.agree.same import equal
 from pytest_gilcheck.evidence import Difference, OracleFailed, UsageError
 from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.run import ThreadFailed, start_barrier
@@ -213,9 +214,18 @@ def _copied(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 
 def _unchanged(same: Callable[[Any, Any], bool], before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
-    """Return whether a call left its arguments as they were; objects that only equal themselves are skipped."""
+    """Return whether a call left its arguments as they were; objects that only equal themselves are skipped.
+
+    `same` compares results, and may know nothing else (`math.isclose`). It is asked only about arguments whose ``==`` gives
+    no truth value, as that of a data frame.
+    """
     for old, new in zip(before, after, strict=True):
-        compares_by_identity = type(new).__eq__ is vars(object)["__eq__"]
-        if not compares_by_identity and not same(old, new):
+        if type(new).__eq__ is vars(object)["__eq__"]:
+            continue
+        try:
+            is_unchanged = equal(old, new)
+        except Exception:  # noqa: BLE001  (its owner decides what raises)
+            is_unchanged = same(old, new)
+        if not is_unchanged:
             return False
     return True

@@ -13,14 +13,12 @@ from pytest_gilcheck.declare import values
 from pytest_gilcheck.declare.options import OPTIONS, read_option
 from pytest_gilcheck.evidence import Claim, UsageError
 from pytest_gilcheck.evidence.errors import is_hidden
-from pytest_gilcheck.evidence.requirement import CLAIMABLE
+from pytest_gilcheck.evidence.requirement import CLAIMABLE, DECIDED_WORDS
 
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.config import Config
 
 __tracebackhide__ = is_hidden
-
-GIL_WORDS = ("released", "held", "partial")
 
 #: Long enough for any unit test, short enough for a CI job to report a hang itself.
 DEADLINE_NS = 60_000_000_000
@@ -157,7 +155,7 @@ def _seed(value: object, what: str) -> int:
 
 
 _READERS_BY_UNIT: dict[str, Reader] = {
-    "word": partial(values.choice, choices=GIL_WORDS),
+    "word": partial(values.choice, choices=DECIDED_WORDS),
     "share": values.share,
     "factor": values.factor,
     "ns": values.positive_duration_ns,

@@ -132,11 +132,14 @@ class Surroundings:
         stolen_ns: How long the host or a quota kept processors away. None: the system does not report it.
         ready_ns: How long threads of the process were ready and waited for a processor, in all. None: the system does not
             report it.
+        switch_interval_ns: The interpreter's switch interval: a thread that waits for the GIL wakes once in it. None: not
+            recorded.
     """
 
     windows: tuple[CallSpan, ...] = ()
     stolen_ns: int | None = None
     ready_ns: int | None = None
+    switch_interval_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ SLUGS: dict[str, str] = {
 class Reason:
     """Why a verdict is not plainer than it is.
 
-    The stages of a check give slug and values; `report.sentences` makes the detail of them.
+    The stages of a check give slug and values; `report.reasons` makes the detail of them.
 
     Attributes:
         slug: Name of an entry of ``docs/messages.md``.

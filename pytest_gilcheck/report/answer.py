@@ -10,7 +10,7 @@ from pytest_gilcheck.report import where
 from pytest_gilcheck.report.advice import advice
 from pytest_gilcheck.report.figures import duration, of_rest, percent, says_something, share_bounds
 from pytest_gilcheck.report.names import cut, cut_name
-from pytest_gilcheck.report.sentences import CAUSES
+from pytest_gilcheck.report.reasons import CAUSES
 from pytest_gilcheck.report.text import limit_text
 
 if TYPE_CHECKING:

@@ -232,3 +232,39 @@ def test_predicate_when_the_comparison_raises_then_it_is_false() -> None:
 
     assert same(1.0, 1.2)
     assert not same(1.0, 2.0)
+
+
+def test_agrees_when_the_comparison_knows_results_only_then_it_is_not_asked_about_arguments() -> None:
+    """Of the page on agreement: `math.isclose` compares two sums, and raises `TypeError` on the lists that were added."""
+    numbers = st.lists(st.floats(-1e3, 1e3), min_size=1).map(lambda values: (values,))
+
+    assert (
+        agrees(math.fsum, sum, numbers, examples=5, same=lambda a, b: math.isclose(a, b, abs_tol=1e-9)).word == "agree"
+    )
+
+
+class Table:
+    """As a data frame: its ``==`` has no truth value."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> Any:
+        class NoTruth:
+            def __bool__(self) -> bool:
+                raise ValueError("ambiguous")
+
+        return NoTruth()
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_agrees_when_arguments_have_no_truth_value_then_the_comparison_is_asked_about_them() -> None:
+    def grow(table: Table) -> int:
+        table.value += 1
+        return 0
+
+    with pytest.raises(Disagreement) as failed:
+        agrees(grow, inputs=(Table(1),), same=lambda a, b: getattr(a, "value", a) == getattr(b, "value", b))
+
+    assert failed.value.difference.kind == "mutates"
