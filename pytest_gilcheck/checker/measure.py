@@ -30,6 +30,9 @@ __tracebackhide__ = is_hidden
 _SHORTEST_BESIDE_BACKGROUND_NS = 1_000_000
 _LONGEST_BESIDE_BACKGROUND_NS = 250_000_000
 
+#: The same where it is the only witness.
+_LONGEST_BESIDE_ONLY_WITNESS_NS = 5_000_000_000
+
 #: A longer call is not made once more only to find its lines.
 _LONGEST_DIAGNOSED_NS = 5_000_000_000
 
@@ -115,8 +118,8 @@ def measure(
 def _needs_background_thread(instrument: Instrument, settings: Settings, span_ns: int) -> bool:
     if instrument.grade == "none" or span_ns < _SHORTEST_BESIDE_BACKGROUND_NS:
         return False
-    if instrument.grade == "bounded":  # the only witness
-        return span_ns <= _LONGEST_DIAGNOSED_NS
+    if instrument.grade == "bounded":
+        return span_ns <= _LONGEST_BESIDE_ONLY_WITNESS_NS
     return settings.overlap and span_ns <= _LONGEST_BESIDE_BACKGROUND_NS
 
 

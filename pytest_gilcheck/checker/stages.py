@@ -48,7 +48,8 @@ _BESIDE_BACKGROUND_NS = 20_000_000
 
 #: The same where it is the only witness: 25 of its runs.
 _BESIDE_ONLY_WITNESS_NS = 100_000_000
-#: So many calls are made alone then: with the first one they are six, and all of them are rarely kept waiting.
+#: So many calls are made alone then, or one if they are as long as that: with the first one they are six, and all of them are
+#: rarely kept waiting.
 _N_ALONE = 5
 
 #: So many naps, each this long, show whether another thread keeps the GIL busy.
@@ -262,7 +263,11 @@ class Stages:
             return None
         if not self.fits("background thread"):
             return None
-        alone_ns = None if is_exact else min(span_ns, self._shortest_alone_ns())
+        alone_ns = (
+            None
+            if is_exact
+            else min(span_ns, self._shortest_alone_ns(1 if span_ns >= _BESIDE_ONLY_WITNESS_NS else _N_ALONE))
+        )
         self.report_status(events.BESIDE_BACKGROUND)
         background_runs: list[tuple[int, int]] = []
         n_calls = max(1, (_BESIDE_BACKGROUND_NS if is_exact else _BESIDE_ONLY_WITNESS_NS) // max(1, span_ns))
@@ -272,10 +277,10 @@ class Stages:
         progress = progress_beside(call_spans(run), background_runs, is_exact=is_exact and not _refusal(run))
         return replace(progress, alone_ns=alone_ns)
 
-    def _shortest_alone_ns(self) -> int:
-        """Make some calls alone, and return how long the shortest one took: the first call of a check may be a slow one."""
+    def _shortest_alone_ns(self, n_calls: int) -> int:
+        """Make calls alone, and return how long the shortest one took: the first call of a check may be a slow one."""
         budget_ns = round(self.left_ns() * _STAGE_SHARE)
-        run = self.competing.solo(self.solo.job(_N_ALONE, budget_ns=budget_ns), self.deadline)
+        run = self.competing.solo(self.solo.job(n_calls, budget_ns=budget_ns), self.deadline)
         return min(span.end_ns - span.start_ns for span in run.spans)
 
     def _others_are_busy(self) -> bool:
