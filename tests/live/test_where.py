@@ -363,7 +363,8 @@ def test_where_when_the_interpreter_releases_in_python_code_then_only_that_code_
         ended.set()
         asking.join()
 
-    named = [site.place for site in (where.let_go, where.taken, where.dropped) if site]
+    # A site whose line is not known names nothing (seen once on 3.14).
+    named = [site.place for site in (where.let_go, where.taken, where.dropped) if site and site.place]
     assert {place.file for place in named} <= {__file__}
     assert where.function.function.endswith("counts_up")
 
