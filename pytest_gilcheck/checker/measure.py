@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_gilcheck.checker.beside_background import needs_background_thread, progress
 from pytest_gilcheck.checker.competing_rounds import competing_rounds
 from pytest_gilcheck.checker.find_places import find_places
 from pytest_gilcheck.checker.stages import Stages, call_spans
@@ -21,14 +22,10 @@ from pytest_gilcheck.status.callback import status_callback
 
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
-    from pytest_gilcheck.evidence import Instrument, Machine
+    from pytest_gilcheck.evidence import Machine
     from pytest_gilcheck.run import Call, Rescue
 
 __tracebackhide__ = is_hidden
-
-#: A shorter call is too short for a run of the background thread. A longer one is not made once more for it.
-_SHORTEST_BESIDE_BACKGROUND_NS = 1_000_000
-_LONGEST_BESIDE_BACKGROUND_NS = 250_000_000
 
 #: A longer call is not made once more only to find its lines.
 _LONGEST_DIAGNOSED_NS = 5_000_000_000
@@ -97,9 +94,9 @@ def measure(
         # Before the rounds: where the time limit leaves no time for both, a held call's line says more than its speed-up.
         if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and (verdict := judge(observation)).gil in ("held", "partial"):
             observation = replace(observation, places=find_places(stages, verdict.longest_hold_ns))
-        if not is_exact and _needs_background_thread(instrument, settings, span_ns):
+        if not is_exact and needs_background_thread(instrument, settings, span_ns):
             # The only witness of the GIL: where the time limit leaves no time for both, it says more than the speed-up.
-            observation = replace(observation, progress=stages.progress(span_ns, is_exact=False))
+            observation = replace(observation, progress=progress(stages, span_ns, is_exact=False))
         if settings.overlap:
             begun_ns = time.perf_counter_ns()
             with exclusive() as is_exclusive:
@@ -107,17 +104,9 @@ def measure(
                 held = held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
                 rounds, short_rounds = competing_rounds(stages, plan, span_ns, held)
             observation = replace(observation, rounds=tuple(rounds), short_rounds=tuple(short_rounds))
-        if is_exact and _needs_background_thread(instrument, settings, span_ns):
-            observation = replace(observation, progress=stages.progress(span_ns, is_exact=True))
+        if is_exact and needs_background_thread(instrument, settings, span_ns):
+            observation = replace(observation, progress=progress(stages, span_ns, is_exact=True))
     return replace(observation, notes=(*machine_notes(machine), *stages.notes)), pilot_run.result
-
-
-def _needs_background_thread(instrument: Instrument, settings: Settings, span_ns: int) -> bool:
-    if instrument.grade == "none" or span_ns < _SHORTEST_BESIDE_BACKGROUND_NS:
-        return False
-    if instrument.grade == "bounded":  # the only witness
-        return span_ns <= _LONGEST_DIAGNOSED_NS
-    return settings.overlap and span_ns <= _LONGEST_BESIDE_BACKGROUND_NS
 
 
 def machine_notes(machine: Machine) -> tuple[Reason, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,16 +18,14 @@ from pytest_gilcheck.observe import (
     call_span,
     gil_waiter,
     learn_drop_request,
-    progress_beside,
     waits_beside_calls,
 )
-from pytest_gilcheck.plan import own_ready_ns, ready_ns, stolen_ns
+from pytest_gilcheck.plan import ready_ns, stolen_ns
 from pytest_gilcheck.run import (
     CompetingThreads,
     Rescue,
     Solo,
     SoloRun,
-    background_thread,
 )
 from pytest_gilcheck.status import events
 from pytest_gilcheck.status.events import StatusEvent
@@ -37,26 +34,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_gilcheck.declare.settings import Settings
-    from pytest_gilcheck.evidence import GilWaits, Machine, Progress
+    from pytest_gilcheck.evidence import GilWaits, Machine
     from pytest_gilcheck.run import Call
     from pytest_gilcheck.status.callback import StatusCallback
 
 __tracebackhide__ = is_hidden
 
-#: Calls beside the background thread are made for about so long.
-_BESIDE_BACKGROUND_NS = 20_000_000
-
-#: The same where it is the only witness: 25 of its runs.
-_BESIDE_ONLY_WITNESS_NS = 100_000_000
-#: So many calls are made alone then: with the first one they are six, and all of them are rarely kept waiting.
-_N_ALONE = 5
-
-#: So many naps, each this long, show whether another thread keeps the GIL busy.
-_N_PROBES = 5
-_PROBE_NS = 100_000
-
 #: What one stage may take of what is left of the check's time limit.
-_STAGE_SHARE = 0.5
+STAGE_SHARE = 0.5
 #: The time limit is never less than so many calls, as long as they take beside the other threads of this process.
 _CALLS_IN_LIMIT = 10
 
@@ -127,7 +112,7 @@ class Stages:
         """
         if not n_windows:
             return 0
-        return round(self._left_for_calls_ns() * (1 if n_calls < n_windows else _STAGE_SHARE))
+        return round(self._left_for_calls_ns() * (1 if n_calls < n_windows else STAGE_SHARE))
 
     def wait_for_others(self, waited_ns: int, *, in_vain: bool) -> None:
         """Leave the time that the check waited for other processes out of its time limit; a note says if they went on."""
@@ -191,7 +176,7 @@ class Stages:
             n_windows = ENOUGH_BATCHES if others_matter([pilot, *calls]) else 0
             budget_ns = max(left_ns, self._left_beside_others_ns(n_windows, len(calls)))
             run = self._measured(look - len(calls), fine=fine, budget_ns=budget_ns, n_windows=n_windows)
-            self.refused = self.refused or _refusal(run)
+            self.refused = self.refused or refusal(run)
             if self.refused:
                 return []
             # Cold calls are no picture of the others: the last look, which has most calls, brings the timeline.
@@ -223,7 +208,7 @@ class Stages:
         if n_next is None or knows_share(calls, self.machine.clock_price_ns, surroundings=self.surroundings):
             return False
         longest_ns = max(call.end_ns - call.start_ns for call in calls)
-        return (n_next - len(calls)) * longest_ns <= _STAGE_SHARE * self.left_ns()
+        return (n_next - len(calls)) * longest_ns <= STAGE_SHARE * self.left_ns()
 
     def _measured(self, n_calls: int, *, budget_ns: int, **options: Any) -> SoloRun:
         """Make single calls; once more if they show releases by the interpreter, which must be learned to be counted right."""
@@ -245,52 +230,10 @@ class Stages:
         self.report_status(events.BESIDE_WAITER)
         raw_waits: list[tuple[int, int, int]] = []
         with gil_waiter(plan.waiter_gap_ns, raw_waits):
-            budget_ns = min(plan.solo_budget_ns, round(self.left_ns() * _STAGE_SHARE))
+            budget_ns = min(plan.solo_budget_ns, round(self.left_ns() * STAGE_SHARE))
             job = self.solo.job(plan.n_waiter_calls, budget_ns=budget_ns)
             run = self.competing.solo(job, self.deadline)
-        return waits_beside_calls([] if _refusal(run) else call_spans(run), raw_waits)
-
-    def progress(self, span_ns: int, *, is_exact: bool) -> Progress | None:
-        """Make calls beside the background thread, and return how much it ran; None: a note says why not.
-
-        Where there is no ledger, calls are made alone as well, so that nobody takes the time that the call waits for the
-        background thread for its own.
-        """
-        if self._others_are_busy():
-            # Its switch interval is so long that a busy thread would keep the call waiting for half a second at each release.
-            self.leave_out("background thread", 0)
-            return None
-        if not self.fits("background thread"):
-            return None
-        alone_ns = None if is_exact else min(span_ns, self._shortest_alone_ns())
-        self.report_status(events.BESIDE_BACKGROUND)
-        background_runs: list[tuple[int, int]] = []
-        n_calls = max(1, (_BESIDE_BACKGROUND_NS if is_exact else _BESIDE_ONLY_WITNESS_NS) // max(1, span_ns))
-        budget_ns = round(self.left_ns() * _STAGE_SHARE)
-        with background_thread(background_runs, budget_ns=budget_ns, is_only_witness=not is_exact):
-            run = self.competing.solo(self.solo.job(n_calls, budget_ns=budget_ns), self.deadline)
-        progress = progress_beside(call_spans(run), background_runs, is_exact=is_exact and not _refusal(run))
-        return replace(progress, alone_ns=alone_ns)
-
-    def _shortest_alone_ns(self) -> int:
-        """Make some calls alone, and return how long the shortest one took: the first call of a check may be a slow one."""
-        budget_ns = round(self.left_ns() * _STAGE_SHARE)
-        run = self.competing.solo(self.solo.job(_N_ALONE, budget_ns=budget_ns), self.deadline)
-        return min(span.end_ns - span.start_ns for span in run.spans)
-
-    def _others_are_busy(self) -> bool:
-        """Return whether another thread of this process keeps the GIL busy: without one, who sleeps has it back at once."""
-        if self.surroundings.windows:
-            return others_matter(self.surroundings.windows)
-        n_late = 0
-        for _ in range(_N_PROBES):
-            begun_ns, ready_before_ns = time.perf_counter_ns(), own_ready_ns()
-            time.sleep(_PROBE_NS / 1e9)
-            # Who waits for a processor does not wait for the GIL: beside other processes each nap ended late.
-            kept_off_ns = since(ready_before_ns, own_ready_ns()) or 0
-            took_ns = time.perf_counter_ns() - begun_ns - kept_off_ns
-            n_late += took_ns > _PROBE_NS + sys.getswitchinterval() * 1e9 / 2
-        return n_late > _N_PROBES // 2
+        return waits_beside_calls([] if refusal(run) else call_spans(run), raw_waits)
 
 
 def since(before_ns: int | None, now_ns: int | None) -> int | None:
@@ -335,7 +278,7 @@ def with_typical_timeline(run: SoloRun) -> list[CallSpan]:
     return calls
 
 
-def _refusal(run: SoloRun) -> Reason | None:
+def refusal(run: SoloRun) -> Reason | None:
     """Return why the ledger, although open, has no figures for one of these calls; None: it has."""
     spans = (*run.spans, *run.windows)
     return next((Reason.of(raw.refused[0], text=raw.refused[1]) for raw in spans if raw.refused), None)

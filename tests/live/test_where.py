@@ -307,14 +307,25 @@ def test_where_when_a_python_function_holds_then_the_busiest_line_is_named():
     assert where.busiest.python[0].file.endswith("decoder.py")
 
 
-@pytest.mark.parametrize("called", [lambda: time.sleep(0.002), lambda: [n * n for n in range(300_000)]])
+#: How often the thread that asks for the GIL has had it.
+ASKED = [0]
+
+
+def counts_until_another_thread_has_run():
+    """The interpreter releases the GIL at least once, however late a busy machine lets the other thread ask for it."""
+    before = ASKED[0]
+    while ASKED[0] == before:
+        sum(n * n for n in range(1_000))
+
+
+@pytest.mark.parametrize("called", [lambda: time.sleep(0.002), counts_until_another_thread_has_run])
 def test_stacks_when_kept_then_they_lie_within_the_call_and_its_span(called):
     """Another thread asks for the GIL all the time."""
     ended = threading.Event()
 
     def asks():
         while not ended.is_set():
-            sum(range(100))
+            ASKED[0] += 1
 
     asking = threading.Thread(target=asks)
     asking.start()
@@ -352,7 +363,8 @@ def test_where_when_the_interpreter_releases_in_python_code_then_only_that_code_
         ended.set()
         asking.join()
 
-    named = [site.place for site in (where.let_go, where.taken, where.dropped) if site]
+    # A site whose line is not known names nothing (seen once on 3.14).
+    named = [site.place for site in (where.let_go, where.taken, where.dropped) if site and site.place]
     assert {place.file for place in named} <= {__file__}
     assert where.function.function.endswith("counts_up")
 

@@ -5,11 +5,10 @@
 //! milliseconds later. On two idle cores, texts of up to 16 MB were never counted by both. A thread that may not run on
 //! the caller's core is woken on another one.
 
-use std::sync::Mutex;
-
 /// The system's ids of the pool's threads that have started.
+#[cfg(target_os = "linux")]
 #[derive(Debug, Default)]
-pub(crate) struct ThreadIds(Mutex<Vec<i32>>);
+pub(crate) struct ThreadIds(std::sync::Mutex<Vec<i32>>);
 
 #[cfg(target_os = "linux")]
 impl ThreadIds {
@@ -52,6 +51,11 @@ impl ThreadIds {
         true
     }
 }
+
+/// Nothing: no thread is moved here.
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug, Default)]
+pub(crate) struct ThreadIds;
 
 #[cfg(not(target_os = "linux"))]
 #[allow(clippy::unused_self, reason = "has the signatures of the implementation for Linux")]

@@ -72,7 +72,9 @@ pub unsafe fn is_by_interpreter(stack: *const usize, boundary: usize) -> bool {
 fn without_signature(word: usize) -> usize {
     let address;
     // SAFETY: XPACLRI changes the link register alone, which is the operand. Processors without signatures take it for a NOP.
-    unsafe { core::arch::asm!("hint #7", inout("x30") word => address, options(pure, nomem, nostack, preserves_flags)) };
+    unsafe {
+        core::arch::asm!("hint #7", inout("x30") word => address, options(pure, nomem, nostack, preserves_flags))
+    };
     address
 }
 
