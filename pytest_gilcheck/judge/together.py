@@ -31,6 +31,8 @@ class Together:
         losses: What the threads lost in these moments, as shares of their time, by the names of `shortfall.losses`.
         most_at_work: The most that the speed-up can be if all processor time in these moments was work. No slow or shared core
             makes it lower. None: nobody read the accounts from outside.
+        n_threads: For how many threads at once the speed-up is.
+        is_even: Whether the calls of all threads take about as long alone.
     """
 
     speedup: Estimate
@@ -38,6 +40,8 @@ class Together:
     doubt: Reason | None = None
     losses: Mapping[str, float] | None = None
     most_at_work: float | None = None
+    n_threads: int = 0
+    is_even: bool = False
 
 
 def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share: Estimate) -> Together:
@@ -88,7 +92,16 @@ def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share:
     together_ns = sum(m.together_ns for m in moments)
     on_ns = max(1.0, sum(m.on_ns for m in moments))
     losses = {name: min(1.0, max(0.0, sum(m.parts_ns[name] for m in moments)) / on_ns) for name in moments[0].parts_ns}
-    return Together(speedup, together_ns, None, losses, _least(most_at_work(m, alone) for m in enough))
+    alone_ns = [one.value_ns for one in alone.values()]
+    return Together(
+        speedup,
+        together_ns,
+        None,
+        losses,
+        _least(most_at_work(m, alone) for m in enough),
+        len(moments[0].threads),
+        max(alone_ns) <= rules.EVEN_FACTOR * min(alone_ns),
+    )
 
 
 def control_overlaps(rounds: Sequence[Round]) -> bool:
