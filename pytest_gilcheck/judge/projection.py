@@ -46,6 +46,18 @@ class Law:
             waiting = calls_at_once * in_queue
         return calls_at_once / (1 + self.slowed_by * (n_threads - 1))
 
+    def most(self, n_threads: int) -> float:
+        """Return what threads reach that come to take turns and wait for nobody before the exclusive part is always busy.
+
+        Args:
+            n_threads: How many threads compete.
+
+        Returns:
+            The speed-up.
+        """
+        at_once = min(float(n_threads), 1 / max(1e-9, self.exclusive_share))
+        return at_once / (1 + self.slowed_by * (n_threads - 1))
+
 
 def projections(shared: Together, held_share: Estimate) -> tuple[Projection, ...]:
     """Return what machines with more cores would give.
@@ -83,7 +95,7 @@ def projections(shared: Together, held_share: Estimate) -> tuple[Projection, ...
             n_cores,
             law.speedup(n_cores),
             min(one.speedup(n_cores) for one in (worst, law)),
-            max(one.speedup(n_cores) for one in (best, law)),
+            max(one.most(n_cores) for one in (best, law)),
         )
         for n_cores in rules.PROJECTED_CORES
     )

@@ -34,7 +34,6 @@ def projected(world, call, held_share):
         (World(), [("run", 900 * US), (GIL, 100 * US)], 0.1),
         (World(), [("run", 700 * US), (GIL, 300 * US)], 0.3),
         (World(), [(GIL, MS)], 1.0),
-        (World(shared_bus=0.1), [("run", MS)], 0.0),
         (World(shared_bus=0.3), [("run", MS)], 0.0),
         (World(n_busy=1), [("run", MS)], 0.0),
     ],
