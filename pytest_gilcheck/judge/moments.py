@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.pieces import Stage, Worked, overlap_ns, pieces_of, worked
+from pytest_gilcheck.judge.pieces import Piece, Stage, Worked, overlap_ns, worked
 from pytest_gilcheck.judge.uncertainty import median_interval
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _asleep_ns(stamp: Stamp) -> float:
     return stamp.span_ns - stamp.cpu_ns - stamp.least_delay_ns - (stamp.waiting_ns or 0)
 
 
-def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float) -> Moments | None:
+def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float, pieces: Sequence[Piece]) -> Moments | None:
     """Return the moments of an arm in which each thread is within calls that were delayed for at most this share.
 
     The delay is the only thing by which moments are chosen; what was lost in them is not looked at.
@@ -145,6 +145,7 @@ def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float) -> Mome
         arm: An arm of competing threads.
         alone: What one call takes alone, by thread.
         delay_share: The largest share of a stamp's time that was delay.
+        pieces: The pieces between readings from outside of this arm; none where nobody read the accounts.
 
     Returns:
         The moments. None where there are none.
@@ -160,7 +161,7 @@ def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float) -> Mome
     span_ns = sum(end - start for start, end in intervals)
     if not span_ns:
         return None
-    read = worked(pieces_of(arm), intervals, _long_calls(chosen, alone)) if arm.readings else None
+    read = worked(pieces, intervals, _long_calls(chosen, alone)) if pieces else None
     delay_ns = all_on_ns = 0.0
     parts: list[Part] = []
     parts_ns = {"waiting": 0.0, "asleep": 0.0, "growth": 0.0}
