@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.judge import rules
@@ -102,8 +103,17 @@ def _likely_off(readings: Sequence[Reading]) -> Iterator[int]:
 
 
 def overlap_ns(intervals: Sequence[tuple[int, int]], start_ns: int, end_ns: int) -> int:
-    """Return how much of these intervals, which do not overlap each other, lies between two moments."""
-    return sum(max(0, min(end, end_ns) - max(start, start_ns)) for start, end in intervals)
+    """Return how much of these intervals, which are sorted and do not overlap each other, lies between two moments."""
+    total_ns = 0
+    for start, end in islice(intervals, bisect_right(intervals, start_ns, key=_end), None):
+        if start >= end_ns:
+            break
+        total_ns += min(end, end_ns) - max(start, start_ns)
+    return max(0, total_ns)
+
+
+def _end(interval: tuple[int, int]) -> int:
+    return interval[1]
 
 
 @dataclass(frozen=True, slots=True)

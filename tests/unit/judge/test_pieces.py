@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import Arm, Reading
-from pytest_gilcheck.judge.pieces import N_PARTS, pieces_of, worked
+from pytest_gilcheck.judge.pieces import N_PARTS, overlap_ns, pieces_of, worked
 
 US = 1_000
 GAP = 500 * US
@@ -108,3 +108,17 @@ def test_worked_when_a_thread_waits_all_the_time_then_all_of_that_is_in_one_part
 
     assert read.stages[1][0].span_ns == 7 * GAP
     assert read.stages[1][0].typical_ns == 0
+
+
+@given(
+    st.lists(st.integers(0, 100), max_size=12, unique=True).map(sorted),
+    st.integers(0, 100),
+    st.integers(0, 100),
+)
+def test_overlap_when_intervals_are_any_then_it_is_the_number_of_points_in_both(ends, start, end):
+    """The plain twin counts points."""
+    intervals = list(zip(ends[::2], ends[1::2], strict=False))
+
+    expected = sum(any(first <= point < last for first, last in intervals) for point in range(start, end))
+
+    assert overlap_ns(intervals, start, end) == expected
