@@ -13,7 +13,6 @@ from pytest_gilcheck.checker.measure import Exclusive, machine_notes, measure, u
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import (
     CallSpan,
-    Instrument,
     Observation,
     Plan,
     Reason,
@@ -28,6 +27,7 @@ from pytest_gilcheck.observe import (
     call_span,
     clock_quality,
     exact_ledger,
+    without_ledger,
 )
 from pytest_gilcheck.plan import survey
 from pytest_gilcheck.report.sentences import with_text
@@ -210,7 +210,7 @@ class Checker:
     def _span(self, name: str) -> Iterator[Span]:
         machine = survey(clock_quality())
         span = Span(name)
-        with exact_ledger() as instrument:
+        with exact_ledger(self._settings.instrument) as instrument:
             block = Block() if instrument.grade == "exact" else None
             try:
                 yield span
@@ -233,7 +233,7 @@ class Checker:
             overlap=False,
         )
         if isinstance(record, Reason):
-            instrument = Instrument("progress", "bounded", record)
+            instrument = without_ledger(record, self._settings.instrument)
         observation = Observation(
             name=self._settings.name or name,
             claim=self._settings.claim,

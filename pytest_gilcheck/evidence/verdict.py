@@ -131,7 +131,8 @@ class Verdict:
         """
         parts = [f"{self.gil} ({self.held_share})"]
         if self.overlap != "not_measured":
-            parts.append(f"{self.overlap} ({self.speedup})")
+            word = f"overlap {self.overlap}" if self.overlap == "inconclusive" else self.overlap
+            parts.append(f"{word} ({self.speedup})")
         if self.agreement != "not_checked":
             parts.append(f"results {self.agreement}")
         return f"<Verdict on {self.name}: {', '.join(parts)}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_gilcheck.observe.callee import is_native
 from pytest_gilcheck.observe.fold import call_span, progress_beside, waits_beside_calls
 from pytest_gilcheck.observe.ledger import (
     Block,
@@ -9,8 +10,9 @@ from pytest_gilcheck.observe.ledger import (
     exact_ledger,
     gil_waiter,
     learn_drop_request,
+    without_ledger,
 )
-from pytest_gilcheck.observe.lines import PythonLines, is_native
+from pytest_gilcheck.observe.lines import PythonLines
 from pytest_gilcheck.observe.places import KeptStacks, longest_hold_of, places, python_stacks, stacks_of
 
 __all__ = [
@@ -29,4 +31,5 @@ __all__ = [
     "python_stacks",
     "stacks_of",
     "waits_beside_calls",
+    "without_ledger",
 ]

@@ -10,7 +10,7 @@ from pytest_gilcheck.report import where
 from pytest_gilcheck.report.advice import advice
 from pytest_gilcheck.report.figures import duration, of_rest, percent, says_something, share_bounds
 from pytest_gilcheck.report.names import cut, cut_name
-from pytest_gilcheck.report.sentences import CAUSES
+from pytest_gilcheck.report.reasons import CAUSES
 from pytest_gilcheck.report.text import limit_text
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def answer(observation: Observation, verdict: Verdict, *, encoding: str | None =
     places = list(where.headline(verdict, WIDTH))
     drawing = _timeline(verdict, encoding)
     waits, is_unasked = _waits_and_overlap(observation, verdict)
+    claimed += _weaker_witness(verdict)
     todo = [f"  {line}" for line in wrapped(advice(verdict))]
     # Where there is no room for all, the advice goes first, and then the drawing: the figures say the same.
     n_left = N_LINES - 1 - len(claimed) - len(places) - len(waits)
@@ -101,6 +102,14 @@ def _share(verdict: Verdict) -> str:
     is_one = verdict.n_calls == 1 and share.low != share.high
     of_what = "one call" if gil == "partial" and is_one else "the call"
     return f"{', held' if gil == 'partial' else ''} for {percent(share.value)} of {of_what}{span}"
+
+
+def _weaker_witness(verdict: Verdict) -> list[str]:
+    """Return which witness decided, if it was not the ledger."""
+    if verdict.instrument.grade == "exact" or verdict.instrument.unavailable is None:
+        return []
+    witness, why = verdict.instrument.name, verdict.instrument.unavailable.slug
+    return [f"  by the {witness} witness ({verdict.instrument.grade}), not by the ledger: {why}"]
 
 
 def _claim(verdict: Verdict) -> list[str]:
