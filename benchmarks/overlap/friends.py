@@ -93,8 +93,8 @@ def friends() -> list[Friend]:
     ]
 
 
-def timed(friend: Friend) -> float:
-    """Return the speed-up of two plain threads, by wall time: the median of some tries. Only right on an idle machine."""
+def timed(friend: Friend, n_threads: int = 2) -> float:
+    """Return the speed-up of plain threads, by wall time: the median of some tries. Only right on an idle machine."""
     n_calls = max(2, TIMED_NS // friend.span_ns)
 
     def work(index: int) -> None:
@@ -105,10 +105,10 @@ def timed(friend: Friend) -> float:
     ratios = []
     for _ in range(N_TIMINGS):
         begun = time.perf_counter()
-        work(0)
-        work(1)
+        for index in range(n_threads):
+            work(index)
         serial = time.perf_counter() - begun
-        threads = [threading.Thread(target=work, args=(index,)) for index in range(2)]
+        threads = [threading.Thread(target=work, args=(index,)) for index in range(n_threads)]
         begun = time.perf_counter()
         for thread in threads:
             thread.start()

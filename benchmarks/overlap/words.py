@@ -14,8 +14,10 @@ from pathlib import Path
 
 from benchmarks.ledger.cases import Case, read_cases, select
 from benchmarks.ledger.driver import Block, Job, plan, run
+from benchmarks.ledger.load import busy
 from benchmarks.ledger.measurement import LEDGER, Measurement
 from benchmarks.overlap.adapter import BUDGET
+from pytest_gilcheck import check, specimens
 
 FOLDER = Path(".gilcheck") / "bench-overlap"
 SHORTEST_NS = 200_000
@@ -155,7 +157,28 @@ def words(n_checks: int, n_busy: int, budget: float, seed: int = 0) -> int:
     print(
         f"{n_busy} busy: {n} checks, {dict(outcomes)}, inconclusive by {dict(inconclusive)}; 95 % bound of the error rate {bound:.4f}"
     )
-    return outcomes["WRONG"]
+    return outcomes["WRONG"] + many_threads(budget, n_busy)
+
+
+MANY_THREADS = (2, 4, 8, 64)
+
+
+def many_threads(budget: float, n_busy: int) -> int:
+    """Check calls of known overlap with more threads than cores, print the words, and return how many are wrong."""
+    n_wrong = 0
+    cases = (
+        (specimens.releases, "overlaps"),
+        (specimens.sleeps, "overlaps"),
+        (specimens.holds, "serialised"),
+        (specimens.serialises, "serialised"),
+    )
+    with busy(n_busy):
+        for function, truth in cases:
+            found = {n: check.options(threads=n, budget=budget)(function, MS).overlap for n in MANY_THREADS}
+            n_wrong += sum(word not in (truth, "inconclusive") for word in found.values())
+            print(f"{n_busy} busy, {function.__name__} by threads: {found}, truth {truth}", flush=True)
+    print(f"{n_busy} busy: {n_wrong} wrong words with {', '.join(map(str, MANY_THREADS))} threads")
+    return n_wrong
 
 
 def most_errors(n_errors: int, n: int) -> float:

@@ -51,7 +51,7 @@ from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.requirement import COMPARED, FIGURES, WORDS
 from pytest_gilcheck.evidence.rounds import Arm, Reading, Round, ShortRound, Stamp
 from pytest_gilcheck.evidence.spans import CallSpan, GilEvent, GilTimeline, OffProcessor, OtherThread
-from pytest_gilcheck.evidence.verdict import ReleaseCounts, Verdict
+from pytest_gilcheck.evidence.verdict import Projection, ReleaseCounts, Verdict
 
 __all__ = [
     "COMPARED",
@@ -90,6 +90,7 @@ __all__ = [
     "Places",
     "Plan",
     "Progress",
+    "Projection",
     "Reading",
     "Reason",
     "ReleaseCounts",

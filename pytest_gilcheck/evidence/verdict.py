@@ -31,6 +31,23 @@ class ReleaseCounts:
     by_interpreter: float = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What a machine with more cores would give, by a model of the measured calls. It is no measurement.
+
+    Attributes:
+        n_cores: Number of cores, and of competing threads.
+        speedup: How many times as fast the threads would be as the same calls one after the other.
+        low: The least that the bounds of the measured figures allow.
+        high: The most.
+    """
+
+    n_cores: int
+    speedup: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """The verdict on one call: whether it releases the GIL, whether calls overlap, and whether the answers are right.
@@ -68,6 +85,7 @@ class Verdict:
         together: How many times as fast competing threads are on free cores, by what their calls lost while they ran
             together. With more threads than cores: on so many free cores as there are here.
         decided_by: The evidence that decides `overlap`: ``together``, ``wall-clock``, or empty where nothing does.
+        projections: What machines with more cores would give, by a model of these calls.
         limits: The parts of the claim, each with its margin.
         traits: Slugs of how the call releases, as far as the diagnosis needs them: ``releases-often``, ``gives-way`` (only
             when the interpreter asks) and ``wait-is-felt`` (by a thread that waits for the GIL).
@@ -99,6 +117,7 @@ class Verdict:
     most_speedup: float | None = None
     together: Estimate = field(default_factory=lambda: Estimate(quantity="speed-up on free cores", why_not="no-rounds"))
     decided_by: str = ""
+    projections: tuple[Projection, ...] = ()
     where: Where | None = None
     limits: tuple[Limit, ...] = ()
     traits: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.pieces import Stage, Worked, overlap_ns, pieces_of, worked
+from pytest_gilcheck.judge.pieces import Piece, Stage, Worked, overlap_ns, worked
 from pytest_gilcheck.judge.uncertainty import median_interval
 
 if TYPE_CHECKING:
@@ -46,15 +46,12 @@ class Alone:
 class Part:
     """What one thread lost in some moments, and what its work in them takes alone: at most, and typically.
 
-    `waited_ns` is for how long it waited for something other than a processor in all of its calls, which took `calls_ns`.
     `stages` is the work between readings, in time that it takes alone. Empty: nobody read the accounts, or the call does not spend
     its time on a processor.
     """
 
     lost_ns: tuple[float, float]
     done_ns: tuple[float, float]
-    waited_ns: float
-    calls_ns: float
     stages: Sequence[Stage] = ()
 
 
@@ -63,7 +60,7 @@ class Moments:
     """Some moments of one round: how long they are, how much of that is surely together, and what each thread did there.
 
     `together_ns` is the time in which surely no thread was kept off the processor, and `dense_ns` that in the dense pieces.
-    `on_ns` is how long the threads were not delayed, in sum, and `parts_ns` what they lost of that, by cause.
+    `read` is what two threads did between readings. `on_ns` is how long the threads were not delayed, in sum, and `parts_ns` what they lost of that, by cause.
     """
 
     span_ns: int
@@ -72,6 +69,7 @@ class Moments:
     on_ns: float
     parts_ns: Mapping[str, float]
     dense_ns: int = 0
+    read: Worked | None = None
 
     @property
     def is_dense(self) -> bool:
@@ -136,7 +134,7 @@ def _asleep_ns(stamp: Stamp) -> float:
     return stamp.span_ns - stamp.cpu_ns - stamp.least_delay_ns - (stamp.waiting_ns or 0)
 
 
-def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float) -> Moments | None:
+def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float, pieces: Sequence[Piece]) -> Moments | None:
     """Return the moments of an arm in which each thread is within calls that were delayed for at most this share.
 
     The delay is the only thing by which moments are chosen; what was lost in them is not looked at.
@@ -145,6 +143,7 @@ def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float) -> Mome
         arm: An arm of competing threads.
         alone: What one call takes alone, by thread.
         delay_share: The largest share of a stamp's time that was delay.
+        pieces: The pieces between readings from outside of this arm; none where nobody read the accounts.
 
     Returns:
         The moments. None where there are none.
@@ -160,7 +159,7 @@ def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float) -> Mome
     span_ns = sum(end - start for start, end in intervals)
     if not span_ns:
         return None
-    read = worked(pieces_of(arm), intervals, _long_calls(chosen, alone)) if arm.readings else None
+    read = worked(pieces, intervals, _long_calls(chosen, alone)) if pieces else None
     delay_ns = all_on_ns = 0.0
     parts: list[Part] = []
     parts_ns = {"waiting": 0.0, "asleep": 0.0, "growth": 0.0}
@@ -194,18 +193,12 @@ def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float) -> Mome
             parts_ns["waiting"] += part * (stamp.waiting_ns or 0)
             parts_ns["asleep"] += part * (_asleep_ns(stamp) - stamp.n_calls * one.asleep_ns)
             parts_ns["growth"] += part * (stamp.cpu_ns - stamp.n_calls * one.cpu_ns)
-        waited_ns = sum(
-            max(0.0, _asleep_ns(s) - s.n_calls * one.asleep_ns) + (s.waiting_ns or 0) for s in by_thread[thread]
-        )
-        calls_ns = sum(s.span_ns for s in by_thread[thread])
-        parts.append(
-            Part((lost[0], lost[1]), (done[0], done[1]), waited_ns, calls_ns, _stages(read, thread, there, one))
-        )
+        parts.append(Part((lost[0], lost[1]), (done[0], done[1]), _stages(read, thread, there, one)))
     together_ns = max(0, round(span_ns - delay_ns))
     if read is None:
         return Moments(span_ns, together_ns, parts, all_on_ns, parts_ns)
     dense_ns = read.span_ns if all(part.stages for part in parts) else 0
-    return Moments(span_ns, max(together_ns, read.together_ns), parts, all_on_ns, parts_ns, dense_ns)
+    return Moments(span_ns, max(together_ns, read.together_ns), parts, all_on_ns, parts_ns, dense_ns, read)
 
 
 def _long_calls(chosen: Mapping[int, Sequence[Stamp]], alone: Mapping[int, Alone]) -> dict[int, list[tuple[int, int]]]:

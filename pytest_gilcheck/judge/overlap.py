@@ -12,12 +12,13 @@ from pytest_gilcheck.evidence import Estimate, Reason
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.bounds import word_of
 from pytest_gilcheck.judge.claim import are_decided, limits_of
+from pytest_gilcheck.judge.projection import projections
 from pytest_gilcheck.judge.ratios import Ratios, delay_share, was_left_alone
 from pytest_gilcheck.judge.shortfall import own_pool, shortfall, shortfall_together
 from pytest_gilcheck.judge.together import QUANTITY, Together, are_stamped, control_overlaps, together
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import Arm, Claim, Machine, Observation, Round, ShortRound
+    from pytest_gilcheck.evidence import Arm, Claim, Machine, Observation, Projection, Round, ShortRound
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class WallClock:
         both_released_share: As in `Verdict`.
         together: As in `Verdict`.
         decided_by: As in `Verdict`.
+        projections: As in `Verdict`.
         machine_decides: Whether wall time alone decides the word on this machine.
     """
 
@@ -44,6 +46,7 @@ class WallClock:
     both_released_share: float | None = None
     together: Estimate = field(default_factory=lambda: Estimate(quantity=QUANTITY, why_not="no-rounds"))
     decided_by: str = ""
+    projections: tuple[Projection, ...] = ()
     machine_decides: bool = False
 
 
@@ -221,6 +224,7 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
         cause = _cause_together(observation, word, shared, gil, held_share)
         if shared.losses is None or ratios.is_left_alone:  # all that wall time lost was lost to the calls themselves
             cause = _cause(observation, ratios, gil, held_share)
+    is_contradicted = any(doubt is not None and doubt.slug == "witnesses-conflict" for doubt in doubts)
     if word is None or is_doubted:
         word, decided_by = "inconclusive", ""
         if cause is not None and ratios.loses:
@@ -234,6 +238,7 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
         both_released_share,
         shared.speedup,
         decided_by,
+        projections(shared, held_share) if not is_contradicted else (),
         ratios.word is not None and word != "inconclusive",
     )
 

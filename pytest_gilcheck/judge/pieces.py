@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.judge import rules
@@ -102,8 +103,17 @@ def _likely_off(readings: Sequence[Reading]) -> Iterator[int]:
 
 
 def overlap_ns(intervals: Sequence[tuple[int, int]], start_ns: int, end_ns: int) -> int:
-    """Return how much of these intervals, which do not overlap each other, lies between two moments."""
-    return sum(max(0, min(end, end_ns) - max(start, start_ns)) for start, end in intervals)
+    """Return how much of these intervals, which are sorted and do not overlap each other, lies between two moments."""
+    total_ns = 0
+    for start, end in islice(intervals, bisect_right(intervals, start_ns, key=_end), None):
+        if start >= end_ns:
+            break
+        total_ns += min(end, end_ns) - max(start, start_ns)
+    return max(0, total_ns)
+
+
+def _end(interval: tuple[int, int]) -> int:
+    return interval[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +144,16 @@ class Worked:
     """What threads did between readings while likely none was kept off the processor.
 
     `span_ns`: how long the dense pieces are. `together_ns`: for how long surely nobody was kept off in any piece. `stages`: by
-    thread, in the order of a call.
+    thread, in the order of a call. `both_ns`, `blocked_ns` and `instead_ns`, of two threads in all pieces: for how long both
+    worked, one worked while the other waited for something else than a processor, and one worked while the other was kept off.
     """
 
     span_ns: int
     together_ns: int
     stages: Mapping[int, Sequence[Stage]]
+    both_ns: float = 0.0
+    blocked_ns: float = 0.0
+    instead_ns: float = 0.0
 
 
 def worked(
@@ -161,17 +175,36 @@ def worked(
     places: dict[int, list[int | None]] = {
         thread: _places(pieces, thread, calls[thread]) if thread in calls else [0] * len(pieces) for thread in threads
     }
+    both_ns = blocked_ns = instead_ns = 0.0
     for number, piece in enumerate(pieces):
         in_calls_ns = overlap_ns(intervals, piece.start_ns, piece.end_ns)
         surely_ns, likely_ns = piece.together_ns(in_calls_ns), piece.together_ns(in_calls_ns, likely=True)
         dense_ns = likely_ns if likely_ns >= rules.DENSE_PIECE_SHARE * piece.span_ns else 0
         together_ns += surely_ns
         span_ns += dense_ns
+        part = in_calls_ns / max(1, piece.span_ns)
+        both, blocked, instead = _of_two(piece)
+        both_ns, blocked_ns, instead_ns = (
+            both_ns + part * both,
+            blocked_ns + part * blocked,
+            instead_ns + part * instead,
+        )
         for thread, cpu_ns in piece.cpu_ns.items():
             if (place := places[thread][number]) is not None:
                 typical_ns, most_ns = cpu_ns * dense_ns / max(1, piece.span_ns), min(cpu_ns, dense_ns)
                 stages[thread][place] += Stage(min(surely_ns, cpu_ns), dense_ns, typical_ns, most_ns)
-    return Worked(span_ns, together_ns, stages)
+    return Worked(span_ns, together_ns, stages, both_ns, blocked_ns, instead_ns)
+
+
+def _of_two(piece: Piece) -> tuple[float, float, float]:
+    """Return for how long both threads surely worked, one worked and the other was blocked, and was kept off; 0 if not two."""
+    if len(piece.cpu_ns) != 2:  # noqa: PLR2004  (as the name says)
+        return 0.0, 0.0, 0.0
+    cpu_ns, off_ns = list(piece.cpu_ns.values()), list(piece.likely_off_ns.values())
+    both_ns = max(0.0, float(sum(cpu_ns) - piece.span_ns))
+    alone_ns = [max(0.0, ns - both_ns) for ns in cpu_ns]
+    instead_ns = min(alone_ns[0], off_ns[1]) + min(alone_ns[1], off_ns[0])
+    return both_ns, sum(alone_ns) - instead_ns, instead_ns
 
 
 def _places(pieces: Sequence[Piece], thread: int, calls: Sequence[tuple[int, int]]) -> list[int | None]:

@@ -320,3 +320,18 @@ DRIFT_SHARE = 0.02
 #: Threshold: the same for factors, as a share of what it was. Two sessions differ by the clock of the processor and by
 #: where threads are placed; nobody tells a speed-up of 1.9 from one of 1.8 by using it.
 DRIFT_FACTOR_SHARE = 0.05
+
+#: Threshold: for machines of so many cores projections are made: a desktop, a server, a large server.
+PROJECTED_CORES = (8, 32, 128)
+
+#: Threshold: no projection is made where one thread's calls take this many times as long as another's. What more threads
+#: would have to do is not known then.
+EVEN_FACTOR = 1.25
+
+#: Threshold: threads that sleep for less than this share of their time, beyond what they do alone, wait for no inner lock that
+#: matters. The clocks of a call of 1 ms err by 20 µs.
+LOCK_FREE_SHARE = 0.02
+
+#: Threshold: so much of a call may be under a lock that does not show then. Rounds begin together, and a tenth of a call under
+#: a lock makes one of two first calls wait for all of it: of five calls, 1 % of the time. Half of that passes unseen.
+HIDDEN_SHARE = 0.05

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence import Estimate, Reason
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.moments import Alone, Moments, alone_by_thread, alone_of, moments_of, stamps_by_thread
+from pytest_gilcheck.judge.pieces import pieces_of
 from pytest_gilcheck.judge.rates import most_at_work, speedup_of, stages_of, with_margin
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Together:
         losses: What the threads lost in these moments, as shares of their time, by the names of `shortfall.losses`.
         most_at_work: The most that the speed-up can be if all processor time in these moments was work. No slow or shared core
             makes it lower. None: nobody read the accounts from outside.
+        n_threads: For how many threads at once the speed-up is.
+        is_even: Whether the calls of all threads take about as long alone.
     """
 
     speedup: Estimate
@@ -38,6 +41,8 @@ class Together:
     doubt: Reason | None = None
     losses: Mapping[str, float] | None = None
     most_at_work: float | None = None
+    n_threads: int = 0
+    is_even: bool = False
 
 
 def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share: Estimate) -> Together:
@@ -68,10 +73,16 @@ def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share:
     # Of an arm with few stamps most is the ends of the stretch, of which less is known: the other arms are also taken alone.
     most_stamps = max(len(r.one_each.stamps) for r in rounds)
     long = [r for r in rounds if 2 * len(r.one_each.stamps) > most_stamps]
+    pieces = [(r, pieces_of(r.one_each)) for r in rounds]
     candidates = [
-        [one for r in chosen if (one := moments_of(r.one_each, alone, share)) is not None]
+        [
+            one
+            for r, of_round in pieces
+            if any(r is other for other in chosen)
+            and (one := moments_of(r.one_each, alone, share, of_round)) is not None
+        ]
         for share in rules.DELAY_SHARES
-        for chosen in (long, rounds)
+        for chosen in ((long, rounds) if len(long) < len(rounds) else (rounds,))
     ]
     span_ns = median([one.value_ns for one in alone.values()])
     enough = [moments for moments in map(_dense, candidates) if _are_enough(moments, span_ns)]
@@ -88,7 +99,16 @@ def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share:
     together_ns = sum(m.together_ns for m in moments)
     on_ns = max(1.0, sum(m.on_ns for m in moments))
     losses = {name: min(1.0, max(0.0, sum(m.parts_ns[name] for m in moments)) / on_ns) for name in moments[0].parts_ns}
-    return Together(speedup, together_ns, None, losses, _least(most_at_work(m, alone) for m in enough))
+    alone_ns = [one.value_ns for one in alone.values()]
+    return Together(
+        speedup,
+        together_ns,
+        None,
+        losses,
+        _least(most_at_work(m, alone) for m in enough),
+        len(moments[0].threads),
+        max(alone_ns) <= rules.EVEN_FACTOR * min(alone_ns),
+    )
 
 
 def control_overlaps(rounds: Sequence[Round]) -> bool:
@@ -103,7 +123,7 @@ def control_overlaps(rounds: Sequence[Round]) -> bool:
     by_thread = stamps_by_thread(stamp for r in rounds for stamp in r.control.stamps)
     alone = {thread: alone_of(stamps) for thread, stamps in by_thread.items()}
     for share in rules.DELAY_SHARES:
-        moments = _dense([one for r in rounds if (one := moments_of(r.released, alone, share)) is not None])
+        moments = _dense([one for r in rounds if (one := moments_of(r.released, alone, share, [])) is not None])
         if len(moments) >= rules.FEWEST_TOGETHER_ROUNDS:
             low, _, _ = speedup_of(moments, alone)
             if low >= rules.OPEN_CONTROL_SPEEDUP:

@@ -84,6 +84,7 @@ def judge(observation: Observation) -> Verdict:
         both_released_share=wall.both_released_share,
         together=wall.together,
         decided_by=wall.decided_by,
+        projections=wall.projections,
         most_speedup=most_speedup(share, observation.plan.n_threads) if observation.rounds else None,
         traits=_traits(observation, calls),
     )

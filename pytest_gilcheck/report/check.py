@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.report import where
 from pytest_gilcheck.report.answer import WIDTH, answer, wrapped
 from pytest_gilcheck.report.figures import counted, duration, interval, percent
-from pytest_gilcheck.report.text import claim_text, count_text, limit_text, share_text
+from pytest_gilcheck.report.text import claim_text, count_text, limit_text, projected, share_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +120,8 @@ def _overlap(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, 
         decides = "decides" if verdict.decided_by == "together" else "does not decide"
         free_cores = f"speed-up on free cores {interval(verdict.together)} by what calls lost while they ran together"
         yield "together", f"{free_cores}; it {decides} the word"
+    if more_cores := projected(verdict):
+        yield "projection", more_cores
     if verdict.cores_used is not None:
         both_released = (
             ""

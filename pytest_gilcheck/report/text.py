@@ -34,6 +34,20 @@ def overlap_text(verdict: Verdict) -> str:
     return f"{verdict.overlap} {verdict.speedup.value:.2f}x"
 
 
+#: A projection whose bounds are further apart says nothing.
+_WIDEST_PROJECTION = 2.0
+
+
+def projected(verdict: Verdict) -> str:
+    """Return what machines with more cores would give, marked as a projection; empty where its bounds say nothing."""
+    parts = [
+        f"{one.n_cores} cores {one.speedup:.3g}x [{one.low:.3g}, {one.high:.3g}]"
+        for one in verdict.projections
+        if one.high <= _WIDEST_PROJECTION * one.low
+    ]
+    return f"{', '.join(parts)}: by a model of these calls, not measured" if parts else ""
+
+
 def count_text(n: float) -> str:
     """Return a count per call, as a whole number where it is one."""
     return f"{n:,.0f}" if n == int(n) else f"{n:,.1f}"

@@ -49,6 +49,16 @@ def test_overlap_when_the_truth_is_known_then_the_verdict_is_never_the_opposite(
     assert check(specimen, *args).overlap != wrong
 
 
+@pytest.mark.parametrize("n_threads", [4, 8, 64])
+@pytest.mark.parametrize(
+    ("specimen", "wrong"),
+    [(specimens.releases, "serialised"), (specimens.holds, "overlaps"), (specimens.serialises, "overlaps")],
+)
+def test_overlap_when_there_are_more_threads_than_cores_then_the_word_is_not_the_opposite(specimen, wrong, n_threads):
+    """With 64 threads no whole round fits into the budget; as many threads as cores make the calls then."""
+    assert check.options(threads=n_threads)(specimen, 200_000).overlap != wrong
+
+
 @pytest.mark.parametrize(
     ("specimen", "args", "allowed"),
     [

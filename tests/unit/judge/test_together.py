@@ -97,21 +97,30 @@ def test_word_when_long_calls_share_nothing_then_readings_from_outside_show_that
     assert word_of(found.speedup) == "overlaps"
 
 
-def test_word_when_hand_overs_are_delayed_then_moments_without_delay_do_not_show_calls_as_serialised():
+@pytest.mark.parametrize(
+    "world",
+    [
+        World(n_busy=3, handed_over_share=1.0, seed=524),
+        World(n_busy=3, slice_ns=700 * US, is_sticky=False, handed_over_share=1.0),
+    ],
+)
+def test_word_when_hand_overs_are_delayed_then_moments_without_delay_do_not_show_calls_as_serialised(world):
     """Found by a search over schedules: 0.974 [0.002, 1.02], for a truth of 1.46."""
     call = [(GIL, 750 * US), ("run", 250 * US), ("run", 50 * US), ("run", 50 * US)]
 
-    found = judged(World(n_busy=3, handed_over_share=1.0, seed=524), [call] * 2)
+    found = judged(world, [call] * 2)
 
     assert word_of(found.speedup) != "serialised"
 
 
 @pytest.mark.parametrize("n_busy", [1, 2])
-def test_word_when_long_calls_are_under_a_lock_then_readings_from_outside_show_that_they_are_serialised(n_busy):
+def test_word_when_long_calls_are_under_a_lock_then_they_are_never_said_to_overlap(n_busy):
+    """And the figure is right. The upper bound leaves room for what a thread that is woken would have done at once."""
     found = judged(World(n_busy=n_busy), [[("lock", 5 * MS)]] * 2, n_rounds=12, n_calls=2)
 
-    assert word_of(found.speedup) == "serialised"
-    assert found.most_at_work < rules.OVERLAP_LEAST_SPEEDUP
+    assert word_of(found.speedup) != "overlaps"
+    assert found.speedup.value == pytest.approx(1, rel=0.15)
+    assert found.speedup.high < 1.5
 
 
 def test_word_when_only_the_beginning_of_long_calls_ran_together_then_there_is_none():
