@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Estimate, Reason, ReleaseCounts, Verdict
 from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.attachment import judge_attachment, longest_pause_ns
 from pytest_gilcheck.judge.call_share import taken_from
 from pytest_gilcheck.judge.claim import claim_met, limits_of
 from pytest_gilcheck.judge.holding import (
@@ -42,6 +43,10 @@ def judge(observation: Observation) -> Verdict:
     observation = _without_waits_for_neighbours(observation)
     calls = [owned.least for owned in owned_calls(observation.calls, observation.surroundings.windows)]
     gil, share, reasons = _gil(observation, calls)
+    attachment, attached_share = "not_applicable", Estimate(quantity="attached share", why_not="has-gil")
+    if gil == "not_applicable":
+        attachment, attached_share, more = judge_attachment(observation.attachment)
+        reasons = [*reasons, *more]
     wall = wall_clock(observation, gil, share)
     known = {reason.slug for reason in reasons}
     reasons = [*reasons, *(reason for reason in wall.reasons if reason.slug not in known)]
@@ -86,6 +91,9 @@ def judge(observation: Observation) -> Verdict:
         decided_by=wall.decided_by,
         most_speedup=most_speedup(share, observation.plan.n_threads) if observation.rounds else None,
         traits=_traits(observation, calls),
+        attachment=attachment,
+        attached_share=attached_share,
+        longest_pause_ns=longest_pause_ns(observation.attachment, attached_share),
     )
 
 

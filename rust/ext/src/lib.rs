@@ -1,5 +1,6 @@
 //! The Python binding of the native crates: extract the arguments, detach, call, map the error.
 
+mod attachment;
 mod competing;
 mod deadline;
 mod gil_waiter;
@@ -45,6 +46,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(clock_quality, m)?)?;
     m.add_function(wrap_pyfunction!(thread_cpu_ns, m)?)?;
     m.add_function(wrap_pyfunction!(process_cpu_ns, m)?)?;
+    attachment::register(m)?;
     competing::register(m)?;
     ledger::register(m)?;
     gil_waiter::register(m)?;

@@ -1,0 +1,178 @@
+"""Whether a call detaches its thread, where there is no GIL: the share, the word and the longest pause."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.evidence import Estimate, Reason
+from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.holding import word
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_gilcheck.evidence import AttachedCall, Attachment
+
+#: Words of the GIL -> those of a thread without one.
+_WORDS = {"released": "detached", "held": "attached", "partial": "partial"}
+
+
+def judge_attachment(attachment: Attachment | None) -> tuple[str, Estimate, list[Reason]]:
+    """Return the word, the share of the call during which its thread was attached, and reasons.
+
+    Args:
+        attachment: What was sampled.
+
+    Returns:
+        ``detached``, ``attached``, ``partial`` or ``inconclusive``; the share; and what the report must say of it.
+    """
+    if attachment is None or not any(call.n_samples for call in attachment.calls):
+        return "inconclusive", Estimate(quantity="attached share", why_not="no-samples"), []
+    calls = _calmest(attachment.calls)
+    own = attached_share(calls)
+    either = attached_share(calls, with_others=True)
+    share, notes = own, []
+    n_others = max(call.n_most_others for call in calls)
+    if word(own) != word(either) and _others_share(calls) > rules.OTHERS_ATTACHED_SHARE:
+        if not _are_callees(calls, attachment.windows):
+            values = {"least_share": own.value, "most_share": either.value}
+            return "inconclusive", own, [Reason.of("whose-attachment", n_threads=n_others, **values)]
+        share = either
+        notes.append(Reason.of("own-threads-attached", n_threads=n_others))
+    decided = word(share)
+    if decided is None:
+        n_samples = sum(call.n_samples for call in calls)
+        unsampled_share = sum(call.unsampled_ns for call in calls) / max(1, sum(call.span_ns for call in calls))
+        why = Reason.of(
+            "attachment-borderline", attached_share=share, n_samples=n_samples, unsampled_share=unsampled_share
+        )
+        return "inconclusive", share, [*notes, why]
+    return _WORDS[decided], share, notes
+
+
+def decides_attachment(attachment: Attachment) -> bool:
+    """Return whether these calls decide the word.
+
+    Args:
+        attachment: What was sampled so far.
+
+    Returns:
+        False if more calls may tell more.
+    """
+    return judge_attachment(attachment)[0] != "inconclusive"
+
+
+def knows_attached_share(attachment: Attachment) -> bool:
+    """Return whether the attached share is known as a figure, and not only as a word.
+
+    Args:
+        attachment: What was sampled so far.
+
+    Returns:
+        True if the bounds are close enough to be read as one figure.
+    """
+    share = judge_attachment(attachment)[1]
+    return share.low is not None and share.high is not None and share.high - share.low <= 2 * rules.SHARE_HALF_WIDTH
+
+
+def others_attach(calls: Sequence[AttachedCall]) -> bool:
+    """Return whether other threads are attached within these calls for so long that it matters whose they are.
+
+    Args:
+        calls: The calls.
+
+    Returns:
+        True if what they do between the calls must be known.
+    """
+    return _others_share(calls) > rules.OTHERS_ATTACHED_SHARE
+
+
+def attached_share(calls: Sequence[AttachedCall], *, with_others: bool = False) -> Estimate:
+    """Return the share of calls during which their thread was attached, over all of them together.
+
+    The moments of the samples do not depend on what the call does, so that each of them is a draw. (Wilson's interval of a
+    share holds for moments that are drawn apart; those of a sampler lie more evenly, which makes it wider than need be.)
+    Time that was not sampled may have been either, and so may time off the processor.
+
+    Args:
+        calls: The calls.
+        with_others: Whether another thread that is attached counts as well.
+
+    Returns:
+        The share with its bounds.
+    """
+    n_samples = sum(call.n_samples for call in calls)
+    span_ns = sum(call.span_ns for call in calls)
+    if not n_samples or span_ns <= 0:
+        return Estimate(quantity="attached share", why_not="no-samples")
+    n_attached = sum(call.n_either if with_others else call.n_attached for call in calls)
+    low, high = _wilson(n_attached, n_samples)
+    unsampled = min(1.0, sum(call.unsampled_ns for call in calls) / span_ns)
+    low, high = low * (1 - unsampled), high * (1 - unsampled) + unsampled
+    delayed = min(1.0, sum(_delay_ns(call) for call in calls) / span_ns)
+    if delayed < 1:
+        low, high = (low - delayed) / (1 - delayed), high / (1 - delayed)
+    else:
+        low, high = 0.0, 1.0
+    low, high = max(0.0, low), min(1.0, high)
+    return Estimate(min(high, max(low, n_attached / n_samples)), low, high, quantity="attached share")
+
+
+def _delay_ns(call: AttachedCall) -> int:
+    """Return how long the thread was kept off the processor; where it is not known, all time in which it did not run."""
+    return max(0, call.span_ns - call.cpu_ns) if call.delay_ns is None else min(call.delay_ns, call.span_ns)
+
+
+def _wilson(n_hits: int, n: int) -> tuple[float, float]:
+    """Return Wilson's interval of a share, which is exact at its ends: no hit has the lower bound 0."""
+    z = rules.SAMPLED_SHARE_Z
+    share = n_hits / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (0.0 if not n_hits else centre - half), (1.0 if n_hits == n else centre + half)
+
+
+def _calmest(calls: Sequence[AttachedCall]) -> Sequence[AttachedCall]:
+    """Return the calls that were neither delayed nor left without samples for long, if they are enough; else all.
+
+    What they are chosen by does not depend on whether they were attached.
+    """
+    calm = [
+        call for call in calls if _delay_ns(call) + call.unsampled_ns <= rules.UNDISTURBED_SHARE * max(1, call.span_ns)
+    ]
+    are_enough = len(calm) >= rules.ENOUGH_UNDISTURBED_CALLS
+    return calm if are_enough and sum(call.n_samples for call in calm) >= rules.ENOUGH_SAMPLES else calls
+
+
+def _others_share(calls: Sequence[AttachedCall]) -> float:
+    n_samples = sum(call.n_samples for call in calls)
+    return sum(call.n_either - call.n_attached for call in calls) / n_samples if n_samples else 0.0
+
+
+def _are_callees(calls: Sequence[AttachedCall], windows: Sequence[AttachedCall]) -> bool:
+    """Return whether other threads are attached within the calls only, and so work for them."""
+    n_samples = sum(window.n_samples for window in windows)
+    if n_samples < rules.ENOUGH_SAMPLES:
+        return False
+    return rules.OWN_THREADS_FACTOR * _others_share(windows) <= _others_share(calls)
+
+
+def longest_pause_ns(attachment: Attachment | None, share: Estimate) -> int | None:
+    """Return for how long a call keeps the interpreter from stopping the world, as a garbage collection does.
+
+    A collection beside a call waits until the call's thread is detached, and then takes as long as it takes alone.
+    It cannot wait for longer than the call is attached: what is more is the machine's doing.
+
+    Args:
+        attachment: What was sampled.
+        share: The attached share.
+
+    Returns:
+        Nanoseconds. None where it was not measured.
+    """
+    if attachment is None or attachment.pauses is None or not attachment.pauses.n_calls or share.high is None:
+        return None
+    pauses = attachment.pauses
+    longest_call_ns = max((call.span_ns for call in attachment.calls), default=0)
+    return round(min(max(0, pauses.longest_ns - pauses.alone_ns), share.high * longest_call_ns))

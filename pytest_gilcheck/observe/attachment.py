@@ -1,0 +1,146 @@
+"""Samples who is attached to an interpreter without a GIL, and times garbage collections beside calls."""
+
+from __future__ import annotations
+
+import contextlib
+from bisect import bisect_left, bisect_right
+from itertools import groupby
+from statistics import median
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck import _native
+from pytest_gilcheck.evidence import AttachedCall, GcPauses, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: (when a reading began, when it ended, whether the watched thread was attached, how many others were).
+RawSample = tuple[int, int, bool, int]
+
+#: Samples are taken about so often: fifty to a call, within these bounds. The kernel takes 5 to 50 µs to wake a thread, and
+#: more than 20,000 samples a second would be felt by the call on a machine without a free processor.
+_SAMPLES_A_CALL = 50
+_SHORTEST_GAP_NS = 20_000
+_LONGEST_GAP_NS = 50_000
+
+#: A moment further than this from any sample counts as not sampled: three times the longest pause between two.
+FAR_NS = 225_000
+
+#: Collections begin about so often beside calls, so that each call of a millisecond or more meets some of them.
+_COLLECTION_GAP_NS = 200_000
+
+
+@contextlib.contextmanager
+def sampled_attachment(span_ns: int, samples: list[RawSample]) -> Iterator[None]:
+    """Sample whether the calling thread is attached while the block runs, and add the samples to `samples`.
+
+    `span_ns`: how long a call takes, which says how often to sample. Raises `_native.AttachmentUnavailable`.
+    """
+    gap_ns = min(_LONGEST_GAP_NS, max(_SHORTEST_GAP_NS, span_ns // _SAMPLES_A_CALL))
+    sampler = _native.AttachmentSampler(gap_ns)
+    try:
+        yield
+    finally:
+        samples.extend(sampler.stop())
+
+
+def why_not_sampled() -> Reason | None:
+    """Return why the attachment of threads cannot be read here, or None: it can."""
+    try:
+        with sampled_attachment(0, []):
+            return None
+    except _native.AttachmentUnavailable as unavailable:
+        slug, text = unavailable.args
+        return Reason.of(slug, text=text)
+
+
+@contextlib.contextmanager
+def garbage_collector(collections: list[tuple[int, int, int]]) -> Iterator[None]:
+    """Let a native thread collect garbage beside the block, again and again, and add its collections to `collections`.
+
+    A collection is (when it began, when it ended, how long its thread was ready and not running), in nanoseconds.
+    """
+    collector = _native.GarbageCollector(_COLLECTION_GAP_NS)
+    try:
+        yield
+    finally:
+        collections.extend(collector.stop())
+
+
+def attached_calls(
+    spans: Sequence[tuple[int, int, int | None, int]], samples: Sequence[RawSample]
+) -> tuple[AttachedCall, ...]:
+    """Return what the samples, which are in order, show of each span. Pure.
+
+    A span is (when it began, when it ended, its thread's run delay, its thread's processor time), in nanoseconds.
+    """
+    begins = [sample[0] for sample in samples]
+    ends = [sample[1] for sample in samples]
+    calls = []
+    for start_ns, end_ns, delay_ns, cpu_ns in spans:
+        inside = samples[bisect_left(begins, start_ns) : bisect_right(ends, end_ns)]
+        calls.append(
+            AttachedCall(
+                span_ns=end_ns - start_ns,
+                n_samples=len(inside),
+                n_attached=sum(is_attached for *_, is_attached, _ in inside),
+                n_either=sum(is_attached or n_others > 0 for *_, is_attached, n_others in inside),
+                n_most_others=max((n_others for *_, n_others in inside), default=0),
+                unsampled_ns=_unsampled_ns(start_ns, end_ns, begins),
+                longest_attached_ns=_longest_attached_ns(start_ns, end_ns, inside),
+                delay_ns=delay_ns,
+                cpu_ns=cpu_ns,
+            )
+        )
+    return tuple(calls)
+
+
+def _unsampled_ns(start_ns: int, end_ns: int, moments: Sequence[int]) -> int:
+    """Return how much of a span lies further than `FAR_NS` from any of these moments, which are in order."""
+    first = max(0, bisect_left(moments, start_ns) - 1)
+    last = bisect_right(moments, end_ns) + 1
+    covered_ns, until_ns = 0, start_ns
+    for moment in moments[first:last]:
+        from_ns, to_ns = max(until_ns, moment - FAR_NS), min(end_ns, moment + FAR_NS)
+        covered_ns += max(0, to_ns - from_ns)
+        until_ns = max(until_ns, to_ns)
+    return end_ns - start_ns - covered_ns
+
+
+def _longest_attached_ns(start_ns: int, end_ns: int, inside: Sequence[RawSample]) -> int:
+    """Return the longest stretch in which every sample of a span shows its thread attached.
+
+    A call begins and ends attached.
+    """
+    longest_ns, at = 0, 0
+    for is_attached, group in groupby(inside, key=lambda sample: sample[2]):
+        run = list(group)
+        if is_attached:
+            from_ns = start_ns if at == 0 else run[0][0]
+            to_ns = end_ns if at + len(run) == len(inside) else run[-1][1]
+            longest_ns = max(longest_ns, to_ns - from_ns)
+        at += len(run)
+    return longest_ns
+
+
+def pauses_beside_calls(
+    spans: Sequence[tuple[int, int]], beside: Sequence[tuple[int, int, int]], alone: Sequence[tuple[int, int, int]]
+) -> GcPauses | None:
+    """Return how long collections took beside calls, and alone; None where there was no collection alone. Pure.
+
+    Only what lies within the calls' spans counts. Collections are those of `garbage_collector`.
+    """
+    lengths = [end_ns - start_ns - delay_ns for start_ns, end_ns, delay_ns in alone]
+    if not lengths:
+        return None
+    starts, ends = [start_ns for start_ns, _ in spans], [end_ns for _, end_ns in spans]
+    longest_ns = n_collections = 0
+    for start_ns, end_ns, delay_ns in beside:
+        touched = range(bisect_right(ends, start_ns), bisect_left(starts, end_ns))
+        n_collections += bool(touched)
+        for index in touched:
+            within_ns = min(end_ns, ends[index]) - max(start_ns, starts[index])
+            longest_ns = max(longest_ns, within_ns - delay_ns)
+    return GcPauses(
+        n_calls=len(spans), n_collections=n_collections, longest_ns=longest_ns, alone_ns=max(0, round(median(lengths)))
+    )
