@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_gilcheck.checker.attachment import instrument_of, measure_attachment
 from pytest_gilcheck.checker.competing_rounds import competing_rounds
 from pytest_gilcheck.checker.find_places import find_places
 from pytest_gilcheck.checker.stages import Stages, call_spans
@@ -90,6 +91,13 @@ def measure(
             gil_waits=gil_waits,
             surroundings=stages.surroundings,
         )
+        if not machine.has_gil:
+            sampled = measure_attachment(stages, plan)
+            if isinstance(sampled, Reason):
+                stages.notes.append(sampled)
+            else:
+                instrument = instrument_of(opened.unavailable)
+                observation = replace(observation, attachment=sampled, instrument=instrument)
         # Before the rounds: where the time limit leaves no time for both, a held call's line says more than its speed-up.
         if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and (verdict := judge(observation)).gil in ("held", "partial"):
             observation = replace(observation, places=find_places(stages, verdict.longest_hold_ns))
@@ -100,7 +108,7 @@ def measure(
                 held = held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
                 rounds, short_rounds = competing_rounds(stages, plan, span_ns, held)
             observation = replace(observation, rounds=tuple(rounds), short_rounds=tuple(short_rounds))
-        if _needs_background_thread(instrument, settings, span_ns):
+        if machine.has_gil and _needs_background_thread(instrument, settings, span_ns):
             observation = replace(observation, progress=stages.progress(span_ns, is_exact=is_exact))
     return replace(observation, notes=(*machine_notes(machine), *stages.notes)), pilot_run.result
 

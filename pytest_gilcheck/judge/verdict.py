@@ -27,7 +27,7 @@ from pytest_gilcheck.judge.timeline import typical_timeline
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_gilcheck.evidence import CallSpan, GilWaits, Observation
+    from pytest_gilcheck.evidence import AttachedCall, CallSpan, GilWaits, Observation
 
 
 def judge(observation: Observation) -> Verdict:
@@ -62,13 +62,15 @@ def judge(observation: Observation) -> Verdict:
     }
     limits = limits_of(observation.claim, figures, machine_may_fall_short=not wall.machine_decides)
     longest_hold_ns = _typical(calls, "longest_hold_ns") if exact else None
+    sampled = observation.attachment.calls if observation.attachment is not None else ()
+    span_ns, cpu_ns = (_typical(calls or sampled, figure) for figure in ("span_ns", "cpu_ns"))
     return Verdict(
         name=observation.name,
         gil=gil,
         held_share=share,
-        n_calls=len(calls),
-        span_ns=_typical(calls, "span_ns"),
-        cpu_ns=_typical(calls, "cpu_ns"),
+        n_calls=len(calls or sampled),
+        span_ns=span_ns,
+        cpu_ns=cpu_ns,
         longest_hold_ns=longest_hold_ns,
         longest_wait_ns=_longest_wait_ns(calls, observation.gil_waits),
         n_releases=_release_counts(observation),
@@ -104,7 +106,7 @@ def _without_waits_for_neighbours(observation: Observation) -> Observation:
     return replace(observation, gil_waits=None) if held_ns > rules.NEIGHBOURS_HOLD_SHARE * span_ns else observation
 
 
-def _typical(calls: Sequence[CallSpan], figure: str) -> int | None:
+def _typical(calls: Sequence[CallSpan | AttachedCall], figure: str) -> int | None:
     return round(median([getattr(call, figure) for call in calls])) if calls else None
 
 

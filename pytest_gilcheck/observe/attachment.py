@@ -31,27 +31,23 @@ _COLLECTION_GAP_NS = 200_000
 
 
 @contextlib.contextmanager
-def sampled_attachment(span_ns: int, samples: list[RawSample]) -> Iterator[None]:
+def sampled_attachment(span_ns: int, samples: list[RawSample]) -> Iterator[Reason | None]:
     """Sample whether the calling thread is attached while the block runs, and add the samples to `samples`.
 
-    `span_ns`: how long a call takes, which says how often to sample. Raises `_native.AttachmentUnavailable`.
+    `span_ns`: how long a call takes, which says how often to sample; 0 where that is not known. Gives the reason why
+    nothing is sampled, or None.
     """
     gap_ns = min(_LONGEST_GAP_NS, max(_SHORTEST_GAP_NS, span_ns // _SAMPLES_A_CALL))
-    sampler = _native.AttachmentSampler(gap_ns)
     try:
-        yield
-    finally:
-        samples.extend(sampler.stop())
-
-
-def why_not_sampled() -> Reason | None:
-    """Return why the attachment of threads cannot be read here, or None: it can."""
-    try:
-        with sampled_attachment(0, []):
-            return None
+        sampler = _native.AttachmentSampler(gap_ns)
     except _native.AttachmentUnavailable as unavailable:
         slug, text = unavailable.args
-        return Reason.of(slug, text=text)
+        yield Reason.of(slug, text=text)
+        return
+    try:
+        yield None
+    finally:
+        samples.extend(sampler.stop())
 
 
 @contextlib.contextmanager

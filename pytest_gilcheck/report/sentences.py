@@ -88,6 +88,8 @@ def diagnosis(verdict: Verdict, observation: Observation) -> str:
 
 def _of_holding(verdict: Verdict) -> str:
     share, gil = verdict.held_share, verdict.gil
+    if verdict.attachment != "not_applicable":
+        return _of_attachment(verdict)
     if gil == "not_applicable":
         return "This interpreter runs without a GIL: there is nothing to release."
     if gil == "inconclusive" or share.value is None:
@@ -116,6 +118,21 @@ def _of_holding(verdict: Verdict) -> str:
     if "wait-is-felt" in verdict.traits:
         sentence += f" Another thread waited up to {duration(verdict.longest_wait_ns or 0)} for it."
     return sentence
+
+
+def _of_attachment(verdict: Verdict) -> str:
+    share, word = verdict.attached_share, verdict.attachment
+    if word == "inconclusive" or share.value is None:
+        return "The samples do not decide whether the call detaches its thread; the reasons say why."
+    attached, free = percent(share.value), of_rest(share.value)
+    if word == "detached":
+        return f"Detaches its thread for {free} of the call: whatever stops all threads need not wait for it."
+    waits = "a garbage collection, which stops all threads, has to wait"
+    if verdict.longest_pause_ns:
+        waits += f" up to {duration(verdict.longest_pause_ns)}"
+    if word == "partial":
+        return f"Detaches its thread for {free} of the call; in the rest {waits}."
+    return f"Its thread stays attached for {attached} of the call: {waits}."
 
 
 def _of_overlap(verdict: Verdict, observation: Observation) -> str:
@@ -290,10 +307,25 @@ CAUSES = frozenset(
     }
 )
 
+
+def _attachment_borderline(values: Mapping[str, Any]) -> str:
+    share = _estimate(values, "attached_share", "attached share")
+    text = f"after {counted(values['n_samples'], 'sample')} the {quantity(share)} lies on both sides of a threshold"
+    if values["unsampled_share"] > _FELT_UNSAMPLED_SHARE:
+        text += f"; the sampling thread was kept off the processor for {percent(values['unsampled_share'])} of the calls: free a core"
+    return f"{text}, or give the check more calls (time_limit=)"
+
+
+#: From here on a reader is told that the sampling thread did not run.
+_FELT_UNSAMPLED_SHARE = 0.02
+
+
 #: Why a figure was not measured, where no reason of the verdict says it.
 _WHY_NOT = {
     "no-call-returned": "no call came back",
+    "has-gil": "this interpreter has a GIL",
     "no-calls": "no call was recorded",
+    "no-samples": "nothing was sampled",
     "no-record-and-no-progress": "no exact record, and no background thread ran",
     "no-rounds": "no wall-clock rounds were run",
     "no-stamps": "single calls of the rounds have no accounts",
@@ -312,6 +344,7 @@ _CONSTANT = {
 
 #: Slug -> sentence of its values.
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "attachment-borderline": _attachment_borderline,
     "borderline": _borderline,
     "budget-too-small": _budget_too_small,
     "chatter": lambda v: (
@@ -346,6 +379,13 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "own-thread-pool": lambda v: (
         f"One call alone already uses {v['cores_used']:.1f} cores: it brings threads of its own, and more callers only share them."
     ),
+    "gil-switched-on": lambda v: (
+        f"this is a free-threaded build, and its GIL is switched on by {v['by']}: the verdict is that of a build with a GIL"
+    ),
+    "own-threads-attached": lambda v: (
+        f"{counted(v['n_threads'], 'thread')} of the callee's own attached to the interpreter within the calls; that counts as "
+        "attached by the call"
+    ),
     "own-threads-attach": _own_threads_attach,
     "progress-only": lambda v: (
         f"a background thread ran for {percent(v['background_share'])} of the call; that it did not run for the rest proves nothing"
@@ -376,6 +416,11 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "too-short-to-overlap": _too_short_to_overlap,
     "uneven-threads": lambda v: f"Some threads were done early ({_lost(v)}): their calls differ in length.",
     "where-failed": lambda v: f"the diagnosing pass raised {v['error_type']}: {v['error']}",
+    "whose-attachment": lambda v: (
+        f"{counted(v['n_threads'], 'other thread')} attached to the interpreter within the calls: the attached share is "
+        f"{percent(v['least_share'])} if none of them works for the call, and {percent(v['most_share'])} if all do. Stop what runs beside "
+        "the check, or give it more calls (time_limit=)"
+    ),
     "whose-hold": lambda v: (
         f"{v['n_threads']} other thread{'' if v['n_threads'] == 1 else 's'} held the GIL within the calls: the held share is "
         f"{percent(v['least_share'])} if none of them works for the call, and {percent(v['most_share'])} if all do. Stop what runs beside the "

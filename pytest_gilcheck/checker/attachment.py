@@ -1,0 +1,120 @@
+"""Measures whether a call detaches its thread, where there is no GIL, and for how long it keeps others waiting."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.evidence import AttachedCall, Attachment, Instrument, Reason
+from pytest_gilcheck.evidence.errors import is_hidden
+from pytest_gilcheck.judge import (
+    ENOUGH_BATCHES,
+    decides_attachment,
+    knows_attached_share,
+    others_attach,
+)
+from pytest_gilcheck.observe import attached_calls, garbage_collector, pauses_beside_calls, sampled_attachment
+from pytest_gilcheck.status import events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_gilcheck._native import Span
+    from pytest_gilcheck.checker.stages import Stages
+    from pytest_gilcheck.evidence import GcPauses, Plan
+    from pytest_gilcheck.observe import RawSample
+    from pytest_gilcheck.run import SoloRun
+
+__tracebackhide__ = is_hidden
+
+#: The witness of a thread that is attached. What it cannot see lies between its bounds.
+SAMPLER = "sampler"
+
+#: So many calls are made at least: one call alone may be a cold one.
+_FEWEST_CALLS = 7
+
+#: Collections without the call beside them are made for so long.
+_ALONE_NS = 20_000_000
+#: Where a collection alone takes longer, none is made beside the call: it would be measured, not the call.
+_LONGEST_ALONE_NS = 100_000_000
+
+
+def measure_attachment(stages: Stages, plan: Plan) -> Attachment | Reason:
+    """Make single calls beside the sampling thread until they decide, then some beside a collecting one.
+
+    Args:
+        stages: Stages of the check.
+        plan: Its plan.
+
+    Returns:
+        What was sampled, or the reason why nothing could be.
+    """
+    attachment = Attachment(())
+    left_ns = min(plan.solo_budget_ns, max(stages.left_ns(), _FEWEST_CALLS * stages.call_ns))
+    for look in plan.looks:
+        n_calls = max(look, _FEWEST_CALLS) - len(attachment.calls)
+        if n_calls <= 0:
+            continue
+        spent_ns = plan.solo_budget_ns - left_ns
+        n_done, n_all = len(attachment.calls), plan.looks[-1]
+        stages.report_status(
+            events.SINGLE_CALLS, n_done=n_done, n_all=n_all, spent_ns=spent_ns, budget_ns=plan.solo_budget_ns
+        )
+        n_windows = ENOUGH_BATCHES if others_attach(attachment.calls) else 0
+        samples: list[RawSample] = []
+        job = partial(
+            _sampled, stages.solo.job(n_calls, budget_ns=left_ns, n_windows=n_windows), stages.call_ns, samples
+        )
+        run, why_not = stages.competing.solo(job, stages.deadline)
+        if why_not is not None:
+            return why_not
+        attachment = Attachment(
+            (*attachment.calls, *attached_calls(_spans(run.spans), samples)),
+            (*attachment.windows, *attached_calls(_spans(run.windows), samples)),
+        )
+        left_ns -= sum(span.end_ns - span.start_ns for span in (*run.spans, *run.windows))
+        if left_ns <= 0 or (decides_attachment(attachment) and knows_attached_share(attachment)):
+            break
+    return Attachment(attachment.calls, attachment.windows, _pauses(stages, plan))
+
+
+def instrument_of(no_gil: Reason | None) -> Instrument:
+    """Return the instrument of attachment; `no_gil` is why there is no ledger."""
+    return Instrument(SAMPLER, "bounded", no_gil)
+
+
+def _sampled(job: Callable[[], SoloRun], span_ns: int, samples: list[RawSample]) -> tuple[SoloRun, Reason | None]:
+    """Run a job in the calling thread, which is sampled."""
+    with sampled_attachment(span_ns, samples) as why_not:
+        return job(), why_not
+
+
+def _spans(raw_spans: Sequence[Span]) -> list[tuple[int, int, int | None, int]]:
+    return [(raw.start_ns, raw.end_ns, raw.delay_ns, raw.cpu_ns) for raw in raw_spans]
+
+
+def _pauses(stages: Stages, plan: Plan) -> GcPauses | None:
+    """Make calls beside a thread that collects garbage; None: a note says why not."""
+    if not plan.n_waiter_calls or not stages.fits("longest pause", n_calls=2):
+        return None
+    stages.report_status(events.BESIDE_WAITER)
+    alone: list[tuple[int, int, int]] = []
+    with garbage_collector(alone):
+        time.sleep(_ALONE_NS / 1e9)
+    if not alone or min(end_ns - start_ns for start_ns, end_ns, _ in alone) > _LONGEST_ALONE_NS:
+        stages.leave_out("longest pause", stages.call_ns)
+        return None
+    beside: list[tuple[int, int, int]] = []
+    with garbage_collector(beside):
+        run = stages.competing.solo(
+            stages.solo.job(plan.n_waiter_calls, budget_ns=plan.solo_budget_ns), stages.deadline
+        )
+    return pauses_beside_calls([(raw.start_ns, raw.end_ns) for raw in run.spans], beside, alone)
+
+
+def attachment_of_block(
+    start_ns: int, end_ns: int, cpu_ns: int, samples: Sequence[RawSample]
+) -> tuple[AttachedCall, ...]:
+    """Return what the samples show of a block, whose delay nobody has recorded."""
+    return attached_calls([(start_ns, end_ns, None, cpu_ns)], samples)
