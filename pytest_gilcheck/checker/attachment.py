@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence import AttachedCall, Attachment, Instrument, Reason
+from pytest_gilcheck.evidence import Attachment, Instrument, Reason
 from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import (
     ENOUGH_BATCHES,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck._native import Span
     from pytest_gilcheck.checker.stages import Stages
-    from pytest_gilcheck.evidence import GcPauses, Plan
+    from pytest_gilcheck.evidence import CallSpan, GcPauses, Plan
     from pytest_gilcheck.observe import RawSample
     from pytest_gilcheck.run import SoloRun
 
@@ -113,8 +113,7 @@ def _pauses(stages: Stages, plan: Plan) -> GcPauses | None:
     return pauses_beside_calls([(raw.start_ns, raw.end_ns) for raw in run.spans], beside, alone)
 
 
-def attachment_of_block(
-    start_ns: int, end_ns: int, cpu_ns: int, samples: Sequence[RawSample]
-) -> tuple[AttachedCall, ...]:
-    """Return what the samples show of a block, whose delay nobody has recorded."""
-    return attached_calls([(start_ns, end_ns, None, cpu_ns)], samples)
+def attachment_of_block(block: CallSpan, samples: Sequence[RawSample]) -> Attachment:
+    """Return what the samples show of a block, which runs once."""
+    spans = [(block.start_ns, block.end_ns, block.delay_ns, block.cpu_ns)]
+    return Attachment(attached_calls(spans, samples))

@@ -121,4 +121,7 @@ def _needs_background_thread(instrument: Instrument, settings: Settings, span_ns
 
 def machine_notes(machine: Machine) -> tuple[Reason, ...]:
     """Return the properties of the machine that are reasons to doubt a measurement."""
-    return tuple(Reason(slug) for slug in machine.neighbours)
+    notes = [Reason(slug) for slug in machine.neighbours]
+    if machine.is_free_threaded and machine.has_gil:
+        notes.append(Reason.of("gil-switched-on", by=machine.gil_decided_by))
+    return tuple(notes)

@@ -77,7 +77,7 @@ def diagnosis(verdict: Verdict, observation: Observation) -> str:
     Returns:
         What the verdict means for the author, and what can be done.
     """
-    sentence = _of_holding(verdict)
+    sentence = _of_holding(verdict) if verdict.attachment == "not_applicable" else _of_attachment(verdict)
     asleep = next((note for note in verdict.notes if note.slug == "sleeps-while-holding"), None)
     if asleep is not None:
         sentence += f" {asleep.detail}"
@@ -88,8 +88,6 @@ def diagnosis(verdict: Verdict, observation: Observation) -> str:
 
 def _of_holding(verdict: Verdict) -> str:
     share, gil = verdict.held_share, verdict.gil
-    if verdict.attachment != "not_applicable":
-        return _of_attachment(verdict)
     if gil == "not_applicable":
         return "This interpreter runs without a GIL: there is nothing to release."
     if gil == "inconclusive" or share.value is None:

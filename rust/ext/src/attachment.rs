@@ -52,8 +52,8 @@ impl AttachmentSampler {
             .name("gilcheck-sampler".into())
             .spawn(move || {
                 // The interpreter knows this thread while the list of threads is searched, which must have two for that.
-                let watched = Python::try_attach(|py| {
-                    py.detach(|| {
+                let watched = Python::try_attach(move |py| {
+                    py.detach(move || {
                         let _ = known.send(());
                         is_watched.recv().ok()
                     })
