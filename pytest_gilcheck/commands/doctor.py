@@ -141,5 +141,6 @@ def self_check(machine: Machine) -> Iterator[str]:
     words = ("released", "held") if machine.has_gil else ("detached", "attached")
     for specimen, expected in zip((specimens.releases, specimens.holds), words, strict=True):
         verdict = checker(specimen, _SPECIMEN_NS)
-        if verdict.word != expected:
+        # The sampler shares the processors with everything else: beside a load it may not decide, which is not wrong.
+        if verdict.word != expected and (machine.has_gil or verdict.word != "inconclusive"):
             yield f"{verdict.name} is {expected} by construction but was judged {verdict.word}. {verdict.diagnosis}"

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 class AttachedCall:
     """One call, or a pause between two, as the samples show it.
 
+    A sample stands for the time halfway to its neighbours, without what the thread was ready to run and did not run of it.
+
     Attributes:
         span_ns: How long it took.
         n_samples: How many samples lie in it. They are taken at irregular moments.
-        n_attached: How many of them show its thread attached.
-        n_either: How many show this thread or another one of the process attached.
+        n_effective: So many evenly spread samples would say as much.
+        run_ns: The time that all of them stand for.
+        attached_ns: The part of `run_ns` of samples that show its thread attached.
+        either_ns: The part of samples that show this thread or another one of the process attached.
         n_most_others: The most other threads that one sample shows attached.
         unsampled_ns: How much of `span_ns` lies far from any sample: the sampling thread was kept off the processor.
         longest_attached_ns: The longest stretch in which every sample shows the thread attached.
@@ -23,8 +27,10 @@ class AttachedCall:
 
     span_ns: int
     n_samples: int
-    n_attached: int
-    n_either: int
+    n_effective: float
+    run_ns: int
+    attached_ns: int
+    either_ns: int
     n_most_others: int = 0
     unsampled_ns: int = 0
     longest_attached_ns: int = 0

@@ -29,7 +29,7 @@ def judge_attachment(attachment: Attachment | None) -> tuple[str, Estimate, list
     """
     if attachment is None or not any(call.n_samples for call in attachment.calls):
         return "inconclusive", Estimate(quantity="attached share", why_not="no-samples"), []
-    calls = _calmest(attachment.calls)
+    calls = attachment.calls
     own = attached_share(calls)
     either = attached_share(calls, with_others=True)
     share, notes = own, []
@@ -93,7 +93,9 @@ def attached_share(calls: Sequence[AttachedCall], *, with_others: bool = False) 
 
     The moments of the samples do not depend on what the call does, so that each of them is a draw. (Wilson's interval of a
     share holds for moments that are drawn apart; those of a sampler lie more evenly, which makes it wider than need be.)
-    Time that was not sampled may have been either, and so may time off the processor.
+    Two things may depend on it. A call that sleeps leaves the processor to the sampling thread, so that beside a load the time
+    in which it does not sleep may be left out: what was not sampled of such a call may have been either. And where the
+    system does not report the time off the processor, that may have been either, too.
 
     Args:
         calls: The calls.
@@ -102,58 +104,47 @@ def attached_share(calls: Sequence[AttachedCall], *, with_others: bool = False) 
     Returns:
         The share with its bounds.
     """
-    n_samples = sum(call.n_samples for call in calls)
+    run_ns = sum(call.run_ns for call in calls)
     span_ns = sum(call.span_ns for call in calls)
-    if not n_samples or span_ns <= 0:
+    if run_ns <= 0 or span_ns <= 0:
         return Estimate(quantity="attached share", why_not="no-samples")
-    n_attached = sum(call.n_either if with_others else call.n_attached for call in calls)
-    low, high = _wilson(n_attached, n_samples)
-    unsampled = min(1.0, sum(call.unsampled_ns for call in calls) / span_ns)
+    value = sum(call.either_ns if with_others else call.attached_ns for call in calls) / run_ns
+    squares = sum(call.run_ns**2 / call.n_effective for call in calls if call.n_effective)
+    low, high = _wilson(value, run_ns**2 / squares)
+    unsampled = min(1.0, sum(call.unsampled_ns for call in calls if _sleeps(call)) / span_ns)
     low, high = low * (1 - unsampled), high * (1 - unsampled) + unsampled
-    delayed = min(1.0, sum(_delay_ns(call) for call in calls) / span_ns)
-    if delayed < 1:
-        low, high = (low - delayed) / (1 - delayed), high / (1 - delayed)
-    else:
-        low, high = 0.0, 1.0
+    unknown = min(1.0, sum(_unknown_delay_ns(call) for call in calls) / span_ns)
+    low, high = ((low - unknown) / (1 - unknown), high / (1 - unknown)) if unknown < 1 else (0.0, 1.0)
     low, high = max(0.0, low), min(1.0, high)
-    return Estimate(min(high, max(low, n_attached / n_samples)), low, high, quantity="attached share")
+    return Estimate(min(high, max(low, value)), low, high, quantity="attached share")
 
 
-def _delay_ns(call: AttachedCall) -> int:
-    """Return how long the thread was kept off the processor; where it is not known, all time in which it did not run."""
-    return max(0, call.span_ns - call.cpu_ns) if call.delay_ns is None else min(call.delay_ns, call.span_ns)
+def _sleeps(call: AttachedCall) -> bool:
+    """Return whether a call neither ran nor was ready to run for a part of its time."""
+    return call.span_ns - call.cpu_ns - (call.delay_ns or 0) > rules.UNDISTURBED_SHARE * call.span_ns
 
 
-def _wilson(n_hits: int, n: int) -> tuple[float, float]:
-    """Return Wilson's interval of a share, which is exact at its ends: no hit has the lower bound 0."""
+def _unknown_delay_ns(call: AttachedCall) -> int:
+    """Return how long the thread may have been kept off the processor in a state that is not known."""
+    return max(0, call.span_ns - call.cpu_ns) if call.delay_ns is None else 0
+
+
+def _wilson(share: float, n: float) -> tuple[float, float]:
+    """Return Wilson's interval of a share of `n` draws, which is exact at its ends: a share of 0 has the lower bound 0."""
     z = rules.SAMPLED_SHARE_Z
-    share = n_hits / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return (0.0 if not n_hits else centre - half), (1.0 if n_hits == n else centre + half)
-
-
-def _calmest(calls: Sequence[AttachedCall]) -> Sequence[AttachedCall]:
-    """Return the calls that were neither delayed nor left without samples for long, if they are enough; else all.
-
-    What they are chosen by does not depend on whether they were attached.
-    """
-    calm = [
-        call for call in calls if _delay_ns(call) + call.unsampled_ns <= rules.UNDISTURBED_SHARE * max(1, call.span_ns)
-    ]
-    are_enough = len(calm) >= rules.ENOUGH_UNDISTURBED_CALLS
-    return calm if are_enough and sum(call.n_samples for call in calm) >= rules.ENOUGH_SAMPLES else calls
+    return (centre - half if share > 0 else 0.0), (centre + half if share < 1 else 1.0)
 
 
 def _others_share(calls: Sequence[AttachedCall]) -> float:
-    n_samples = sum(call.n_samples for call in calls)
-    return sum(call.n_either - call.n_attached for call in calls) / n_samples if n_samples else 0.0
+    run_ns = sum(call.run_ns for call in calls)
+    return sum(call.either_ns - call.attached_ns for call in calls) / run_ns if run_ns else 0.0
 
 
 def _are_callees(calls: Sequence[AttachedCall], windows: Sequence[AttachedCall]) -> bool:
     """Return whether other threads are attached within the calls only, and so work for them."""
-    n_samples = sum(window.n_samples for window in windows)
-    if n_samples < rules.ENOUGH_SAMPLES:
+    if sum(window.n_samples for window in windows) < rules.ENOUGH_SAMPLES:
         return False
     return rules.OWN_THREADS_FACTOR * _others_share(windows) <= _others_share(calls)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from bisect import bisect_left, bisect_right
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,9 @@ from pytest_gilcheck.evidence import AttachedCall, GcPauses, Reason
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: (when a reading began, when it ended, whether the watched thread was attached, how many others were).
-RawSample = tuple[int, int, bool, int]
+#: (when a reading began, when it ended, whether the watched thread was attached, how many others were, the watched thread's
+#: run delay since it began).
+RawSample = tuple[int, int, bool, int, "int | None"]
 
 #: Samples are taken about so often: fifty to a call, within these bounds. The kernel takes 5 to 50 µs to wake a thread, and
 #: more than 20,000 samples a second would be felt by the call on a machine without a free processor.
@@ -75,13 +76,18 @@ def attached_calls(
     calls = []
     for start_ns, end_ns, delay_ns, cpu_ns in spans:
         inside = samples[bisect_left(begins, start_ns) : bisect_right(ends, end_ns)]
+        weights_ns = _weights_ns(start_ns, end_ns, delay_ns, inside)
+        run_ns = sum(weights_ns)
+        shown = list(zip(weights_ns, inside, strict=True))
         calls.append(
             AttachedCall(
                 span_ns=end_ns - start_ns,
                 n_samples=len(inside),
-                n_attached=sum(is_attached for *_, is_attached, _ in inside),
-                n_either=sum(is_attached or n_others > 0 for *_, is_attached, n_others in inside),
-                n_most_others=max((n_others for *_, n_others in inside), default=0),
+                n_effective=run_ns * run_ns / max(1, sum(weight * weight for weight in weights_ns)),
+                run_ns=run_ns,
+                attached_ns=sum(weight for weight, sample in shown if sample[2]),
+                either_ns=sum(weight for weight, sample in shown if sample[2] or sample[3]),
+                n_most_others=max((sample[3] for sample in inside), default=0),
                 unsampled_ns=_unsampled_ns(start_ns, end_ns, begins),
                 longest_attached_ns=_longest_attached_ns(start_ns, end_ns, inside),
                 delay_ns=delay_ns,
@@ -89,6 +95,39 @@ def attached_calls(
             )
         )
     return tuple(calls)
+
+
+def _weights_ns(start_ns: int, end_ns: int, delay_ns: int | None, inside: Sequence[RawSample]) -> list[int]:
+    """Return for how much of a span each of its samples stands: halfway to its neighbours, without the thread's run delay.
+
+    The kernel adds a delay to the account when it ends, so that it lies before the sample that shows it, over several others
+    perhaps. What no sample shows fell before the first one, as far as there is room for it, or after the last one.
+    """
+    if not inside:
+        return []
+    moments = [start_ns, *(sample[0] for sample in inside), end_ns]
+    ran_ns = [now_ns - before_ns for before_ns, now_ns in pairwise(moments)]
+
+    def leave_out(index: int, left_ns: int) -> None:
+        while left_ns > 0 and index >= 0:
+            taken_ns = min(left_ns, ran_ns[index])
+            ran_ns[index] -= taken_ns
+            left_ns -= taken_ns
+            index -= 1
+
+    shown_ns = 0
+    for index, ((*_, before_ns), (*_, after_ns)) in enumerate(pairwise(inside), 1):
+        if before_ns is not None and after_ns is not None and after_ns > before_ns:
+            shown_ns += after_ns - before_ns
+            leave_out(index, after_ns - before_ns)
+    rest_ns = max(0, (delay_ns or 0) - shown_ns)
+    first_ns = min(rest_ns, ran_ns[0])
+    leave_out(0, first_ns)
+    leave_out(len(inside), rest_ns - first_ns)
+    weights = [(before_ns + after_ns) // 2 for before_ns, after_ns in pairwise(ran_ns)]
+    weights[0] += ran_ns[0] // 2
+    weights[-1] += ran_ns[-1] // 2
+    return weights
 
 
 def _unsampled_ns(start_ns: int, end_ns: int, moments: Sequence[int]) -> int:

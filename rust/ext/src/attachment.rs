@@ -20,8 +20,9 @@ create_exception!(
     "Which threads are attached cannot be read. `args` are the stable slug of the reason and one sentence."
 );
 
-/// (`start_ns`, `end_ns`, whether the watched thread was attached, how many other threads were).
-type RawSample = (u64, u64, bool, u32);
+/// (`start_ns`, `end_ns`, whether the watched thread was attached, how many other threads were, the watched thread's run delay
+/// so far).
+type RawSample = (u64, u64, bool, u32, Option<u64>);
 /// A garbage collection: when it began, when it ended, and for how long its thread was ready to run and did not run.
 type Collection = (u64, u64, u64);
 
@@ -76,7 +77,9 @@ impl AttachmentSampler {
         let Some(thread) = self.thread.take() else { return Ok(Vec::new()) };
         let samples =
             py.detach(|| thread.join()).map_err(|_| PyRuntimeError::new_err("the sampling thread panicked"))?;
-        Ok(samples.iter().map(|sample| (sample.start_ns, sample.end_ns, sample.is_attached, sample.n_others)).collect())
+        let raw =
+            |sample: &Sample| (sample.start_ns, sample.end_ns, sample.is_attached, sample.n_others, sample.delay_ns);
+        Ok(samples.iter().map(raw).collect())
     }
 }
 

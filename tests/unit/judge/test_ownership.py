@@ -102,11 +102,12 @@ def test_share_when_a_thread_that_waited_for_a_neighbour_may_be_the_callees_then
     worker = OtherThread(POOL, 6 * MS, 6 * MS, 1, waiting_ns=10 * MS)
     busy = OtherThread(NEIGHBOUR, 204 * MS, 200 * MS, 3)
     calls = [call(0, 210 * MS, start_ns=index * 400 * MS, others=(worker, busy)) for index in range(6)]
-    windows = [call(0, 100 * MS, start_ns=one.start_ns + 220 * MS, others=others({NEIGHBOUR: 100 * MS})) for one in calls]
+    windows = [
+        call(0, 100 * MS, start_ns=one.start_ns + 220 * MS, others=others({NEIGHBOUR: 100 * MS})) for one in calls
+    ]
 
     assert share(calls, windows).low < 0.001
     assert 0.03 <= share(calls, windows).high < 0.031
-
 
 
 @given(

@@ -47,6 +47,8 @@ pub struct WatchedThread {
     interpreter: usize,
     thread_head: ThreadHead,
     offsets: Offsets,
+    /// The kernel's number of the thread, if the kernel keeps an account of it.
+    kernel_thread: Option<u32>,
 }
 
 /// What one reading showed, between two moments.
@@ -60,6 +62,9 @@ pub struct Sample {
     pub is_attached: bool,
     /// How many other thread states of the interpreter were attached.
     pub n_others: u32,
+    /// How long the watched thread has been ready to run and not running since it began; `None` if the kernel keeps no
+    /// account. It grows when the thread is let in again, whose state has not changed meanwhile.
+    pub delay_ns: Option<u64>,
 }
 
 fn int_at(bytes: &[u8], offset: usize) -> Option<i32> {
@@ -168,7 +173,9 @@ impl WatchedThread {
                 link_of_first(&memory, &states).ok()
             })
             .ok_or(Unavailable::ThreadListNotFound)?;
-        let watched = Self { memory, state, interpreter, thread_head, offsets: Offsets { attached, next } };
+        let kernel_thread = clock::processor_account().map(|account| account.thread_id);
+        let watched =
+            Self { memory, state, interpreter, thread_head, offsets: Offsets { attached, next }, kernel_thread };
         // The whole of it, on what is known: this thread is attached now, and was not a moment ago.
         for _ in 0..N_ROUNDS {
             let detached = symbols.without_gil(|| watched.sample());
@@ -191,7 +198,9 @@ impl WatchedThread {
         // pointer of it.
         let head = unsafe { (self.thread_head)(self.interpreter as *mut c_void) } as usize;
         let (is_attached, n_others) = read_list(&self.memory, head, self.state, self.offsets)?;
-        Some(Sample { start_ns, end_ns: clock::now_ns(), is_attached, n_others })
+        let end_ns = clock::now_ns();
+        let delay_ns = self.kernel_thread.and_then(clock::processor_account_of).map(|account| account.delay_ns);
+        Some(Sample { start_ns, end_ns, is_attached, n_others, delay_ns })
     }
 
     /// Samples about every `gap_ns`, at irregular moments, until `stop` is set or there are `n_most` samples.
