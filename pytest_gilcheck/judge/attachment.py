@@ -106,10 +106,10 @@ def attached_share(calls: Sequence[AttachedCall], *, with_others: bool = False) 
     """
     run_ns = sum(call.run_ns for call in calls)
     span_ns = sum(call.span_ns for call in calls)
-    if run_ns <= 0 or span_ns <= 0:
-        return Estimate(quantity="attached share", why_not="no-samples")
-    value = sum(call.either_ns if with_others else call.attached_ns for call in calls) / run_ns
     squares = sum(call.run_ns**2 / call.n_effective for call in calls if call.n_effective)
+    if run_ns <= 0 or span_ns <= 0 or not squares:
+        return Estimate(quantity="attached share", why_not="no-samples")
+    value = min(1.0, sum(call.either_ns if with_others else call.attached_ns for call in calls) / run_ns)
     low, high = _wilson(value, run_ns**2 / squares)
     unsampled = min(1.0, sum(call.unsampled_ns for call in calls if _sleeps(call)) / span_ns)
     low, high = low * (1 - unsampled), high * (1 - unsampled) + unsampled
@@ -131,7 +131,7 @@ def _unknown_delay_ns(call: AttachedCall) -> int:
 
 def _wilson(share: float, n: float) -> tuple[float, float]:
     """Return Wilson's interval of a share of `n` draws, which is exact at its ends: a share of 0 has the lower bound 0."""
-    z = rules.SAMPLED_SHARE_Z
+    z, n = rules.SAMPLED_SHARE_Z, max(1.0, n)
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return (centre - half if share > 0 else 0.0), (centre + half if share < 1 else 1.0)
