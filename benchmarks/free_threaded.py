@@ -58,7 +58,7 @@ def measure(n_checks: int, n_busy: int) -> bool:
     """Judge so many specimens beside busy processes, print a row, and return whether it meets the bar."""
     checker = check.options(overlap=False)
     words: Counter[str] = Counter()
-    n_outside, half_widths, pauses = 0, [], {share: 0.0 for share in SHARES}
+    n_outside, half_widths, pauses = 0, [], dict.fromkeys(SHARES, 0.0)
     cases = [(share, length) for length in LENGTHS_MS for share in SHARES]
     with busy(n_busy):
         for number in range(n_checks):
@@ -95,7 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"| busy processes | checks | right | inconclusive | wrong | outside of the bounds | half-width (median) | longest pause in ms, "
         f"attached for {shares} of 20 ms |\n|---|---|---|---|---|---|---|---|\n"
     )
-    return 0 if all([measure(options.checks, n_busy) for n_busy in options.busy]) else 1
+    met = [measure(options.checks, n_busy) for n_busy in options.busy]
+    return 0 if all(met) else 1
 
 
 if __name__ == "__main__":

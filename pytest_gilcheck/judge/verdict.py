@@ -44,7 +44,7 @@ def judge(observation: Observation) -> Verdict:
     calls = [owned.least for owned in owned_calls(observation.calls, observation.surroundings.windows)]
     gil, share, reasons = _gil(observation, calls)
     attachment, attached_share = "not_applicable", Estimate(quantity="attached share", why_not="has-gil")
-    if gil == "not_applicable":
+    if gil == "not_applicable" and _asks_attachment(observation):
         attachment, attached_share, more = judge_attachment(observation.attachment)
         reasons = [*reasons, *more]
     wall = wall_clock(observation, gil, share)
@@ -97,6 +97,15 @@ def judge(observation: Observation) -> Verdict:
         attached_share=attached_share,
         longest_pause_ns=longest_pause_ns(observation.attachment, attached_share),
     )
+
+
+def _asks_attachment(observation: Observation) -> bool:
+    """Return whether attachment was to be sampled, which reports of older releases do not have."""
+    return observation.attachment is not None or any(note.slug == _NOT_SAMPLED for note in observation.notes)
+
+
+#: Why nothing was sampled although there is no GIL.
+_NOT_SAMPLED = "attachment-not-found"
 
 
 def _without_waits_for_neighbours(observation: Observation) -> Observation:

@@ -82,14 +82,27 @@ def test_with_a_gil_the_question_is_that_of_the_gil():
 
 
 @pytest.mark.parametrize(
-    "attachment", [None, Attachment(()), Attachment((replace(sampled(0), n_samples=0, run_ns=0, n_effective=0.0),))]
+    ("attachment", "notes"),
+    [
+        (Attachment(()), ()),
+        (Attachment((replace(sampled(0), n_samples=0, run_ns=0, n_effective=0.0),)), ()),
+        (None, (Reason.of("attachment-not-found", text="no word changes"),)),
+    ],
 )
-def test_without_samples_nothing_is_decided(attachment):
-    verdict = judge(observed(attachment))
+def test_without_samples_nothing_is_decided(attachment, notes):
+    verdict = judge(observed(attachment, notes=notes))
 
     assert verdict.attachment == "inconclusive"
     assert not verdict.attached_share.measured
     with pytest.raises(Inconclusive):
+        _ = verdict.lets_others_run
+
+
+def test_a_report_of_before_there_were_samples_has_no_answer():
+    verdict = judge(observed(None))
+
+    assert (verdict.word, verdict.attachment) == ("not_applicable", "not_applicable")
+    with pytest.raises(NotApplicable):
         _ = verdict.lets_others_run
 
 
