@@ -14,7 +14,13 @@ from pytest_gilcheck.judge import (
     knows_attached_share,
     others_attach,
 )
-from pytest_gilcheck.observe import attached_calls, garbage_collector, pauses_beside_calls, sampled_attachment
+from pytest_gilcheck.observe import (
+    attached_calls,
+    garbage_collector,
+    pauses_beside_calls,
+    sampled_attachment,
+    state_of_this_thread,
+)
 from pytest_gilcheck.status import events
 
 if TYPE_CHECKING:
@@ -51,6 +57,7 @@ def measure_attachment(stages: Stages, plan: Plan) -> Attachment | Reason:
         What was sampled, or the reason why nothing could be.
     """
     attachment = Attachment(())
+    waiting = state_of_this_thread()
     left_ns = min(plan.solo_budget_ns, max(stages.left_ns(), _FEWEST_CALLS * stages.call_ns))
     for look in plan.looks:
         n_calls = max(look, _FEWEST_CALLS) - len(attachment.calls)
@@ -63,9 +70,8 @@ def measure_attachment(stages: Stages, plan: Plan) -> Attachment | Reason:
         )
         n_windows = ENOUGH_BATCHES if others_attach(attachment.calls) else 0
         samples: list[RawSample] = []
-        job = partial(
-            _sampled, stages.solo.job(n_calls, budget_ns=left_ns, n_windows=n_windows), stages.call_ns, samples
-        )
+        calls = stages.solo.job(n_calls, budget_ns=left_ns, n_windows=n_windows)
+        job = partial(_sampled, calls, stages.call_ns, samples, waiting)
         run, why_not = stages.competing.solo(job, stages.deadline)
         if why_not is not None:
             return why_not
@@ -84,9 +90,11 @@ def instrument_of(no_gil: Reason | None) -> Instrument:
     return Instrument(SAMPLER, "bounded", no_gil)
 
 
-def _sampled(job: Callable[[], SoloRun], span_ns: int, samples: list[RawSample]) -> tuple[SoloRun, Reason | None]:
+def _sampled(
+    job: Callable[[], SoloRun], span_ns: int, samples: list[RawSample], waiting: Sequence[int]
+) -> tuple[SoloRun, Reason | None]:
     """Run a job in the calling thread, which is sampled."""
-    with sampled_attachment(span_ns, samples) as why_not:
+    with sampled_attachment(span_ns, samples, waiting) as why_not:
         return job(), why_not
 
 

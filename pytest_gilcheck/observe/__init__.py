@@ -8,6 +8,7 @@ from pytest_gilcheck.observe.attachment import (
     garbage_collector,
     pauses_beside_calls,
     sampled_attachment,
+    state_of_this_thread,
 )
 from pytest_gilcheck.observe.fold import call_span, progress_beside, waits_beside_calls
 from pytest_gilcheck.observe.ledger import (
@@ -40,5 +41,6 @@ __all__ = [
     "python_stacks",
     "sampled_attachment",
     "stacks_of",
+    "state_of_this_thread",
     "waits_beside_calls",
 ]

@@ -32,15 +32,16 @@ _COLLECTION_GAP_NS = 200_000
 
 
 @contextlib.contextmanager
-def sampled_attachment(span_ns: int, samples: list[RawSample]) -> Iterator[Reason | None]:
+def sampled_attachment(span_ns: int, samples: list[RawSample], waiting: Sequence[int] = ()) -> Iterator[Reason | None]:
     """Sample whether the calling thread is attached while the block runs, and add the samples to `samples`.
 
-    `span_ns`: how long a call takes, which says how often to sample; 0 where that is not known. Gives the reason why
-    nothing is sampled, or None.
+    `span_ns`: how long a call takes, which says how often to sample; 0 where that is not known. `waiting`: states, as
+    `state_of_this_thread` gives them, of threads that wait for the block, and are attached now and then while they look
+    whether it has ended. Gives the reason why nothing is sampled, or None.
     """
     gap_ns = min(_LONGEST_GAP_NS, max(_SHORTEST_GAP_NS, span_ns // _SAMPLES_A_CALL))
     try:
-        sampler = _native.AttachmentSampler(gap_ns)
+        sampler = _native.AttachmentSampler(gap_ns, list(waiting))
     except _native.AttachmentUnavailable as unavailable:
         slug, text = unavailable.args
         yield Reason.of(slug, text=text)
@@ -49,6 +50,14 @@ def sampled_attachment(span_ns: int, samples: list[RawSample]) -> Iterator[Reaso
         yield None
     finally:
         samples.extend(sampler.stop())
+
+
+def state_of_this_thread() -> tuple[int, ...]:
+    """Return the state of the calling thread, to leave it out of others' samples; nothing where it is not known."""
+    try:
+        return (_native.thread_state(),)
+    except _native.AttachmentUnavailable:
+        return ()
 
 
 @contextlib.contextmanager

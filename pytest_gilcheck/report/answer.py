@@ -105,16 +105,15 @@ def _share(verdict: Verdict) -> str:
 
 
 def _attached_share(verdict: Verdict) -> str:
-    """Return the same where there is no GIL."""
+    """Return the same where there is no GIL. Samples give bounds, and the text says no more than they do."""
     share, word = verdict.attached_share, verdict.attachment
     if share.value is None or share.low is None or share.high is None:
         return ""
-    if word == "inconclusive":
-        bounds = share_bounds(share.low, share.high)
-        return f", attached for {bounds.strip('[]').replace(',', ' to')} % of the call" if bounds else ""
     span = "" if verdict.span_ns is None else f" ({duration(verdict.span_ns)})"
-    part = of_rest(share.value) if word == "detached" else percent(share.value)
-    return f"{', attached' if word == 'partial' else ''} for {part} of the call{span}"
+    if word in ("inconclusive", "partial"):
+        bounds = share_bounds(share.low, share.high)
+        return f", attached for {bounds.strip('[]').replace(',', ' to')} % of the call{span}" if bounds else ""
+    return f" for at least {of_rest(share.high) if word == 'detached' else percent(share.low)} of the call{span}"
 
 
 def _claim(verdict: Verdict) -> list[str]:

@@ -122,15 +122,15 @@ def _of_attachment(verdict: Verdict) -> str:
     share, word = verdict.attached_share, verdict.attachment
     if word == "inconclusive" or share.value is None:
         return "The samples do not decide whether the call detaches its thread; the reasons say why."
-    attached, free = percent(share.value), of_rest(share.value)
     if word == "detached":
-        return f"Detaches its thread for {free} of the call: whatever stops all threads need not wait for it."
+        free = of_rest(share.high or 0.0)
+        return f"Detaches its thread for at least {free} of the call: whatever stops all threads need not wait for it."
     waits = "a garbage collection, which stops all threads, has to wait"
     if verdict.longest_pause_ns:
         waits += f" up to {duration(verdict.longest_pause_ns)}"
     if word == "partial":
-        return f"Detaches its thread for {free} of the call; in the rest {waits}."
-    return f"Its thread stays attached for {attached} of the call: {waits}."
+        return f"Detaches its thread for about {of_rest(share.value)} of the call; in the rest {waits}."
+    return f"Its thread stays attached for at least {percent(share.low or 0.0)} of the call: {waits}."
 
 
 def _of_overlap(verdict: Verdict, observation: Observation) -> str:
@@ -308,10 +308,11 @@ CAUSES = frozenset(
 
 def _attachment_borderline(values: Mapping[str, Any]) -> str:
     share = _estimate(values, "attached_share", "attached share")
-    text = f"after {counted(values['n_samples'], 'sample')} the {quantity(share)} lies on both sides of a threshold"
+    n_samples, remedy = counted(values["n_samples"], "sample"), "give the check more calls (time_limit=)"
     if values["unsampled_share"] > _FELT_UNSAMPLED_SHARE:
-        text += f"; the sampling thread was kept off the processor for {percent(values['unsampled_share'])} of the calls: free a core"
-    return f"{text}, or give the check more calls (time_limit=)"
+        off = percent(values["unsampled_share"])
+        remedy = f"the sampling thread was kept off the processor for {off} of the calls. Free a core, or {remedy}"
+    return f"{n_samples} leave the {quantity(share)} on both sides of a threshold (5 % or 95 %): {remedy}"
 
 
 #: From here on a reader is told that the sampling thread did not run.

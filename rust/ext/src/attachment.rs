@@ -6,8 +6,9 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use gilcheck_core::Unavailable;
 use gilcheck_core::clock;
-use gilcheck_core::cpython::attachment::{Sample, WatchedThread};
+use gilcheck_core::cpython::attachment::{self, Sample, WatchedThread};
 use gilcheck_core::cpython::{current_thread, thread_exit};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyRuntimeError};
@@ -31,6 +32,16 @@ const MAX_SAMPLES: usize = 1 << 18;
 /// The largest number of collections. More of them give no more information.
 const MAX_COLLECTIONS: usize = 1 << 12;
 
+fn unavailable(reason: &Unavailable) -> PyErr {
+    AttachmentUnavailable::new_err((reason.slug(), reason.to_string()))
+}
+
+/// Returns the address of the calling thread's state. Raises `AttachmentUnavailable`.
+#[pyfunction]
+fn thread_state() -> PyResult<usize> {
+    attachment::current_state().map_err(|reason| unavailable(&reason))
+}
+
 /// Samples, from a native thread, whether the thread that makes this object is attached.
 #[pyclass(module = "pytest_gilcheck._native")]
 struct AttachmentSampler {
@@ -42,9 +53,11 @@ struct AttachmentSampler {
 impl AttachmentSampler {
     /// Starts to sample the calling thread about every `gap_ns`. Raises `AttachmentUnavailable`.
     ///
+    /// Other threads count without those whose states, as `thread_state` gives them, are in `left_out`.
+    ///
     /// The GIL is switched off, and the calling thread outlives the sampling: it calls `stop`.
     #[new]
-    fn new(py: Python<'_>, gap_ns: u64) -> PyResult<Self> {
+    fn new(py: Python<'_>, gap_ns: u64, left_out: Vec<usize>) -> PyResult<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stop_of_thread = Arc::clone(&stop);
         let (known, is_known) = mpsc::channel();
@@ -65,8 +78,7 @@ impl AttachmentSampler {
             })
             .map_err(|error| PyRuntimeError::new_err(format!("cannot start the sampling thread: {error}")))?;
         let _ = py.detach(move || is_known.recv());
-        let found = WatchedThread::current()
-            .map_err(|reason| AttachmentUnavailable::new_err((reason.slug(), reason.to_string())))?;
+        let found = WatchedThread::current(left_out).map_err(|reason| unavailable(&reason))?;
         let _ = watched.send(found);
         Ok(Self { stop, thread: Some(thread) })
     }
@@ -160,6 +172,7 @@ fn collect_repeatedly(
 
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("AttachmentUnavailable", m.py().get_type::<AttachmentUnavailable>())?;
+    m.add_function(wrap_pyfunction!(thread_state, m)?)?;
     m.add_class::<AttachmentSampler>()?;
     m.add_class::<GarbageCollector>()
 }

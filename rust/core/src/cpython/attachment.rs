@@ -44,6 +44,7 @@ struct Offsets {
 pub struct WatchedThread {
     memory: ProcessMemory,
     state: usize,
+    left_out: Vec<usize>,
     interpreter: usize,
     thread_head: ThreadHead,
     offsets: Offsets,
@@ -60,7 +61,7 @@ pub struct Sample {
     pub end_ns: u64,
     /// Whether the watched thread was attached.
     pub is_attached: bool,
-    /// How many other thread states of the interpreter were attached.
+    /// How many other thread states of the interpreter were attached, without those that are left out.
     pub n_others: u32,
     /// How long the watched thread has been ready to run and not running since it began; `None` if the kernel keeps no
     /// account. It grows when the thread is let in again, whose state has not changed meanwhile.
@@ -73,6 +74,15 @@ fn int_at(bytes: &[u8], offset: usize) -> Option<i32> {
 
 fn word_at(bytes: &[u8], offset: usize) -> Option<usize> {
     Some(usize::from_ne_bytes(bytes.get(offset..offset + WORD)?.try_into().ok()?))
+}
+
+/// Returns the address of the calling thread's state, to leave it out elsewhere. The thread is attached.
+///
+/// # Errors
+///
+/// [`Unavailable`]: the interpreter does not export the function.
+pub fn current_state() -> Result<usize, Unavailable> {
+    Symbols::resolve().map(|symbols| symbols.thread_state())
 }
 
 /// Returns the only offset at which an integer reads attached, detached and attached in every round.
@@ -110,8 +120,15 @@ fn link_of_first(memory: &impl Memory, states: &[usize; 2]) -> Result<usize, Una
 
 /// Returns whether this state is attached and how many others are, of the list that begins at `head`.
 ///
-/// `None` if the list, which changes meanwhile, cannot be read to its end, or does not contain the state.
-fn read_list(memory: &impl Memory, head: usize, own: usize, offsets: Offsets) -> Option<(bool, u32)> {
+/// States of `left_out` are not counted. `None` if the list, which changes meanwhile, cannot be read to its end, or does not
+/// contain the state.
+fn read_list(
+    memory: &impl Memory,
+    head: usize,
+    own: usize,
+    left_out: &[usize],
+    offsets: Offsets,
+) -> Option<(bool, u32)> {
     let mut bytes = [0u8; SEARCHED_BYTES];
     let length = (offsets.attached + 4).max(offsets.next + WORD);
     let (mut state, mut is_attached, mut n_others) = (head, None, 0);
@@ -123,7 +140,7 @@ fn read_list(memory: &impl Memory, head: usize, own: usize, offsets: Offsets) ->
         let now = int_at(&bytes, offsets.attached)? == ATTACHED;
         if state == own {
             is_attached = Some(now);
-        } else {
+        } else if !left_out.contains(&state) {
             n_others += u32::from(now);
         }
         state = word_at(&bytes, offsets.next)?;
@@ -133,12 +150,12 @@ fn read_list(memory: &impl Memory, head: usize, own: usize, offsets: Offsets) ->
 
 impl WatchedThread {
     /// Finds the words in the state of the calling thread, which is attached. The GIL is switched off, and the interpreter
-    /// has another thread.
+    /// has another thread. `left_out` are states whose attachment means nothing: those of threads that wait for the calls.
     ///
     /// # Errors
     ///
     /// [`Unavailable`]: anything that is not exactly as expected.
-    pub fn current() -> Result<Self, Unavailable> {
+    pub fn current(left_out: Vec<usize>) -> Result<Self, Unavailable> {
         const N_ROUNDS: usize = 32;
         os::check_supported()?;
         let symbols = Symbols::resolve()?;
@@ -174,8 +191,15 @@ impl WatchedThread {
             })
             .ok_or(Unavailable::ThreadListNotFound)?;
         let kernel_thread = clock::processor_account().map(|account| account.thread_id);
-        let watched =
-            Self { memory, state, interpreter, thread_head, offsets: Offsets { attached, next }, kernel_thread };
+        let watched = Self {
+            memory,
+            state,
+            left_out,
+            interpreter,
+            thread_head,
+            offsets: Offsets { attached, next },
+            kernel_thread,
+        };
         // The whole of it, on what is known: this thread is attached now, and was not a moment ago.
         for _ in 0..N_ROUNDS {
             let detached = symbols.without_gil(|| watched.sample());
@@ -197,7 +221,7 @@ impl WatchedThread {
         // SAFETY: the interpreter lives as long as the watched thread, which is within a call or attached. The function reads one
         // pointer of it.
         let head = unsafe { (self.thread_head)(self.interpreter as *mut c_void) } as usize;
-        let (is_attached, n_others) = read_list(&self.memory, head, self.state, self.offsets)?;
+        let (is_attached, n_others) = read_list(&self.memory, head, self.state, &self.left_out, self.offsets)?;
         let end_ns = clock::now_ns();
         let delay_ns = self.kernel_thread.and_then(clock::processor_account_of).map(|account| account.delay_ns);
         Some(Sample { start_ns, end_ns, is_attached, n_others, delay_ns })
@@ -284,10 +308,17 @@ mod tests {
             let own = own.index(values.len());
             let n_others = values.iter().enumerate().filter(|(index, value)| *index != own && **value == 1).count();
 
-            let read = read_list(&states(&values), BASE, address(own), OFFSETS);
+            let read = read_list(&states(&values), BASE, address(own), &[], OFFSETS);
 
             prop_assert_eq!(read, Some((values[own] == 1, u32::try_from(n_others).unwrap_or(0))));
         }
+    }
+
+    #[test]
+    fn a_thread_that_is_left_out_is_not_counted() {
+        let left_out = [address(1), address(7)];
+
+        assert_eq!(read_list(&states(&[1, 1, 1]), BASE, BASE, &left_out, OFFSETS), Some((true, 1)));
     }
 
     #[test]
@@ -321,13 +352,13 @@ mod tests {
 
     #[test]
     fn a_list_without_the_watched_thread_or_without_an_end_is_no_reading() {
-        assert_eq!(read_list(&states(&[1, 0]), BASE, address(2), OFFSETS), None);
+        assert_eq!(read_list(&states(&[1, 0]), BASE, address(2), &[], OFFSETS), None);
 
         let mut words = vec![0usize; N_WORDS];
         words[OFFSETS.next / WORD] = BASE; // it leads to itself
-        assert_eq!(read_list(&FakeMemory::new(BASE, &words), BASE, BASE, OFFSETS), None);
+        assert_eq!(read_list(&FakeMemory::new(BASE, &words), BASE, BASE, &[], OFFSETS), None);
         words[OFFSETS.next / WORD] = 8; // it leads to nowhere
-        assert_eq!(read_list(&FakeMemory::new(BASE, &words), BASE, BASE, OFFSETS), None);
+        assert_eq!(read_list(&FakeMemory::new(BASE, &words), BASE, BASE, &[], OFFSETS), None);
     }
 
     #[test]
