@@ -37,6 +37,9 @@ FREE_THREADED_PYO3 = "0.28"
 # The pinned packages of the corpus have wheels for this one.
 CORPUS_PYTHON = (3, 11)
 GALLERY = ROOT / "docs" / "gallery"
+CENSUS = ROOT / "benchmarks" / "census"
+# Its pinned packages have wheels for this one, and some of the newest releases for nothing older.
+CENSUS_PYTHON = "3.13"
 # Each example project, and what it takes to build it.
 GALLERY_PROJECTS = {
     "first_check": "cc",
@@ -49,6 +52,9 @@ GALLERY_PROJECTS = {
     "multiprocessing_pool": "cc",
     "pyo3_double_list": "cargo",
     "pybind11_nanobind": "c++",
+    "mpi_ring": None,
+    "subinterpreters": None,
+    "release_gate": None,
 }
 COMPILERS = {
     "cc": "a C compiler: `apt install gcc`, or the package of your system",
@@ -70,6 +76,8 @@ PUBLIC = (
     "reference/__init__",
     "specimens",
 )
+#: Ours, and the one that the documentation gives to users.
+WORKFLOWS = (".github/workflows", "docs/howto/workflows/github.yml")
 WHEEL_SOURCES = (
     "pyproject.toml",
     "Cargo.toml",
@@ -249,20 +257,60 @@ def gallery(session: nox.Session) -> None:
     chosen = session.posargs or list(GALLERY_PROJECTS)
     missing = {name: what for name in chosen if (what := missing_for(session, name))}
     ready = [name for name in chosen if name not in missing]
-    for name in ready:
+    here = [name for name in ready if is_for(name, sys.version_info[:2])]
+    for name in here:
         if "build-system" in nox.project.load_toml(GALLERY / name / "pyproject.toml"):
             install_project(session, name)
-        session.chdir(GALLERY / name)
-        session.run("pytest", "--gilcheck", env={"PYTHONDONTWRITEBYTECODE": "1"})
-        session.chdir(ROOT)
-    if ready:
-        session.run("python", "docs/_ext/printed_reports.py", "--check", *ready)
+        test_project(session, name, "pytest")
+    if here:
+        session.run("python", "docs/_ext/printed_reports.py", "--check", *here)
+    for name in ready:
+        if name not in here:
+            elsewhere(session, name)
     for name, what in missing.items():
         session.warn(f"{name}: NOT RUN: install {what}")
 
 
+def test_project(session: nox.Session, name: str, *command: str) -> None:
+    """Run the tests of an example project in its folder."""
+    session.chdir(GALLERY / name)
+    session.run(*command, "--gilcheck", env={"PYTHONDONTWRITEBYTECODE": "1"}, external=len(command) > 1)
+    session.chdir(ROOT)
+
+
+def is_for(name: str, version: tuple[int, ...]) -> bool:
+    """Return whether an example project can be used with this version of Python."""
+    return [int(part) for part in oldest_python(name).split(".")] <= list(version)
+
+
+def oldest_python(name: str) -> str:
+    """Return the oldest version of Python with which an example project can be used."""
+    return nox.project.load_toml(GALLERY / name / "pyproject.toml")["project"]["requires-python"].removeprefix(">=")
+
+
+def python_for(name: str) -> str | None:
+    """Return the oldest version on this machine with which an example project can be used, or None."""
+    in_debian = subprocess.run([DEBIAN_PYTHONS, "where"], capture_output=True, check=False).returncode == 0
+    here = {*interpreters(), *(IN_DEBIAN if in_debian else ())}
+    usable = SUPPORTED[SUPPORTED.index(oldest_python(name)) :]
+    return next((version for version in usable if version in here), None)
+
+
+def elsewhere(session: nox.Session, name: str) -> None:
+    """Install and test an example project, and compare its page, with an interpreter that is newer than nox's own."""
+    version, project = python_for(name), nox.project.load_toml(GALLERY / name / "pyproject.toml")
+    python = environment(session, str(version), f"gallery-{name}", *project["project"].get("dependencies", []))
+    if "build-system" in project:
+        pip = [*python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        session.run(*pip, "--force-reinstall", "--no-deps", str(GALLERY / name), external=True)
+    test_project(session, name, *python, "-m", "pytest")
+    session.run(*python, "docs/_ext/printed_reports.py", "--check", name, external=True)
+
+
 def missing_for(session: nox.Session, name: str) -> str | None:
     """Install the packages that an example project uses. Return what is missing on this machine, or None."""
+    if not is_for(name, sys.version_info[:2]):
+        return None if python_for(name) else f"CPython {oldest_python(name)} or later"
     compiler = GALLERY_PROJECTS[name]
     if compiler and not shutil.which(compiler):
         return COMPILERS[compiler]
@@ -294,6 +342,57 @@ def build(session: nox.Session) -> None:
     session.log(str(wheel(session)))
 
 
+#: A statement and its verdict, for an environment that has nothing but what a release would install.
+FIRST_VERDICTS = {
+    "released": ["-s", "import zlib; data = bytes(10**7)", "zlib.compress(data)"],
+    "held": ["-s", "import json; text = json.dumps([0] * 10**6)", "json.loads(text)"],
+}
+
+
+@nox.session(default=False)
+def release_check(session: nox.Session) -> None:
+    """Do all of a release but the upload: build wheel and source archive, install each into an empty environment, ask."""
+    session.install(*group("release"))
+    built = wheel(session)
+    dist = Path(session.create_tmp()).resolve() / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    dist.mkdir()
+    shutil.copy(built, dist)
+    session.run("maturin", "sdist", "--out", str(dist))
+    session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
+    (archive,) = dist.glob("*.tar.gz")
+    version = nox.project.load_toml(ROOT / "Cargo.toml")["workspace"]["package"]["version"]
+    if version not in archive.name or version not in built.name:
+        session.error(f"Cargo.toml says {version}, and what was built is {archive.name} and {built.name}")
+    # What both depend on has been compiled for the wheel.
+    env = {"CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target")), "PYO3_PYTHON": sys.executable}
+    test = dist.parent / "test_release.py"
+    test.write_text(
+        "import zlib\n\ndef test_it(gilcheck):\n    assert gilcheck(zlib.compress, bytes(10**7)).released\n"
+    )
+    for what in (built, archive):
+        home = dist.parent / f"env-{what.suffix[1:]}"
+        session.run(sys.executable, "-m", "venv", "--clear", str(home), external=True)
+        install = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        session.run(*install, str(what), external=True, env=env)
+        # From elsewhere: in the root the source tree, which has no native module, would be imported.
+        session.chdir(dist)
+        for word, arguments in FIRST_VERDICTS.items():
+            session.run(
+                str(home / "bin" / "gilcheck"),
+                "--no-overlap",
+                "--expect",
+                word,
+                *arguments,
+                external=True,
+                success_codes=[0, 3],
+            )
+        session.run(
+            str(home / "bin" / "pytest"), "--gilcheck", "--gilcheck-inconclusive=skip", "-q", str(test), external=True
+        )
+        session.chdir(ROOT)
+
+
 each_interpreter = nox.parametrize("version", [nox.param(version, id=version) for version in SUPPORTED])
 
 
@@ -315,6 +414,55 @@ def tests_all(session: nox.Session, version: str) -> None:
     chosen = [str(ROOT / part) if (ROOT / part).exists() else part for part in session.posargs]
     chosen = chosen or [str(ROOT / folder) for folder in existing(session, *DETERMINISTIC, "tests/live")]
     run_pytest(session, [*python, "-m", "pytest"], "-p", "no:cacheprovider", *chosen)
+
+
+def cross_wheel(session: nox.Session, target: str, compiler: str) -> Path:
+    """Return the path of the wheel for another processor. Skip the session, and say why, where it cannot be built here."""
+    rustup = subprocess.run(["rustup", "target", "list", "--installed"], capture_output=True, text=True, check=False)
+    if target not in rustup.stdout.split():
+        session.skip(f"{target}: NOT RUN: rustup target add {target}")
+    if not shutil.which(compiler):
+        session.skip(f"{target}: NOT RUN: {compiler} is missing, which links for it")
+    home = ROOT / ".nox" / "wheels-of" / target / fingerprint()
+    if not list(home.glob("*.whl")):
+        session.install(*PYPROJECT["build-system"]["requires"])
+        # No interpreter: one for that processor could not be started here, and the stable ABI needs none.
+        env = {f"CARGO_TARGET_{target.upper().replace('-', '_')}_LINKER": compiler, "PYO3_NO_PYTHON": "1"}
+        command = ["maturin", "build", "--release", *locked(), "--target", target, "--compatibility", "linux"]
+        session.run(*command, "--out", str(home), env=env)
+    (built,) = home.glob("*.whl")
+    return built
+
+
+@nox.session(default=False)
+@nox.parametrize("version", [nox.param(version, id=version) for version in IN_DEBIAN])
+def aarch64(session: nox.Session, version: str) -> None:
+    """One test of each live kind on an emulated aarch64, with the wheel for it, and the core's own tests. Half an hour."""
+    target, compiler = "aarch64-unknown-linux-gnu", "aarch64-linux-gnu-gcc"
+    start = [str(DEBIAN_PYTHONS), "--arch=arm64"]
+    folder = subprocess.run([*start, "where"], capture_output=True, text=True, check=False)
+    if folder.returncode:
+        session.skip(f"aarch64: NOT RUN: {folder.stderr.strip()}")
+    built = cross_wheel(session, target, compiler)
+    packages = Path(session.create_tmp()).resolve() / f"aarch64-{version}"
+    shutil.rmtree(packages, ignore_errors=True)
+    # By this machine's own pip: the emulated one would take a quarter of an hour.
+    tags = [f"--platform={tag}_aarch64" for tag in ("linux", "manylinux_2_17", "manylinux_2_28")]
+    options = [*tags, f"--python-version={version}", "--implementation=cp", "--only-binary=:all:", "--no-compile"]
+    session.run("python", "-m", "pip", "install", "-q", "--target", str(packages), *options, str(built))
+    env = {"PYTHONPATH": str(packages), "GILCHECK_INTERRUPTS": "2"}
+    python = [*start, "run", f"python{version}", "-m", "pytest", "-p", "no:cacheprovider"]
+    chosen = session.posargs or ["-m", "smoke", str(ROOT / "tests" / "live" / "test_interpreters.py")]
+    run_pytest(session, python, *chosen, env=env)
+    if not session.posargs:
+        # Where qemu finds the C library; tests that start themselves once more inherit it.
+        libraries = f"/usr/{compiler.removesuffix('-gcc')}"
+        env = {"CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER": compiler, "QEMU_LD_PREFIX": libraries}
+        parts = ["cpython::", "os::"]
+        # qemu 7.2 has no process_vm_readv, which this one asks for. The ledger then reads through /proc/self/mem.
+        parts += ["--skip", "both_ways_read_the_same"]
+        command = ["cargo", "test", *locked(), "--target", target, "-p", "gilcheck-core", "--lib", "--", *parts]
+        session.run(*command, external=True, env=env)
 
 
 @nox.session(default=False)
@@ -415,11 +563,16 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Run ruff (check and format) and pydoclint. `nox -s lint -- --fix` corrects what ruff can correct."""
+    """Run ruff (check and format) and pydoclint; zizmor and their schemas on the workflows. `nox -s lint -- --fix` corrects what ruff can correct."""
     session.install(*group("lint"))
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check"]))
+    session.run("zizmor", "--offline", "--quiet", *WORKFLOWS)
+    files = [str(file) for name in WORKFLOWS for file in sorted(ROOT.glob(f"{name}/*.yml")) or [ROOT / name]]
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files)
+    gitlab = ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]
+    session.run("check-jsonschema", *gitlab, "docs/howto/workflows/gitlab.yml")
     session.run("pydoclint", "pytest_gilcheck")
     # What users import or call: short docstrings too, and each error that the body raises.
     public = [f"pytest_gilcheck/{module}.py" for module in PUBLIC]
@@ -449,10 +602,11 @@ def imports(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation with warnings as errors, and run its examples."""
+    """Build the documentation with warnings as errors, and run every code block of its pages. `-- -k NAME` for some."""
     install(session, *group("docs"))
     for builder in ("html", "doctest"):
         session.run("sphinx-build", "-n", "-W", "--keep-going", "-q", "-b", builder, "docs", f"docs/_build/{builder}")
+    run_pytest(session, ["pytest"], str(ROOT / "tests" / "docs"), *session.posargs)
 
 
 @nox.session
@@ -520,6 +674,23 @@ def living(session: nox.Session) -> None:
     run_bench(session, "living", subjects="ledger")
 
 
+@nox.session(venv_backend="none", default=False, requires=["build"])
+def census(session: nox.Session) -> None:
+    """Ask every function of the census again, and compare with the words that are stored. An hour; can be resumed.
+
+    `-- older`: of older releases of some packages; `-- run --fresh`: store anew; `-- again --package numpy`: some of it.
+    """
+    is_older = session.posargs[:1] == ["older"]
+    listed = (CENSUS / f"requirements{'-older' if is_older else ''}.txt").read_text(encoding="utf-8").splitlines()
+    packages = [line.split("#")[0].strip() for line in listed]
+    name = "census-older" if is_older else "census"
+    python = environment(session, CENSUS_PYTHON, name, "--only-binary=:all:", *filter(None, packages))
+    verbs = session.posargs or ["again"]
+    for step in [verbs, ["page"]]:
+        # From the tree, as `benchmarks` is no installed package; its workers are started elsewhere and use the wheel.
+        session.run(*python, "-m", "benchmarks.census", *step, external=True)
+
+
 @nox.session
 def bench_overlap(session: nox.Session) -> None:
     """Count how often overlap is reported wrongly, or missed. Takes an hour."""
@@ -551,6 +722,12 @@ def bench_gate(session: nox.Session) -> None:
 def bench_plugin(session: nox.Session) -> None:
     """Measure what the plugin costs a run that checks nothing, and what it costs many such tests. A quarter of an hour."""
     run_bench(session, "plugin")
+
+
+@nox.session
+def bench_alternatives(session: nox.Session) -> None:
+    """Ask other tools and ours about the same calls. Ten minutes."""
+    run_bench(session, "alternatives", ["--table", "docs/explanation/alternatives-measured.md"])
 
 
 @nox.session

@@ -14,8 +14,8 @@ project_copyright = author
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest", "sphinx.ext.napoleon", "option_table"]
 source_suffix = {".md": "markdown"}
 # Pages quote the example projects. Their own READMEs are for people who copy a project.
-# The page that explains a benchmark includes the tables that it writes.
-exclude_patterns = ["_build", "gallery/*/**", "reference/counter-measured.md"]
+# Pages that explain a benchmark include the tables that it writes.
+exclude_patterns = ["_build", "gallery/*/**", "explanation/counter-measured.md", "explanation/alternatives-measured.md"]
 html_theme = "furo"
 html_title = "pytest-gilcheck"
 

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from pytest_gilcheck.evidence import Arm, ShortRound, Stamp
+from pytest_gilcheck.evidence import Arm, Reading, ShortRound, Stamp
 
 US = 1_000
 STEP_NS = 25 * US
 GIL = "gil"
+#: How often the threads' accounts are read from outside.
+READING_NS = 500 * US
 
 #: A call: parts of a kind, each for a time. Kinds: ``run``, ``sleep``, ``gil`` and names of locks.
 Call = Sequence[tuple[str, int]]
@@ -53,6 +55,7 @@ class _Task:
     vruntime: float = 0.0
     cpu_ns: float = 0.0
     delay_ns: float = 0.0
+    counted_ns: float = 0.0  # of the delay, what the system has counted: a wait counts when it is over
     waiting_ns: float = 0.0
     wakes_in_ns: float = 0.0
     holds: str = ""
@@ -74,14 +77,24 @@ class _Machine:
             task.core = place % world.n_cores if not task.is_busy else draw.randrange(world.n_cores)
             task.vruntime = draw.random() * world.slice_ns if task.is_busy else 0.0
         self.locks: dict[str, int | None] = {}
+        self.readings: list[Reading] = []
         self.now_ns = 0
 
     def run(self) -> None:
         for task in self.threads:
             task.mark(0)
             self._begin_part(task)
+        self._read()
         while any(task.state != "done" for task in self.threads):
             self._step()
+            if self.now_ns % READING_NS < STEP_NS:
+                self._read()
+
+    def _read(self) -> None:
+        if all(task.state != "done" for task in self.threads):
+            self.readings += [
+                Reading(task.number, self.now_ns, round(task.cpu_ns), round(task.counted_ns)) for task in self.threads
+            ]
 
     def _begin_part(self, task: _Task) -> None:
         """Begin the task's present part, or go on to the next call; the task is on a core, or has just begun."""
@@ -163,6 +176,7 @@ class _Machine:
         task.slice_ns -= STEP_NS
         task.vruntime += STEP_NS
         task.cpu_ns += STEP_NS
+        task.counted_ns = task.delay_ns
         if task.is_busy:
             return
         if task.left_ns <= 0:
@@ -193,7 +207,15 @@ class _Machine:
         return chosen
 
 
-def _arm(world: World, work: Sequence[Sequence[Call]], draw: random.Random, n_stamp_calls: int, first: int = 0) -> Arm:
+def _arm(
+    world: World,
+    work: Sequence[Sequence[Call]],
+    draw: random.Random,
+    n_stamp_calls: int,
+    first: int = 0,
+    *,
+    is_read: bool = False,
+) -> Arm:
     machine = _Machine(world, work, draw)
     machine.run()
     stamps = []
@@ -214,18 +236,29 @@ def _arm(world: World, work: Sequence[Sequence[Call]], draw: random.Random, n_st
         round(sum(task.delay_ns for task in machine.threads)),
         round(sum(task.waiting_ns for task in machine.threads)),
         stamps=tuple(stamps),
+        readings=tuple(machine.readings) if is_read else (),
     )
 
 
 def short_rounds(
-    world: World, calls: Sequence[Call], *, n_rounds: int, n_calls: int, n_stamp_calls: int = 1, n_serial_calls: int = 2
+    world: World,
+    calls: Sequence[Call],
+    *,
+    n_rounds: int,
+    n_calls: int,
+    n_stamp_calls: int = 1,
+    n_serial_calls: int = 2,
+    is_read: bool = True,
 ) -> list[ShortRound]:
-    """Return rounds of threads that make these calls: thread i makes `calls[i]`, `n_calls` times."""
+    """Return rounds of threads that make these calls: thread i makes `calls[i]`, `n_calls` times.
+
+    `is_read`: whether another thread reads their accounts meanwhile.
+    """
     draw = random.Random(world.seed)  # noqa: S311  (a schedule, not a secret)
     rounds = []
     for _ in range(n_rounds):
         alone = [_arm(world, [[call] * n_serial_calls], draw, n_stamp_calls, first) for first, call in enumerate(calls)]
-        together = _arm(world, [[call] * n_calls for call in calls], draw, n_stamp_calls)
+        together = _arm(world, [[call] * n_calls for call in calls], draw, n_stamp_calls, is_read=is_read)
         rounds.append(ShortRound(len(calls), _one_after_the_other(alone), together))
     return rounds
 

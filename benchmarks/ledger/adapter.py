@@ -27,14 +27,14 @@ def stamp_ready() -> None:
 _STAMP = f"\nimport {__name__} as _ledger_bench_adapter; _ledger_bench_adapter.stamp_ready()\n"
 
 
-def measure(case: Case) -> dict[str, Any]:
-    """Check a case, and return the fields of `Measurement` that a verdict has."""
+def measure(case: Case, witness: str) -> dict[str, Any]:
+    """Check a case by one witness alone, and return the fields of `Measurement` that a verdict has."""
     from pytest_gilcheck import check
     from pytest_gilcheck.commands.statement import Statement
     from pytest_gilcheck.run import Call
 
     statement = Statement(case.call, case.setup + _STAMP)
-    checker = check.options(overlap=False, name=case.id)
+    checker = check.options(overlap=False, name=case.id, instrument=witness)
     verdict = checker.of_call(Call(eval, args_for=statement.args_for))
     seconds = (time.perf_counter_ns() - _ready_at_ns) / 1e9
     share = verdict.held_share

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-LEDGER, RATIO, COUNTER = "ledger", "ratio", "counter"
-WITNESSES = (LEDGER, RATIO, COUNTER)
+LEDGER, PROGRESS, RATIO, COUNTER = "ledger", "progress", "ratio", "counter"
+WITNESSES = (LEDGER, PROGRESS, RATIO, COUNTER)
+#: Those that this library is told to ask. The others are tests that people write by hand.
+OWN = (LEDGER, PROGRESS)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from benchmarks.ledger.cases import SPECIMEN_SPANS_NS
-from benchmarks.ledger.measurement import LEDGER
+from benchmarks.ledger.measurement import LEDGER, OWN, PROGRESS
 from benchmarks.ledger.price import Price
 from benchmarks.ledger.score import (
     ABSENT,
     CANNOT_SAY,
     FAILED,
     INCONCLUSIVE,
+    RIGHT,
     WRONG,
     Bar,
     Scored,
@@ -23,6 +24,7 @@ from benchmarks.ledger.score import (
 
 LABELS = {
     "ledger": "this tool",
+    "progress": "this tool, progress witness alone",
     "ratio": "two threads at least 1.5 times as fast",
     "counter": "counter thread, huge switch interval",
 }
@@ -44,6 +46,8 @@ def render(
         ),
         "## Side by side, same work, same run",
         _side_by_side(scored),
+        "## What the progress witness decides",
+        _by_truth([s for s in scored if s.measurement.witness == PROGRESS]),
         "## Held share against construction",
         _shares(scored),
         "## Wrong verdicts, one by one",
@@ -78,6 +82,7 @@ def _side_by_side(scored: Sequence[Scored]) -> str:
         "witness",
         "busy processes",
         "asked",
+        "decided",
         "right",
         "wrong",
         "wrong, independent truth",
@@ -91,6 +96,7 @@ def _side_by_side(scored: Sequence[Scored]) -> str:
             LABELS.get(t.witness, t.witness),
             t.load,
             t.n,
+            f"{t.n_decided} ({t.n_decided / t.n:.1%})",
             t.n_right,
             t.n_wrong,
             f"{t.n_wrong_independent} of {t.n_independent}",
@@ -102,6 +108,18 @@ def _side_by_side(scored: Sequence[Scored]) -> str:
         for t in tallies(scored)
     ]
     return _table(head, rows)
+
+
+def _by_truth(scored: Sequence[Scored]) -> str:
+    rows = []
+    for truth in ("released", "partial", "held"):
+        for load in sorted({s.measurement.load for s in scored}):
+            marks = Counter(s.mark for s in scored if (s.case.truth, s.measurement.load) == (truth, load))
+            n = sum(marks.values()) - marks[ABSENT]
+            decided = marks[RIGHT] + marks[WRONG]
+            rows.append((truth, load, n, decided, marks[WRONG], marks[INCONCLUSIVE], marks[FAILED]))
+    head = ("truth", "busy processes", "asked", "decided", "wrong", "inconclusive", "failed")
+    return _table(head, [row for row in rows if row[2]])
 
 
 def _shares(scored: Sequence[Scored]) -> str:
@@ -152,7 +170,7 @@ def _one_by_one(scored: Sequence[Scored], what: str) -> str:
             "" if s.measurement.span_ns is None else length(s.measurement.span_ns),
             s.measurement.detail,
         )
-        for s in sorted(scored, key=lambda s: s.measurement.witness != LEDGER)
+        for s in sorted(scored, key=lambda s: s.measurement.witness not in OWN)
         if s.mark == what
     ]
     return _table(("witness", "case", "Python", "busy", "truth", "said", "figure", "calls", "call", "detail"), rows)
@@ -188,7 +206,7 @@ def _prices(price: Price) -> str:
 def _reasons(scored: Sequence[Scored]) -> str:
     counts: Counter[tuple[str, str, int]] = Counter()
     for s in scored:
-        if s.mark == INCONCLUSIVE:
+        if s.mark == INCONCLUSIVE and s.measurement.witness == LEDGER:
             slugs = ", ".join(slug for slug, _ in s.measurement.reasons) or "none given"
             counts[slugs, s.case.id, s.measurement.load] += 1
     return _table(("reasons", "case", "busy processes", "times"), [(*key, n) for key, n in sorted(counts.items())])

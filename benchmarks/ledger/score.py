@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.ledger.cases import Case
 from benchmarks.ledger.intervals import Interval
-from benchmarks.ledger.measurement import LEDGER, Measurement
+from benchmarks.ledger.measurement import LEDGER, OWN, PROGRESS, Measurement
 from benchmarks.ledger.price import Price
 
 RIGHT, WRONG, INCONCLUSIVE, CANNOT_SAY, FAILED, ABSENT = (
@@ -68,6 +68,11 @@ class Tally:
     median_seconds: float | None
 
     @property
+    def n_decided(self) -> int:
+        """The number of verdicts with a word, right or wrong."""
+        return self.n_right + self.n_wrong + self.n_cannot_say
+
+    @property
     def n_verdicts(self) -> int:
         """The number of verdicts, inconclusive ones included."""
         return self.n - self.n_failed
@@ -88,7 +93,7 @@ def mark(case: Case, measurement: Measurement) -> str:
         return RIGHT
     if measurement.gil not in ("released", "held", "partial"):
         return INCONCLUSIVE
-    if measurement.witness != LEDGER and case.truth == "partial":
+    if measurement.witness not in OWN and case.truth == "partial":
         return CANNOT_SAY
     return WRONG
 
@@ -110,7 +115,7 @@ def tallies(scored: Sequence[Scored]) -> list[Tally]:
         _tally(witness, load, [s for s in present if (s.measurement.witness, s.measurement.load) == (witness, load)])
         for witness, load in sorted(
             {(s.measurement.witness, s.measurement.load) for s in present},
-            key=lambda pair: (pair[0] != LEDGER, pair[0], pair[1]),
+            key=lambda pair: (pair[0] not in OWN, pair[0], pair[1]),
         )
     ]
 
@@ -137,8 +142,10 @@ def _tally(witness: str, load: int, some: Sequence[Scored]) -> Tally:
 def bars(scored: Sequence[Scored], price: Price | None = None) -> list[Bar]:
     """Return the verdict on each promise, in the order of the promises."""
     own = [s for s in scored if s.measurement.witness == LEDGER and s.mark != ABSENT]
+    progress = [s for s in scored if s.measurement.witness == PROGRESS and s.mark != ABSENT]
     return [
         *_verdict_bars(own),
+        _counted("wrong verdicts of the progress witness, all loads", "0", _count(progress, WRONG), len(progress), 0),
         *_share_bars(own),
         *_call_bars(own),
         _interval_bar(

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.ledger.cases import Case
-from benchmarks.ledger.measurement import COUNTER, LEDGER, RATIO
+from benchmarks.ledger.measurement import COUNTER, OWN, RATIO
 from benchmarks.ledger.rivals import Call, RivalVerdict, counter_test, ratio_test
 
 RIVALS: dict[str, Callable[[Call], RivalVerdict]] = {RATIO: ratio_test, COUNTER: counter_test}
@@ -29,12 +29,12 @@ def answer(case: Case, witness: str, adapter: str) -> dict[str, Any]:
 
     Raises ``ValueError`` for a witness that does not exist.
     """
-    if witness != LEDGER and witness not in RIVALS:
-        message = f"no witness {witness!r}: expected {LEDGER}, {', '.join(RIVALS)}"
+    if witness not in (*OWN, *RIVALS):
+        message = f"no witness {witness!r}: expected {', '.join((*OWN, *RIVALS))}"
         raise ValueError(message)
     try:
-        if witness == LEDGER:
-            fields: dict[str, Any] = importlib.import_module(adapter).measure(case)
+        if witness in OWN:
+            fields: dict[str, Any] = importlib.import_module(adapter).measure(case, witness)
         else:
             fields = _rival_answer(case, witness)
     except ModuleNotFoundError as error:

@@ -12,7 +12,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from pytest_gilcheck.evidence import Estimate, Reason, Stamp, Verdict
+from pytest_gilcheck.evidence import Estimate, Reading, Reason, Stamp, Verdict
 from pytest_gilcheck.store.json_report import SCHEMA_VERSION, AgreementEntry, CheckEntry, End
 
 HOME = Path(__file__).parents[1] / "reference" / "schema.json"
@@ -38,6 +38,8 @@ class _Schema:
             return {"type": PLAIN[type_]}
         if type_ is Stamp:
             return {"type": "array", "items": {"type": ["integer", "null"]}}
+        if type_ is Reading:
+            return {"type": "array", "items": {"type": "integer"}}
         if dataclasses.is_dataclass(type_):
             self._define(type_)
             return {"$ref": f"#/$defs/{type_.__name__}"}

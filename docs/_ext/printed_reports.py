@@ -1,4 +1,4 @@
-"""Runs the commands that the README and the pages of the gallery quote, and puts what they print below them.
+"""Runs the commands that the README and the documentation quote, and puts what they print below them.
 
 ``python docs/_ext/printed_reports.py`` writes; ``--check`` compares what is printed now with what the pages say. It needs an
 environment in which this project and those of the gallery are installed. A block of a page is::
@@ -19,12 +19,21 @@ import argparse
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "gallery").glob("*.md")), ROOT / "docs" / "howto" / "held.md")
+#: What users read, without the READMEs of the example projects, which are for people who copy a project.
+PAGES = (
+    ROOT / "README.md",
+    *(
+        page
+        for page in sorted((ROOT / "docs").rglob("*.md"))
+        if "_build" not in page.parts and page.parent.parent.name != "gallery"
+    ),
+)
 BLOCK = re.compile(
     r"(?P<head><!-- report(: (?P<name>\w+))? -->\n```console\n)(?P<body>.*?)(?P<tail>```\n<!-- end of report -->)",
     re.DOTALL,
@@ -46,7 +55,9 @@ def printed_by(command: str, folder: Path) -> str:
     Raises:
         SystemExit: it fails in another way than by being inconclusive.
     """
-    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
+    # The commands are those of this interpreter's environment, whether or not it is the active one.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PATH": path}
     for _ in range(N_TRIES):
         done = subprocess.run(  # noqa: S602  (the pages' own commands)
             command, shell=True, capture_output=True, text=True, check=False, cwd=folder, env=environment
@@ -98,8 +109,12 @@ def main() -> None:
             else:
                 body = "".join(f"$ {told['command']}\n{run(told['command'])}" for told in RUN.finditer(block["body"]))
                 text = f"{text[: block.start('body')]}{body}{text[block.end('body') :]}"
-        if not options.check:
+        if not options.check and text != page.read_text(encoding="utf-8"):
             page.write_text(text, encoding="utf-8")
+    if not options.check:
+        import report_picture  # noqa: PLC0415  (it reads this module's blocks)
+
+        report_picture.PICTURE.write_text(report_picture.picture(), encoding="utf-8")
     if differences:
         raise SystemExit("\n".join(differences))
 

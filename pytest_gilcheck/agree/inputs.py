@@ -80,17 +80,35 @@ def _annotated(function: Callable[..., Any]) -> SearchStrategy[tuple[Any, ...]] 
         is_needed = parameter.default is inspect.Parameter.empty
         if not is_needed or parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
             continue
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            return f"{name} needs {parameter.name}= by keyword, and examples are positional arguments"
-        if parameter.annotation in _ANYTHING:
-            return f"{name}{inspect.signature(function)} does not say what {parameter.name!r} is"
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY or parameter.annotation in _ANYTHING:
+            return _not_said(function, parameter)
         kinds.append(parameter.annotation)
+    if not kinds and takes_anything(signature):
+        return f"{name}{signature} does not say how many arguments to pass"
     drawn = st.tuples(*map(st.from_type, kinds))
     try:
         drawn.validate()
     except HypothesisException as error:
         return f"hypothesis draws no arguments for {name}{inspect.signature(function)} ({_first_sentence(error)})"
     return drawn
+
+
+def _not_said(function: Callable[..., Any], parameter: inspect.Parameter) -> str:
+    """Return what is missing to draw an argument for this parameter."""
+    name = name_of(function)
+    if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+        return f"{name} needs {parameter.name}= by keyword, and examples are positional arguments"
+    return f"{name}{inspect.signature(function)} does not say what {parameter.name!r} is"
+
+
+def takes_anything(signature: inspect.Signature | None) -> bool:
+    """Return whether nothing is known of what a function takes: it has no signature, or ``*args`` among its parameters.
+
+    `math.hypot` has no signature up to 3.13, and ``(*coordinates)`` from 3.14 on.
+    """
+    if signature is None:
+        return True
+    return any(parameter.kind is parameter.VAR_POSITIONAL for parameter in signature.parameters.values())
 
 
 def _first_sentence(error: Exception) -> str:

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_gilcheck.agree.inputs import arguments_of, signature_of
+from pytest_gilcheck.agree.inputs import arguments_of, signature_of, takes_anything
+from pytest_gilcheck.agree.same import equal
 from pytest_gilcheck.evidence import Difference, OracleFailed, UsageError
 from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.run import ThreadFailed, start_barrier
@@ -131,7 +132,7 @@ class Trial:
         return None
 
     def require_arguments_that_fit(self, name: str) -> None:
-        """Refuse examples on which a function without a signature only raised `TypeError`: nothing was compared.
+        """Refuse examples on which a function that may take anything only raised `TypeError`: nothing was compared.
 
         Args:
             name: The name of the function.
@@ -139,7 +140,7 @@ class Trial:
         Raises:
             UsageError: That is what happened.
         """
-        is_unknown = any(signature is None for _, _, signature in self._signatures)
+        is_unknown = any(takes_anything(signature) for _, _, signature in self._signatures)
         if is_unknown and isinstance(self._always, TypeError):
             message = (
                 f"agrees: {name} raised TypeError on every example ({self._always}), so that no result was compared. "
@@ -213,9 +214,18 @@ def _copied(args: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 
 def _unchanged(same: Callable[[Any, Any], bool], before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
-    """Return whether a call left its arguments as they were; objects that only equal themselves are skipped."""
+    """Return whether a call left its arguments as they were; objects that only equal themselves are skipped.
+
+    `same` compares results, and may know nothing else (`math.isclose`). It is asked only about arguments whose ``==`` gives
+    no truth value, as that of a data frame.
+    """
     for old, new in zip(before, after, strict=True):
-        compares_by_identity = type(new).__eq__ is vars(object)["__eq__"]
-        if not compares_by_identity and not same(old, new):
+        if type(new).__eq__ is vars(object)["__eq__"]:
+            continue
+        try:
+            is_unchanged = equal(old, new)
+        except Exception:  # noqa: BLE001  (its owner decides what raises)
+            is_unchanged = same(old, new)
+        if not is_unchanged:
             return False
     return True

@@ -14,7 +14,6 @@ from pytest_gilcheck.checker.measure import Exclusive, machine_notes, measure, u
 from pytest_gilcheck.declare.settings import Settings
 from pytest_gilcheck.evidence import (
     CallSpan,
-    Instrument,
     Observation,
     Plan,
     Reason,
@@ -30,6 +29,7 @@ from pytest_gilcheck.observe import (
     clock_quality,
     exact_ledger,
     sampled_attachment,
+    without_ledger,
 )
 from pytest_gilcheck.plan import survey
 from pytest_gilcheck.report.sentences import with_text
@@ -213,7 +213,7 @@ class Checker:
     def _span(self, name: str) -> Iterator[Span]:
         machine = survey(clock_quality())
         span = Span(name)
-        with exact_ledger() as opened:
+        with exact_ledger(self._settings.instrument) as opened:
             samples: list[RawSample] = []
             # A block is sampled from its own thread, which is this one.
             sampling = contextlib.nullcontext() if machine.has_gil else sampled_attachment(0, samples)
@@ -245,7 +245,7 @@ class Checker:
             overlap=False,
         )
         if isinstance(record, Reason):
-            instrument = Instrument("progress", "bounded", record)
+            instrument = without_ledger(record, self._settings.instrument)
         observation = Observation(
             name=self._settings.name or name,
             claim=self._settings.claim,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.checker.stages import since
 from pytest_gilcheck.evidence import Reason
 from pytest_gilcheck.evidence.errors import is_hidden
-from pytest_gilcheck.judge import ROUND_LOOKS, decides_overlap, wants_short_round
+from pytest_gilcheck.judge import ROUND_LOOKS, decides_overlap, wants_serial_arm, wants_short_round
 from pytest_gilcheck.plan import can_overlap, round_size, stolen_ns
 from pytest_gilcheck.run import Rounds, one_at_a_time
 from pytest_gilcheck.status import events
@@ -67,7 +67,8 @@ def _made(stages: Stages, source: Rounds, budget_ns: int, held: Estimate) -> tup
         stolen_before_ns = stolen_ns()
         latest: list[Round] | list[ShortRound]
         if wants_short_round(rounds, short_rounds, stages.machine):
-            short_round = source.next_short(stages.deadline)
+            with_serial = wants_serial_arm(rounds, short_rounds)
+            short_round = source.next_short(stages.deadline, with_serial=with_serial)
             short_rounds.append(replace(short_round, stolen_ns=since(stolen_before_ns, stolen_ns())))
             latest = short_rounds
         else:

@@ -12,17 +12,17 @@ from pytest_gilcheck.checker.attachment import instrument_of, measure_attachment
 from pytest_gilcheck.checker.competing_rounds import competing_rounds
 from pytest_gilcheck.checker.find_places import find_places
 from pytest_gilcheck.checker.stages import Stages, call_spans
-from pytest_gilcheck.evidence import Instrument, Observation, Reason
+from pytest_gilcheck.evidence import Observation, Reason
 from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import held_share, judge
-from pytest_gilcheck.observe import clock_quality, exact_ledger
+from pytest_gilcheck.observe import clock_quality, exact_ledger, without_ledger
 from pytest_gilcheck.plan import n_competing_threads, size, survey
 from pytest_gilcheck.run import CompetingThreads
 from pytest_gilcheck.status.callback import status_callback
 
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.settings import Settings
-    from pytest_gilcheck.evidence import Machine
+    from pytest_gilcheck.evidence import Instrument, Machine
     from pytest_gilcheck.run import Call, Rescue
 
 __tracebackhide__ = is_hidden
@@ -61,7 +61,11 @@ def measure(
     """
     machine = survey(clock_quality())
     n_threads = n_competing_threads(machine, settings.threads)
-    with status_callback() as on_status, exact_ledger() as opened, CompetingThreads(n_threads) as competing:
+    with (
+        status_callback() as on_status,
+        exact_ledger(settings.instrument) as opened,
+        CompetingThreads(n_threads) as competing,
+    ):
         stages = Stages(call, settings, name, machine, rescue, competing=competing, on_status=on_status)
         pilot_run = stages.pilot()
         (pilot,) = call_spans(pilot_run)
@@ -76,7 +80,7 @@ def measure(
         )
         calls = stages.single_calls(plan, pilot) if opened.grade == "exact" else []
         refused = stages.refused
-        instrument = Instrument("progress", "bounded", refused) if refused else opened
+        instrument = without_ledger(refused, settings.instrument) if refused else opened
         is_exact = instrument.grade == "exact"
         span_ns = min(call.span_ns for call in [pilot, *calls])
         gil_waits = stages.gil_waits(plan) if is_exact and plan.n_waiter_calls else None
@@ -101,6 +105,9 @@ def measure(
         # Before the rounds: where the time limit leaves no time for both, a held call's line says more than its speed-up.
         if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and (verdict := judge(observation)).gil in ("held", "partial"):
             observation = replace(observation, places=find_places(stages, verdict.longest_hold_ns))
+        if machine.has_gil and not is_exact and _needs_background_thread(instrument, settings, span_ns):
+            # The only witness of the GIL: where the time limit leaves no time for both, it says more than the speed-up.
+            observation = replace(observation, progress=stages.progress(span_ns, is_exact=False))
         if settings.overlap:
             begun_ns = time.perf_counter_ns()
             with exclusive() as is_exclusive:
@@ -108,15 +115,17 @@ def measure(
                 held = held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
                 rounds, short_rounds = competing_rounds(stages, plan, span_ns, held)
             observation = replace(observation, rounds=tuple(rounds), short_rounds=tuple(short_rounds))
-        if machine.has_gil and _needs_background_thread(instrument, settings, span_ns):
-            observation = replace(observation, progress=stages.progress(span_ns, is_exact=is_exact))
+        if is_exact and _needs_background_thread(instrument, settings, span_ns):
+            observation = replace(observation, progress=stages.progress(span_ns, is_exact=True))
     return replace(observation, notes=(*machine_notes(machine), *stages.notes)), pilot_run.result
 
 
 def _needs_background_thread(instrument: Instrument, settings: Settings, span_ns: int) -> bool:
-    if instrument.grade == "none" or not _SHORTEST_BESIDE_BACKGROUND_NS <= span_ns <= _LONGEST_BESIDE_BACKGROUND_NS:
+    if instrument.grade == "none" or span_ns < _SHORTEST_BESIDE_BACKGROUND_NS:
         return False
-    return settings.overlap or instrument.grade != "exact"
+    if instrument.grade == "bounded":  # the only witness
+        return span_ns <= _LONGEST_DIAGNOSED_NS
+    return settings.overlap and span_ns <= _LONGEST_BESIDE_BACKGROUND_NS
 
 
 def machine_notes(machine: Machine) -> tuple[Reason, ...]:

@@ -22,7 +22,7 @@ from pytest_gilcheck.observe import (
     progress_beside,
     waits_beside_calls,
 )
-from pytest_gilcheck.plan import ready_ns, stolen_ns
+from pytest_gilcheck.plan import own_ready_ns, ready_ns, stolen_ns
 from pytest_gilcheck.run import (
     CompetingThreads,
     Rescue,
@@ -46,6 +46,11 @@ __tracebackhide__ = is_hidden
 #: Calls beside the background thread are made for about so long.
 _BESIDE_BACKGROUND_NS = 20_000_000
 
+#: The same where it is the only witness: 25 of its runs.
+_BESIDE_ONLY_WITNESS_NS = 100_000_000
+#: So many calls are made alone then: with the first one they are six, and all of them are rarely kept waiting.
+_N_ALONE = 5
+
 #: So many naps, each this long, show whether another thread keeps the GIL busy.
 _N_PROBES = 5
 _PROBE_NS = 100_000
@@ -54,6 +59,9 @@ _PROBE_NS = 100_000
 _STAGE_SHARE = 0.5
 #: The time limit is never less than so many calls, as long as they take beside the other threads of this process.
 _CALLS_IN_LIMIT = 10
+
+#: All stages take so much of it: beside busy threads the check's own threads begin, wait and end late, too (100 ms seen).
+_STAGES_SHARE = 0.9
 
 #: So many calls are left for the other stages where single calls take what is left.
 _RESERVED_CALLS = 3
@@ -95,12 +103,31 @@ class Stages:
         self.refused: Reason | None = None
         self.surroundings = Surroundings()
         self._begun_ns = time.perf_counter_ns()
-        self._limit_ns = settings.time_limit
+        self._least_limit_ns = settings.time_limit
         self.call_ns = 0
 
+    @property
+    def limit_ns(self) -> int:
+        """The time limit: never less than some calls, as long as they take here."""
+        return max(self._least_limit_ns, _CALLS_IN_LIMIT * self.call_ns)
+
     def left_ns(self) -> int:
-        """Return what is left of the check's time limit."""
-        return max(0, self._begun_ns + self._limit_ns - time.perf_counter_ns())
+        """Return what is left of the check's time limit for stages."""
+        return max(0, self._begun_ns + round(_STAGES_SHARE * self.limit_ns) - time.perf_counter_ns())
+
+    def _left_for_calls_ns(self) -> int:
+        """Return what is left for single calls: some are left for the other stages."""
+        return max(0, self.left_ns() - _RESERVED_CALLS * self.call_ns)
+
+    def _left_beside_others_ns(self, n_windows: int, n_calls: int) -> int:
+        """Return what is left for an undecided word beyond the budget of single calls, where other threads take the GIL.
+
+        With fewer calls than windows nobody knows whose these threads are: a verdict is worth all that is left. With more of
+        them, beside busy processes, half of it narrows the bounds: a held call had 12, [0.925, 0.999], and half of the limit.
+        """
+        if not n_windows:
+            return 0
+        return round(self._left_for_calls_ns() * (1 if n_calls < n_windows else _STAGE_SHARE))
 
     def wait_for_others(self, waited_ns: int, *, in_vain: bool) -> None:
         """Leave the time that the check waited for other processes out of its time limit; a note says if they went on."""
@@ -121,7 +148,7 @@ class Stages:
 
     def leave_out(self, stage: str, call_ns: int) -> None:
         """Note that a stage is left out; 0 for the length of a call: because other threads would keep it waiting."""
-        self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=self._limit_ns, call_ns=call_ns))
+        self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=self.limit_ns, call_ns=call_ns))
 
     def report_status(self, what: str, **figures: int) -> None:
         """Report a stage to the status callback; to be called while no call is timed."""
@@ -135,7 +162,9 @@ class Stages:
         job = self.solo.job(1, keeps_result=True)
         run = self.competing.solo(job, self.deadline, meanwhile=report_again)
         self.call_ns = run.spans[0].end_ns - run.spans[0].start_ns
-        self._limit_ns = max(self._limit_ns + (self.settings.budget or 0), _CALLS_IN_LIMIT * self.call_ns)
+        self._least_limit_ns += self.settings.budget or 0
+        if any(raw.n_releases_by_interpreter for raw in run.spans):
+            learn_drop_request_once()  # here it costs 70 ms; after the next look, all of its calls once more
         return run
 
     def single_calls(self, plan: Plan, pilot: CallSpan) -> list[CallSpan]:
@@ -144,7 +173,7 @@ class Stages:
         Where other threads take the GIL within them, what they do between the calls is recorded, too.
         """
         calls: list[CallSpan] = []
-        left_ns = min(plan.solo_budget_ns, max(self.left_ns(), (_CALLS_IN_LIMIT - 3) * self.call_ns))
+        left_ns = min(plan.solo_budget_ns, self._left_for_calls_ns())
         claim, price_ns = self.settings.claim, self.machine.clock_price_ns
         stolen_before_ns, ready_before_ns = stolen_ns(), ready_ns()
         fine = (
@@ -160,31 +189,29 @@ class Stages:
                 budget_ns=plan.solo_budget_ns,
             )
             n_windows = ENOUGH_BATCHES if others_matter([pilot, *calls]) else 0
-            # With fewer calls nobody knows whose the other threads are: a verdict is worth all that is left.
-            budget_ns = left_ns
-            if n_windows and len(calls) < n_windows:  # a call, and a window after it, may go on beyond the budget
-                budget_ns = max(left_ns, self.left_ns() - _RESERVED_CALLS * self.call_ns)
+            budget_ns = max(left_ns, self._left_beside_others_ns(n_windows, len(calls)))
             run = self._measured(look - len(calls), fine=fine, budget_ns=budget_ns, n_windows=n_windows)
             self.refused = self.refused or _refusal(run)
             if self.refused:
                 return []
             # Cold calls are no picture of the others: the last look, which has most calls, brings the timeline.
             calls = [*(replace(call, timeline=None) for call in calls), *with_typical_timeline(run)]
+            self.call_ns = sorted(call.end_ns - call.start_ns for call in calls)[len(calls) // 2]
             left_ns -= sum(span.end_ns - span.start_ns for span in (*run.spans, *run.windows))
             windows = [call_span(raw, with_timeline=False, left_out=run.left_out) for raw in run.windows]
             self.surroundings = Surroundings(
                 (*self.surroundings.windows, *windows),
                 since(stolen_before_ns, stolen_ns()),
                 since(ready_before_ns, ready_ns()),
+                self.machine.switch_interval_ns,
             )
             is_decided = decides_holding(calls, pilot, price_ns, claim, surroundings=self.surroundings)
-            may_go_on = n_windows and len(calls) < n_windows and self.left_ns() > _RESERVED_CALLS * self.call_ns
+            may_go_on = self._left_beside_others_ns(n_windows, len(calls)) > self.call_ns
             if is_decided and (left_ns <= 0 or not self._wants_figure(calls, plan.looks)):
                 break
             if left_ns <= 0 and not may_go_on:
                 break
             fine = pilot.span_ns >= _SHORTEST_FINE_NS
-        self.call_ns = sorted(call.end_ns - call.start_ns for call in calls)[len(calls) // 2]
         return calls
 
     def _wants_figure(self, calls: Sequence[CallSpan], looks: Sequence[int]) -> bool:
@@ -198,11 +225,12 @@ class Stages:
         longest_ns = max(call.end_ns - call.start_ns for call in calls)
         return (n_next - len(calls)) * longest_ns <= _STAGE_SHARE * self.left_ns()
 
-    def _measured(self, n_calls: int, **options: Any) -> SoloRun:
+    def _measured(self, n_calls: int, *, budget_ns: int, **options: Any) -> SoloRun:
         """Make single calls; once more if they show releases by the interpreter, which must be learned to be counted right."""
-        run = self.competing.solo(self.solo.job(n_calls, **options), self.deadline)
+        run = self.competing.solo(self.solo.job(n_calls, budget_ns=budget_ns, **options), self.deadline)
         if any(raw.n_releases_by_interpreter for raw in run.spans) and learn_drop_request_once():
-            run = self.competing.solo(self.solo.job(n_calls, **options), self.deadline)
+            budget_ns = min(budget_ns, self._left_for_calls_ns())
+            run = self.competing.solo(self.solo.job(n_calls, budget_ns=budget_ns, **options), self.deadline)
         return run
 
     def gil_waits(self, plan: Plan) -> GilWaits | None:
@@ -217,26 +245,38 @@ class Stages:
         self.report_status(events.BESIDE_WAITER)
         raw_waits: list[tuple[int, int, int]] = []
         with gil_waiter(plan.waiter_gap_ns, raw_waits):
-            job = self.solo.job(plan.n_waiter_calls, budget_ns=plan.solo_budget_ns)
+            budget_ns = min(plan.solo_budget_ns, round(self.left_ns() * _STAGE_SHARE))
+            job = self.solo.job(plan.n_waiter_calls, budget_ns=budget_ns)
             run = self.competing.solo(job, self.deadline)
         return waits_beside_calls([] if _refusal(run) else call_spans(run), raw_waits)
 
     def progress(self, span_ns: int, *, is_exact: bool) -> Progress | None:
-        """Make calls beside the background thread, and return how much it ran; None: a note says why not."""
+        """Make calls beside the background thread, and return how much it ran; None: a note says why not.
+
+        Where there is no ledger, calls are made alone as well, so that nobody takes the time that the call waits for the
+        background thread for its own.
+        """
         if self._others_are_busy():
             # Its switch interval is so long that a busy thread would keep the call waiting for half a second at each release.
             self.leave_out("background thread", 0)
             return None
         if not self.fits("background thread"):
             return None
+        alone_ns = None if is_exact else min(span_ns, self._shortest_alone_ns())
         self.report_status(events.BESIDE_BACKGROUND)
         background_runs: list[tuple[int, int]] = []
-        n_calls = max(1, _BESIDE_BACKGROUND_NS // max(1, span_ns))
+        n_calls = max(1, (_BESIDE_BACKGROUND_NS if is_exact else _BESIDE_ONLY_WITNESS_NS) // max(1, span_ns))
         budget_ns = round(self.left_ns() * _STAGE_SHARE)
-        with background_thread(background_runs, budget_ns=budget_ns):
+        with background_thread(background_runs, budget_ns=budget_ns, is_only_witness=not is_exact):
             run = self.competing.solo(self.solo.job(n_calls, budget_ns=budget_ns), self.deadline)
-        calls = call_spans(run)
-        return progress_beside(calls, background_runs, is_exact=is_exact and not _refusal(run))
+        progress = progress_beside(call_spans(run), background_runs, is_exact=is_exact and not _refusal(run))
+        return replace(progress, alone_ns=alone_ns)
+
+    def _shortest_alone_ns(self) -> int:
+        """Make some calls alone, and return how long the shortest one took: the first call of a check may be a slow one."""
+        budget_ns = round(self.left_ns() * _STAGE_SHARE)
+        run = self.competing.solo(self.solo.job(_N_ALONE, budget_ns=budget_ns), self.deadline)
+        return min(span.end_ns - span.start_ns for span in run.spans)
 
     def _others_are_busy(self) -> bool:
         """Return whether another thread of this process keeps the GIL busy: without one, who sleeps has it back at once."""
@@ -244,9 +284,12 @@ class Stages:
             return others_matter(self.surroundings.windows)
         n_late = 0
         for _ in range(_N_PROBES):
-            begun_ns = time.perf_counter_ns()
+            begun_ns, ready_before_ns = time.perf_counter_ns(), own_ready_ns()
             time.sleep(_PROBE_NS / 1e9)
-            n_late += time.perf_counter_ns() - begun_ns > _PROBE_NS + sys.getswitchinterval() * 1e9 / 2
+            # Who waits for a processor does not wait for the GIL: beside other processes each nap ended late.
+            kept_off_ns = since(ready_before_ns, own_ready_ns()) or 0
+            took_ns = time.perf_counter_ns() - begun_ns - kept_off_ns
+            n_late += took_ns > _PROBE_NS + sys.getswitchinterval() * 1e9 / 2
         return n_late > _N_PROBES // 2
 
 

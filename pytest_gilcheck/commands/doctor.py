@@ -16,7 +16,7 @@ from pytest_gilcheck.judge.rules import SHORTEST_CALL_IN_CLOCK_PRICES
 from pytest_gilcheck.observe import clock_quality, exact_ledger, sampled_attachment
 from pytest_gilcheck.plan import can_overlap, n_competing_threads, survey
 from pytest_gilcheck.report.figures import duration
-from pytest_gilcheck.report.sentences import detail as detail_of
+from pytest_gilcheck.report.reasons import detail as detail_of
 from pytest_gilcheck.run.machine_lock import MachineLock
 
 YES, NO, HINT = "yes", "NO", "but"

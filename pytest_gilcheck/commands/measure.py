@@ -64,6 +64,11 @@ def _parser() -> Parser:
     parser.add_argument("--deadline", metavar="TIME", help="time in which each call must return (default 60s)")
     parser.add_argument("--time-limit", metavar="TIME", help="time that the check takes at most (default 3s)")
     parser.add_argument(
+        "--instrument",
+        metavar="WITNESS",
+        help="ledger or progress: ask this witness of the GIL alone (default: the best that there is)",
+    )
+    parser.add_argument(
         "--no-overlap", action="store_true", help="measure single calls only, without competing threads"
     )
     parser.add_argument(
@@ -94,6 +99,7 @@ def _measure(options: argparse.Namespace) -> int:
         "budget": options.budget,
         "deadline": options.deadline,
         "time_limit": options.time_limit,
+        "instrument": options.instrument,
     }
     settings = Settings().changed(
         {

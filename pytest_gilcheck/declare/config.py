@@ -51,6 +51,7 @@ class Config(NamedTuple):
         deadline: Time in which each call must return, in nanoseconds.
         time_limit: Time that a check takes at most, in nanoseconds.
         threads: How many threads compete.
+        instrument: The only witness of the GIL that is asked: ``ledger`` or ``progress``. None: the best that there is.
         isolate: Whether every check is measured in a child process.
     """
 
@@ -78,6 +79,7 @@ class Config(NamedTuple):
     deadline: int | None
     time_limit: int | None
     threads: int | None
+    instrument: str | None
     isolate: bool
 
 

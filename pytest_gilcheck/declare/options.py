@@ -15,6 +15,8 @@ MARKER_LINE = (
 
 INCONCLUSIVE_POLICIES = ("fail", "skip", "warn")
 
+INSTRUMENTS = ("ledger", "progress")
+
 
 class Option:
     """One option of the command line and the ini file.
@@ -234,6 +236,12 @@ OPTIONS = (
         reader="count",
         metavar="N",
         setting="threads",
+    ),
+    Option(
+        "instrument",
+        "ask this witness of the GIL alone (the ledger, and where it is unavailable the progress of a background thread)",
+        choices=INSTRUMENTS,
+        setting="instrument",
     ),
     Option(
         "isolate",

@@ -13,14 +13,12 @@ from pytest_gilcheck.declare import values
 from pytest_gilcheck.declare.options import OPTIONS, read_option
 from pytest_gilcheck.evidence import Claim, UsageError
 from pytest_gilcheck.evidence.errors import is_hidden
-from pytest_gilcheck.evidence.requirement import CLAIMABLE
+from pytest_gilcheck.evidence.requirement import CLAIMABLE, DECIDED_WORDS
 
 if TYPE_CHECKING:
     from pytest_gilcheck.declare.config import Config
 
 __tracebackhide__ = is_hidden
-
-GIL_WORDS = ("released", "held", "partial")
 
 #: Long enough for any unit test, short enough for a CI job to report a hang itself.
 DEADLINE_NS = 60_000_000_000
@@ -54,6 +52,8 @@ class Settings:
         deadline: Time in which each call must return. Default: 60 s.
         time_limit: Time that the check takes at most, beside what `budget` asks for: 3 s, or ten calls if these take
             longer. What does not fit is left out, with a note.
+        instrument: The only witness of the GIL that is asked: ``"ledger"`` or ``"progress"``. None: the ledger, and where it
+            is unavailable the progress of a background thread.
         isolate: Whether the check is measured in a child process.
         seed: Seed of everything that is drawn by chance.
         inconclusive: What an inconclusive verdict does to its test: ``"fail"``, ``"skip"`` or ``"warn"``. None: what the
@@ -74,6 +74,7 @@ class Settings:
     overlap: bool = True
     deadline: int = DEADLINE_NS
     time_limit: int = TIME_LIMIT_NS
+    instrument: str | None = None
     isolate: bool = False
     seed: int = 0
     inconclusive: str | None = None
@@ -154,7 +155,7 @@ def _seed(value: object, what: str) -> int:
 
 
 _READERS_BY_UNIT: dict[str, Reader] = {
-    "word": partial(values.choice, choices=GIL_WORDS),
+    "word": partial(values.choice, choices=DECIDED_WORDS),
     "share": values.share,
     "factor": values.factor,
     "ns": values.positive_duration_ns,

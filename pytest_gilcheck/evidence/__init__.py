@@ -50,7 +50,7 @@ from pytest_gilcheck.evidence.places import (
 )
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.requirement import COMPARED, FIGURES, WORDS
-from pytest_gilcheck.evidence.rounds import Arm, Round, ShortRound, Stamp
+from pytest_gilcheck.evidence.rounds import Arm, Reading, Round, ShortRound, Stamp
 from pytest_gilcheck.evidence.spans import CallSpan, GilEvent, GilTimeline, OffProcessor, OtherThread
 from pytest_gilcheck.evidence.verdict import ReleaseCounts, Verdict
 
@@ -94,6 +94,7 @@ __all__ = [
     "Places",
     "Plan",
     "Progress",
+    "Reading",
     "Reason",
     "ReleaseCounts",
     "Round",

@@ -112,6 +112,7 @@ class Progress:
         background_ns: How long it ran inside the calls' spans.
         span_ns: The calls' spans in all.
         held_ns: How long the same calls held the GIL by the ledger. None: there was no ledger.
+        alone_ns: The shortest of some calls that were made alone. None: none were made for this.
     """
 
     n_calls: int
@@ -119,6 +120,7 @@ class Progress:
     background_ns: int
     span_ns: int
     held_ns: int | None = None
+    alone_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +133,14 @@ class Surroundings:
         stolen_ns: How long the host or a quota kept processors away. None: the system does not report it.
         ready_ns: How long threads of the process were ready and waited for a processor, in all. None: the system does not
             report it.
+        switch_interval_ns: The interpreter's switch interval: a thread that waits for the GIL wakes once in it. None: not
+            recorded.
     """
 
     windows: tuple[CallSpan, ...] = ()
     stolen_ns: int | None = None
     ready_ns: int | None = None
+    switch_interval_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: What makes native code callable from Python, as far as it can be told from a function.
+BINDINGS = ("Cython", "Numba", "PyO3", "cffi", "ctypes", "ctypes.PyDLL", "nanobind", "pybind11")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -14,12 +17,15 @@ class Place:
         line: Number of the line, from 1.
         function: Name of the function, demangled.
         library: File of the loaded object that holds the code; None for Python code.
+        binding: Of a function that was called from Python: what made its code callable, one of `BINDINGS`. None where that is
+            not known.
     """
 
     file: str | None = None
     line: int | None = None
     function: str | None = None
     library: str | None = None
+    binding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +72,15 @@ class BusiestPlace:
 
     Attributes:
         python: The stack, innermost frame first.
-        native: Native function that was called there, if one was.
+        native: Native function that was called there, if one was and is known.
         share: Share of the call (0..1).
+        is_python: Whether Python code itself took that time, and no native function.
     """
 
     python: tuple[Place, ...]
     native: Place | None
     share: float
+    is_python: bool = False
 
 
 @dataclass(frozen=True, slots=True)

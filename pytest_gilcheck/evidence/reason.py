@@ -27,10 +27,12 @@ SLUGS: dict[str, str] = {
     "ledger-memory-unreadable": "no ledger: the system forbids a process to read its own memory",
     "ledger-missing-symbol": "no ledger: a function of the interpreter or of the C library is not exported",
     "ledger-no-slot": "no ledger: the interpreter calls the C library through no dynamic relocation",
+    "ledger-not-asked": "no ledger: the progress witness alone was asked for",
     "ledger-not-verified": "no ledger: what was found in memory did not behave as a GIL must",
     "ledger-other-interpreter": "no ledger: this thread belongs to an interpreter with a GIL of its own",
     "ledger-page-locked": "no ledger: the page of the dynamic relocations cannot be made writable",
     "ledger-platform": "no ledger: there is none for this system or processor",
+    "ledger-required": "the ledger alone was asked for, and it is unavailable",
     "ledger-shape-not-found": "no ledger: nothing in the interpreter, or more than one thing, has the shape of a GIL",
     "ledger-too-many-spans": "no ledger: more blocks and calls are measured at the same time than it has room for",
     "ledger-too-many-threads": "no ledger: there are more threads than it has room for",
@@ -79,7 +81,7 @@ SLUGS: dict[str, str] = {
 class Reason:
     """Why a verdict is not plainer than it is.
 
-    The stages of a check give slug and values; `report.sentences` makes the detail of them.
+    The stages of a check give slug and values; `report.reasons` makes the detail of them.
 
     Attributes:
         slug: Name of an entry of ``docs/messages.md``.

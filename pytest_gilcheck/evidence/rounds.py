@@ -48,6 +48,25 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A thread's accounts at a moment within an arm, read by another thread.
+
+    A JSON report has it as an array of these figures.
+
+    Attributes:
+        thread: Number of the thread, from 0.
+        at_ns: When, since the opening of the arm's first phase. The threads of an arm are read at the same moments.
+        cpu_ns: Processor time of the thread since the arm's first reading.
+        delay_ns: Time ready to run and not running since then. A wait for the processor counts when it is over.
+    """
+
+    thread: int
+    at_ns: int
+    cpu_ns: int
+    delay_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Arm:
     """Where the time of one arm of a round went. Figures are sums over its threads, but for `wall_ns`.
 
@@ -66,6 +85,7 @@ class Arm:
         both_not_waiting_ns: Wall time during which two threads or more were not waiting for the GIL. None: as above.
         stamps: Its calls, by thread and time. Empty where threads have no accounts of their time off the processor.
         n_stamps_left_out: How many stamps were not kept.
+        readings: The threads' accounts while they made their calls, by time and thread. Empty where nobody read them.
     """
 
     wall_ns: int
@@ -80,6 +100,7 @@ class Arm:
     both_not_waiting_ns: int | None = None
     stamps: tuple[Stamp, ...] = ()
     n_stamps_left_out: int = 0
+    readings: tuple[Reading, ...] = ()
 
     @property
     def asleep_ns(self) -> int:

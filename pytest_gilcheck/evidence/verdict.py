@@ -121,7 +121,8 @@ class Verdict:
         share = self.held_share if self.attachment == "not_applicable" else self.attached_share
         parts = [f"{self.word} ({share})"]
         if self.overlap != "not_measured":
-            parts.append(f"{self.overlap} ({self.speedup})")
+            word = f"overlap {self.overlap}" if self.overlap == "inconclusive" else self.overlap
+            parts.append(f"{word} ({self.speedup})")
         if self.agreement != "not_checked":
             parts.append(f"results {self.agreement}")
         return f"<Verdict on {self.name}: {', '.join(parts)}>"

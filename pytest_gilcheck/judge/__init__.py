@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_gilcheck.judge.attachment import decides_attachment, knows_attached_share, others_attach
 from pytest_gilcheck.judge.holding import decides_holding, held_share, knows_share, others_matter
-from pytest_gilcheck.judge.overlap import decides_overlap, wants_short_round
+from pytest_gilcheck.judge.overlap import decides_overlap, wants_serial_arm, wants_short_round
 from pytest_gilcheck.judge.places import is_same_hold
 from pytest_gilcheck.judge.rules import ENOUGH_BATCHES, ROUND_LOOKS
 from pytest_gilcheck.judge.verdict import judge
@@ -22,5 +22,6 @@ __all__ = [
     "knows_share",
     "others_attach",
     "others_matter",
+    "wants_serial_arm",
     "wants_short_round",
 ]

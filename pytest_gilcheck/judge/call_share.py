@@ -60,6 +60,7 @@ def share_of(
     *,
     idle_waits_ns: int = 0,
     workers: Sequence[OtherThread] = (),
+    switch_interval_ns: int | None = None,
 ) -> CallShare:
     """Return the held share of one call, with the bounds that its disturbances leave.
 
@@ -75,6 +76,7 @@ def share_of(
         taken: Parts of the call that may have been taken from it, and that no account of its thread shows.
         idle_waits_ns: How long its thread waited for the GIL while nobody held it, because it was off the processor.
         workers: The callee's own threads, the one that is so most certainly first.
+        switch_interval_ns: The interpreter's switch interval, if it is known.
 
     Returns:
         The share and its bounds.
@@ -103,13 +105,16 @@ def share_of(
     unreported_ns = unreported_ns if unreported_ns > rules.UNREPORTED_DELAY_NS else 0
     delay_ns = unreported_ns if call.delay_ns is None else min(call.delay_ns, most_delay_ns)
     is_undisturbed = delay_ns <= rules.UNDISTURBED_SHARE * total_ns
+    unsplit_ns = call.unsplit_delay_ns or 0
     if call.held_delay_ns is not None and call.free_delay_ns is not None:
         resolved_ns = min(call.held_delay_ns, held_ns) + min(call.free_delay_ns, free_ns)
         slack_ns = max(rules.CONTRADICTED_DELAY_SHARE * call.cpu_ns, rules.CONTRADICTED_DELAY_READINGS * clock_price_ns)
         if resolved_ns <= most_delay_ns + slack_ns and resolved_ns < total_ns:
             held_ns -= min(call.held_delay_ns, held_ns)
             free_ns -= min(call.free_delay_ns, free_ns)
-            delay_ns = 0
+            delay_ns = _unseen_ns(held_ns + free_ns, call.cpu_ns)
+            if switch_interval_ns is not None and not call.n_workers:
+                unsplit_ns = min(unsplit_ns, max(0, held_ns + free_ns - _least_cpu_ns(call, switch_interval_ns)))
     delay_ns = min(held_ns + free_ns, delay_ns + hidden_ns)
     value = _share(held_ns, free_ns)
     low, high = _extremes(held_ns, free_ns, min(held_ns + free_ns, delay_ns + doubt.in_rest_ns))
@@ -118,7 +123,6 @@ def share_of(
         worked_ns = min(own_free_ns - free_ns + doubt.idle_waits_ns, _worked_ns(call))
         low = min(low, _share(own_held_ns - min(doubt.in_holds_ns, own_held_ns), free_ns + worked_ns))
     # This part fell on a wait, which is left out already, or it is no part of a hold, or of the rest.
-    unsplit_ns = call.unsplit_delay_ns or 0
     low = min(low, _extremes(held_ns - min(unsplit_ns, held_ns), free_ns, delay_ns)[0])
     high = max(high, _extremes(held_ns, free_ns - min(unsplit_ns, free_ns), delay_ns)[1])
     return CallShare(
@@ -143,6 +147,23 @@ def _share_of_both(both: BothThreads, total_ns: int, hidden_ns: int, resolution:
         is_undisturbed=both.off_ns <= rules.UNDISTURBED_SHARE * total_ns,
         is_unresolved=in_doubt_ns > rules.UNRESOLVED_WITH_WORKER_SHARE * total_ns,
     )
+
+
+def _least_cpu_ns(call: CallSpan, switch_interval_ns: int) -> int:
+    """Return for how long the thread used the processor at least, apart from waiting and from the instrument's readings.
+
+    So long it was not ready, whatever else is not known. A call that computes all the time was ready in a wait only.
+    """
+    n_readings = 1 + call.n_releases_by_function + call.n_releases_by_interpreter
+    readings_ns = min(call.instrument_ns, rules.READINGS_CPU_NS * n_readings)
+    waits_ns = min(call.waiting_ns, rules.WAKE_CPU_NS * (n_readings + call.waiting_ns // max(1, switch_interval_ns)))
+    return call.cpu_ns - readings_ns - waits_ns
+
+
+def _unseen_ns(work_ns: int, cpu_ns: int) -> int:
+    """Return for how long a call that computes nearly all the time neither did nor was ready: it slept, or was stopped."""
+    unseen_ns = max(0, work_ns - cpu_ns)
+    return unseen_ns if unseen_ns <= rules.UNSEEN_SHARE * work_ns else 0
 
 
 def _share(held_ns: float, free_ns: float) -> float:
@@ -226,13 +247,19 @@ def shares_of(
     """
     taken = taken_from(calls, surroundings)
     shares = []
+    interval_ns = surroundings.switch_interval_ns
     for owned in owned_calls(calls, surroundings.windows):
         waits_ns = owned.idle_waits_ns
-        least = share_of(owned.least, clock_price_ns, taken, idle_waits_ns=waits_ns, workers=owned.own_workers)
+        own, possible = owned.own_workers, owned.possible_workers
+        least = share_of(
+            owned.least, clock_price_ns, taken, idle_waits_ns=waits_ns, workers=own, switch_interval_ns=interval_ns
+        )
         if owned.most is owned.least:
             shares.append(least)
             continue
-        most = share_of(owned.most, clock_price_ns, taken, idle_waits_ns=waits_ns, workers=owned.possible_workers)
+        most = share_of(
+            owned.most, clock_price_ns, taken, idle_waits_ns=waits_ns, workers=possible, switch_interval_ns=interval_ns
+        )
         shares.append(
             CallShare(
                 value=(least.value + most.value) / 2,

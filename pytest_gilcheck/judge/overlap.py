@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -11,7 +12,7 @@ from pytest_gilcheck.evidence import Estimate, Reason
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.bounds import word_of
 from pytest_gilcheck.judge.claim import are_decided, limits_of
-from pytest_gilcheck.judge.ratios import Ratios, was_left_alone
+from pytest_gilcheck.judge.ratios import Ratios, delay_share, was_left_alone
 from pytest_gilcheck.judge.shortfall import own_pool, shortfall, shortfall_together
 from pytest_gilcheck.judge.together import QUANTITY, Together, are_stamped, control_overlaps, together
 
@@ -60,12 +61,50 @@ def wants_short_round(rounds: Sequence[Round], short_rounds: Sequence[ShortRound
     Returns:
         True for a short round.
     """
-    if len(rounds) < rules.ROUND_LOOKS[0] or was_left_alone(rounds) or own_pool(rounds) is not None:
+    if len(rounds) < _n_whole_first(rounds) or was_left_alone(rounds) or own_pool(rounds) is not None:
         return False
     if not are_stamped(rounds, machine):
         return False  # without accounts of the threads a short round shows nothing
     spent_ns, short_ns = (sum(r.wall_ns for r in made) for made in (rounds, short_rounds))
     return short_ns < rules.SHORT_ROUNDS_FACTOR * spent_ns
+
+
+def _n_whole_first(rounds: Sequence[Round]) -> int:
+    """Return after how many whole rounds it is known whether the machine is left alone.
+
+    A round of calls that are longer than a time slice is itself many slices long, and takes a good part of the budget. So does
+    any round on a machine that is plainly busy.
+    """
+    n_calls = sum(r.n_threads * r.n_calls for r in rounds)
+    call_ns = sum(r.serial.cpu_ns for r in rounds) / max(1, n_calls)
+    is_busy = delay_share(rounds) > rules.PLAINLY_BUSY_SHARE
+    return 1 if is_busy or call_ns > rules.TIME_SLICE_NS else rules.ROUND_LOOKS[0]
+
+
+def wants_serial_arm(rounds: Sequence[Round], short_rounds: Sequence[ShortRound]) -> bool:
+    """Return whether the next short round shall have a serial arm.
+
+    What calls take alone is soon known, and is the same for all rounds.
+
+    Args:
+        rounds: The whole rounds so far.
+        short_rounds: The short rounds so far.
+
+    Returns:
+        True while there are few serial stamps of a thread, or serial arms had a small part of the time.
+    """
+    made: list[Round | ShortRound] = [*rounds, *short_rounds]
+    n_stamps = Counter(stamp.thread for r in made for stamp in r.serial.stamps)
+    if not n_stamps or min(n_stamps.values()) < rules.LEAST_SERIAL_STAMPS:
+        return True
+    serial_ns, together_ns = (
+        sum(arm.wall_ns for arm in arms)
+        for arms in (
+            [r.serial for r in made],
+            [r.one_each for r in made],
+        )
+    )
+    return serial_ns < rules.SERIAL_SHARE * (serial_ns + together_ns)
 
 
 def decides_overlap(
@@ -130,12 +169,14 @@ def _word_of_moments(rounds: Sequence[Round], ratios: Ratios, shared: Together) 
 
     Where calls need more processor time in them, it is lost to each other or to the machine: the two halves of a core, its
     clock, its host. *Serialised* then needs a control that overlaps beside them, unless the call stays below the border
-    without that loss, too.
+    without that loss, too, or threads hardly had a processor at the same time although nobody kept it from them.
     """
     word = word_of(shared.speedup)
     if word != "serialised" or shared.losses is None or shared.speedup.high is None:
         return word
     most = shared.speedup.high + shared.losses["growth"] * rounds[0].n_threads
+    if shared.most_at_work is not None:
+        most = min(most, shared.most_at_work)
     if most < rules.OVERLAP_LEAST_SPEEDUP or word_of(ratios.released) == "overlaps" or control_overlaps(rounds):
         return word
     return None

@@ -167,6 +167,8 @@ def _owned(call: CallSpan, names: dict[int, int], doubt: dict[int, float]) -> Ow
             other,
             held_ns=round(part * other.held_ns),
             waited_on_ns=round(part * other.waited_on_ns),
+            waiting_ns=round(part * other.waiting_ns),
+            idle_waiting_ns=round(part * other.idle_waiting_ns),
             off_processor=None if not mine else other.off_processor,  # of which part of its time?
         )
         for other, part in theirs
@@ -174,7 +176,9 @@ def _owned(call: CallSpan, names: dict[int, int], doubt: dict[int, float]) -> Ow
     ]
     # If these threads are the callee's, what they waited for a neighbour was waiting, too. A pool's worker that held for 6 ms
     # and was free for 194 waited 10 ms for a busy thread, and the upper bound came out below its share.
-    most_waits_ns = min(sum(other.waiting_ns - other.idle_waiting_ns for other in (*mine, *maybe)), held_by_others_ns)
+    held_by_neighbours_ns = sum(round((1 - part) * other.held_ns) for other, part in theirs)
+    maybe_waits_ns = sum(other.waiting_ns - other.idle_waiting_ns for other in (*mine, *maybe))
+    most_waits_ns = max(waits_ns, min(maybe_waits_ns, held_by_neighbours_ns))
     most = _with_threads(call, [*mine, *maybe], most_waits_ns)
     return OwnedCall(least, most, idle_waits_ns, tuple(mine), (*mine, *maybe))
 

@@ -48,14 +48,18 @@ def are_accounted(rounds: Sequence[Round]) -> bool:
 
 
 def was_left_alone(rounds: Sequence[Round]) -> bool:
-    """Return whether hardly anybody else used the processors.
+    """Return whether hardly anybody else used the processors."""
+    return delay_share(rounds) <= rules.LEFT_ALONE_SHARE
 
-    The controls need all processors and show it: beside one busy process for each two processors they are kept off for
-    a quarter of their time.
+
+def delay_share(rounds: Sequence[Round]) -> float:
+    """Return for which part of their time the controls were kept off the processor.
+
+    They need all processors and show it: beside one busy process for each two processors they are kept off for a quarter of
+    their time.
     """
     controls = [arm for r in rounds for arm in (r.control, r.released, r.held)]
-    delay_ns = sum(arm.delay_ns or 0 for arm in controls)
-    return delay_ns <= rules.LEFT_ALONE_SHARE * sum(arm.thread_ns for arm in controls)
+    return sum(arm.delay_ns or 0 for arm in controls) / max(1, sum(arm.thread_ns for arm in controls))
 
 
 def _grows(rounds: Sequence[Round]) -> bool:

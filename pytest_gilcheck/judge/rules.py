@@ -115,6 +115,16 @@ UNRESOLVED_SHARE = 0.005
 #: this only tells such calls from those in which the worker's delay was not known: as far as either border from its end.
 UNRESOLVED_WITH_WORKER_SHARE = 0.05
 
+#: Threshold: a call that computes all the time but for so little may have been stopped then by what no account shows: the host
+#: takes a processor away, and `stolen` counts in steps of 10 ms. Of 36 calls of 310 ms beside busy processes one lacked 2.2 ms,
+#: the others at most 0.1 ms, and its exact interval excluded the truth. A call that is off the processor for longer sleeps.
+UNSEEN_SHARE = 0.02
+
+#: Bounds of the processor time that a thread uses beside its work: for the instrument's readings at a release and a take (5 to
+#: 15 µs each), and whenever it wakes in a wait for the GIL, once in a switch interval (10 to 20 µs).
+READINGS_CPU_NS = 50_000
+WAKE_CPU_NS = 50_000
+
 #: Threshold: delay by state cannot exceed what the processor time leaves of the call. If it does by more than this share
 #: of the processor time, and by more than so many clock readings (it is read a little after the end; 200 readings of
 #: 25 ns are 5 µs), it is not the call's. Read after another system call, in whose way out the thread was preempted, all
@@ -218,6 +228,10 @@ EFFICIENCY_HALF_WIDTH = 0.1
 #: busy process takes on two processors.
 LEFT_ALONE_SHARE = 0.1
 
+#: Threshold: in a single round they must have been kept off for this share to show as much: twice that. One interruption of
+#: 4 ms is three times as much of one round as of three.
+PLAINLY_BUSY_SHARE = 0.2
+
 #: Threshold: below this efficiency (its upper bound) a call falls short of the released control: more than a fifth of what
 #: the machine gave that one is lost.
 FALLS_SHORT_EFFICIENCY = 0.8
@@ -256,12 +270,34 @@ DENSE_SHARE = 0.25
 #: independent readings, by three in a hundred.
 LEAST_TOGETHER_NS = 10_000_000
 
+#: Threshold: for half as long where the accounts were also read from outside. How long that is, and who worked then, is known
+#: to a reading of 40 µs in each half millisecond.
+LEAST_READ_TOGETHER_NS = 5_000_000
+
 #: Threshold: and for so many calls, where they are long: two meet each part of a call with each part of another.
 LEAST_TOGETHER_CALLS = 2.0
 
 #: Threshold: a longer call beside busy processes is interrupted in each of its runs. Time slices are 0.7 ms (one processor)
 #: to 4 ms (a clock of 250 Hz).
 TIME_SLICE_NS = 3_000_000
+
+#: Threshold: a thread that used a processor for so long between two readings surely ran in between. A reading of all accounts
+#: takes 20 to 40 µs, and the processor time is read after the delay.
+READING_SLACK_NS = 50_000
+
+#: Threshold: in a piece between two readings of which so much is surely together, what a thread worked is known to the rest:
+#: at three quarters, the bounds of one piece are as far apart as the border of 1.25 and full speed.
+DENSE_PIECE_SHARE = 0.75
+
+#: Threshold: of a call that is longer than a time slice, each quarter must have run together with others for so long: four
+#: times what a reading is wrong by at most. Rounds begin together: beside four busy processes all of the time together would
+#: lie in the first milliseconds, and a lock in the rest would not be seen. Such calls need to have run together for the time
+#: of one call only, since it is known that all of it was met.
+LEAST_STAGE_NS = 200_000
+
+#: Threshold: by how many standard errors the moments of other rounds may give another figure. Three of a normal distribution
+#: are exceeded once in 370 times.
+STANDARD_ERRORS = 3.0
 
 #: Threshold: and in so many rounds, as many as the first look has.
 FEWEST_TOGETHER_ROUNDS = 3
@@ -280,6 +316,13 @@ STOLEN_TICK_NS = 10_000_000
 #: Threshold: on a machine that is not left alone, short rounds take this many times the time of whole rounds. A whole round
 #: spends a ninth of its time on calls that run together, a short one up to half of it.
 SHORT_ROUNDS_FACTOR = 4.0
+
+#: Threshold: each thread makes so many serial stamps before an arm of them may be left out: two show if the first was slow.
+LEAST_SERIAL_STAMPS = 2
+
+#: Threshold: of the time of the calls, serial arms get this part at least. What calls take alone is a median, and soon known;
+#: moments together are a quarter of the time beside two busy processes, and all of them count.
+SERIAL_SHARE = 0.25
 
 #: Threshold: between two runs a share counts as changed only beyond this, whatever its intervals say: they show how calls
 #: of one process differ, not how one build and another lie in memory. What moves by less moves a user's wall time by

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence import Estimate, Reason
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.moments import Alone, Moments, alone_by_thread, alone_of, moments_of, stamps_by_thread
+from pytest_gilcheck.judge.rates import most_at_work, speedup_of, stages_of, with_margin
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Arm, Machine, Round, ShortRound
@@ -28,12 +29,15 @@ class Together:
         together_ns: For how long all threads surely ran their calls together, and none was kept off the processor.
         doubt: Why these moments decide nothing. None: they do.
         losses: What the threads lost in these moments, as shares of their time, by the names of `shortfall.losses`.
+        most_at_work: The most that the speed-up can be if all processor time in these moments was work. No slow or shared core
+            makes it lower. None: nobody read the accounts from outside.
     """
 
     speedup: Estimate
     together_ns: int = 0
     doubt: Reason | None = None
     losses: Mapping[str, float] | None = None
+    most_at_work: float | None = None
 
 
 def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share: Estimate) -> Together:
@@ -82,11 +86,9 @@ def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share:
         )
     speedup = _at_most(speedup, most)
     together_ns = sum(m.together_ns for m in moments)
-    n_ns = sum(len(m.threads) * m.span_ns for m in moments)
-    losses = {
-        name: min(1.0, max(0.0, sum(m.parts_ns[name] for m in moments)) / max(1, n_ns)) for name in moments[0].parts_ns
-    }
-    return Together(speedup, together_ns, None, losses)
+    on_ns = max(1.0, sum(m.on_ns for m in moments))
+    losses = {name: min(1.0, max(0.0, sum(m.parts_ns[name] for m in moments)) / on_ns) for name in moments[0].parts_ns}
+    return Together(speedup, together_ns, None, losses, _least(most_at_work(m, alone) for m in enough))
 
 
 def control_overlaps(rounds: Sequence[Round]) -> bool:
@@ -103,10 +105,14 @@ def control_overlaps(rounds: Sequence[Round]) -> bool:
     for share in rules.DELAY_SHARES:
         moments = _dense([one for r in rounds if (one := moments_of(r.released, alone, share)) is not None])
         if len(moments) >= rules.FEWEST_TOGETHER_ROUNDS:
-            low, _, _ = _bounds(moments, alone)
+            low, _, _ = speedup_of(moments, alone)
             if low >= rules.OPEN_CONTROL_SPEEDUP:
                 return True
     return False
+
+
+def _least(figures: Iterable[float | None]) -> float | None:
+    return min((figure for figure in figures if figure is not None), default=None)
 
 
 def _at_most(speedup: Estimate, most: float) -> Estimate:
@@ -188,9 +194,19 @@ def _dense(moments: Sequence[Moments]) -> list[Moments]:
 
 
 def _are_enough(moments: Sequence[Moments], span_ns: float) -> bool:
-    together_ns = sum(m.together_ns for m in moments)
-    least_ns = max(rules.LEAST_TOGETHER_NS, rules.LEAST_TOGETHER_CALLS * span_ns)
-    return len(moments) >= rules.FEWEST_TOGETHER_ROUNDS and together_ns >= least_ns
+    if len(moments) < rules.FEWEST_TOGETHER_ROUNDS:
+        return False
+    stages = [stages_of(moments, slot) for slot in range(len(moments[0].threads))]
+    are_divided = any(len(of_thread) > 1 for of_thread in stages)
+    least_ns = max(
+        rules.LEAST_READ_TOGETHER_NS if all(stages) else rules.LEAST_TOGETHER_NS,
+        (1 if are_divided else rules.LEAST_TOGETHER_CALLS) * span_ns,
+    )
+    if sum(max(m.together_ns, m.dense_ns) for m in moments) < least_ns:
+        return False
+    return all(
+        stage.surely_ns >= rules.LEAST_STAGE_NS for of_thread in stages if len(of_thread) > 1 for stage in of_thread
+    )
 
 
 def _speedup(candidates: Sequence[Sequence[Moments]], alone: Mapping[int, Alone]) -> tuple[Estimate, Sequence[Moments]]:
@@ -198,7 +214,7 @@ def _speedup(candidates: Sequence[Sequence[Moments]], alone: Mapping[int, Alone]
 
     Each lower bound and each upper bound is true by itself, so the narrowest of all are taken.
     """
-    bounds = [_bounds(moments, alone) for moments in candidates]
+    bounds = [with_margin(moments, alone) for moments in candidates]
     low = max(low for low, _, _ in bounds)
     high = min(high for _, _, high in bounds)
     value = bounds[0][1]
@@ -206,68 +222,3 @@ def _speedup(candidates: Sequence[Sequence[Moments]], alone: Mapping[int, Alone]
         low, _, high = bounds[0]
         low, high = min(low, high), max(low, high)
     return Estimate(min(high, max(low, value)), low, high, quantity=QUANTITY), candidates[0]
-
-
-def _bounds(moments: Sequence[Moments], alone: Mapping[int, Alone]) -> tuple[float, float, float]:
-    """Return lower bound, figure and upper bound of the speed-up.
-
-    Where more threads compete than can run at once, as many as can are looked at. That many give a lower bound of what
-    all of them reach on free cores, because a further competitor never makes the others get more done. The upper bound
-    goes by the law of `makespan_ratio`.
-    """
-    n_at_once = len(moments[0].threads)
-    together_ns = max(1, sum(m.together_ns for m in moments))
-    slowest, typical, most = [], [], []
-    for slot in range(n_at_once):
-        lost_ns, lost_typically_ns = (sum(m.threads[slot].lost_ns[at] for m in moments) for at in (0, 1))
-        done_ns, done_typically_ns = (sum(m.threads[slot].done_ns[at] for m in moments) for at in (0, 1))
-        slowest.append(max(_TINY, 1 - lost_ns / together_ns))
-        typical.append(max(_TINY, done_typically_ns / max(1.0, done_typically_ns + lost_typically_ns)))
-        most.append(min(1.0, max(_TINY, done_ns / together_ns)))
-    work = [one.value_ns for _, one in sorted(alone.items())]
-    all_work, longest = sum(work), max(work)
-    n_threads = len(work)
-    if n_threads == n_at_once:
-        low = all_work / max(w / rate for w, rate in zip(work, slowest, strict=True))
-        high = all_work / max(longest, all_work / sum(most))
-        return low, makespan_ratio(work, typical), max(low, high)
-    low = all_work / max(all_work / sum(slowest), longest / min(slowest))
-    value = all_work / max(all_work / sum(typical), longest)
-    slowed = (n_at_once / sum(most) - 1) / (n_at_once - 1)
-    high = all_work / max(longest, all_work * (1 + slowed * (n_threads - 1)) / n_threads)
-    return low, value, max(low, high, value)
-
-
-_TINY = 1e-3
-
-
-def makespan_ratio(work: Sequence[float], rates: Sequence[float]) -> float:
-    """Return how many times as fast threads with so much work get it done, against one after the other.
-
-    At first all of them work at their rates. When one is done, the others go on with fewer competitors: what a thread is
-    slowed down by then falls in proportion to their number, as for a lock or a bus that all of them share evenly.
-
-    Args:
-        work: What each thread's work takes alone, in any unit.
-        rates: At which part of its own speed each thread works while all of them do, in 0..1.
-
-    Returns:
-        The speed-up.
-    """
-    n, left = len(work), {index: amount for index, amount in enumerate(work) if amount > 0}
-    mean_rate = max(_TINY, sum(rates) / n)
-    spent = 0.0
-    while left:
-        if len(left) == n:
-            now = {index: max(_TINY, rates[index]) for index in left}
-        else:
-            slowed = 1 + (1 / mean_rate - 1) * (len(left) - 1) / max(1, n - 1)
-            now = dict.fromkeys(left, 1 / slowed)
-        step = min(amount / now[index] for index, amount in left.items())
-        spent += step
-        left = {
-            index: amount - now[index] * step
-            for index, amount in left.items()
-            if amount - now[index] * step > 1e-9 * amount
-        }
-    return sum(work) / max(_TINY, spent)

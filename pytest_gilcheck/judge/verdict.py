@@ -176,6 +176,9 @@ def _gil(observation: Observation, calls: Sequence[CallSpan]) -> tuple[str, Esti
         notes.append(unavailable)
         if unavailable.slug == "no-gil":
             return "not_applicable", Estimate(quantity="held share", why_not="no-gil"), notes
+        if observation.instrument.grade == "none":
+            required = Reason.of("ledger-required", why=unavailable.slug, why_text=dict(unavailable.values).get("text"))
+            return "inconclusive", Estimate(quantity="held share", why_not="ledger-required"), [*notes, required]
         return _from_progress(observation, notes)
     share = held_share(
         observation.calls,
@@ -294,8 +297,11 @@ def _from_progress(observation: Observation, notes: list[Reason]) -> tuple[str, 
         share = Estimate(quantity="held share", why_not=why_not)
         return "inconclusive", share, [*notes, Reason.of("not-measured", why=why_not)]
     # A phase of the background thread outlasts a short release and makes the call wait. What is left of these calls may
-    # all be holding, but of a call that is as short as it was alone.
-    alone_ns = progress.n_calls * observation.pilot.span_ns if observation.pilot else progress.span_ns
+    # all be holding, but of a call that is as short as it was alone. (A first call of 10 ms before calls of 0.1 ms, which
+    # held for half of it and waited for 4 ms at each release, would have made them look released.)
+    of_one = (progress.alone_ns, observation.pilot.span_ns if observation.pilot else None)
+    known = [ns for ns in of_one if ns is not None]
+    alone_ns = progress.n_calls * min(known) if known else progress.span_ns
     left_ns = max(0, progress.span_ns - progress.background_ns)
     high = min(1.0, left_ns / max(1, min(progress.span_ns, alone_ns)))
     share = Estimate(high / 2, 0.0, high, quantity="held share")

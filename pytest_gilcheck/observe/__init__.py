@@ -10,6 +10,7 @@ from pytest_gilcheck.observe.attachment import (
     sampled_attachment,
     state_of_this_thread,
 )
+from pytest_gilcheck.observe.callee import is_native
 from pytest_gilcheck.observe.fold import call_span, progress_beside, waits_beside_calls
 from pytest_gilcheck.observe.ledger import (
     Block,
@@ -17,8 +18,9 @@ from pytest_gilcheck.observe.ledger import (
     exact_ledger,
     gil_waiter,
     learn_drop_request,
+    without_ledger,
 )
-from pytest_gilcheck.observe.lines import PythonLines, is_native
+from pytest_gilcheck.observe.lines import PythonLines
 from pytest_gilcheck.observe.places import KeptStacks, longest_hold_of, places, python_stacks, stacks_of
 
 __all__ = [
@@ -43,4 +45,5 @@ __all__ = [
     "stacks_of",
     "state_of_this_thread",
     "waits_beside_calls",
+    "without_ledger",
 ]

@@ -37,15 +37,32 @@ def _close_all() -> None:
         _native.close_ledger()
 
 
+def without_ledger(why: Reason, forced: str | None = None) -> Instrument:
+    """Return the witness of a check for which there is no ledger.
+
+    Args:
+        why: Why there is none.
+        forced: The only witness that may be asked. None: any.
+
+    Returns:
+        The progress witness; none at all where the ledger alone may be asked.
+    """
+    return Instrument("ledger", "none", why) if forced == "ledger" else Instrument("progress", "bounded", why)
+
+
 @contextlib.contextmanager
-def exact_ledger() -> Iterator[Instrument]:
+def exact_ledger(forced: str | None = None) -> Iterator[Instrument]:
     """Open the exact ledger while the block runs; gives the instrument, with the reason where the ledger is unavailable.
 
-    Blocks may nest, and overlap in several threads: the first one installs the hooks, and the last one removes them.
+    Blocks may nest, and overlap in several threads: the first one installs the hooks, and the last one removes them. `forced`
+    names the only witness that may be asked: for ``progress`` no ledger is opened.
     """
     global _n_open  # noqa: PLW0603  (one instrument a process)
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
         yield Instrument("none", "none", Reason.of("no-gil", text="the GIL of this interpreter is switched off"))
+        return
+    if forced == "progress":
+        yield without_ledger(Reason("ledger-not-asked"))
         return
     opened: list[object] = []
     try:
@@ -55,7 +72,7 @@ def exact_ledger() -> Iterator[Instrument]:
             opened.extend(map(_native.open_ledger, (_switch_interval_us(),)))
         except _native.LedgerUnavailable as unavailable:
             slug, text = unavailable.args
-            yield Instrument("progress", "bounded", Reason.of(slug, text=text))
+            yield without_ledger(Reason.of(slug, text=text), forced)
             return
         if _n_open == 0:
             atexit.unregister(_close_all)

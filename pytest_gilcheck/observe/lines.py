@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import dis
-import functools
 import inspect
 import sys
 from types import FunctionType
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import BusiestPlace, Place
+from pytest_gilcheck.observe.callee import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 #: The trace ends after so many events: about a quarter of a second of Python code.
 MAX_EVENTS = 200_000
+
+#: A turn of a loop in Python takes a microsecond or a few between two events. Where it takes longer, native code runs.
+LONGEST_TURN_NS = 20_000
 
 #: Frames of Python kept of one position.
 MAX_FRAMES = 16
@@ -110,27 +113,33 @@ class PythonLines:
         position, native = positions[key]
         if position is None and native is None:
             return None
+        is_python = False
         if position is not None and native is None:
-            native = self._unseen(position[0], position[1], spent[key])
+            is_python = not self._is_unseen(position[0], position[1], spent[key])
+            native = None if is_python else self._named(position[0], position[1])
         span_ns = max(1, self._end_ns - self._times[0])
-        return BusiestPlace(_stack(position), place_of(native) if native is not None else None, spent[key] / span_ns)
+        place = None if native is None else place_of(native)
+        return BusiestPlace(_stack(position), place, spent[key] / span_ns, is_python)
 
-    def _unseen(self, code: CodeType, line: int, spent_ns: int) -> Any:
-        """Return the native function in which a line spent its time although no event says so; None where it is not known.
+    def _is_unseen(self, code: CodeType, line: int, spent_ns: int) -> bool:
+        """Return whether a line spent its time in native code although no event says so.
 
-        A profile function sees calls of C functions, but not of Cython's, whose type is another one. A line that stays
-        without any event for most of its time is in such a function, and it is known if the line names no other.
+        A profile function sees calls of C functions, but not of Cython's, Numba's and nanobind's, whose types are others. A
+        line that stays without any event for most of its time is in native code, and so is a loop of long turns: each turn
+        is an event. (Waits for other threads make few turns longer, so that the mean is what counts.)
         """
         ends = [*self._times[1:], self._end_ns or 0]
-        longest_ns = max(
+        turns_ns = [
             end_ns - start_ns
             for (position, native), start_ns, end_ns in zip(self._positions, self._times, ends, strict=True)
             if native is None and position is not None and position[:2] == (code, line)
-        )
-        if 2 * longest_ns < spent_ns:
-            return None
-        named = list(_named_callables(code, line, self._globals.get(code, {})))
-        return named[0] if len(named) == 1 else None
+        ]
+        return 2 * max(turns_ns) >= spent_ns or spent_ns >= LONGEST_TURN_NS * len(turns_ns)
+
+    def _named(self, code: CodeType, line: int) -> Any:
+        """Return the native function that a line names; None where it names none, or several."""
+        named = {id(one): one for one in _named_callables(code, line, self._globals.get(code, {}))}
+        return next(iter(named.values())) if len(named) == 1 else None
 
 
 def _named_callables(code: CodeType, line: int, names: dict[str, Any]) -> Iterator[Any]:
@@ -143,14 +152,13 @@ def _named_callables(code: CodeType, line: int, names: dict[str, Any]) -> Iterat
         starts = getattr(instruction, "line_number", None) or instruction.starts_line
         number = number if starts is None or isinstance(starts, bool) else starts
         operation, name = instruction.opname, instruction.argval
-        if number == line and operation in ("LOAD_NAME", "LOAD_GLOBAL"):
-            current = names.get(name, missing)
-        elif number == line and operation in ("LOAD_ATTR", "LOAD_METHOD") and current is not missing:
+        if number == line and operation in ("LOAD_ATTR", "LOAD_METHOD") and current is not missing:
             current = inspect.getattr_static(current, name, missing)
-        else:
-            if current is not missing and callable(current) and not isinstance(current, (type, FunctionType)):
-                yield current
-            current = missing
+            continue
+        if current is not missing and callable(current) and not isinstance(current, (type, FunctionType)):
+            yield current
+        is_global = number == line and operation in ("LOAD_NAME", "LOAD_GLOBAL")
+        current = names.get(name, missing) if is_global else missing
 
 
 def _stack(position: _Position) -> tuple[Place, ...]:
@@ -159,28 +167,3 @@ def _stack(position: _Position) -> tuple[Place, ...]:
         code, line, position = position
         frames.append(Place(code.co_filename, line, getattr(code, "co_qualname", code.co_name)))
     return tuple(frames)
-
-
-def place_of(function: Any) -> Place:
-    """Return the place of a function's code: its line where that is known, else the library that defines it."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    if code is not None:
-        return Place(code.co_filename, code.co_firstlineno, getattr(function, "__qualname__", code.co_name))
-    native = _native.place_of(function)
-    name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    module_name = getattr(function, "__module__", None) or getattr(
-        getattr(function, "__objclass__", None), "__module__", None
-    )
-    if native is not None:
-        file, line, symbol, library = native
-        return Place(file, line, f"{module_name}.{name}" if module_name else symbol, library)
-    module = sys.modules.get(module_name or type(function).__module__)
-    library = getattr(module, "__file__", None) or _native.libraries()[1]
-    return Place(None, None, f"{module_name}.{name}" if module_name else name, library)
-
-
-def is_native(function: Any) -> bool:
-    """Return whether a call certainly begins without Python code of the function's own."""
-    return _native.place_of(function) is not None and function not in (eval, exec)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import GilEventPlace, HoldPlace, Place, Places, SourceLine
-from pytest_gilcheck.observe.lines import place_of
+from pytest_gilcheck.observe.callee import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

@@ -35,6 +35,11 @@ STAMP_NS = 400_000
 #: those of one thread fall together with some of another.
 TOGETHER_NS = 12_000_000
 
+#: And for so many calls each, if the budget allows for so many such rounds: of one call each, under a lock, the second would run
+#: when the first one is done.
+LEAST_TOGETHER_CALLS = 2
+LEAST_SHORT_ROUNDS = 3
+
 #: The native GIL waiter waits so often during one call; more often would disturb it.
 WAITS_A_CALL = 20
 SHORTEST_GAP_NS = 20_000
@@ -119,4 +124,6 @@ def _round_size(span_ns: int, n_threads: int, machine: Machine, budget_ns: int) 
         return None
     n_stamp_calls = max(1, round(STAMP_NS / span_ns))
     n_together_calls = max(n_calls, round(min(TOGETHER_NS, budget_ns / 8) / span_ns))
+    if LEAST_TOGETHER_CALLS * LEAST_SHORT_ROUNDS * n_on_cores * span_ns <= budget_ns:
+        n_together_calls = max(n_together_calls, LEAST_TOGETHER_CALLS)
     return RoundSize(n_calls, n_control_calls, control_ns, n_threads, n_on_cores, n_stamp_calls, n_together_calls)

@@ -133,6 +133,11 @@ def ready_ns(tasks: Path = Path("/proc/self/task")) -> int | None:
     return sum(known) if any(known) else None
 
 
+def own_ready_ns() -> int | None:
+    """Return for how long the calling thread has been ready to run and not running. None: the system does not report it."""
+    return _delay_ns(Path("/proc/thread-self/schedstat"))
+
+
 def _delay_ns(schedstat: Path) -> int | None:
     try:
         return int(schedstat.read_text().split()[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.report.figures import counted, duration, percent
-from pytest_gilcheck.report.sentences import CAUSES
+from pytest_gilcheck.report.reasons import CAUSES
 from pytest_gilcheck.report.where import is_of_python, line_to_look_at
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def _all_advice(verdict: Verdict) -> Iterator[str]:
     if "small-input" in notes:
         yield f"Only {duration(verdict.span_ns or 0)}: try a larger input. Some functions release from 2 kB on."
     if verdict.gil in ("held", "partial") and verdict.where is not None:
+        yield from _of_callee(verdict.where)
         yield from _of_lines(verdict.where)
     if "releases-often" in verdict.traits:
         n_releases = counted(verdict.n_releases.by_function, "time")
@@ -50,30 +51,58 @@ def _all_advice(verdict: Verdict) -> Iterator[str]:
         yield from (note.detail for note in verdict.notes if note.slug in CAUSES)
 
 
+def _of_callee(where: Where) -> Iterator[str]:
+    """Yield how the called function lets go, where that depends on what made it callable."""
+    never_let_go = where.taken is None and where.dropped is None
+    binding = _binding(where)
+    if never_let_go and binding in _REMEDIES:
+        yield _REMEDIES[binding]
+
+
 def _of_lines(where: Where) -> Iterator[str]:
     """Yield what depends on whose code it is, and on what is known of it."""
     place = line_to_look_at(where)
-    if place is not None and is_of_python(place):
+    if place is not None and is_of_python(place) and _binding(where) not in _LET_GO:
         yield "This is Python's own code: to overlap it, use processes or another library."
     sites = [site.place for site in (where.taken, where.dropped) if site is not None]
     if any(site is not None and site.library is not None and site.line is None for site in sites):
         yield 'For the line build with -g1 (C, C++) or Cargo\'s debug = "line-tables-only".'
 
 
+def _binding(where: Where) -> str | None:
+    """Return what made the native function callable that was called."""
+    busiest = where.busiest
+    if busiest is None:
+        return None if where.function is None else where.function.binding
+    return None if busiest.native is None else busiest.native.binding
+
+
+#: They let go around each call. What is held are conversions and callbacks.
+_LET_GO = ("cffi", "ctypes")
+
+#: How a call that never lets go does so, by what made it callable.
+_REMEDIES = {
+    "Cython": "Release the GIL in a `with nogil:` block. `nogil` behind a function does not.",
+    "Numba": "Compile it with numba.njit(nogil=True).",
+    "PyO3": "Release the GIL around it: py.detach(|| ...).",
+    "ctypes.PyDLL": "Load the library with ctypes.CDLL: ctypes.PyDLL keeps the GIL.",
+    "nanobind": "Bind it with nb::call_guard<nb::gil_scoped_release>().",
+    "pybind11": "Bind it with py::call_guard<py::gil_scoped_release>().",
+}
+
+
 def _of_holding(verdict: Verdict) -> Iterator[str]:
     where = verdict.where
+    binding = None if where is None else _binding(where)
+    if binding in _LET_GO:
+        yield f"{binding} releases the GIL around the call: convert less, call back less often."
     if where is not None and where.let_go is not None and where.taken is not None:
         yield "Do less after this line, or release the GIL there, too."
     if where is not None and where.dropped is not None:
         yield "Release the GIL earlier, or do less before this line."
     gives_way = verdict.gil == "held" and "gives-way" in verdict.traits
-    if gives_way or (where is not None and _is_python_code(where)):
+    if gives_way or (where is not None and where.busiest is not None and where.busiest.is_python):
         yield "Python code runs here: only native code can release the GIL."
     if verdict.n_releases.by_function:
         yield "Release the GIL around more of the work."
-    yield "Release the GIL around it: Py_BEGIN_ALLOW_THREADS, nogil or py.detach."
-
-
-def _is_python_code(where: Where) -> bool:
-    busiest = where.busiest
-    return busiest is not None and busiest.native is None and bool(busiest.python)
+    yield "Release the GIL: Py_BEGIN_ALLOW_THREADS, nogil, py.detach or a call guard."

@@ -10,7 +10,7 @@ from pytest_gilcheck.report import where
 from pytest_gilcheck.report.advice import advice
 from pytest_gilcheck.report.figures import duration, of_rest, percent, says_something, share_bounds
 from pytest_gilcheck.report.names import cut, cut_name
-from pytest_gilcheck.report.sentences import CAUSES
+from pytest_gilcheck.report.reasons import CAUSES
 from pytest_gilcheck.report.text import limit_text
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def answer(observation: Observation, verdict: Verdict, *, encoding: str | None =
     places = list(where.headline(verdict, WIDTH))
     drawing = _timeline(verdict, encoding)
     waits, is_unasked = _waits_and_overlap(observation, verdict)
+    claimed += _weaker_witness(verdict)
     todo = [f"  {line}" for line in wrapped(advice(verdict))]
     # Where there is no room for all, the advice goes first, and then the drawing: the figures say the same.
     n_left = N_LINES - 1 - len(claimed) - len(places) - len(waits)
@@ -114,6 +115,16 @@ def _attached_share(verdict: Verdict) -> str:
         bounds = share_bounds(share.low, share.high)
         return f", attached for {bounds.strip('[]').replace(',', ' to')} % of the call{span}" if bounds else ""
     return f" for at least {of_rest(share.high) if word == 'detached' else percent(share.low)} of the call{span}"
+
+
+def _weaker_witness(verdict: Verdict) -> list[str]:
+    """Return which witness decided, if it was not the ledger."""
+    if verdict.instrument.grade == "exact" or verdict.instrument.unavailable is None:
+        return []
+    if verdict.attachment != "not_applicable":  # the only one that there is without a GIL
+        return []
+    witness, why = verdict.instrument.name, verdict.instrument.unavailable.slug
+    return [f"  by the {witness} witness ({verdict.instrument.grade}), not by the ledger: {why}"]
 
 
 def _claim(verdict: Verdict) -> list[str]:

@@ -77,12 +77,10 @@ def figures(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, s
     """
     if verdict.held_share.measured:
         yield "held", f"{share_text(verdict.held_share)} of the call"
-        n_calls = counted(verdict.n_calls, "call")
-        yield "instrument", f"{verdict.instrument.name}, {verdict.instrument.grade}; {n_calls}"
     if verdict.attached_share.measured:
         yield "attached", f"{share_text(verdict.attached_share)} of the call"
-        n_calls = counted(verdict.n_calls, "call")
-        yield "instrument", f"{verdict.instrument.name}, {verdict.instrument.grade}; {n_calls}"
+    if verdict.held_share.measured or verdict.attached_share.measured or verdict.instrument.grade == "none":
+        yield "instrument", _instrument_text(observation, verdict)
     if verdict.longest_pause_ns is not None:
         pause = duration(verdict.longest_pause_ns)
         yield "longest pause", f"a garbage collection in another thread waited up to {pause} for the call"
@@ -104,6 +102,13 @@ def figures(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, s
             "agreement",
             f"results {verdict.agreement} under competing threads (compared earlier in the same test)",
         )
+
+
+def _instrument_text(observation: Observation, verdict: Verdict) -> str:
+    """Return the witness of the GIL, its grade, and how many calls it saw."""
+    n_calls = observation.progress.n_calls if not verdict.n_calls and observation.progress else verdict.n_calls
+    seen = f"; {counted(n_calls, 'call')}" if n_calls else ""
+    return f"{verdict.instrument.name}, {verdict.instrument.grade}{seen}"
 
 
 def _overlap(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, str]]:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_gilcheck.evidence import own_version
 from pytest_gilcheck.evidence.requirement import DECIDED_ATTACHMENTS, DECIDED_WORDS
@@ -20,39 +17,32 @@ from pytest_gilcheck.report.advice import advice
 from pytest_gilcheck.report.answer import asks_overlap
 from pytest_gilcheck.report.check import figures, requirements
 from pytest_gilcheck.report.comparison import comparison_lines, finding_lines
-from pytest_gilcheck.report.figures import counted, duration, percent, percent_at_most, share_bounds, times
-from pytest_gilcheck.report.intervals import MIXED, Interval, coarser, shown_call, thread_intervals
+from pytest_gilcheck.report.figures import counted, duration, percent, percent_at_most, share_bounds
+from pytest_gilcheck.report.html_timelines import (
+    Drawing,
+    drawing_of,
+    drawn_threads,
+    said_of,
+    strip,
+    strip_text,
+    timelines_json,
+)
+from pytest_gilcheck.report.intervals import shown_call
 from pytest_gilcheck.report.tables import counts_text, row_name
 from pytest_gilcheck.report.text import overlap_text
 from pytest_gilcheck.store.baselines import keyed
 from pytest_gilcheck.store.json_report import AgreementEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from jinja2 import Environment
 
-    from pytest_gilcheck.evidence import CallSpan, Comparison, Finding, Machine, Verdict
+    from pytest_gilcheck.evidence import Comparison, Finding, Machine, Verdict
     from pytest_gilcheck.store.json_report import CheckEntry, Entry
-
-#: How many intervals a check's timeline may have: the finest of these for which the timelines of all checks together fit.
-#: With the coarsest 1,000 checks still do.
-_FINENESS = (2000, 400, 100)
-
-#: Room for the timelines of a page, in characters. The rest of 1,000 checks takes three and a half megabytes.
-_ROOM_FOR_TIMELINES = 1_200_000
-
-#: So many threads of a call are drawn: the call's own, and those that held the GIL longest. Others are counted.
-_MOST_THREADS = 8
 
 _HEADINGS = ("check", "GIL", "held", "max hold", "longest wait", "overlap", "agreement")
 _NUMERIC = (2, 3, 4)
-_LETTERS = {"held": "H", "released": "r", "waiting": "w", "mixed": "m"}
-
-#: Letter of `Verdict.timeline` -> its state, and from where to where it reaches in a strip that is 8 high. Height tells them
-#: apart for those who do not see the colours.
-_STRIP = {"H": ("held", 0), "r": ("released", 6), "w": ("waiting", 3), "m": ("mixed", 1)}
-_STRIP_HEIGHT = 8
 
 
 class _Cell(NamedTuple):
@@ -63,14 +53,6 @@ class _Cell(NamedTuple):
     kind: str = ""
     word: str = ""
     why: str = ""
-
-
-@dataclass(frozen=True)
-class _Drawing:
-    """A timeline in each fineness."""
-
-    span_ns: int
-    threads: tuple[tuple[tuple[str, str], ...], ...]
 
 
 def html(
@@ -100,7 +82,7 @@ def html(
     changed = None if comparison is None else _Changed(comparison, findings)
     rows: list[str] = []
     agreements: list[dict[str, Any]] = []
-    drawings: dict[int, _Drawing] = {}
+    drawings: dict[int, Drawing] = {}
     words: Counter[str] = Counter()
     agreement_words: Counter[str] = Counter()
     for key, entry in keyed(entries):
@@ -113,9 +95,9 @@ def html(
         call = shown_call(entry.observation, entry.verdict)
         said: list[str] = []
         if call is not None:
-            threads, n_left_out = _drawn_threads(call)
-            drawings[number] = _drawing(call, threads)
-            said = list(_said(call, threads, n_left_out))
+            threads, n_left_out = drawn_threads(call)
+            drawings[number] = drawing_of(call, threads)
+            said = list(said_of(call, threads, n_left_out))
         row = _row(entry, said, None if changed is None else changed.of(key))
         rows.append(Markup(template.render(row=row, number=number)))  # noqa: S704  (escaped by the template)
     script = _asset("page.js")
@@ -131,7 +113,7 @@ def html(
         comparison=None if changed is None else changed.section(),
         notes=list(notes),
         # Text of our own, none of a user's.
-        timelines=Markup(_timelines(drawings)),  # noqa: S704
+        timelines=Markup(timelines_json(drawings)),  # noqa: S704
         style=Markup(_asset("page.css")),  # noqa: S704
         script=Markup(script),  # noqa: S704
         script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -197,9 +179,9 @@ def _row(entry: CheckEntry, said: list[str], change: tuple[str, list[str]] | Non
         "change": kind,
         "changes": changes,
         "cells": cells,
-        "strip": _strip(verdict.timeline),
+        "strip": strip(verdict.timeline),
         "strip_width": len(verdict.timeline),
-        "strip_text": _strip_text(verdict.timeline),
+        "strip_text": strip_text(verdict.timeline),
         "diagnosis": verdict.diagnosis,
         "advice": advice(verdict),
         "failure": entry.failure,
@@ -271,96 +253,6 @@ def _figures(entry: CheckEntry) -> Iterator[tuple[str, str]]:
 
 def _machine(machine: Machine) -> str:
     return f"{machine.implementation} {machine.python}, {machine.cpu}, {counted(machine.n_cpus, 'usable core')}"
-
-
-def _strip(timeline: str) -> list[tuple[str, str]]:
-    """Return the state and the path of each kind of slice of a timeline."""
-    paths: dict[str, list[str]] = {}
-    at = 0
-    for letter, run in groupby(timeline):
-        width = len(list(run))
-        if letter in _STRIP:
-            top = _STRIP[letter][1]
-            paths.setdefault(letter, []).append(f"M{at} {top}h{width}v{_STRIP_HEIGHT - top}h-{width}z")
-        at += width
-    return [(_STRIP[letter][0], "".join(parts)) for letter, parts in paths.items()]
-
-
-def _strip_text(timeline: str) -> str:
-    n_of_letter = Counter(timeline)
-    states = [f"{state} in {n_of_letter[letter]}" for letter, (state, _) in _STRIP.items() if n_of_letter[letter]]
-    return f"of {len(timeline)} slices of one call: {', '.join(states)}"
-
-
-#: A thread of a call by its index, and what it did.
-_Thread: TypeAlias = "tuple[int, tuple[Interval, ...]]"
-
-
-def _said(call: CallSpan, threads: Sequence[_Thread], n_left_out: int) -> Iterator[str]:
-    """Yield what each drawn thread did, in words, and what is not drawn."""
-    for thread, intervals in threads:
-        parts = []
-        for state, words in (("held", "held the GIL"), ("released", "released"), ("waiting", "waiting for it")):
-            lengths = [one.length_ns for one in intervals if one.state == state]
-            if lengths:
-                parts.append(f"{words} {times(len(lengths))}, {duration(sum(lengths))} in all")
-        yield f"{_thread_name(thread)}: {'; '.join(parts) or 'no interval is known'}"
-    if n_left_out:
-        yield f"{counted(n_left_out, 'more thread')} not drawn"
-    n_dropped = 0 if call.timeline is None else call.timeline.n_dropped
-    if n_dropped:
-        yield f"the record is cut: {counted(n_dropped, 'later event')} not drawn; the figures are exact without them"
-
-
-def _thread_name(thread: int) -> str:
-    return f"thread {thread}" if thread else "calling thread"
-
-
-def _drawn_threads(call: CallSpan) -> tuple[list[_Thread], int]:
-    """Return the threads that are drawn with their intervals, and how many are not."""
-    intervals = thread_intervals(call)
-    own = intervals.pop(0, ())
-    others = sorted(intervals.items(), key=lambda item: -sum(one.held_ns for one in item[1]))
-    return [(0, own), *sorted(others[: _MOST_THREADS - 1])], max(0, len(others) - _MOST_THREADS + 1)
-
-
-def _drawing(call: CallSpan, threads: Sequence[_Thread]) -> _Drawing:
-    return _Drawing(
-        max(1, call.end_ns - call.start_ns),
-        tuple(
-            tuple(
-                (_thread_name(thread), _encoded(coarser(intervals, most // len(threads))))
-                for thread, intervals in threads
-            )
-            for most in _FINENESS
-        ),
-    )
-
-
-def _encoded(intervals: Iterable[Interval]) -> str:
-    """Return intervals as letters with lengths, which the page's script reads; ``?`` is a time that is not known."""
-    parts, at_ns = [], 0
-    for one in intervals:
-        if one.start_ns > at_ns:
-            parts.append(f"?{one.start_ns - at_ns}")
-        of_it = f":{one.held_ns}:{one.waiting_ns}" if one.state == MIXED else ""
-        parts.append(f"{_LETTERS[one.state]}{one.length_ns}{of_it}")
-        at_ns = one.end_ns
-    return "".join(parts)
-
-
-def _timelines(drawings: Mapping[int, _Drawing]) -> str:
-    """Return the timelines of all checks as JSON, in the finest form for which there is room."""
-    text = "{}"
-    for fineness in range(len(_FINENESS)):
-        records = {
-            number: {"span": drawing.span_ns, "threads": drawing.threads[fineness]}
-            for number, drawing in drawings.items()
-        }
-        text = json.dumps(records, separators=(",", ":"))
-        if len(text) <= _ROOM_FOR_TIMELINES:
-            break
-    return text
 
 
 def _agreement(entry: AgreementEntry) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def row_name(entry: Entry) -> str:
         return f"{origin}{entry.name}"
     test = entry.test.partition("::")[2] or entry.test
     function = test.rpartition("::")[2]
-    if entry.name in (entry.test, test, function, function.partition("[")[0]):  # the body of a marked test
+    if entry.name.rpartition("::")[2] in (function, function.partition("[")[0]):  # the body of a marked test
         return f"{origin}{test}"
     return f"{origin}{test}\n  {entry.name}"
 

@@ -35,6 +35,8 @@ def short_path(path: str, root: str) -> str:
     if root and pure.is_relative_to(root):
         return str(pure.relative_to(root))
     parts = pure.parts
+    if "site-packages" in parts:  # installed: where, is no news
+        return "/".join(parts[parts.index("site-packages") :])
     return str(pure) if len(parts) <= _N_PARTS else "…/" + "/".join(parts[-_N_PARTS:])
 
 
@@ -102,7 +104,7 @@ def headline(verdict: Verdict, width: int) -> Iterator[str]:
     root, hold = where.root, duration(where.longest_hold_ns)
     place = line_to_look_at(where)
     if where.let_go is not None and where.taken is not None:
-        until = "the return" if where.dropped is None else _short_site(where.dropped, root)
+        until = "the return" if where.dropped is None else _end_text(where.taken, where.dropped, root)
         variants = [
             f"held for {hold} from {site_text(where.taken, root)} to {until}",
             f"held for {hold} from {_short_site(where.taken, root)} to {until}",
@@ -134,7 +136,8 @@ def _held_throughout(where: Where, place: Place | None) -> list[str]:
     if native is None or native is place:
         preposition = "at" if place.file else "in"
         named, line = place_text(place, root), _line_text(place, root)
-        return [f"held from start to end{share} {preposition} {text}" for text in (named, line)]
+        short = short_function(place.function) if place.function and not place.file else line
+        return [f"held from start to end{share} {preposition} {text}" for text in (named, short)]
     within = f" in {short_function(native.function or '?')}"
     return [
         f"held from start to end{share} at {place_text(place, root)}{within}",
@@ -145,6 +148,13 @@ def _held_throughout(where: Where, place: Place | None) -> list[str]:
 
 def _is_statement(stack: tuple[Place, ...]) -> bool:
     return bool(stack) and stack[0].file == _STATEMENT
+
+
+def _end_text(begin: Site, end: Site, root: str) -> str:
+    """Return the line at which a hold ends, without its file where it begins in the same one."""
+    if begin.place is not None and end.place is not None and begin.place.file == end.place.file and end.place.line:
+        return f"line {end.place.line}"
+    return _short_site(end, root)
 
 
 def _short_site(site: Site, root: str) -> str:

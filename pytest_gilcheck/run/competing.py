@@ -239,6 +239,11 @@ class CompetingThreads:
         """The threads' idents, as `threading.get_ident` returns them."""
         return tuple(worker.ident for worker in self._workers)
 
+    @property
+    def native_ids(self) -> tuple[int, ...]:
+        """The threads' numbers in the kernel."""
+        return tuple(worker.native_id for worker in self._workers)
+
     @contextlib.contextmanager
     def armed(self, deadline: Deadline) -> Iterator[None]:
         """Keep one watchdog for all runs within the block: arming one costs a thread and a signal handler."""

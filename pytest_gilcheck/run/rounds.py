@@ -8,12 +8,12 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck import _native, specimens
-from pytest_gilcheck.evidence import Arm, Round, ShortRound, Stamp, UsageError
+from pytest_gilcheck.evidence import Arm, Round, ShortRound, UsageError
 from pytest_gilcheck.evidence.errors import is_hidden
+from pytest_gilcheck.run.arms import Phase, PhaseReader, added, arm_of, opened_ns
 from pytest_gilcheck.run.call import with_note
 from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed
 
@@ -42,8 +42,8 @@ _CONTROLS = ("control", "released", "held")
 _ON_CORES = "on_cores"
 _TOGETHER = "together"
 _CALLS = ("serial", "competing", _ON_CORES, _TOGETHER)
-_SHORT = ("serial", _TOGETHER)
 _WARM = "warm-up"
+_NO_CALLS = Arm(0, 0, 0, 0, delay_ns=0, waiting_ns=0)
 
 
 #: Stamps are kept of so many rounds: what a budget of 1 s holds of calls of 1 ms. They are most of what a report has of a
@@ -53,8 +53,6 @@ _MOST_STAMPED_ROUNDS = 64
 #: them share a stamp.
 _MOST_STAMPS = 8
 _MOST_STAMPS_TOGETHER = 32
-#: Where `setup` makes a phase of each call, the stamps of so many threads' calls are kept of each arm.
-_MOST_STAMPS_OF_PHASES = 64
 
 #: How long a control waits for the function's own threads to stop. Those of OpenBLAS spin for 20 ms and more after a call
 #: has returned, on the processors that the control needs.
@@ -78,19 +76,6 @@ def _settle() -> None:
 
 def _between_calls() -> None:
     """Pass through the evaluation loop once, between two calls."""
-
-
-@dataclass(frozen=True)
-class _Phase:
-    """What happens from one opening of the barrier to the next: in which arm, and how many calls each thread makes."""
-
-    arm: str
-    n_calls: tuple[int, ...]
-
-    @property
-    def n_working(self) -> int:
-        """The number of threads that make calls."""
-        return sum(1 for n_calls in self.n_calls if n_calls)
 
 
 class Rounds:
@@ -134,38 +119,46 @@ class Rounds:
             on_cores=arms.get(_ON_CORES),
         )
 
-    def next_short(self, deadline: Deadline) -> ShortRound:
-        """Make one more round without controls; raise what the call raises, as `next` does."""
-        arms = self._arms([phase for arm in self._shuffled(_SHORT) for phase in self._phases(arm)], deadline)
+    def next_short(self, deadline: Deadline, *, with_serial: bool) -> ShortRound:
+        """Make one more round without controls, and without the serial arm on request; raise what the call raises."""
+        names = ("serial", _TOGETHER) if with_serial else (_TOGETHER,)
+        arms = self._arms([phase for arm in self._shuffled(names) for phase in self._phases(arm)], deadline)
         self._n_rounds += 1
-        return ShortRound(self._size.n_threads, arms["serial"], arms[_TOGETHER])
+        return ShortRound(self._size.n_threads, arms.get("serial", _NO_CALLS), arms[_TOGETHER])
 
     def _shuffled(self, names: Sequence[str]) -> list[str]:
         return self._random.sample(names, len(names))
 
-    def _arms(self, phases: list[_Phase], deadline: Deadline) -> dict[str, Arm]:
+    def _arms(self, phases: list[Phase], deadline: Deadline) -> dict[str, Arm]:
         """Run these phases, and return the arms that they make up."""
         n = self._size.n_threads
         if not self._is_warm:
             # The first call in a thread fills thread-local buffers and caches, and takes longer than later ones.
-            phases.insert(0, _Phase(_WARM, (1,) * n))
+            phases.insert(0, Phase(_WARM, (1,) * n))
             self._is_warm = True
         barrier = _native.Barrier(n)
+        readers = [
+            PhaseReader(phase, self._competing.native_ids) if phase.arm == _TOGETHER else None for phase in phases
+        ]
         try:
-            outcomes = self._competing.run([self._job(index, phases, barrier) for index in range(n)], deadline)
+            outcomes = self._competing.run([self._job(index, phases, readers, barrier) for index in range(n)], deadline)
         finally:
             barrier.abort()  # after a deadline or Ctrl-C no thread waits at it any more
+            for reader in filter(None, readers):
+                reader.stop()
         thread_runs = _all_returned(outcomes)
         arms: dict[str, Arm] = {}
         began_ns: dict[str, int] = {}
         for position, phase in enumerate(phases):
             in_phase = [thread[position] for thread in thread_runs]
-            start_ns = began_ns.setdefault(phase.arm, _opened_ns(in_phase))
-            arms[phase.arm] = _sum(arms.get(phase.arm), self._arm(in_phase, start_ns))
+            start_ns = began_ns.setdefault(phase.arm, opened_ns(in_phase))
+            is_kept = self._n_rounds < _MOST_STAMPED_ROUNDS
+            arm, self._totals = arm_of(in_phase, start_ns, self._totals, readers[position], is_kept=is_kept)
+            arms[phase.arm] = added(arms.get(phase.arm), arm)
         arms.pop(_WARM, None)
         return arms
 
-    def _phases(self, arm: str) -> list[_Phase]:
+    def _phases(self, arm: str) -> list[Phase]:
         n = self._size.n_threads
         n_calls = self._size.n_calls if arm in _CALLS else self._size.n_control_calls
         if arm == _TOGETHER:
@@ -176,27 +169,31 @@ class Rounds:
             # call of a function that uses up its input with an empty one.
             n_phases, n_calls = n_calls, 1
         if arm in ("competing", "released", "held"):
-            return [_Phase(arm, (n_calls,) * n)] * n_phases
+            return [Phase(arm, (n_calls,) * n)] * n_phases
         if arm in (_ON_CORES, _TOGETHER):
             # Neighbours in number get processors of their own at the barrier.
             first = self._n_rounds % (n - self._size.n_on_cores + 1)
             chosen = range(first, first + self._size.n_on_cores)
-            return [_Phase(arm, tuple(n_calls if index in chosen else 0 for index in range(n)))] * n_phases
-        alone = [_Phase(arm, tuple(n_calls if index == working else 0 for index in range(n))) for working in range(n)]
+            return [Phase(arm, tuple(n_calls if index in chosen else 0 for index in range(n)))] * n_phases
+        alone = [Phase(arm, tuple(n_calls if index == working else 0 for index in range(n))) for working in range(n)]
         return alone * n_phases
 
     def _job(
-        self, index: int, phases: Sequence[_Phase], barrier: _native.Barrier
+        self, index: int, phases: Sequence[Phase], readers: Sequence[PhaseReader | None], barrier: _native.Barrier
     ) -> Callable[[], list[_native.ThreadRun | None]]:
         def run() -> list[_native.ThreadRun | None]:
             thread_runs: list[_native.ThreadRun | None] = []
             try:
-                for phase in phases:
+                for phase, reader in zip(phases, readers, strict=True):
                     n_calls = phase.n_calls[index]
                     if self._has_own_threads and not index and phase.arm in _CONTROLS:
                         _settle()  # the others wait at the barrier
                     if n_calls:
+                        if reader is not None:
+                            reader.start(index)
                         thread_runs.append(self._thread_run(index, phase, barrier))
+                        if reader is not None:
+                            reader.stop()
                     else:
                         barrier.wait()
                         thread_runs.append(None)
@@ -207,7 +204,7 @@ class Rounds:
 
         return run
 
-    def _thread_run(self, index: int, phase: _Phase, barrier: _native.Barrier) -> _native.ThreadRun:
+    def _thread_run(self, index: int, phase: Phase, barrier: _native.Barrier) -> _native.ThreadRun:
         arm, n_calls = phase.arm, phase.n_calls[index]
         most_stamps = _MOST_STAMPS_TOGETHER if arm == _TOGETHER else _MOST_STAMPS
         n_stamp_calls = max(self._size.n_stamp_calls, -(-n_calls // most_stamps))
@@ -243,90 +240,6 @@ class Rounds:
     def _arguments(self, index: int) -> list[tuple[Any, ...]]:
         thread_args = self._call.args_in_thread(index, self._competing.own(index))
         return [self._call.args_of_next(thread_args)]
-
-    def _arm(self, in_phase: Sequence[_native.ThreadRun | None], began_ns: int) -> Arm:
-        thread_runs = [thread_run for thread_run in in_phase if thread_run is not None]
-        stamps = [
-            Stamp(index, start_ns - began_ns, end_ns - began_ns, n_calls, cpu_ns, delay_ns, gap_ns, waiting_ns)
-            for index, thread_run in enumerate(in_phase)
-            if thread_run is not None
-            for start_ns, end_ns, n_calls, cpu_ns, delay_ns, gap_ns, waiting_ns in thread_run.stamps
-        ]
-        is_kept = self._n_rounds < _MOST_STAMPED_ROUNDS
-        totals = [thread_run.totals for thread_run in thread_runs if thread_run.totals is not None]
-        before, is_competing = self._totals, len(thread_runs) > 1
-        if totals:
-            self._totals = max(totals)
-        is_exact = is_competing and len(totals) == len(thread_runs)
-        opened_ns, last_ns = thread_runs[0].opened_ns, max(thread_run.end_ns for thread_run in thread_runs)
-        return Arm(
-            wall_ns=last_ns - opened_ns,
-            thread_ns=sum(thread_run.end_ns - opened_ns for thread_run in thread_runs),
-            cpu_ns=sum(thread_run.cpu_ns for thread_run in thread_runs),
-            process_cpu_ns=max(thread_run.process_cpu_ns for thread_run in thread_runs),
-            delay_ns=_total([_delay(thread_run, last_ns) for thread_run in thread_runs]),
-            waiting_ns=_total([thread_run.waiting_ns for thread_run in thread_runs]),
-            held_cpu_ns=_total([_held_cpu(thread_run) for thread_run in thread_runs]),
-            n_releases_by_function=_total([thread_run.n_releases_by_function for thread_run in thread_runs]),
-            both_released_ns=max(0, self._totals[0] - before[0]) if is_exact else None,
-            both_not_waiting_ns=max(0, self._totals[1] - before[1]) if is_exact else None,
-            stamps=tuple(stamps) if is_kept else (),
-            n_stamps_left_out=0 if is_kept else len(stamps),
-        )
-
-
-def _opened_ns(in_phase: Sequence[_native.ThreadRun | None]) -> int:
-    return next(thread_run.opened_ns for thread_run in in_phase if thread_run is not None)
-
-
-def _delay(thread_run: _native.ThreadRun, last_ns: int) -> int | None:
-    """Return the thread's delay, with what followed its end while another one still worked.
-
-    A thread that is preempted at its end may keep the others waiting, until the last of them has ended.
-    """
-    return (
-        None
-        if thread_run.delay_ns is None
-        else thread_run.delay_ns + min(thread_run.after_ns, last_ns - thread_run.end_ns)
-    )
-
-
-def _held_cpu(thread_run: _native.ThreadRun) -> int | None:
-    """Return the processor time that the thread must have spent holding the GIL.
-
-    It is all of its processor time except as much as fits into the time in which it neither held the GIL nor waited.
-    """
-    if thread_run.held_ns is None or thread_run.waiting_ns is None:
-        return None
-    free_ns = thread_run.end_ns - thread_run.opened_ns - thread_run.late_ns - thread_run.held_ns - thread_run.waiting_ns
-    return max(0, min(thread_run.held_ns, thread_run.cpu_ns - max(0, free_ns)))
-
-
-def _total(figures: Sequence[int | None]) -> int | None:
-    known = [figure for figure in figures if figure is not None]
-    return sum(known) if len(known) == len(figures) else None
-
-
-def _sum(first: Arm | None, second: Arm) -> Arm:
-    if first is None:
-        return second
-    stamps = first.stamps + second.stamps
-    return Arm(
-        wall_ns=first.wall_ns + second.wall_ns,
-        thread_ns=first.thread_ns + second.thread_ns,
-        cpu_ns=first.cpu_ns + second.cpu_ns,
-        process_cpu_ns=first.process_cpu_ns + second.process_cpu_ns,
-        delay_ns=_total([first.delay_ns, second.delay_ns]),
-        waiting_ns=_total([first.waiting_ns, second.waiting_ns]),
-        held_cpu_ns=_total([first.held_cpu_ns, second.held_cpu_ns]),
-        n_releases_by_function=_total([first.n_releases_by_function, second.n_releases_by_function]),
-        both_released_ns=_total([first.both_released_ns, second.both_released_ns]),
-        both_not_waiting_ns=_total([first.both_not_waiting_ns, second.both_not_waiting_ns]),
-        stamps=stamps[:_MOST_STAMPS_OF_PHASES],
-        n_stamps_left_out=first.n_stamps_left_out
-        + second.n_stamps_left_out
-        + max(0, len(stamps) - _MOST_STAMPS_OF_PHASES),
-    )
 
 
 def _all_returned(outcomes: Sequence[Any]) -> list[list[_native.ThreadRun | None]]:

@@ -44,7 +44,11 @@ _LONGEST_WINDOW_NS = 100_000_000
 
 def watch_others(span_ns: int) -> _native.Span:
     """Sleep for about as long as calls or a block took before, and return what other threads did to the GIL meanwhile."""
-    return _native.watch_neighbours(min(_LONGEST_WINDOW_NS, max(_SHORTEST_WINDOW_NS, span_ns)))
+    return _native.watch_neighbours(_window_ns(span_ns))
+
+
+def _window_ns(span_ns: int) -> int:
+    return min(_LONGEST_WINDOW_NS, max(_SHORTEST_WINDOW_NS, span_ns))
 
 
 class Solo:
@@ -65,11 +69,11 @@ class Solo:
     ) -> Callable[[], SoloRun]:
         """Return a job that makes `n_calls` calls one after the other.
 
-        After `budget_ns` no further call is made, but at least one. With `fine`, the record also says what the thread was
-        doing while it was off the processor. This costs a few system calls for each GIL event. All results but the one that
-        `keeps_result` asks for are disposed of at once: some are as large as memory allows. The calls are made in `n_windows`
-        batches, or one by one if they are fewer, and the thread sleeps for a while after each of them, so that what other
-        threads do then is recorded, too.
+        After `budget_ns` no further call is made, but at least one; with windows none that would end later. With `fine`, the
+        record also says what the thread was doing while it was off the processor. This costs a few system calls for each GIL
+        event. All results but the one that `keeps_result` asks for are disposed of at once: some are as large as memory
+        allows. The calls are made in `n_windows` batches, or one by one if they are fewer, and the thread sleeps for a while
+        after each of them, so that what other threads do then is recorded, too.
         """
         n_in_batch = max(1, n_calls // n_windows) if n_windows else 0
 
@@ -88,7 +92,9 @@ class Solo:
                 del result, args  # disposed of between spans
                 spans.append(span)
                 batch_ns += span.end_ns - span.start_ns
-                is_over = end_ns is not None and _native.clock_ns() > end_ns
+                # With windows it is dear to be late: this call's window, the next call and its window take so long.
+                next_ns = span.end_ns - span.start_ns + 2 * _window_ns(batch_ns) if n_in_batch else 0
+                is_over = end_ns is not None and _native.clock_ns() + next_ns > end_ns
                 if n_in_batch and (is_over or (n_done + 1) % n_in_batch == 0):
                     specimens.sleeps(_TAIL_NS)
                     windows.append(watch_others(batch_ns))

@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import asdict, astuple, dataclass, fields
-from functools import lru_cache
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from pytest_gilcheck.evidence import Agreement, Estimate, Observation, Reason, Stamp, UsageError, Verdict, own_version
+from pytest_gilcheck.evidence import Agreement, Observation, UsageError, Verdict, own_version
+from pytest_gilcheck.store.records import converter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from cattrs import Converter
 
 #: Version of the form. Raised with every change that a reader could stumble over, or must not pass over.
 #: 1: the first one. 2: agreements, in a list of their own after the checks. 3: today's words, and JSON Lines. Versions 1
@@ -99,97 +97,9 @@ class End:
     warnings: tuple[str, ...] = ()
 
 
-_ESTIMATES = tuple(f.name for f in fields(Verdict) if f.type in ("Estimate", Estimate))
-
-#: Quantities whose name is not that of their field.
-_QUANTITIES = {"speedup": "speed-up", "together": "speed-up on free cores"}
-
-
-@lru_cache(maxsize=1)
-def _converter() -> Converter:
-    import cattrs  # noqa: PLC0415  (a run that writes no report does not pay for it)
-    from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override  # noqa: PLC0415
-
-    converter = cattrs.Converter(forbid_extra_keys=False)
-    # Before the functions for a verdict, which keep the hooks that they find.
-    converter.register_unstructure_hook(Reason, _reason_out)
-    converter.register_structure_hook(Reason, _reason_in)
-    converter.register_unstructure_hook(Stamp, lambda stamp: list(astuple(stamp)))
-    converter.register_structure_hook(Stamp, lambda figures, _: _stamp_in(figures))
-    plain_out = make_dict_unstructure_fn(Verdict, converter, result=override(omit=True))
-    plain_in = make_dict_structure_fn(Verdict, converter, result=override(omit=True))
-
-    def verdict_out(verdict: Verdict) -> dict[str, Any]:
-        record = plain_out(verdict)
-        for name in _ESTIMATES:
-            estimate = record.pop(name)
-            # A figure stands under its own name and its bounds beside it, so that any JSON tool can pick them.
-            record |= {
-                name: estimate["value"],
-                f"{name}_low": estimate["low"],
-                f"{name}_high": estimate["high"],
-                f"{name}_why_not": estimate["why_not"],
-            }
-        return record
-
-    def verdict_in(record: dict[str, Any], _type: type) -> Verdict:
-        record = dict(record)
-        for name in _ESTIMATES:
-            record[name] = {
-                "value": record.get(name),
-                "low": record.pop(f"{name}_low", None),
-                "high": record.pop(f"{name}_high", None),
-                "quantity": _QUANTITIES.get(name, name.replace("_", " ")),
-                "why_not": record.pop(f"{name}_why_not", ""),
-            }
-        return plain_in(record, Verdict)
-
-    # The bound of a limit, and the value that was found, are figures or words.
-    for type_ in (float | str, float | str | None):
-        converter.register_structure_hook(type_, _figure_or_word)
-    converter.register_unstructure_hook(Verdict, verdict_out)
-    converter.register_structure_hook(Verdict, verdict_in)
-    return converter
-
-
-def _figure_or_word(value: Any, _type: object) -> float | str | None:
-    if value is None or (isinstance(value, (int, float, str)) and not isinstance(value, bool)):
-        return value
-    message = f"expected a number or a text, got {value!r}"
-    raise TypeError(message)
-
-
-def _reason_out(reason: Reason) -> dict[str, Any]:
-    return {"slug": reason.slug, "values": dict(reason.values), "detail": reason.detail}
-
-
-def _reason_in(record: dict[str, Any], _type: type) -> Reason:
-    # Versions 1 and 2 have the sentence alone.
-    values = tuple((str(name), _value(value)) for name, value in record.get("values", {}).items())
-    return Reason(str(record["slug"]), values, str(record.get("detail", "")))
-
-
-def _stamp_in(figures: Any) -> Stamp:
-    if not (isinstance(figures, list) and len(figures) == len(fields(Stamp))) or not all(
-        isinstance(figure, int) or (figure is None and place == len(figures) - 1)
-        for place, figure in enumerate(figures)
-    ):
-        message = f"expected {len(fields(Stamp))} integers of a stamp, got {figures!r}"
-        raise TypeError(message)
-    return Stamp(*figures)
-
-
-def _value(value: Any) -> float | str:
-    found = _figure_or_word(value, None)
-    if found is None:
-        message = "expected a number or a text, got null"
-        raise TypeError(message)
-    return found
-
-
 def _saved(observation: Observation) -> dict[str, Any]:
     """Return the observation as JSON, its timelines cut to `MAX_SAVED_EVENTS`."""
-    record: dict[str, Any] = _converter().unstructure(observation)
+    record: dict[str, Any] = converter().unstructure(observation)
     for call in record["calls"]:
         timeline = call["timeline"]
         if timeline and len(timeline["events"]) > MAX_SAVED_EVENTS:
@@ -215,8 +125,8 @@ def to_line(entry: Entry) -> str:
         "failure": entry.failure,
     }
     if isinstance(entry, AgreementEntry):
-        return _line({"agreement": {**place, "agreement": _converter().unstructure(entry.agreement)}})
-    verdict, observation = _converter().unstructure(entry.verdict), _saved(entry.observation)
+        return _line({"agreement": {**place, "agreement": converter().unstructure(entry.agreement)}})
+    verdict, observation = converter().unstructure(entry.verdict), _saved(entry.observation)
     return _line({"check": {"name": entry.name, **place, "verdict": verdict, "observation": observation}})
 
 
@@ -273,7 +183,7 @@ def structured(record: object, type_: type[_T], where: str) -> _T:
     Raises `UsageError`, with a message that begins with `where`, where it has another form.
     """
     try:
-        return _converter().structure(record, type_)
+        return converter().structure(record, type_)
     except Exception as error:
         message = f"{where} has not the form of schema_version {SCHEMA_VERSION}: {_first_cause(error)}"
         raise UsageError(message) from error

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from built import RACE, call, observation, verdict_on
+from built import BLIND, RACE, call, observation, verdict_on
 
 from pytest_gilcheck.evidence import (
     Agreement,
@@ -17,6 +17,7 @@ from pytest_gilcheck.evidence import (
     HoldPlace,
     Place,
     Places,
+    Progress,
     SourceLine,
 )
 from pytest_gilcheck.report import agreement as agreement_text
@@ -116,6 +117,17 @@ def inconclusive():
     return shown("demo.count(text)", *[call(held_ns * 1_000_000, 100_000_000) for held_ns in (4, 4, 5, 5, 6, 6, 7)])
 
 
+def by_progress():
+    """A call that releases the GIL, where there is no ledger."""
+    seen = Progress(n_calls=5, n_background_runs=25, background_ns=98_500_000, span_ns=100_000_000, alone_ns=20_000_000)
+    return shown("demo.count(text)", instrument=BLIND, progress=seen)
+
+
+def without_witness():
+    """A call about which the ledger alone was asked, where there is none."""
+    return shown("demo.count(text)", instrument=replace(BLIND, name="ledger", grade="none"))
+
+
 def shown(name, *calls, **more):
     """Observation and verdict of these calls."""
     observed = observation(*calls, name=name, **more)
@@ -128,6 +140,8 @@ ANSWERS = {
     "released": released,
     "sleeps-while-holding": lambda: held(cpu_ns=1_000_000),
     "inconclusive": inconclusive,
+    "by-progress": by_progress,
+    "ledger-required": without_witness,
 }
 
 

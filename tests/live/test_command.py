@@ -47,7 +47,7 @@ def test_exit_status_when_a_word_is_expected_then_the_verdict_decides(gilcheck, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--expect", "free", "1"], "expected one of released, held, partial, got 'free'"),
+        (["--expect", "free", "1"], "expected one of released, partial, held, got 'free'"),
         (["--budget", "soon", "1"], "budget: expected seconds"),
         (["--threads", "0", "1"], "threads: expected a whole number"),
         (["1 +"], "the statement does not compile"),

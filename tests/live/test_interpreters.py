@@ -48,7 +48,11 @@ def verdicts(report):
 @pytest.mark.smoke
 @pytest.mark.parametrize(
     ("statement", "word"),
-    [("holds(20_000_000)", "held"), ("releases(20_000_000)", "released")],
+    [
+        ("holds(20_000_000)", "held"),
+        ("releases(20_000_000)", "released"),
+        ("releases_then_holds(10_000_000, 10_000_000)", "partial"),
+    ],
 )
 def test_command_when_a_statement_is_given_then_the_first_verdict_is_right(statement, word, tmp_path):
     command = [sys.executable, "-m", "pytest_gilcheck", "--json", "first.json"]
@@ -216,6 +220,129 @@ assert not wrong, wrong
     )
     assert done.returncode == 0, done.stderr
     assert "run the check in the main interpreter" in done.stdout
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="concurrent.interpreters is new in 3.14")
+def test_check_when_made_by_the_public_module_of_interpreters_then_it_is_refused_with_the_remedy(python):
+    """Also in an executor's interpreters, whose errors come back to who asked."""
+    done = python(
+        PRELUDE
+        + WORDS
+        + """
+from concurrent import interpreters
+from concurrent.futures import InterpreterPoolExecutor
+
+SOURCE = '''
+from pytest_gilcheck import check
+check(len, "x")
+'''
+said = []
+other = interpreters.create()
+try:
+    other.exec(SOURCE)
+except interpreters.ExecutionFailed as error:
+    said.append(error.excinfo.msg)
+other.close()
+with InterpreterPoolExecutor(1) as pool:
+    try:
+        pool.submit(exec, SOURCE, {}).result()
+    except ImportError as error:
+        said.append(str(error))
+assert len(said) == 2 and all("run the check in the main interpreter" in one for one in said), said
+wrong = words(1)
+assert not wrong, wrong
+"""
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="interpreters have one GIL together before 3.12")
+def test_check_when_an_interpreter_with_its_own_gil_works_beside_it_then_the_words_are_right(python):
+    """Its thread lets go of the main GIL, and takes and releases another one, which the ledger must not take for it."""
+    done = python(
+        PRELUDE
+        + WORDS
+        + f"""
+import {interpreters_module()} as interpreters
+
+other = interpreters.create()
+source = '''
+import os, threading, time
+done = False
+def naps():
+    while not done:
+        time.sleep(0.0005)
+thread = threading.Thread(target=naps)
+thread.start()
+open("works", "w").close()
+n = 0
+while not os.path.exists("stop"):
+    n += sum(range(1000))
+done = True
+thread.join()
+open("n", "w").write(str(n))
+'''
+beside = threading.Thread(target=interpreters.run_string, args=(other, source))
+beside.start()
+while not os.path.exists("works"):
+    assert beside.is_alive()
+try:
+    wrong = words()
+finally:
+    open("stop", "w").close()
+    beside.join()
+assert not wrong, wrong
+assert int(open("n").read()) > 0
+interpreters.destroy(other)
+wrong = words(1)
+assert not wrong, wrong
+"""
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="remote debugging is new in 3.14")
+def test_check_when_a_debugger_attaches_meanwhile_then_the_words_are_right(python):
+    """It writes into the thread state, and the main thread runs its script between two bytecodes."""
+    done = python(
+        PRELUDE
+        + WORDS
+        + """
+import time
+seen = []
+with open("attached.py", "w") as script:
+    script.write("import sys; sys.modules['__main__'].seen.append(1)")
+with open("debugger.py", "w") as script:
+    script.write('''
+import sys, time
+while True:
+    try:
+        sys.remote_exec(int(sys.argv[1]), "attached.py")
+    except PermissionError:
+        print("not permitted", flush=True)
+        break
+    except (RuntimeError, OSError) as error:  # it found the process in the middle of something
+        print(repr(error), file=sys.stderr)
+    else:
+        print("attached", flush=True)
+    time.sleep(0.02)
+''')
+with subprocess.Popen([sys.executable, "debugger.py", str(os.getpid())], stdout=subprocess.PIPE, text=True) as attached:
+    try:
+        first = attached.stdout.readline().strip()
+        if first == "attached":
+            wrong = words()
+            while not seen:
+                time.sleep(0.001)  # a poll, ended by the script of the debugger
+    finally:
+        attached.kill()
+print(first)
+assert first == "not permitted" or (first == "attached" and not wrong), (first, wrong)
+"""
+    )
+    assert done.returncode == 0, done.stderr
+    if done.stdout.strip() == "not permitted":
+        pytest.skip("this system lets no process attach to another")
 
 
 def test_check_when_the_interpreter_is_newer_than_any_known_then_the_reason_is_given_and_nothing_is_guessed(python):

@@ -63,7 +63,7 @@ refuse(READV, PREAD)
 for function, words in ((specimens.holds, ("inconclusive",)), (specimens.releases, ("released", "inconclusive"))):
     verdict = check(function, 20 * MS)
     assert verdict.instrument.name == "progress" and verdict.gil in words, (verdict.gil, verdict.held_share)
-    print(verdict.reasons[0])
+    print(*(reason for reason in verdict.reasons if reason.startswith("ledger")))  # beside notes of a busy machine
 """
         )
     )
@@ -91,6 +91,63 @@ print(verdict.gil, verdict.instrument.name, *verdict.reasons)
         "ledger-page-locked",
         "progress-only",
     ] or done.stdout.startswith("held ledger"), done.stdout
+
+
+def test_ledger_when_it_alone_is_asked_and_forbidden_then_nobody_answers_for_it(python):
+    """Neither for a call nor for a block; the reason is the system's."""
+    done = allowed(
+        python(
+            PRELUDE
+            + FILTER
+            + """
+import pytest_gilcheck.checker.checker
+refuse(READV, PREAD)
+checker = check.options(overlap=False, instrument="ledger")
+verdict = checker(specimens.releases, 20 * MS)
+print(verdict.gil, verdict.instrument.grade, *(reason for reason in verdict.reasons if reason.startswith("ledger")))
+with checker.span("block") as span:
+    specimens.releases(20 * MS)
+print(span.gil, span.instrument.grade, *(reason for reason in span.reasons if reason.startswith("ledger")))
+"""
+        )
+    )
+    expected = "inconclusive none ledger-memory-unreadable ledger-required\n"
+    assert (done.returncode, done.stdout) == (0, 2 * expected), done.stderr
+
+
+def test_progress_when_it_alone_is_asked_then_it_is_never_wrong_and_no_hook_is_set(python):
+    """A sleep of 60 ms leaves the background thread everything but 1 to 2 %. What it cannot show is inconclusive."""
+    done = python(
+        PRELUDE
+        + """
+checker = check.options(overlap=False, instrument="progress")
+recording = []
+
+def looks(function, *arguments):
+    def call():
+        recording.append(_native.ledger_is_recording())
+        return function(*arguments)
+    return call
+
+for function, arguments, right in (
+    (specimens.sleeps, (60 * MS,), "released"),
+    (specimens.releases, (20 * MS,), "released"),
+    (specimens.holds, (20 * MS,), None),
+    (specimens.releases_then_holds, (10 * MS, 10 * MS), None),
+    (specimens.chatters, (50, 100_000), None),
+    (specimens.holds, (400 * MS,), None),
+    (sum, (range(200_000),), None),
+):
+    verdict = checker(looks(function, *arguments))
+    assert verdict.gil in (right, "inconclusive"), (function, verdict.gil, verdict.held_share)
+    assert verdict.instrument.name == "progress" and verdict.instrument.grade == "bounded"
+    assert "ledger-not-asked" in verdict.reasons, verdict.reasons
+    if right is None and verdict.held_share.measured:
+        assert verdict.held_share.high > 0.05
+assert not any(recording)
+"""
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_check_when_the_system_gives_no_more_threads_then_it_says_so(python):

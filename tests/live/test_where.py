@@ -79,6 +79,9 @@ def partial():
         spend(3000000)
     spend(4000000)
     return x
+
+def holding(ns):  # HOLDING
+    spend(ns)
 """
 
 
@@ -205,23 +208,45 @@ def test_where_when_the_extension_is_cpp_then_names_are_demangled(folder):
     assert not where.let_go.place.function.startswith("_Z")
 
 
-def test_where_when_the_extension_is_cython_then_lines_of_its_pyx_are_named(folder):
+def cython_module(folder):
     pytest.importorskip("Cython", reason="Cython is not installed")
-    pyx = folder / "cypart.pyx"
-    pyx.write_text(CYTHON_SOURCE)
+    (folder / "cypart.pyx").write_text(CYTHON_SOURCE)
     helper = C_SOURCE[C_SOURCE.index("#include <time.h>") : C_SOURCE.index("static void inner")]
     (folder / "spend.h").write_text(helper)
-    done = subprocess.run(
-        [sys.executable, "-m", "cython", "cypart.pyx"], cwd=folder, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "cython", "cypart.pyx"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    module = imported("cypart", compiled(folder, folder / "cypart.c"))
+    return imported("cypart", compiled(folder, folder / "cypart.c"))
+
+
+def test_where_when_the_extension_is_cython_then_lines_of_its_pyx_are_named(folder):
+    module = cython_module(folder)
 
     where = where_of(module.partial)
 
     expected = ("cypart.pyx", line_of(CYTHON_SOURCE, "# LET GO"))
     assert (at(where.let_go), at(where.taken), where.dropped) == (expected, expected, None)
     assert where.let_go.place.function == "cypart.partial"
+
+
+def test_command_when_a_statement_calls_a_cython_function_then_its_line_is_named_as_the_fixture_names_it(folder):
+    """Nothing reports such a call to a trace. An argument's name hid that of the function, and the time was Python's."""
+    module = cython_module(folder)
+    fixture = where_of(module.holding, 4_000_000)
+    statement = ["--no-overlap", "--json", "-", "-s", "import cypart; ns = 4_000_000", "cypart.holding(ns)"]
+
+    printed = subprocess.run(
+        [sys.executable, "-m", "pytest_gilcheck", *statement], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+    assert printed.returncode == 0, printed.stderr
+    verdict = json.loads(printed.stdout.splitlines()[1])["check"]["verdict"]
+    if verdict["where"] is None and "time-limit" in str(verdict["notes"]):
+        pytest.skip("the machine is so busy that the check's time limit left no time for the lines")
+    native = verdict["where"]["busiest"]["native"]
+    assert (fixture.function.file, fixture.function.line) == (native["file"], native["line"])
+    assert native["line"] == line_of(CYTHON_SOURCE, "# HOLDING")
+    assert fixture.function.binding == native["binding"] == "Cython"
 
 
 def lets_go_then_holds(data, n):

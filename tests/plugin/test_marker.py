@@ -116,7 +116,7 @@ REFUSED = {
     ),
     "expect": (
         "@pytest.mark.gilcheck(expect='free')\ndef test_it(): pass",
-        "expected one of released, held, partial, got 'free'",
+        "expected one of released, partial, held, got 'free'",
     ),
     "async": ("@pytest.mark.gilcheck\nasync def test_it(): pass", "is asynchronous*fixture"),
     "unittest": (

@@ -4,6 +4,7 @@
 //! - [`workload`]: computations of a fixed length, for specimens and controls.
 //! - [`barrier`]: where competing threads wait until a round begins.
 //! - [`watchdog`]: a deadline that also works while the GIL is never released.
+//! - [`readings`]: reads the kernel's accounts of threads while they work.
 //! - [`ledger`]: records which thread holds the GIL when; it reads no memory of the interpreter.
 //! - [`cpython`]: finds the GIL in the interpreter and hooks the functions through which it changes hands.
 //! - [`places`]: resolves addresses to source lines.
@@ -16,6 +17,7 @@ pub mod cpython;
 pub mod ledger;
 mod os;
 pub mod places;
+pub mod readings;
 mod unavailable;
 pub mod watchdog;
 pub mod workload;

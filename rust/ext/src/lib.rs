@@ -1,5 +1,6 @@
 //! The Python binding of the native crates: extract the arguments, detach, call, map the error.
 
+mod account_reader;
 mod attachment;
 mod competing;
 mod deadline;
@@ -46,6 +47,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(clock_quality, m)?)?;
     m.add_function(wrap_pyfunction!(thread_cpu_ns, m)?)?;
     m.add_function(wrap_pyfunction!(process_cpu_ns, m)?)?;
+    account_reader::register(m)?;
     attachment::register(m)?;
     competing::register(m)?;
     ledger::register(m)?;

@@ -58,6 +58,12 @@ fn place_of(py: Python<'_>, function: &Bound<'_, PyAny>) -> Option<PlaceTuple> {
     Some(py.detach(|| to_tuple(&Resolver::new().function_at(entry))))
 }
 
+/// Returns the place of the native code that begins at an address, such as that of a foreign function.
+#[pyfunction]
+fn place_at(py: Python<'_>, address: usize) -> PlaceTuple {
+    py.detach(|| to_tuple(&Resolver::new().function_at(address)))
+}
+
 /// Returns the files of this library and of the one that has the interpreter's GIL.
 #[pyfunction]
 fn libraries() -> (Option<String>, Option<String>) {
@@ -70,5 +76,6 @@ pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(keep_stacks, m)?)?;
     m.add_function(wrap_pyfunction!(kept_stacks, m)?)?;
     m.add_function(wrap_pyfunction!(place_of, m)?)?;
+    m.add_function(wrap_pyfunction!(place_at, m)?)?;
     m.add_function(wrap_pyfunction!(libraries, m)?)
 }

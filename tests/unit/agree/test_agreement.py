@@ -152,7 +152,8 @@ def test_agrees_without_inputs_when_the_oracle_counts_words_then_texts_are_drawn
         (lambda n: n, r"<lambda>\(n\) does not say what 'n' is"),
         (max, "max has no signature"),
         (lambda *, n: n, "<lambda> needs n= by keyword"),
-        (math.hypot, "math.hypot has no signature"),
+        (math.hypot, r"math.hypot(\(\*coordinates\) does not say how many| has no signature)"),
+        (lambda *numbers: numbers, r"<lambda>\(\*numbers\) does not say how many arguments"),
     ],
 )
 def test_agrees_without_inputs_when_nothing_says_what_they_are_then_they_are_asked_for(
@@ -179,9 +180,11 @@ def test_agrees_without_inputs_when_an_annotation_says_nothing_then_they_are_ask
 
 
 def test_agrees_when_every_call_raises_for_its_arguments_then_nothing_was_compared() -> None:
-    """A function without a signature cannot be asked beforehand; it would agree with itself."""
+    """A function that may take anything cannot be asked beforehand; it would agree with itself."""
     with pytest.raises(UsageError, match="math.hypot raised TypeError on every example"):
         agrees(math.hypot, None, st.text(), examples=5)
+    with pytest.raises(UsageError, match="<lambda> raised TypeError on every example"):
+        agrees(lambda *numbers: math.hypot(*numbers), None, st.text(), examples=5)  # noqa: PLW0108  (its signature)
 
 
 @pytest.mark.parametrize("options", [{"threads": 0}, {"examples": 0}, {"deadline": -1}, {"threads": "many"}])
@@ -229,3 +232,39 @@ def test_predicate_when_the_comparison_raises_then_it_is_false() -> None:
 
     assert same(1.0, 1.2)
     assert not same(1.0, 2.0)
+
+
+def test_agrees_when_the_comparison_knows_results_only_then_it_is_not_asked_about_arguments() -> None:
+    """Of the page on agreement: `math.isclose` compares two sums, and raises `TypeError` on the lists that were added."""
+    numbers = st.lists(st.floats(-1e3, 1e3), min_size=1).map(lambda values: (values,))
+
+    assert (
+        agrees(math.fsum, sum, numbers, examples=5, same=lambda a, b: math.isclose(a, b, abs_tol=1e-9)).word == "agree"
+    )
+
+
+class Table:
+    """As a data frame: its ``==`` has no truth value."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> Any:
+        class NoTruth:
+            def __bool__(self) -> bool:
+                raise ValueError("ambiguous")
+
+        return NoTruth()
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_agrees_when_arguments_have_no_truth_value_then_the_comparison_is_asked_about_them() -> None:
+    def grow(table: Table) -> int:
+        table.value += 1
+        return 0
+
+    with pytest.raises(Disagreement) as failed:
+        agrees(grow, inputs=(Table(1),), same=lambda a, b: getattr(a, "value", a) == getattr(b, "value", b))
+
+    assert failed.value.difference.kind == "mutates"

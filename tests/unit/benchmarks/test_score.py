@@ -42,6 +42,9 @@ def bar(rows, name):
         ("held", "ledger", "ok", "not_applicable", "inconclusive"),
         ("held", "ledger", "crash", "", "failed"),
         ("held", "ledger", "absent", "", "absent"),
+        ("held", "progress", "ok", "released", "wrong"),
+        ("partial", "progress", "ok", "released", "wrong"),
+        ("partial", "progress", "ok", "inconclusive", "inconclusive"),
         ("held", "ratio", "ok", "released", "wrong"),
         ("partial", "ratio", "ok", "held", "cannot say partial"),
         ("partial", "counter", "ok", "released", "cannot say partial"),
@@ -97,6 +100,36 @@ def test_bars_when_one_verdict_is_wrong_then_the_promise_is_missed_and_rivals_do
     assert bar(rows, "wrong verdicts, all loads") == bar(
         rows, "wrong verdicts, truth written before measuring"
     ).__class__("wrong verdicts, all loads", "0", "1 of 2 (50.0%)", "missed")
+
+
+def test_bars_when_the_progress_witness_is_wrong_then_its_own_promise_is_missed():
+    name = "wrong verdicts of the progress witness, all loads"
+    undecided = measured(witness="progress", gil="inconclusive")
+    wrong = measured(witness="progress", repeat=1, gil="released")
+
+    assert bar(bars(score([CASE], [measured()])), name).verdict == "not measured"
+    assert bar(bars(score([CASE], [measured(), undecided])), name).verdict == "met"
+    rows = bars(score([CASE], [measured(), undecided, wrong]))
+    assert (bar(rows, name).measured, bar(rows, name).verdict) == ("1 of 2 (50.0%)", "missed")
+    assert bar(rows, "wrong verdicts, all loads").verdict == "met"
+
+
+def test_report_when_the_progress_witness_was_asked_then_its_words_stand_beside_the_ledgers():
+    released = dataclasses.replace(CASE, id="b", truth="released")
+    some = [
+        measured(),
+        measured(released),
+        measured(witness="progress", gil="inconclusive"),
+        measured(released, witness="progress"),
+    ]
+    scored = score([CASE, released], some)
+
+    page = render([], bars(scored), scored)
+
+    assert "| this tool | 0 | 2 | 2 (100.0%) | 2 | 0 |" in page
+    assert "| this tool, progress witness alone | 0 | 2 | 1 (50.0%) | 1 | 0 |" in page
+    assert "| released | 0 | 1 | 1 | 0 | 0 | 0 |" in page
+    assert "| held | 0 | 1 | 0 | 0 | 1 | 0 |" in page
 
 
 def test_bars_when_an_inconclusive_verdict_gives_no_reason_then_it_is_counted():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import OffProcessor, OtherThread, Surroundings
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.call_share import share_of
+from pytest_gilcheck.judge.call_share import share_of, shares_of
 from pytest_gilcheck.judge.holding import held_share, word
 
 MS = 1_000_000
@@ -183,6 +183,28 @@ def test_the_bounds_contain_the_true_share_of_a_call_with_two_workers(moments):
     free_ns = sum(ns for all_, ns in free if RUNS in all_ or set(all_) == {SLEEPS})
     if held_ns + free_ns:
         assert share.low - 1e-9 <= held_ns / (held_ns + free_ns) <= share.high + 1e-9, share
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(1, 8))
+def test_the_bounds_are_narrow_where_the_calls_own_thread_computes_all_the_time(
+    held_delay_ms, free_delay_ms, n_sleepers
+):
+    """Eight sleeping threads that took the GIL for 0.1 ms in all made [0.04, 1] of a share of 0.5."""
+    off = OffProcessor(held_delay_ns=0, free_delay_ns=5 * MS, unsplit_delay_ns=MS // 100, free_cpu_ns=MS // 50)
+    sleeper = OtherThread(POOL, MS // 80, MS // 80, 1, waiting_ns=10 * MS, off_processor=off)
+    one = call(
+        (10 + held_delay_ms) * MS,
+        (10 + free_delay_ms) * MS,
+        cpu_ns=20 * MS,
+        delay_ns=(held_delay_ms + free_delay_ms) * MS,
+        held_delay_ns=held_delay_ms * MS,
+        free_delay_ns=free_delay_ms * MS,
+        others=tuple(replace(sleeper, thread=POOL + index) for index in range(n_sleepers)),
+    )
+
+    (share,) = shares_of([one], 25)
+
+    assert 0.45 < share.low <= 0.5 <= share.high < 0.55
 
 
 def beside_busy_processes(held_ms, free_ms, *, woken_ms, in_hold_ms, in_free_ms, back_ms):

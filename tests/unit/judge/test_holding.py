@@ -2,7 +2,7 @@
 
 import pytest
 from built import call, shifted
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import Claim, Estimate, OtherThread
@@ -11,6 +11,7 @@ from pytest_gilcheck.judge.call_share import share_of
 from pytest_gilcheck.judge.holding import word
 
 PRICE_NS = 25
+MS = 1_000_000
 ns = st.integers(0, 10**9)
 work_ns = st.integers(1_000, 10**9)
 
@@ -64,6 +65,75 @@ def test_call_that_never_let_go_held_for_all_of_it_whatever_the_scheduler_says(c
 
 
 long_ns = st.integers(100_000, 10**9)  # shorter calls are not asked in which state they were descheduled
+
+
+@given(
+    work_ns,
+    work_ns,
+    ns,
+    st.integers(0, 50 * MS),
+    st.sampled_from(["held", "free", "wait"]),
+    st.sampled_from([10_000, 5 * MS]),
+)
+def test_share_when_nothing_tells_where_a_delay_fell_then_the_bounds_contain_the_truth(
+    held_ns, free_ns, waiting_ns, unsplit_ns, where, interval_ns
+):
+    """A call that computes all the time was ready in its wait only: its processor time says so."""
+    more = {where: unsplit_ns}
+    assume(where != "wait" or unsplit_ns <= waiting_ns)
+    made = call(
+        held_ns + more.get("held", 0),
+        free_ns + more.get("free", 0),
+        waiting_ns,
+        n_releases_by_interpreter=1,
+        cpu_ns=held_ns + free_ns + min(waiting_ns, waiting_ns // interval_ns * 20_000),
+        delay_ns=unsplit_ns,
+        held_delay_ns=0,
+        free_delay_ns=0,
+        unsplit_delay_ns=unsplit_ns,
+    )
+
+    found = share_of(made, PRICE_NS, switch_interval_ns=interval_ns)
+
+    assert found.low - 1e-9 <= held_ns / (held_ns + free_ns) <= found.high + 1e-9
+
+
+def test_share_when_a_call_that_computes_was_ready_in_a_wait_then_its_share_is_known():
+    """Beside two busy processes and a busy thread a share of 0.091 came out as [0.04, 0.097]: 5.9 ms were not split."""
+    waited = call(
+        10 * MS,
+        100 * MS,
+        21 * MS,
+        cpu_ns=110 * MS,
+        delay_ns=6 * MS,
+        held_delay_ns=0,
+        free_delay_ns=0,
+        unsplit_delay_ns=6 * MS,
+    )
+
+    found = share_of(waited, PRICE_NS, switch_interval_ns=5 * MS)
+
+    assert 0.085 < found.low <= 10 / 110 <= found.high < 0.096
+
+
+@given(
+    work_ns=st.tuples(st.integers(0, 200 * MS), st.integers(5 * MS, 200 * MS)),
+    stopped_ns=st.integers(1, 2 * MS),
+    in_hold=st.booleans(),
+)
+def test_share_when_a_call_was_stopped_by_what_no_account_shows_then_the_bounds_contain_the_truth(
+    work_ns, stopped_ns, in_hold
+):
+    """The host took 2.2 ms from a call of 310 ms that computes all the time: neither processor time nor delay."""
+    held_ns, free_ns = work_ns
+    assume(stopped_ns <= rules.UNSEEN_SHARE * (held_ns + free_ns))
+    spans = (held_ns + stopped_ns, free_ns) if in_hold else (held_ns, free_ns + stopped_ns)
+    delays = {"delay_ns": 500 * MS, "held_delay_ns": 0, "free_delay_ns": 500 * MS}
+    stopped = call(spans[0], spans[1] + 500 * MS, cpu_ns=held_ns + free_ns, **delays)
+
+    found = share_of(stopped, PRICE_NS)
+
+    assert found.low <= held_ns / (held_ns + free_ns) <= found.high
 
 
 @given(long_ns, long_ns, st.integers(0, 100))

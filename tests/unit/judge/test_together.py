@@ -14,7 +14,8 @@ from simulation import GIL, US, World, short_rounds, true_speedup
 from pytest_gilcheck.evidence import Estimate
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.bounds import word_of
-from pytest_gilcheck.judge.together import makespan_ratio, together
+from pytest_gilcheck.judge.rates import makespan_ratio
+from pytest_gilcheck.judge.together import together
 
 MS = 1_000 * US
 #: A schedule takes half a second; more of them are drawn on request.
@@ -41,11 +42,13 @@ CALLS = st.lists(
 )
 
 
-def judged(world, calls, *, n_rounds=5):
+def judged(world, calls, *, n_rounds=5, n_calls=None, is_read=True):
     span_ns = max(sum(ns for _, ns in call) for call in calls)
-    n_calls = max(3, 10 * MS // span_ns)
+    n_calls = n_calls or max(3, 10 * MS // span_ns)
     n_stamp_calls = max(1, 400 * US // span_ns)
-    rounds = short_rounds(world, calls, n_rounds=n_rounds, n_calls=n_calls, n_stamp_calls=n_stamp_calls)
+    rounds = short_rounds(
+        world, calls, n_rounds=n_rounds, n_calls=n_calls, n_stamp_calls=n_stamp_calls, is_read=is_read
+    )
     return together(rounds, MACHINE, NOTHING)
 
 
@@ -54,12 +57,20 @@ def in_time(call, factor=1):
 
 
 @settings(max_examples=12 * TIMES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(world=WORLDS, call=CALLS, uneven=st.sampled_from([1, 1, 1, 3, 9]))
-def test_word_when_threads_share_anything_under_any_schedule_then_it_is_that_of_free_cores(world, call, uneven):
-    """A full lock, half a lock, partial holds, sleep under a lock, a bus, a preempted owner, threads that differ."""
-    calls = [in_time(call), in_time(call, 1 / uneven)]
+@given(
+    world=WORLDS,
+    call=CALLS,
+    uneven=st.sampled_from([1, 1, 1, 3, 9]),
+    factor=st.sampled_from([1, 1, 8]),
+    is_read=st.booleans(),
+)
+def test_word_when_threads_share_anything_under_any_schedule_then_it_is_that_of_free_cores(
+    world, call, uneven, factor, is_read
+):
+    """A full lock, half a lock, partial holds, sleep under a lock, a bus, a preempted owner, threads that differ, long calls."""
+    calls = [in_time(call, factor), in_time(call, factor / uneven)]
 
-    found = judged(world, calls)
+    found = judged(world, calls, n_calls=2 if factor > 1 else None, n_rounds=5 if factor == 1 else 8, is_read=is_read)
     word = word_of(found.speedup)
 
     truth = true_speedup(world, calls)
@@ -75,6 +86,57 @@ def test_word_when_calls_share_nothing_then_busy_processes_do_not_hide_that_they
 
     assert word_of(found.speedup) == "overlaps"
     assert found.speedup.value == pytest.approx(2, rel=0.05)
+
+
+@pytest.mark.parametrize("n_ms", [5, 10])
+@pytest.mark.parametrize("n_busy", [1, 2])
+def test_word_when_long_calls_share_nothing_then_readings_from_outside_show_that_they_overlap(n_busy, n_ms):
+    """Each of their runs is interrupted, so that no call is undisturbed."""
+    found = judged(World(n_busy=n_busy), [[("run", n_ms * MS)]] * 2, n_rounds=12, n_calls=2)
+
+    assert word_of(found.speedup) == "overlaps"
+
+
+def test_word_when_hand_overs_are_delayed_then_moments_without_delay_do_not_show_calls_as_serialised():
+    """Found by a search over schedules: 0.974 [0.002, 1.02], for a truth of 1.46."""
+    call = [(GIL, 750 * US), ("run", 250 * US), ("run", 50 * US), ("run", 50 * US)]
+
+    found = judged(World(n_busy=3, handed_over_share=1.0, seed=524), [call] * 2)
+
+    assert word_of(found.speedup) != "serialised"
+
+
+@pytest.mark.parametrize("n_busy", [1, 2])
+def test_word_when_long_calls_are_under_a_lock_then_readings_from_outside_show_that_they_are_serialised(n_busy):
+    found = judged(World(n_busy=n_busy), [[("lock", 5 * MS)]] * 2, n_rounds=12, n_calls=2)
+
+    assert word_of(found.speedup) == "serialised"
+    assert found.most_at_work < rules.OVERLAP_LEAST_SPEEDUP
+
+
+def test_word_when_only_the_beginning_of_long_calls_ran_together_then_there_is_none():
+    """Rounds begin together. Beside four busy processes little else does, and the lock is in the other three quarters."""
+    rounds = [
+        dataclasses.replace(r, one_each=dataclasses.replace(r.one_each, readings=beginning_of(r.one_each.readings)))
+        for r in short_rounds(World(n_busy=1), [[("run", 4 * MS), ("lock", 12 * MS)]] * 2, n_rounds=16, n_calls=1)
+    ]
+
+    found = together(rounds, MACHINE, NOTHING)
+
+    assert not found.speedup.measured
+    assert found.doubt.slug == "longer-than-a-slice"
+
+
+def beginning_of(readings):
+    """Return the readings as they are if both threads run at once in the first 4 ms, and are kept off in turns later."""
+    return tuple(
+        dataclasses.replace(
+            reading,
+            cpu_ns=min(reading.at_ns, 4 * MS) + max(0, reading.at_ns - 4 * MS) // 2,
+            delay_ns=max(0, reading.at_ns - 4 * MS) // 2,
+        )
+        for reading in readings
+    )
 
 
 @pytest.mark.parametrize("n_busy", [0, 1, 2])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from built import BLIND, call, observation, observations, shifted
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import (
@@ -375,3 +375,59 @@ def test_a_claim_of_the_longest_hold_needs_the_ledger():
     made = observation(instrument=BLIND, progress=progress(0.99), claim=Claim(longest_hold_ns=10**9))
 
     assert judge(made).claim_met is None
+
+
+def test_ledger_when_it_alone_is_asked_and_is_unavailable_then_nobody_else_decides():
+    """Its reason comes first; a background thread that would have decided is not heard."""
+    alone = Instrument("ledger", "none", BLIND.unavailable)
+
+    verdict = judge(observation(instrument=alone, progress=progress(0.99)))
+
+    assert (verdict.gil, verdict.reasons) == ("inconclusive", ("ledger-no-slot", "ledger-required"))
+    assert not verdict.held_share.measured
+    assert verdict.held_share.why_not == "ledger-required"
+    with pytest.raises(Inconclusive, match="ledger-no-slot"):
+        _ = verdict.released
+
+
+def test_progress_when_the_first_call_was_slow_then_shorter_calls_alone_bound_the_share():
+    """Of 100 calls of 1 ms, half held, beside phases of 20 ms: 95 % of their time is waiting for the background thread."""
+    seen = Progress(n_calls=100, n_background_runs=100, background_ns=1950 * MS, span_ns=2000 * MS, alone_ns=MS)
+
+    verdict = judge(observation(instrument=BLIND, pilot=call(50 * MS), progress=seen))
+
+    assert verdict.gil == "inconclusive"
+    assert verdict.held_share.high == 0.5
+
+
+@given(
+    parts=st.lists(st.tuples(st.integers(0, 3 * MS), st.integers(0, 3 * MS)), min_size=1, max_size=12),
+    run_ns=st.sampled_from([200_000, 4 * MS]),
+    nap_ns=st.integers(1_000, 500_000),
+    phase_ns=st.integers(0, 5 * MS),
+    cold=st.integers(1, 50),
+)
+def test_progress_when_a_call_is_simulated_beside_a_background_thread_then_the_upper_bound_holds(
+    parts, run_ns, nap_ns, phase_ns, cold
+):
+    """Whatever the phases and the naps, however slow the first call: a call never looks more released than it is."""
+    held_ns, alone_ns = sum(held for held, _ in parts), sum(held + free for held, free in parts)
+    assume(alone_ns)
+    now, background_ns, runs_until, may_run_at = 0, 0, 0, phase_ns
+    for held, free in parts:
+        start = max(now, runs_until)  # the call takes the GIL when the background thread lets go of it
+        background_ns += max(0, runs_until - now)
+        may_run_at = max(may_run_at, start + held)
+        now = start + held
+        while may_run_at < now + free:
+            runs_until = may_run_at + run_ns
+            background_ns += min(runs_until, now + free) - may_run_at
+            may_run_at = runs_until + nap_ns
+        now += free
+    background_ns += max(0, runs_until - now)
+    seen = Progress(1, 1, background_ns, max(now, runs_until), alone_ns=alone_ns)
+
+    verdict = judge(observation(instrument=BLIND, pilot=call(cold * alone_ns), progress=seen))
+
+    assert verdict.held_share.high >= held_ns / alone_ns - 1e-9
+    assert verdict.gil == "inconclusive" or held_ns <= 0.05 * alone_ns

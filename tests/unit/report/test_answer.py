@@ -53,7 +53,7 @@ PARTIAL_PLACES = Places(
 IN_PYTHON = Place("/home/me/x.py", 4, "f")
 HELD_PLACES = Places(
     holds=(HoldPlace(None, None, None, 1, 20 * MS),),
-    busiest=BusiestPlace((IN_PYTHON,), None, 0.994),
+    busiest=BusiestPlace((IN_PYTHON,), None, 0.994, is_python=True),
     root="/home/me",
     sources=(SourceLine("/home/me/x.py", 4, "total += sum(row)"),),
 )
@@ -261,6 +261,57 @@ def test_answer_when_it_is_python_s_own_code_then_it_is_not_the_reader_s_to_chan
 
     assert answered(observed)[1] == "  held from start to end at …/python3.12/json/decoder.py:353"
     assert answered(observed)[-1].startswith("  This is Python's own code")
+
+
+STATEMENT = Place("<gilcheck statement>", 1, "<module>")
+
+
+@pytest.mark.parametrize(
+    ("binding", "remedy"),
+    [
+        ("Cython", "`with nogil:`"),
+        ("Numba", "nogil=True"),
+        ("PyO3", "py.detach"),
+        ("ctypes.PyDLL", "ctypes.CDLL"),
+        ("nanobind", "nb::call_guard<nb::gil_scoped_release>()"),
+        ("pybind11", "py::call_guard<py::gil_scoped_release>()"),
+        (None, "Py_BEGIN_ALLOW_THREADS, nogil, py.detach or a call guard"),
+    ],
+)
+@pytest.mark.parametrize("is_called_by_a_statement", [False, True])
+def test_answer_when_a_binding_layer_made_the_function_then_its_own_remedy_is_named(
+    binding, remedy, is_called_by_a_statement
+):
+    """The command said "Python code runs here" of Cython and Numba, and the remedy of PyDLL was another library."""
+    library = "/usr/lib/python3.12/ctypes/__init__.py" if binding == "ctypes.PyDLL" else LIB
+    callee = Place("/home/me/src/f.c", 12, "demo.f", library, binding)
+    of_statement = {"function": None, "busiest": BusiestPlace((STATEMENT,), callee, 0.99)}
+    of_fixture = {"function": callee, "busiest": None}
+    places = replace(HELD_PLACES, **(of_statement if is_called_by_a_statement else of_fixture))
+
+    lines = answered(observation(HELD, places=places))
+
+    assert lines[1] == "  held from start to end at src/f.c:12 (demo.f)"
+    assert remedy in lines[-1]
+
+
+@pytest.mark.parametrize("binding", ["cffi", "ctypes"])
+def test_answer_when_a_layer_releases_around_the_call_then_the_rest_is_said_to_be_held(binding):
+    callee = Place(None, None, "demo.f", "/usr/lib/python3.12/lib-dynload/_ctypes.so", binding)
+    observed = observation(*[HALF] * 7, places=replace(PARTIAL_PLACES, function=callee))
+
+    assert answered(observed)[-1].endswith(
+        f"{binding} releases the GIL around the call: convert less, call back less often."
+    )
+
+
+def test_answer_when_it_is_not_known_what_a_statement_calls_then_it_is_not_said_to_be_python():
+    places = replace(HELD_PLACES, busiest=BusiestPlace((STATEMENT,), None, 0.99))
+
+    lines = answered(observation(HELD, gil_waits=GilWaits(1, 9, 20 * MS, 0, 0), places=places))
+
+    assert lines[1] == "  held from start to end"
+    assert lines[-1].startswith("  Release the GIL: ")
 
 
 def test_answer_when_names_are_long_then_the_line_is_kept():

@@ -13,8 +13,9 @@ from hypothesis import given
 import pytest_gilcheck
 from pytest_gilcheck.evidence import GilWaits, Inconclusive, Instrument, Progress, Reason
 from pytest_gilcheck.judge import judge
-from pytest_gilcheck.report import sentences
-from pytest_gilcheck.report.sentences import detail, with_text
+from pytest_gilcheck.report import reasons as reason_texts
+from pytest_gilcheck.report.reasons import detail
+from pytest_gilcheck.report.sentences import with_text
 
 RELEASED = [call(1_000, 20 * MS)] * 7
 HELD = [call(20 * MS)]
@@ -41,7 +42,7 @@ def test_detail_when_a_slug_has_values_then_they_make_a_sentence():
     written = {slug for source in sources for slug in re.findall(r'Reason\.of\(\s*"([a-z-]+)"', source)}
 
     assert {"borderline", "budget-too-small", "result-not-sent"} <= written
-    assert written - {"no-gil"} <= set(sentences._SENTENCES)  # its text is a value
+    assert written - {"no-gil"} <= set(reason_texts._SENTENCES)  # its text is a value
 
 
 def test_detail_when_a_native_reason_brings_its_text_then_it_stands_as_it_is():

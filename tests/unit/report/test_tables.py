@@ -61,6 +61,7 @@ def test_the_column_of_margins_is_there_where_a_check_has_a_limit(claim, has_mar
         ("zlib.compress", "tests/test_x.py::TestZ::test_a", "TestZ::test_a\n  zlib.compress"),
         ("test_a", "tests/test_x.py::test_a[1]", "test_a[1]"),
         ("tests/test_x.py::test_a", "tests/test_x.py::test_a", "test_a"),
+        ("test_x.py::test_a", "tests/test_x.py::test_a", "test_a"),
         ("f", "README.md", "README.md\n  f"),
     ],
 )

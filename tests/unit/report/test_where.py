@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from built import observation, verdict_on
 
 from pytest_gilcheck.evidence import BusiestPlace, GilEventPlace, HoldPlace, Place, Places, Site, SourceLine, Where
-from pytest_gilcheck.report.where import all_frames, is_of_python, lines, place_text, short_path, source_of
+from pytest_gilcheck.report.where import all_frames, headline, is_of_python, lines, place_text, short_path, source_of
 
 AT = Site(Place("/home/me/src/lib.rs", 31, "demo::partial", "/home/me/demo.so"))
 BACK = Site(Place("/home/me/src/lib.rs", 33, "demo::partial", "/home/me/demo.so"))
@@ -44,6 +45,28 @@ def test_a_call_that_never_lets_go_names_its_library_and_where_its_time_went():
     assert "99.4 % of it at x.py:4 (f) in Modules/mathmodule.c:2107 (math.factorial)" in section
 
 
+def headed(where, width=80):
+    return next(headline(replace(verdict_on(observation()), where=where), width))
+
+
+def test_a_hold_that_ends_in_the_file_in_which_it_begins_names_it_once():
+    """Two paths of one file did not fit the line, and both lost their middle."""
+    end = Site(Place("/home/me/src/lib.rs", 41, "demo::partial", "/home/me/demo.so"))
+    elsewhere = replace(end, place=replace(end.place, file="/home/me/src/other.rs"))
+
+    assert headed(replace(AFTER, dropped=end)) == "  held for 3 ms from src/lib.rs:33 (demo::partial) to line 41"
+    assert headed(replace(AFTER, dropped=elsewhere)).endswith("(demo::partial) to src/other.rs:41")
+
+
+def test_a_library_with_a_long_name_does_not_hide_the_function():
+    """``in with_nanobind…obind.cpython-311-x86_64-linux-gnu.so)``"""
+    library = "/home/me/with_nanobind.cpython-311-x86_64-linux-gnu.so"
+    where = Where(3_000_000, function=Place(None, None, "with_nanobind.steps_holding", library), root="/home/me")
+
+    assert headed(where) == "  held from start to end in with_nanobind.steps_holding"
+    assert headed(where, 120).endswith("steps_holding (with_nanobind.cpython-311-x86_64-linux-gnu.so)")
+
+
 def test_a_caller_is_said_once():
     line = Place("/home/me/x.py", 4, "f")
     where = replace(AFTER, let_go=replace(AT, called_from=line), taken=replace(BACK, called_from=line))
@@ -58,6 +81,7 @@ def test_without_debug_information_symbol_and_library_are_named():
 def test_paths_are_short_and_know_their_end():
     assert short_path("/home/me/src/lib.rs", "/home/me") == "src/lib.rs"
     assert short_path("/home/me2/a/src/lib.rs", "/home/me") == "…/a/src/lib.rs"
+    assert short_path("/venv/lib/python3.12/site-packages/demo/core.py", "/home/me") == "site-packages/demo/core.py"
     assert short_path("lib.rs", "") == "lib.rs"
 
 

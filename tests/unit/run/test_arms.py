@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_gilcheck.run.rounds import _delay, _held_cpu
+from pytest_gilcheck.run.arms import _delay, _held_cpu
 
 MS = 1_000_000
 

@@ -74,3 +74,39 @@ def test_sequential_released_releases_the_gil(gilcheck):
 
 def test_parallel_holds_the_gil_although_all_cores_work(gilcheck):
     assert gilcheck(word_count.parallel, TEXT, "better").held
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """Return the path of a file that is large enough to take milliseconds."""
+    path = tmp_path_factory.mktemp("texts") / "zen.txt"
+    path.write_text(TEXT * 5, encoding="utf-8")
+    return path
+
+
+SEARCHES = [word_count.search, word_count.search_kept, word_count.search_detached, word_count.search_python]
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_every_search_counts_the_words_of_the_file(path, search):
+    assert search(path, "better") == 200_000
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_every_search_says_that_a_file_is_missing(path, search):
+    with pytest.raises(FileNotFoundError):
+        search(path.with_name("missing.txt"), "better")
+
+
+def test_search_releases_the_gil_only_while_it_counts(gilcheck, path):
+    verdict = gilcheck.options(overlap=False)(word_count.search, path, "better")
+
+    assert verdict.gil == "partial"
+
+
+def test_search_kept_holds_the_gil_while_all_cores_count(gilcheck, path):
+    assert gilcheck.options(overlap=False)(word_count.search_kept, path, "better").held
+
+
+def test_search_detached_releases_it_while_it_reads_too(gilcheck, path):
+    assert gilcheck.options(overlap=False)(word_count.search_detached, path, "better").released

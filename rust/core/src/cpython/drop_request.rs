@@ -57,10 +57,32 @@ pub unsafe fn is_by_interpreter(stack: *const usize, boundary: usize) -> bool {
         distance if distance < n_readable_words(stack, boundary) => {
             // SAFETY: the word lies between the calling thread's stack pointer and a living variable of the same stack, so
             // it is mapped.
-            unsafe { stack.add(distance).read_volatile() == RETURN_ADDRESS.load(Relaxed) }
+            unsafe { without_signature(stack.add(distance).read_volatile()) == RETURN_ADDRESS.load(Relaxed) }
         }
         _ => false,
     }
+}
+
+/// Returns a return address as it was before its function signed it; any other word of user space in the same way.
+///
+/// Distributions build for aarch64 with pointer authentication: a function signs its return address before it saves it, with a
+/// key of the process and the stack pointer. The same address then differs from call to call, and none lies in the interpreter.
+#[cfg(target_arch = "aarch64")]
+#[inline]
+fn without_signature(word: usize) -> usize {
+    let address;
+    // SAFETY: XPACLRI changes the link register alone, which is the operand. Processors without signatures take it for a NOP.
+    unsafe {
+        core::arch::asm!("hint #7", inout("x30") word => address, options(pure, nomem, nostack, preserves_flags))
+    };
+    address
+}
+
+/// Returns the word: no return address is signed here.
+#[cfg(not(target_arch = "aarch64"))]
+#[inline]
+fn without_signature(word: usize) -> usize {
+    word
 }
 
 /// Copies the stack above the hook's caller if the calling thread is the sampled one.
@@ -78,7 +100,8 @@ unsafe fn sample(stack: *const usize, boundary: usize) {
     let n_readable = n_readable_words(stack, boundary);
     for (offset, word) in words.iter().enumerate() {
         // SAFETY: as in `is_by_interpreter`.
-        word.store(if offset < n_readable { unsafe { stack.add(offset).read_volatile() } } else { 0 }, Relaxed);
+        let read = if offset < n_readable { unsafe { stack.add(offset).read_volatile() } } else { 0 };
+        word.store(without_signature(read), Relaxed);
     }
     N_SAMPLES.store(index + 1, Release);
 }
@@ -139,6 +162,27 @@ mod tests {
             stack[*distance] = *word;
         }
         stack
+    }
+
+    #[test]
+    #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
+    fn a_signed_return_address_is_that_of_the_code_again() {
+        let address = the_address_of_code();
+        let mut signed = address;
+        // SAFETY: PACIASP signs the link register, which is the operand, and changes nothing else.
+        unsafe { core::arch::asm!("hint #25", inout("x30") signed, options(nomem, nostack, preserves_flags)) };
+
+        assert_eq!(without_signature(signed), address);
+        assert_eq!(without_signature(address), address);
+        // SAFETY: it reads a number that the kernel gave this process.
+        let signs = unsafe { libc::getauxval(libc::AT_HWCAP) } & libc::HWCAP_PACA != 0;
+        assert_eq!(signed != address, signs);
+    }
+
+    #[cfg(all(target_arch = "aarch64", target_os = "linux"))]
+    fn the_address_of_code() -> usize {
+        let function: fn(usize) -> usize = without_signature;
+        function as usize
     }
 
     #[test]

@@ -1,0 +1,1 @@
+"""Other tools and ours on the same calls, whose held share is known by construction."""

@@ -1,0 +1,3 @@
+"""The files of the sandbox are the suite of an imaginary reader."""
+
+collect_ignore = ["sandbox"]
