@@ -26,7 +26,6 @@ from pytest_gilcheck.status import events
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_gilcheck._native import Span
     from pytest_gilcheck.checker.stages import Stages
     from pytest_gilcheck.evidence import CallSpan, GcPauses, Plan
     from pytest_gilcheck.observe import RawSample
@@ -70,15 +69,13 @@ def measure_attachment(stages: Stages, plan: Plan) -> Attachment | Reason:
         )
         n_windows = ENOUGH_BATCHES if others_attach(attachment.calls) else 0
         samples: list[RawSample] = []
-        calls = stages.solo.job(n_calls, budget_ns=left_ns, n_windows=n_windows)
-        job = partial(_sampled, calls, stages.call_ns, samples, waiting)
+        made = stages.solo.job(n_calls, budget_ns=left_ns, n_windows=n_windows)
+        job = partial(_sampled, made, stages.call_ns, samples, waiting)
         run, why_not = stages.competing.solo(job, stages.deadline)
         if why_not is not None:
             return why_not
-        attachment = Attachment(
-            (*attachment.calls, *attached_calls(_spans(run.spans), samples)),
-            (*attachment.windows, *attached_calls(_spans(run.windows), samples)),
-        )
+        calls, windows = (attached_calls(raw_spans, samples) for raw_spans in (run.spans, run.windows))
+        attachment = Attachment((*attachment.calls, *calls), (*attachment.windows, *windows))
         left_ns -= sum(span.end_ns - span.start_ns for span in (*run.spans, *run.windows))
         if left_ns <= 0 or (decides_attachment(attachment) and knows_attached_share(attachment)):
             break
@@ -98,10 +95,6 @@ def _sampled(
         return job(), why_not
 
 
-def _spans(raw_spans: Sequence[Span]) -> list[tuple[int, int, int | None, int]]:
-    return [(raw.start_ns, raw.end_ns, raw.delay_ns, raw.cpu_ns) for raw in raw_spans]
-
-
 def _pauses(stages: Stages, plan: Plan) -> GcPauses | None:
     """Make calls beside a thread that collects garbage; None: a note says why not."""
     if not plan.n_waiter_calls or not stages.fits("longest pause", n_calls=2):
@@ -118,10 +111,9 @@ def _pauses(stages: Stages, plan: Plan) -> GcPauses | None:
         run = stages.competing.solo(
             stages.solo.job(plan.n_waiter_calls, budget_ns=plan.solo_budget_ns), stages.deadline
         )
-    return pauses_beside_calls([(raw.start_ns, raw.end_ns) for raw in run.spans], beside, alone)
+    return pauses_beside_calls(run.spans, beside, alone)
 
 
 def attachment_of_block(block: CallSpan, samples: Sequence[RawSample]) -> Attachment:
     """Return what the samples show of a block, which runs once."""
-    spans = [(block.start_ns, block.end_ns, block.delay_ns, block.cpu_ns)]
-    return Attachment(attached_calls(spans, samples))
+    return Attachment(attached_calls([block], samples))

@@ -6,7 +6,7 @@ import contextlib
 from bisect import bisect_left, bisect_right
 from itertools import groupby, pairwise
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import AttachedCall, GcPauses, Reason
@@ -73,17 +73,26 @@ def garbage_collector(collections: list[tuple[int, int, int]]) -> Iterator[None]
         collections.extend(collector.stop())
 
 
-def attached_calls(
-    spans: Sequence[tuple[int, int, int | None, int]], samples: Sequence[RawSample]
-) -> tuple[AttachedCall, ...]:
-    """Return what the samples, which are in order, show of each span. Pure.
+class Timed(Protocol):
+    """A call, a block or a pause of a thread: when it began and ended, and what the kernel knows of its thread meanwhile."""
 
-    A span is (when it began, when it ended, its thread's run delay, its thread's processor time), in nanoseconds.
-    """
+    @property
+    def start_ns(self) -> int: ...  # noqa: D102
+    @property
+    def end_ns(self) -> int: ...  # noqa: D102
+    @property
+    def delay_ns(self) -> int | None: ...  # noqa: D102
+    @property
+    def cpu_ns(self) -> int: ...  # noqa: D102
+
+
+def attached_calls(spans: Sequence[Timed], samples: Sequence[RawSample]) -> tuple[AttachedCall, ...]:
+    """Return what the samples, which are in order, show of each span. Pure."""
     begins = [sample[0] for sample in samples]
     ends = [sample[1] for sample in samples]
     calls = []
-    for start_ns, end_ns, delay_ns, cpu_ns in spans:
+    for span in spans:
+        start_ns, end_ns, delay_ns = span.start_ns, span.end_ns, span.delay_ns
         inside = samples[bisect_left(begins, start_ns) : bisect_right(ends, end_ns)]
         weights_ns = _weights_ns(start_ns, end_ns, delay_ns, inside)
         run_ns = sum(weights_ns)
@@ -100,7 +109,7 @@ def attached_calls(
                 unsampled_ns=_unsampled_ns(start_ns, end_ns, begins),
                 longest_attached_ns=_longest_attached_ns(start_ns, end_ns, inside),
                 delay_ns=delay_ns,
-                cpu_ns=cpu_ns,
+                cpu_ns=span.cpu_ns,
             )
         )
     return tuple(calls)
@@ -168,7 +177,7 @@ def _longest_attached_ns(start_ns: int, end_ns: int, inside: Sequence[RawSample]
 
 
 def pauses_beside_calls(
-    spans: Sequence[tuple[int, int]], beside: Sequence[tuple[int, int, int]], alone: Sequence[tuple[int, int, int]]
+    spans: Sequence[Timed], beside: Sequence[tuple[int, int, int]], alone: Sequence[tuple[int, int, int]]
 ) -> GcPauses | None:
     """Return how long collections took beside calls, and alone; None where there was no collection alone. Pure.
 
@@ -177,7 +186,7 @@ def pauses_beside_calls(
     lengths = [end_ns - start_ns - delay_ns for start_ns, end_ns, delay_ns in alone]
     if not lengths:
         return None
-    starts, ends = [start_ns for start_ns, _ in spans], [end_ns for _, end_ns in spans]
+    starts, ends = [span.start_ns for span in spans], [span.end_ns for span in spans]
     longest_ns = n_collections = 0
     for start_ns, end_ns, delay_ns in beside:
         touched = range(bisect_right(ends, start_ns), bisect_left(starts, end_ns))

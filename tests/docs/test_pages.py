@@ -42,6 +42,7 @@ NOT_RUN = {
     "docs/first-steps/numba.md": 1,
     "docs/first-steps/pybind11.md": 1,
     "docs/first-steps/pyo3.md": 1,
+    "docs/howto/free-threaded.md": 1,
     "docs/installation.md": 1,
     "docs/reference/command.md": 1,
     "docs/tutorial.md": 1,
