@@ -39,6 +39,9 @@ SAMPLER = "sampler"
 #: So many calls are made at least: one call alone may be a cold one.
 _FEWEST_CALLS = 7
 
+#: So many calls are made beside the collecting thread at least: beside a load it does not begin in each of them.
+_FEWEST_BESIDE = 5
+
 #: Collections without the call beside them are made for so long.
 _ALONE_NS = 20_000_000
 #: Where a collection alone takes longer, none is made beside the call: it would be measured, not the call.
@@ -97,6 +100,7 @@ def _sampled(
 
 def _pauses(stages: Stages, plan: Plan) -> GcPauses | None:
     """Make calls beside a thread that collects garbage; None: a note says why not."""
+    n_calls = max(_FEWEST_BESIDE, plan.n_waiter_calls)
     if not plan.n_waiter_calls or not stages.fits("longest pause", n_calls=2):
         return None
     stages.report_status(events.BESIDE_WAITER)
@@ -109,7 +113,7 @@ def _pauses(stages: Stages, plan: Plan) -> GcPauses | None:
     beside: list[tuple[int, int, int]] = []
     with garbage_collector(beside):
         run = stages.competing.solo(
-            stages.solo.job(plan.n_waiter_calls, budget_ns=plan.solo_budget_ns), stages.deadline
+            stages.solo.job(n_calls, budget_ns=min(plan.solo_budget_ns, stages.left_ns())), stages.deadline
         )
     return pauses_beside_calls(run.spans, beside, alone)
 

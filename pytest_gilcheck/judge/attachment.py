@@ -160,9 +160,9 @@ def longest_pause_ns(attachment: Attachment | None, share: Estimate) -> int | No
         share: The attached share.
 
     Returns:
-        Nanoseconds. None where it was not measured.
+        Nanoseconds. None where it was not measured, or no collection met a call.
     """
-    if attachment is None or attachment.pauses is None or not attachment.pauses.n_calls or share.high is None:
+    if attachment is None or attachment.pauses is None or not attachment.pauses.n_collections or share.high is None:
         return None
     pauses = attachment.pauses
     longest_call_ns = max((call.span_ns for call in attachment.calls), default=0)

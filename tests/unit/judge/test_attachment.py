@@ -189,3 +189,5 @@ def test_a_pause_is_no_longer_than_the_call_is_attached(share, longest_ns, expec
 def test_where_no_collection_was_made_the_pause_is_not_known():
     assert longest_pause_ns(Attachment((sampled(1.0),)), Estimate(1.0, 0.99, 1.0)) is None
     assert longest_pause_ns(None, Estimate()) is None
+    missed = GcPauses(n_calls=5, n_collections=0, longest_ns=0, alone_ns=400_000)
+    assert longest_pause_ns(Attachment((sampled(1.0),), (), missed), Estimate(1.0, 0.99, 1.0)) is None
