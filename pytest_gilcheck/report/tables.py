@@ -89,6 +89,7 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
     checks: list[tuple[str, ...]] = []
     agreements: list[tuple[str, ...]] = []
     below: list[str] = []
+    has_gil = False
     for entry in entries:
         name = row_name(entry)
         if isinstance(entry, AgreementEntry):
@@ -96,10 +97,12 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
             below += _below(entry.agreement)
         else:
             checks.append(_cells_of_check(name, entry))
+            has_gil |= entry.verdict.attachment == "not_applicable"
     if checks or not agreements:
-        widths = _widths(_OF_CHECKS, checks)
+        of_checks = _OF_CHECKS if has_gil or not checks else _WITHOUT_GIL
+        widths = _widths(of_checks, checks)
         columns = _fitting(widths, width, _empty_columns(checks))
-        headings, *rows = ([cells[n] for n in columns] for cells in (_OF_CHECKS, *checks))
+        headings, *rows = ([cells[n] for n in columns] for cells in (of_checks, *checks))
         yield from _table(headings, rows, width=width, colour=colour)
     if checks and agreements:
         yield ""
@@ -140,6 +143,13 @@ _OF_CHECKS = (
     "longest wait",
     "releases",
     "over time",
+)
+#: The same where all checks were made without a GIL.
+_WITHOUT_GIL = tuple(
+    {"GIL": "thread", "held": "attached", "held between": "attached between", "longest wait": "longest pause"}.get(
+        name, name
+    )
+    for name in _OF_CHECKS
 )
 _GIL = 1
 _OF_AGREEMENTS = ("agreement of", "results", "examples", "calls", "threads")

@@ -158,9 +158,14 @@ fn check_debug_offsets(
     if cookie.to_ne_bytes()[..] != COOKIE[..] {
         return Ok(());
     }
-    let agrees = [offset, gil.n_before + HOLDER_OFFSET, gil.n_before + LOCKED_OFFSET]
-        .iter()
-        .all(|expected| offsets.contains(expected));
+    // The offsets of the fields count from the structure in some versions, and from the interpreter state, which contains it, in
+    // 3.13: then that of the structure is in the table, too.
+    let has = |offset: usize| offsets.contains(&offset);
+    let has_fields = |base: &usize| {
+        let first = base.wrapping_add(gil.n_before);
+        has(first.wrapping_add(HOLDER_OFFSET)) && has(first.wrapping_add(LOCKED_OFFSET))
+    };
+    let agrees = has(offset) && (has_fields(&0) || offsets.iter().any(has_fields));
     if agrees { Ok(()) } else { Err(Unavailable::OffsetsDisagree) }
 }
 
@@ -315,6 +320,9 @@ mod tests {
 
         let found = |pointer_offset, n_before| Candidate { address: 0, pointer_offset: Some(pointer_offset), n_before };
         assert_eq!(check_debug_offsets(&memory, Some((BASE, 0)), &found(384, 0)), Ok(()));
+        let free_threaded = [usize::from_ne_bytes(*b"xdebugpy"), 0x030d_0ff0, 1, 16, 7760, 0, 7784, 7776];
+        let table = FakeMemory::new(BASE, &[&free_threaded[..], &[3; 24]].concat());
+        assert_eq!(check_debug_offsets(&table, Some((BASE, 0)), &found(16, WORD)), Ok(()));
         for disagreeing in [found(400, 0), found(384, WORD)] {
             let checked = check_debug_offsets(&memory, Some((BASE, 0)), &disagreeing);
             assert_eq!(checked, Err(Unavailable::OffsetsDisagree));
