@@ -33,7 +33,7 @@ def specimen(share: float, length_ns: int) -> tuple[Callable[..., object], tuple
         return specimens.holds, (length_ns,)
     if not attached_ns:
         return specimens.releases, (length_ns,)
-    return specimens.holds_then_releases, (attached_ns, length_ns - attached_ns)
+    return specimens.releases_then_holds, (length_ns - attached_ns, attached_ns)
 
 
 def word_of(share: float) -> str:

@@ -143,10 +143,17 @@ def _others_share(calls: Sequence[AttachedCall]) -> float:
 
 
 def _are_callees(calls: Sequence[AttachedCall], windows: Sequence[AttachedCall]) -> bool:
-    """Return whether other threads are attached within the calls only, and so work for them."""
+    """Return whether other threads are attached within the calls only, and within nearly all of them, and so work for them.
+
+    A neighbour that was preempted while it was attached is so for some calls in a row.
+    """
     if sum(window.n_samples for window in windows) < rules.ENOUGH_SAMPLES:
         return False
-    return rules.OWN_THREADS_FACTOR * _others_share(windows) <= _others_share(calls)
+    share = _others_share(calls)
+    n_alike = sum(_others_share([call]) >= share / 2 for call in calls)
+    return n_alike >= rules.OWN_WORK_CALLS_SHARE * len(calls) and (
+        rules.OWN_THREADS_FACTOR * _others_share(windows) <= share
+    )
 
 
 def longest_pause_ns(attachment: Attachment | None, share: Estimate) -> int | None:

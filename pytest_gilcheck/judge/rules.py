@@ -84,6 +84,10 @@ SAMPLED_SHARE_Z = 3.29
 #: z² / (n + z²), which is below the border of 0.05 from 206 on.
 ENOUGH_SAMPLES = 206
 
+#: Threshold: threads that work for the call are attached in so many of the calls, for at least half as long as in all of
+#: them together. One call in ten may be one that was hardly sampled.
+OWN_WORK_CALLS_SHARE = 0.9
+
 #: Threshold: other threads matter if they were attached, and the call's own was not, in more than this share of the
 #: samples. It is a fifth of the distance of either border from its end.
 OTHERS_ATTACHED_SHARE = 0.01

@@ -32,7 +32,7 @@ def run(code, *options, env=()):
     ("function", "arguments", "word", "share"),
     [
         (specimens.releases, (10 * MS,), "detached", 0.0),
-        (specimens.holds_then_releases, (5 * MS, 5 * MS), "partial", 0.5),
+        (specimens.releases_then_holds, (5 * MS, 5 * MS), "partial", 0.5),
         (specimens.holds, (10 * MS,), "attached", 1.0),
     ],
 )

@@ -169,6 +169,15 @@ def test_other_threads_count_if_they_are_attached_within_the_calls_only(windows,
     assert (verdict.attachment, verdict.reasons[-1]) == (word, slug)
 
 
+def test_a_neighbour_that_was_attached_for_some_calls_does_not_work_for_them():
+    """An idle thread of ours that was preempted made *released* calls partial in 6 of 12 checks on a busy machine."""
+    calls = (INSIDE,) * 4 + (sampled(0.0),) * 17
+
+    verdict = judge(observed(Attachment(calls, (sampled(0.0),) * 7)))
+
+    assert (verdict.attachment, verdict.reasons[-1]) == ("inconclusive", "whose-attachment")
+
+
 def test_neighbours_that_change_no_word_are_not_mentioned():
     both = sampled(1.0, either=1.0, n_most_others=3)
 
