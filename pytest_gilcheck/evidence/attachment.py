@@ -46,7 +46,7 @@ class GcPauses:
         n_calls: Calls made beside the collecting thread.
         n_collections: Its collections that touched a call.
         longest_ns: The longest of these collections, without the collecting thread's own time off the processor.
-        alone_ns: A typical collection with no call beside it.
+        alone_ns: The quickest collection with no call beside it. (Beside a load a typical one took as long as a call.)
     """
 
     n_calls: int

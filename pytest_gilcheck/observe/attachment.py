@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from bisect import bisect_left, bisect_right
 from itertools import groupby, pairwise
-from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_gilcheck import _native
@@ -195,5 +194,5 @@ def pauses_beside_calls(
             within_ns = min(end_ns, ends[index]) - max(start_ns, starts[index])
             longest_ns = max(longest_ns, within_ns - delay_ns)
     return GcPauses(
-        n_calls=len(spans), n_collections=n_collections, longest_ns=longest_ns, alone_ns=max(0, round(median(lengths)))
+        n_calls=len(spans), n_collections=n_collections, longest_ns=longest_ns, alone_ns=max(0, min(lengths))
     )
