@@ -20,6 +20,7 @@ class AttachedCall:
         either_ns: The part of samples that show this thread or another one of the process attached.
         n_most_others: The most other threads that one sample shows attached.
         unsampled_ns: How much of `span_ns` lies far from any sample: the sampling thread was kept off the processor.
+        shared_ns: For how long it ran far from any sample, and was kept off the processor between the same two samples.
         longest_attached_ns: The longest stretch in which every sample shows the thread attached.
         delay_ns: How long the thread was ready to run and not running. None: the system does not report it.
         cpu_ns: Processor time of the thread.
@@ -33,6 +34,7 @@ class AttachedCall:
     either_ns: int
     n_most_others: int = 0
     unsampled_ns: int = 0
+    shared_ns: int = 0
     longest_attached_ns: int = 0
     delay_ns: int | None = None
     cpu_ns: int = 0

@@ -93,9 +93,11 @@ def attached_share(calls: Sequence[AttachedCall], *, with_others: bool = False) 
 
     The moments of the samples do not depend on what the call does, so that each of them is a draw. (Wilson's interval of a
     share holds for moments that are drawn apart; those of a sampler lie more evenly, which makes it wider than need be.)
-    Two things may depend on it. A call that sleeps leaves the processor to the sampling thread, so that beside a load the time
-    in which it does not sleep may be left out: what was not sampled of such a call may have been either. And where the
-    system does not report the time off the processor, that may have been either, too.
+    Three things may depend on it. A call that shares the processor with the sampling thread is interrupted after a time
+    slice, at the same place each time: what it ran meanwhile may have been either. A call that sleeps leaves the processor
+    to the sampling thread, so that beside a load the time in which it does not sleep may be left out: what was not sampled of
+    such a call may have been either. And where the system does not report the time off the processor, that may have been
+    either, too.
 
     Args:
         calls: The calls.
@@ -111,7 +113,8 @@ def attached_share(calls: Sequence[AttachedCall], *, with_others: bool = False) 
         return Estimate(quantity="attached share", why_not="no-samples")
     value = min(1.0, sum(call.either_ns if with_others else call.attached_ns for call in calls) / run_ns)
     low, high = _wilson(value, run_ns**2 / squares)
-    unsampled = min(1.0, sum(call.unsampled_ns for call in calls if _sleeps(call)) / span_ns)
+    unsampled_ns = sum(max(call.shared_ns, call.unsampled_ns if _sleeps(call) else 0) for call in calls)
+    unsampled = min(1.0, unsampled_ns / max(1, min(span_ns, run_ns)))
     low, high = low * (1 - unsampled), high * (1 - unsampled) + unsampled
     unknown = min(1.0, sum(_unknown_delay_ns(call) for call in calls) / span_ns)
     low, high = ((low - unknown) / (1 - unknown), high / (1 - unknown)) if unknown < 1 else (0.0, 1.0)

@@ -144,6 +144,13 @@ def test_what_was_not_sampled_of_a_call_that_sleeps_may_have_been_either():
     assert judge_attachment(Attachment((runs,) * 21))[0] == "detached"
 
 
+def test_a_call_that_shares_the_processor_with_the_sampler_may_have_done_either():
+    """It is interrupted after a time slice, in the same part each time, and sampled only there."""
+    shares = sampled(1.0, n=3, span_ns=1_000_000, shared_ns=700_000)
+
+    assert attached_share((shares,) * 200).low < 0.3
+
+
 def test_delay_that_the_system_does_not_report_may_have_been_either():
     calls = (sampled(0.5, delay_ns=None, cpu_ns=12_000_000),) * 21
 

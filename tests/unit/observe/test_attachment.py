@@ -91,6 +91,18 @@ def test_what_lies_far_from_any_sample_is_not_sampled():
     assert attached_calls([timed(0, 1_000_000, 0, 0)], [])[0].unsampled_ns == 1_000_000
 
 
+def test_a_call_that_is_interrupted_after_a_slice_has_run_unseen():
+    """It ran for 0.75 ms detached and was interrupted in its last part, attached, where the sampler ran in its place."""
+    samples = [(at, at + 500, True, 0, 0) for at in range(800_000, 5_000_000, 60_000)]
+    samples.append((5_010_000, 5_010_500, True, 0, 4_200_000))
+
+    (call,) = attached_calls([timed(0, 5_200_000, 4_200_000, 1_000_000)], samples)
+    (alone,) = attached_calls([timed(0, 1_200_000)], [(800_000, 800_500, True, 0, 0)])
+
+    assert call.shared_ns >= 600_000
+    assert alone.shared_ns == 0
+
+
 def test_a_few_long_gaps_say_less_than_many_short_ones():
     even = [(at, at, True, 0, 0) for at in range(0, 10_000_000, 100_000)]
     uneven = [sample for sample in even if not 1_000_000 < sample[0] < 8_000_000]
