@@ -28,6 +28,12 @@ SUPPORTED = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 # Where neither PATH nor pyenv has them, Debian unstable does, in a folder that this script makes.
 IN_DEBIAN = ("3.14", "3.15")
 DEBIAN_PYTHONS = ROOT / "ci" / "debian-pythons.sh"
+# PyO3 has dropped this one, which is still the only free-threaded build that can be had everywhere: it is tested with
+# the last release of PyO3 that has it, by a lock file of its own. Nothing is published for it.
+FREE_THREADED = "3.13t"
+FREE_THREADED_PYTHON = ROOT / "ci" / "free-threaded-python.sh"
+FREE_THREADED_LOCK = ROOT / "ci" / "free-threaded.lock"
+FREE_THREADED_PYO3 = "0.28"
 # The pinned packages of the corpus have wheels for this one.
 CORPUS_PYTHON = (3, 11)
 GALLERY = ROOT / "docs" / "gallery"
@@ -728,3 +734,88 @@ def bench_alternatives(session: nox.Session) -> None:
 def bench_pictures(session: nox.Session) -> None:
     """Measure how large the page of 1,000 checks is, and how fast Chromium opens and sorts it."""
     run_bench(session, "pictures")
+
+
+def free_threaded_python(session: nox.Session) -> str:
+    """Return the path of a free-threaded CPython 3.13. Skip the session, and say why, if there is none on this machine."""
+    if on_path := shutil.which(f"python{FREE_THREADED}"):
+        return on_path
+    found = subprocess.run([FREE_THREADED_PYTHON, "where"], capture_output=True, text=True, check=False)
+    if found.returncode == 0:
+        return found.stdout.strip()
+    return session.skip(f"CPython {FREE_THREADED}: NOT RUN: it is not on PATH; {found.stderr.strip()}")
+
+
+def free_threaded_wheel(session: nox.Session, python: str) -> Path:
+    """Return the path of a wheel for this interpreter, built from a copy of the sources with an older PyO3."""
+    home = ROOT / ".nox" / "free-threaded" / fingerprint()
+    if not list(home.glob("*.whl")):
+        shutil.rmtree(home.parent, ignore_errors=True)
+        copy = home / "sources"
+        for pattern in WHEEL_SOURCES:
+            for path in ROOT.glob(pattern):
+                if path.is_file() and path.suffix not in MAKES_NO_WHEEL:
+                    target = copy / path.relative_to(ROOT)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(path, target)
+        shutil.copyfile(FREE_THREADED_LOCK, copy / "Cargo.lock")
+        manifest = copy / "Cargo.toml"
+        changed, n_changes = re.subn(
+            r'^pyo3 = \{ version = "[\d.]+"',
+            f'pyo3 = {{ version = "{FREE_THREADED_PYO3}"',
+            manifest.read_text(encoding="utf-8"),
+            flags=re.MULTILINE,
+        )
+        if n_changes != 1:
+            session.error("Cargo.toml names PyO3 in another way: the copy for the older PyO3 cannot be made")
+        manifest.write_text(changed, encoding="utf-8")
+        session.install(*PYPROJECT["build-system"]["requires"])
+        # Beside our own target: what both compile alike is compiled for another interpreter, and kept apart.
+        env = {"CARGO_TARGET_DIR": str(ROOT / "target" / "free-threaded")}
+        session.chdir(copy)
+        # Without link-time optimisation: it tests, and nobody waits for it twice.
+        env |= {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
+        session.run("maturin", "build", "--release", "--locked", "--interpreter", python, "--out", str(home), env=env)
+        session.chdir(ROOT)
+    (built,) = home.glob("*.whl")
+    return built
+
+
+def free_threaded_environment(session: nox.Session) -> str:
+    """Return the interpreter of an environment of CPython 3.13t with our wheel and what its tests need."""
+    python = free_threaded_python(session)
+    built = free_threaded_wheel(session, python)
+    home = ROOT / ".nox" / "pythons" / f"{FREE_THREADED}-tests"
+    inside = str(home / "bin" / "python")
+    stamp = home / "made-of.txt"
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != str(built):
+        session.run(python, "-m", "venv", "--clear", str(home), external=True)
+        install = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+        # Later releases have native parts, and no wheel for this interpreter.
+        session.run(*install, str(built), "hypothesis<6.140", "pytest-xdist", external=True)
+        stamp.write_text(str(built), encoding="utf-8")
+    return inside
+
+
+@nox.session(default=False)
+def free_threaded(session: nox.Session) -> None:
+    """Run the tests of what a free-threaded interpreter is asked for, on CPython 3.13t; `-- FOLDER...` for others."""
+    python = free_threaded_environment(session)
+    chosen = session.posargs or [str(ROOT / "tests" / "live" / "test_free_threaded.py")]
+    run_pytest(session, [python, "-m", "pytest"], "-p", "no:cacheprovider", *chosen)
+
+
+@nox.session(default=False)
+def bench_free_threaded(session: nox.Session) -> None:
+    """Count wrong words of specimens that are attached for known shares, idle and beside busy processes, and races missed."""
+    python = free_threaded_environment(session)
+    # In the root the source tree would be imported first, which has no native module.
+    with tempfile.TemporaryDirectory(prefix="gilcheck-benchmarks-") as elsewhere:
+        Path(elsewhere, "benchmarks").symlink_to(ROOT / "benchmarks")
+        session.chdir(elsewhere)
+        # 1: a bar is missed. Those of the agreement's time are of builds with a GIL.
+        codes = [0, 1]
+        session.run(python, "-m", "benchmarks.free_threaded", *session.posargs, external=True, success_codes=codes)
+        races = ["benchmarks.agreement", "--runs", "20", "--pairs", "1"]
+        session.run(python, "-m", *races, external=True, success_codes=codes)
+        session.chdir(ROOT)

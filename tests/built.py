@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import (
     Agreement,
+    AttachedCall,
+    Attachment,
     CallSpan,
     Claim,
     Difference,
     Estimate,
+    GcPauses,
     GilEvent,
     GilTimeline,
     GilWaits,
@@ -173,6 +176,14 @@ claims = st.builds(
 
 instruments = st.builds(Instrument, st.text(), st.sampled_from(["exact", "bounded", "none"]), st.none() | reasons)
 
+attached_calls = st.builds(AttachedCall, n_effective=_figures, delay_ns=_maybe_ns)
+attachments = st.builds(
+    Attachment,
+    calls=st.lists(attached_calls, max_size=3).map(tuple),
+    windows=st.lists(attached_calls, max_size=2).map(tuple),
+    pauses=st.none() | st.builds(GcPauses),
+)
+
 observations = st.builds(
     Observation,
     name=st.text(),
@@ -184,6 +195,7 @@ observations = st.builds(
     calls=st.lists(call_spans, max_size=3).map(tuple),
     gil_waits=st.none() | st.builds(GilWaits),
     progress=st.none() | st.builds(Progress),
+    attachment=st.none() | attachments,
     notes=st.lists(reasons, max_size=2).map(tuple),
     agreement=st.sampled_from(["agree", "differ", "not_checked"]),
 )
@@ -229,6 +241,9 @@ verdicts = st.builds(
     notes=st.lists(reasons, max_size=2).map(tuple),
     diagnosis=st.text(),
     timeline=st.text("HrwM?", max_size=48),
+    attachment=st.sampled_from(["not_applicable", "detached", "partial", "attached", "inconclusive"]),
+    attached_share=_any_estimate("attached share"),
+    longest_pause_ns=_maybe_ns,
     traits=st.lists(st.sampled_from(["releases-often", "gives-way", "wait-is-felt"]), unique=True).map(tuple),
     machine=machines,
     instrument=instruments,

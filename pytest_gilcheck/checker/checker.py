@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from pytest_gilcheck.checker.attachment import attachment_of_block, instrument_of
 from pytest_gilcheck.checker.isolated import measure_in_child
 from pytest_gilcheck.checker.measure import Exclusive, machine_notes, measure, unguarded
 from pytest_gilcheck.declare.settings import Settings
@@ -27,6 +28,7 @@ from pytest_gilcheck.observe import (
     call_span,
     clock_quality,
     exact_ledger,
+    sampled_attachment,
     without_ledger,
 )
 from pytest_gilcheck.plan import survey
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_gilcheck.evidence import Agreement
+    from pytest_gilcheck.observe import RawSample
 
 __tracebackhide__ = is_hidden
 
@@ -210,13 +213,22 @@ class Checker:
     def _span(self, name: str) -> Iterator[Span]:
         machine = survey(clock_quality())
         span = Span(name)
-        with exact_ledger(self._settings.instrument) as instrument:
-            block = Block() if instrument.grade == "exact" else None
-            try:
-                yield span
-            finally:
-                # Also where the block raised: a span that is never ended would be taken for the outer one.
-                record = block.end() if block else None
+        with exact_ledger(self._settings.instrument) as opened:
+            samples: list[RawSample] = []
+            # A block is sampled from its own thread, which is this one.
+            sampling = contextlib.nullcontext() if machine.has_gil else sampled_attachment(0, samples)
+            with sampling:
+                block = Block() if opened.grade == "exact" or not machine.has_gil else None
+                try:
+                    yield span
+                finally:
+                    # Also where the block raised: a span that is never ended would be taken for the outer one.
+                    record = block.end() if block else None
+            instrument, attachment = opened, None
+            if not machine.has_gil and isinstance(record, CallSpan):
+                instrument = instrument_of(opened.unavailable)
+                attachment = attachment_of_block(record, samples)
+                record = None
             calls = (record,) if isinstance(record, CallSpan) else ()
             # While the ledger is still open. A block runs once: two windows would tell no more.
             windows = [
@@ -243,6 +255,7 @@ class Checker:
             pilot=None,
             calls=calls,
             surroundings=Surroundings(tuple(windows)),
+            attachment=attachment,
             notes=machine_notes(machine),
         )
         span._verdict = self._judged(observation, None)  # noqa: SLF001  (made here)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_gilcheck.checker.attachment import instrument_of, measure_attachment
 from pytest_gilcheck.checker.beside_background import needs_background_thread, progress
 from pytest_gilcheck.checker.competing_rounds import competing_rounds
 from pytest_gilcheck.checker.find_places import find_places
@@ -91,10 +92,17 @@ def measure(
             gil_waits=gil_waits,
             surroundings=stages.surroundings,
         )
+        if not machine.has_gil:
+            sampled = measure_attachment(stages, plan)
+            if isinstance(sampled, Reason):
+                stages.notes.append(sampled)
+            else:
+                instrument = instrument_of(opened.unavailable)
+                observation = replace(observation, attachment=sampled, instrument=instrument)
         # Before the rounds: where the time limit leaves no time for both, a held call's line says more than its speed-up.
         if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and (verdict := judge(observation)).gil in ("held", "partial"):
             observation = replace(observation, places=find_places(stages, verdict.longest_hold_ns))
-        if not is_exact and needs_background_thread(instrument, settings, span_ns):
+        if machine.has_gil and not is_exact and needs_background_thread(instrument, settings, span_ns):
             # The only witness of the GIL: where the time limit leaves no time for both, it says more than the speed-up.
             observation = replace(observation, progress=progress(stages, span_ns, is_exact=False))
         if settings.overlap:
@@ -111,4 +119,7 @@ def measure(
 
 def machine_notes(machine: Machine) -> tuple[Reason, ...]:
     """Return the properties of the machine that are reasons to doubt a measurement."""
-    return tuple(Reason(slug) for slug in machine.neighbours)
+    notes = [Reason(slug) for slug in machine.neighbours]
+    if machine.is_free_threaded and machine.has_gil:
+        notes.append(Reason.of("gil-switched-on", by=machine.gil_decided_by))
+    return tuple(notes)

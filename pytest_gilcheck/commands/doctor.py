@@ -13,7 +13,7 @@ from pytest_gilcheck.evidence import Machine, Reason
 from pytest_gilcheck.evidence.reason import SLUGS
 from pytest_gilcheck.gate.exit_status import INCONCLUSIVE, NOT_AS_EXPECTED, OK
 from pytest_gilcheck.judge.rules import SHORTEST_CALL_IN_CLOCK_PRICES
-from pytest_gilcheck.observe import clock_quality, exact_ledger
+from pytest_gilcheck.observe import clock_quality, exact_ledger, sampled_attachment
 from pytest_gilcheck.plan import can_overlap, n_competing_threads, survey
 from pytest_gilcheck.report.figures import duration
 from pytest_gilcheck.report.reasons import detail as detail_of
@@ -38,11 +38,13 @@ def main(arguments: Sequence[str]) -> int:
         grade, unavailable = instrument.grade, instrument.unavailable
     answers = [
         *about_ledger(grade, unavailable, machine),
+        *about_attachment(machine),
         *about_wall_clock(machine),
         *about_lock(),
         *about_neighbours(machine),
     ]
-    wrong = list(self_check()) if grade == "exact" else []
+    is_checked = grade == "exact" or not machine.has_gil
+    wrong = list(self_check(machine)) if is_checked else []
     for line in about_machine(machine):
         sys.stdout.write(f"{line}\n")
     for answer, text in answers:
@@ -51,14 +53,16 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(f"  {NO:4}self-check: {text}\n")
     if wrong:
         return NOT_AS_EXPECTED
-    if grade == "exact":
+    if is_checked:
         sys.stdout.write(f"  {YES:4}self-check: known specimens were judged right\n")
     return INCONCLUSIVE if any(answer == NO for answer, _ in answers) else OK
 
 
 def about_machine(machine: Machine) -> Iterator[str]:
     """Describe the interpreter and the machine."""
-    yield f"{machine.implementation} {machine.python} ({machine.build}), GIL {machine.gil}, gilcheck {machine.gilcheck}"
+    decided_by = f" by {machine.gil_decided_by}" if machine.gil_decided_by else ""
+    gil = f"GIL {machine.gil}{decided_by}"
+    yield f"{machine.implementation} {machine.python} ({machine.build}), {gil}, gilcheck {machine.gilcheck}"
     yield f"{machine.platform}, {machine.cpu}"
     quota = "" if machine.cpu_quota is None else f", granted {machine.cpu_quota:g} by the control group"
     load = "" if machine.load_1min is None else f", load {machine.load_1min:.2g}"
@@ -72,14 +76,28 @@ def about_machine(machine: Machine) -> Iterator[str]:
 
 def about_ledger(grade: str, unavailable: Reason | None, machine: Machine) -> Iterator[tuple[str, str]]:
     """Say whether every GIL event is recorded."""
-    if grade == "exact":
+    if not machine.has_gil:
+        yield YES, "no-gil: nothing can be released here; ask for .detached or .lets_others_run, overlap and agreement"
+    elif grade == "exact":
         yield YES, "GIL verdicts: every GIL event is recorded (grade: exact)"
     else:
         slug = unavailable.slug if unavailable else "not-measured"
         detail = (detail_of(unavailable) if unavailable else "") or SLUGS.get(slug, "")
         yield NO, f"GIL verdicts: {slug}: {detail} (grade: {grade})"
-    if machine.gil != "enabled":
-        yield HINT, "no-gil: nothing can be released here; overlap and agreement can still be checked"
+
+
+def about_attachment(machine: Machine) -> Iterator[tuple[str, str]]:
+    """Say whether threads can be seen to attach and detach, where there is no GIL, and why there is one where there need not."""
+    if machine.is_free_threaded and machine.has_gil:
+        yield HINT, f"gil-switched-on: this free-threaded build runs with its GIL on, by {machine.gil_decided_by}"
+    if machine.has_gil:
+        return
+    with sampled_attachment(0, []) as why_not:
+        pass
+    if why_not is None:
+        yield YES, "attachment: threads are sampled while they are attached or detached (grade: bounded)"
+    else:
+        yield NO, f"attachment: {why_not.slug}: {detail_of(why_not)} (grade: none)"
 
 
 def about_wall_clock(machine: Machine) -> Iterator[tuple[str, str]]:
@@ -117,10 +135,12 @@ def about_neighbours(machine: Machine) -> Iterator[tuple[str, str]]:
         yield HINT, f"{slug}: {SLUGS[slug]}"
 
 
-def self_check() -> Iterator[str]:
+def self_check(machine: Machine) -> Iterator[str]:
     """Describe each specimen that is judged wrong."""
     checker = Checker(Settings(overlap=False))
-    for specimen, expected in ((specimens.releases, "released"), (specimens.holds, "held")):
+    words = ("released", "held") if machine.has_gil else ("detached", "attached")
+    for specimen, expected in zip((specimens.releases, specimens.holds), words, strict=True):
         verdict = checker(specimen, _SPECIMEN_NS)
-        if verdict.gil != expected:
-            yield f"{verdict.name} is {expected} by construction but was judged {verdict.gil}. {verdict.diagnosis}"
+        # The sampler shares the processors with everything else: beside a load it may not decide, which is not wrong.
+        if verdict.word != expected and (machine.has_gil or verdict.word != "inconclusive"):
+            yield f"{verdict.name} is {expected} by construction but was judged {verdict.word}. {verdict.diagnosis}"

@@ -160,7 +160,7 @@ def _print(checks: list[CheckEntry], json_path: str | None, *, quiet: bool, verb
     if json_path != "-":
         for check in checks:
             lines = (
-                [check.verdict.gil]
+                [check.verdict.word]
                 if quiet
                 else report_lines(
                     check.observation,
@@ -173,7 +173,7 @@ def _print(checks: list[CheckEntry], json_path: str | None, *, quiet: bool, verb
             for line in lines:
                 sys.stdout.write(line + "\n")
             if quiet and check.verdict.claim_met is False:
-                say(f"expected {check.observation.claim.gil}, found {check.verdict.gil}")
+                say(f"expected {check.observation.claim.gil}, found {check.verdict.word}")
     sys.stdout.flush()
     if not is_saved:
         return USAGE

@@ -8,6 +8,7 @@ every share ends in ``_share`` and lies in 0..1, every count begins with ``n_``.
 from __future__ import annotations
 
 from pytest_gilcheck.evidence.agreement import Agreement, Difference
+from pytest_gilcheck.evidence.attachment import AttachedCall, Attachment, GcPauses
 from pytest_gilcheck.evidence.baseline import (
     BaselineEntry,
     Change,
@@ -59,6 +60,8 @@ __all__ = [
     "WORDS",
     "Agreement",
     "Arm",
+    "AttachedCall",
+    "Attachment",
     "BaselineEntry",
     "BusiestPlace",
     "CallSpan",
@@ -72,6 +75,7 @@ __all__ = [
     "Disagreement",
     "Estimate",
     "Finding",
+    "GcPauses",
     "GilEvent",
     "GilEventPlace",
     "GilTimeline",

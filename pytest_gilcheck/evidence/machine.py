@@ -35,6 +35,9 @@ class Machine:
         clock_resolution_ns: The smallest step of the clock, measured by the instrument itself.
         gilcheck: Release of this package.
         neighbours: Slugs of plugins and tools in this process that are known to disturb.
+        is_free_threaded: Whether the interpreter is a free-threaded build, with its GIL on or off.
+        gil_decided_by: What decides in such a build whether there is a GIL: the option, the variable, or the import that
+            switched it on. Empty: nothing but the build.
     """
 
     python: str
@@ -53,6 +56,8 @@ class Machine:
     clock_resolution_ns: int
     gilcheck: str
     neighbours: tuple[str, ...] = ()
+    is_free_threaded: bool = False
+    gil_decided_by: str = ""
 
     @property
     def usable_cores(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pytest_gilcheck.evidence.attachment import Attachment
 from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.machine import Machine
 from pytest_gilcheck.evidence.places import Places
@@ -163,6 +164,8 @@ class Observation:
         notes: Reasons known when it was measured: a neighbour, a refusal of the system, an instrument that stopped early.
         agreement: What came of comparing the same function's answers before, in the same test: ``agree``, ``differ`` or
             ``not_checked``.
+        attachment: Whether the calls' thread was attached, on an interpreter without a GIL. None: there is a GIL, or it could
+            not be sampled.
     """
 
     name: str
@@ -180,3 +183,4 @@ class Observation:
     notes: tuple[Reason, ...] = ()
     agreement: str = "not_checked"
     short_rounds: tuple[ShortRound, ...] = ()
+    attachment: Attachment | None = None

@@ -9,6 +9,8 @@ from pytest_gilcheck.evidence.estimate import Estimate
 # Each slug has an entry of the same name in docs/messages.md, which explains its remedy at length. A test compares the
 # two, and finds every slug that the package or the Rust code writes out and that is missing here.
 SLUGS: dict[str, str] = {
+    "attachment-borderline": "the bounds of the sampled attached share straddle a border after the last look",
+    "attachment-not-found": "this interpreter has no GIL, and which threads are attached cannot be read in it",
     "borderline": "the bounds of the held share straddle a border after the last look",
     "budget-too-small": "not one wall-clock round fits the budget",
     "chatter": "calls let the GIL go so often that handing it over costs more than it gains",
@@ -16,6 +18,7 @@ SLUGS: dict[str, str] = {
     "disturbed": "the system took the processor away during the calls, so their times are weaker evidence",
     "events-dropped": "the bounded log of GIL events was full; totals are exact, the timeline ends early",
     "gevent": "the threading module is patched, so that its threads are not the system's",
+    "gil-switched-on": "this is a free-threaded build, and its GIL is switched on",
     "greenlets": "stacks are not read where greenlets switch them, so that no place is named",
     "held-tail": "calls hold the GIL in part, and the others wait for that part",
     "inner-lock": "the GIL is released, and yet calls wait for a lock inside the callee",
@@ -45,6 +48,7 @@ SLUGS: dict[str, str] = {
     "other-threads-work": "threads that have no account here use the processor while the calls run",
     "overlap-borderline": "the interval of the speed-up contains the threshold between overlaps and serialised",
     "own-thread-pool": "one call alone already uses several cores",
+    "own-threads-attached": "threads of the callee's own were attached, and that counts for the call",
     "own-threads-attach": "threads of the callee's own took the GIL, and what they held counts for the call",
     "profiler": "a profiler is called at every Python call",
     "progress-only": "without a ledger, the progress of a background thread does not decide",
@@ -66,6 +70,7 @@ SLUGS: dict[str, str] = {
     "tracer": "a tracer (coverage, a debugger) is called at every line",
     "uneven-threads": "some threads were done long before others",
     "where-failed": "the call whose lines were to be found raised",
+    "whose-attachment": "other threads were attached within the calls, and nothing tells whether they are the callee's",
     "whose-hold": "other threads held the GIL within the calls, and nothing tells whether they are the callee's",
     "witnesses-conflict": "two witnesses saw what cannot both be true",
     "xdist-neighbours": "other workers of pytest-xdist use the same processors",

@@ -11,6 +11,9 @@ from typing import NamedTuple
 #: Words that say whether the GIL is released, from best to worst.
 DECIDED_WORDS = ("released", "partial", "held")
 
+#: Words that say whether a call detaches its thread from an interpreter without a GIL, from best to worst.
+DECIDED_ATTACHMENTS = ("detached", "partial", "attached")
+
 
 class Requirement(NamedTuple):
     """One requirement of a check: a limit that its author claims, a comparison with a baseline, or both.

@@ -52,7 +52,7 @@ class Projection:
 class Verdict:
     """The verdict on one call: whether it releases the GIL, whether calls overlap, and whether the answers are right.
 
-    Attributes that ask a question (`released`, `held`, `overlaps`) and comparisons of estimates raise `Inconclusive` where
+    Attributes that ask a question (`released`, `held`, `detached`, `lets_others_run`, `overlaps`) and comparisons of estimates raise `Inconclusive` where
     the evidence does not decide. A verdict is wrong where the call behaves otherwise under a competition, or on an
     input, that this check did not have.
 
@@ -87,6 +87,11 @@ class Verdict:
         decided_by: The evidence that decides `overlap`: ``together``, ``wall-clock``, or empty where nothing does.
         projections: What machines with more cores would give, by a model of these calls.
         limits: The parts of the claim, each with its margin.
+        attachment: ``detached``, ``attached``, ``partial`` or ``inconclusive`` on an interpreter without a GIL;
+            ``not_applicable`` on others.
+        attached_share: Share of the call (0..1) during which its thread was attached to the interpreter. An attached thread
+            keeps garbage collections, and whatever else stops all threads, waiting.
+        longest_pause_ns: Longest time for which the call kept a garbage collection of another thread waiting.
         traits: Slugs of how the call releases, as far as the diagnosis needs them: ``releases-often``, ``gives-way`` (only
             when the interpreter asks) and ``wait-is-felt`` (by a thread that waits for the GIL).
         result: What the first measured call returned. It is no part of equality, of the JSON form and of what is shown.
@@ -121,6 +126,9 @@ class Verdict:
     where: Where | None = None
     limits: tuple[Limit, ...] = ()
     traits: tuple[str, ...] = ()
+    attachment: str = "not_applicable"
+    attached_share: Estimate = field(default_factory=lambda: Estimate(quantity="attached share", why_not="has-gil"))
+    longest_pause_ns: int | None = None
     result: Any = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
@@ -129,7 +137,8 @@ class Verdict:
         Returns:
             The words and figures that were measured.
         """
-        parts = [f"{self.gil} ({self.held_share})"]
+        share = self.held_share if self.attachment == "not_applicable" else self.attached_share
+        parts = [f"{self.word} ({share})"]
         if self.overlap != "not_measured":
             word = f"overlap {self.overlap}" if self.overlap == "inconclusive" else self.overlap
             parts.append(f"{word} ({self.speedup})")
@@ -159,6 +168,37 @@ class Verdict:
         return self._is("held")
 
     @property
+    def word(self) -> str:
+        """The word on what the call does to other threads: that of the GIL, or of attachment where there is none."""
+        return self.attachment if self.gil == "not_applicable" else self.gil
+
+    @property
+    def detached(self) -> bool:
+        """Whether the call's thread was detached from an interpreter without a GIL for at least 95 % of the call.
+
+        Raises `Inconclusive` where the evidence does not decide it, `NotApplicable` where the interpreter has a GIL.
+        """
+        return self._is_attachment("detached")
+
+    @property
+    def attached(self) -> bool:
+        """Whether the call's thread was attached to an interpreter without a GIL for at least 95 % of the call.
+
+        Raises `Inconclusive` where the evidence does not decide it, `NotApplicable` where the interpreter has a GIL.
+        """
+        return self._is_attachment("attached")
+
+    @property
+    def lets_others_run(self) -> bool:
+        """Whether other threads run freely meanwhile: the call releases the GIL, or, where there is none, is detached.
+
+        The same assertion serves every build of the interpreter. Raises `Inconclusive` where the evidence does not decide it.
+        """
+        if self.attachment != "not_applicable":
+            return self._is_attachment("detached")
+        return self._is("released")
+
+    @property
     def overlaps(self) -> bool:
         """Whether calls of competing threads overlapped in wall time.
 
@@ -179,5 +219,15 @@ class Verdict:
         if self.gil == "inconclusive":
             raise Inconclusive(f"{self.name}: the GIL verdict is inconclusive ({self._why})", self.reasons)
         if self.gil == "not_applicable":
-            raise NotApplicable(f"{self.name}: no GIL in this interpreter ({self._why})", self.reasons)
+            message = f"{self.name}: no GIL in this interpreter, ask for .detached or .lets_others_run ({self._why})"
+            raise NotApplicable(message, self.reasons)
         return self.gil == word
+
+    def _is_attachment(self, word: str) -> bool:
+        if self.attachment == "inconclusive":
+            message = f"{self.name}: whether the thread is detached is inconclusive ({self._why})"
+            raise Inconclusive(message, self.reasons)
+        if self.attachment == "not_applicable":
+            message = f"{self.name}: this interpreter has a GIL, ask for .released or .lets_others_run"
+            raise NotApplicable(message, self.reasons)
+        return self.attachment == word

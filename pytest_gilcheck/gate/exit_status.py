@@ -19,7 +19,7 @@ def status_of_check(observation: Observation, verdict: Verdict) -> int:
     """Return the exit status that one check alone gives."""
     if verdict.claim_met is False:
         return NOT_AS_EXPECTED
-    if verdict.gil in ("inconclusive", "not_applicable"):
+    if verdict.word in ("inconclusive", "not_applicable"):
         return INCONCLUSIVE
     return INCONCLUSIVE if verdict.claim_met is None and not observation.claim.is_empty else OK
 

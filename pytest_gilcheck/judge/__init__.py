@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_gilcheck.judge.attachment import decides_attachment, knows_attached_share, others_attach
 from pytest_gilcheck.judge.holding import decides_holding, held_share, knows_share, others_matter
 from pytest_gilcheck.judge.overlap import decides_overlap, wants_serial_arm, wants_short_round
 from pytest_gilcheck.judge.places import is_same_hold
@@ -11,12 +12,15 @@ from pytest_gilcheck.judge.verdict import judge
 __all__ = [
     "ENOUGH_BATCHES",
     "ROUND_LOOKS",
+    "decides_attachment",
     "decides_holding",
     "decides_overlap",
     "held_share",
     "is_same_hold",
     "judge",
+    "knows_attached_share",
     "knows_share",
+    "others_attach",
     "others_matter",
     "wants_serial_arm",
     "wants_short_round",

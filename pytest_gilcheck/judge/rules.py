@@ -76,6 +76,22 @@ NEIGHBOUR_VARIES_FACTOR = 2.0
 #: narrower than the noise.
 OTHERS_MATTER_SHARE = 0.005
 
+#: Threshold: the sampled share of attached time has an interval of this many standard deviations to either side. One in
+#: a thousand lies outside, and there are at most three looks (`MEDIAN_ALPHA`).
+SAMPLED_SHARE_Z = 3.29
+
+#: Threshold: so many samples decide *detached* and *attached* if all of them agree: Wilson's bound of none of n is
+#: z² / (n + z²), which is below the border of 0.05 from 206 on.
+ENOUGH_SAMPLES = 206
+
+#: Threshold: threads that work for the call are attached in so many of the calls, for at least half as long as in all of
+#: them together. One call in ten may be one that was hardly sampled.
+OWN_WORK_CALLS_SHARE = 0.9
+
+#: Threshold: other threads matter if they were attached, and the call's own was not, in more than this share of the
+#: samples. It is a fifth of the distance of either border from its end.
+OTHERS_ATTACHED_SHARE = 0.01
+
 #: Threshold: other threads that hold the GIL for more than this share of the time between the calls keep a waiter waiting
 #: as well as the call does: how long the call alone does is not known then.
 NEIGHBOURS_HOLD_SHARE = 0.02

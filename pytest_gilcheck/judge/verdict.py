@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Estimate, Reason, ReleaseCounts, Verdict
 from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.attachment import judge_attachment, longest_pause_ns
 from pytest_gilcheck.judge.call_share import taken_from
 from pytest_gilcheck.judge.claim import claim_met, limits_of
 from pytest_gilcheck.judge.holding import (
@@ -26,7 +27,7 @@ from pytest_gilcheck.judge.timeline import typical_timeline
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_gilcheck.evidence import CallSpan, GilWaits, Observation
+    from pytest_gilcheck.evidence import AttachedCall, CallSpan, GilWaits, Observation
 
 
 def judge(observation: Observation) -> Verdict:
@@ -42,6 +43,10 @@ def judge(observation: Observation) -> Verdict:
     observation = _without_waits_for_neighbours(observation)
     calls = [owned.least for owned in owned_calls(observation.calls, observation.surroundings.windows)]
     gil, share, reasons = _gil(observation, calls)
+    attachment, attached_share = "not_applicable", Estimate(quantity="attached share", why_not="has-gil")
+    if gil == "not_applicable" and _asks_attachment(observation):
+        attachment, attached_share, more = judge_attachment(observation.attachment)
+        reasons = [*reasons, *more]
     wall = wall_clock(observation, gil, share)
     known = {reason.slug for reason in reasons}
     reasons = [*reasons, *(reason for reason in wall.reasons if reason.slug not in known)]
@@ -57,13 +62,15 @@ def judge(observation: Observation) -> Verdict:
     }
     limits = limits_of(observation.claim, figures, machine_may_fall_short=not wall.machine_decides)
     longest_hold_ns = _typical(calls, "longest_hold_ns") if exact else None
+    sampled = observation.attachment.calls if observation.attachment is not None else ()
+    span_ns, cpu_ns = (_typical(calls or sampled, figure) for figure in ("span_ns", "cpu_ns"))
     return Verdict(
         name=observation.name,
         gil=gil,
         held_share=share,
-        n_calls=len(calls),
-        span_ns=_typical(calls, "span_ns"),
-        cpu_ns=_typical(calls, "cpu_ns"),
+        n_calls=len(calls or sampled),
+        span_ns=span_ns,
+        cpu_ns=cpu_ns,
         longest_hold_ns=longest_hold_ns,
         longest_wait_ns=_longest_wait_ns(calls, observation.gil_waits),
         n_releases=_release_counts(observation),
@@ -87,7 +94,19 @@ def judge(observation: Observation) -> Verdict:
         projections=wall.projections,
         most_speedup=most_speedup(share, observation.plan.n_threads) if observation.rounds else None,
         traits=_traits(observation, calls),
+        attachment=attachment,
+        attached_share=attached_share,
+        longest_pause_ns=longest_pause_ns(observation.attachment, attached_share),
     )
+
+
+def _asks_attachment(observation: Observation) -> bool:
+    """Return whether attachment was to be sampled, which reports of older releases do not have."""
+    return observation.attachment is not None or any(note.slug == _NOT_SAMPLED for note in observation.notes)
+
+
+#: Why nothing was sampled although there is no GIL.
+_NOT_SAMPLED = "attachment-not-found"
 
 
 def _without_waits_for_neighbours(observation: Observation) -> Observation:
@@ -97,7 +116,7 @@ def _without_waits_for_neighbours(observation: Observation) -> Observation:
     return replace(observation, gil_waits=None) if held_ns > rules.NEIGHBOURS_HOLD_SHARE * span_ns else observation
 
 
-def _typical(calls: Sequence[CallSpan], figure: str) -> int | None:
+def _typical(calls: Sequence[CallSpan | AttachedCall], figure: str) -> int | None:
     return round(median([getattr(call, figure) for call in calls])) if calls else None
 
 

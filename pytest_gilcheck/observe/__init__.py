@@ -1,7 +1,15 @@
-"""Instruments that watch calls: the exact ledger, the native GIL waiter, and a trace. Never imports `run`."""
+"""Instruments that watch calls: the exact ledger, the native GIL waiter, the sampler of attachment, and a trace. Never imports `run`."""
 
 from __future__ import annotations
 
+from pytest_gilcheck.observe.attachment import (
+    RawSample,
+    attached_calls,
+    garbage_collector,
+    pauses_beside_calls,
+    sampled_attachment,
+    state_of_this_thread,
+)
 from pytest_gilcheck.observe.callee import is_native
 from pytest_gilcheck.observe.fold import call_span, progress_beside, waits_beside_calls
 from pytest_gilcheck.observe.ledger import (
@@ -19,17 +27,23 @@ __all__ = [
     "Block",
     "KeptStacks",
     "PythonLines",
+    "RawSample",
+    "attached_calls",
     "call_span",
     "clock_quality",
     "exact_ledger",
+    "garbage_collector",
     "gil_waiter",
     "is_native",
     "learn_drop_request",
     "longest_hold_of",
+    "pauses_beside_calls",
     "places",
     "progress_beside",
     "python_stacks",
+    "sampled_attachment",
     "stacks_of",
+    "state_of_this_thread",
     "waits_beside_calls",
     "without_ledger",
 ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import sysconfig
 import threading
 from pathlib import Path
 
 from pytest_gilcheck.evidence import Machine, own_version
+from pytest_gilcheck.plan.gil_switch import forced_by, is_free_threaded, is_gil_enabled, switched_on_by
 
 
 def n_cpus() -> int:
@@ -70,9 +70,7 @@ def _cpu_name() -> str:
 
 
 def _gil() -> str:
-    if not sysconfig.get_config_var("Py_GIL_DISABLED"):
-        return "enabled"
-    return "enabled" if getattr(sys, "_is_gil_enabled", lambda: True)() else "disabled"
+    return "enabled" if is_gil_enabled() else "disabled"
 
 
 #: The interpreter's own interval is 5 ms; pytest-run-parallel sets 1 µs while it runs tests in threads.
@@ -187,4 +185,6 @@ def survey(clock_quality: tuple[int, int]) -> Machine:
         clock_resolution_ns=resolution_ns,
         gilcheck=own_version(),
         neighbours=neighbours(),
+        is_free_threaded=is_free_threaded(),
+        gil_decided_by=switched_on_by() or (forced_by() if is_free_threaded() else ""),
     )

@@ -6,6 +6,7 @@ when they are needed: `session_hooks` where tests are run, `item_hooks` where a 
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,7 +36,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options."""
+    """Declare the options; in a free-threaded build, notice from now on which import switches the GIL on."""
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        from pytest_gilcheck.plan.gil_switch import watch_imports  # noqa: PLC0415  (where there is a GIL nobody pays for it)
+
+        watch_imports()
     options.add_to(parser)
 
 

@@ -45,6 +45,8 @@ def _all_advice(verdict: Verdict) -> Iterator[str]:
         yield f"It releases the GIL {n_releases} a call: do more work between two releases."
     if verdict.gil in ("held", "partial"):
         yield from _of_holding(verdict)
+    elif verdict.attachment in ("attached", "partial"):
+        yield "Detach around more of the work: Py_BEGIN_ALLOW_THREADS, nogil or py.detach."
     elif verdict.overlap == "serialised":
         yield from (note.detail for note in verdict.notes if note.slug in CAUSES)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence.requirement import DECIDED_WORDS
+from pytest_gilcheck.evidence.requirement import DECIDED_ATTACHMENTS, DECIDED_WORDS
 from pytest_gilcheck.report import where
 from pytest_gilcheck.report.advice import advice
 from pytest_gilcheck.report.figures import duration, of_rest, percent, says_something, share_bounds
@@ -54,7 +54,7 @@ def answer(observation: Observation, verdict: Verdict, *, encoding: str | None =
     """
     yield _first_line(verdict), False
     claimed = _claim(verdict)
-    if verdict.gil not in DECIDED_WORDS:
+    if verdict.gil not in DECIDED_WORDS and verdict.attachment not in DECIDED_ATTACHMENTS:
         lines = [*claimed, *_undecided(verdict, encoding)]
         yield from ((line, False) for line in lines[: N_LINES - 1])
         return
@@ -79,7 +79,8 @@ def wrapped(text: str, width: int = WIDTH - 2) -> list[str]:
 
 
 def _first_line(verdict: Verdict) -> str:
-    rest = f": {verdict.gil.replace('_', ' ')}{_share(verdict)}"
+    share = _share(verdict) if verdict.attachment == "not_applicable" else _attached_share(verdict)
+    rest = f": {verdict.word.replace('_', ' ')}{share}"
     name = " ".join(verdict.name.split())
     return f"{cut_name(name, max(_SHORTEST_NAME, WIDTH - len(rest)))}{rest}"
 
@@ -104,9 +105,23 @@ def _share(verdict: Verdict) -> str:
     return f"{', held' if gil == 'partial' else ''} for {percent(share.value)} of {of_what}{span}"
 
 
+def _attached_share(verdict: Verdict) -> str:
+    """Return the same where there is no GIL. Samples give bounds, and the text says no more than they do."""
+    share, word = verdict.attached_share, verdict.attachment
+    if share.value is None or share.low is None or share.high is None:
+        return ""
+    span = "" if verdict.span_ns is None else f" ({duration(verdict.span_ns)})"
+    if word in ("inconclusive", "partial"):
+        bounds = share_bounds(share.low, share.high)
+        return f", attached for {bounds.strip('[]').replace(',', ' to')} % of the call{span}" if bounds else ""
+    return f" for at least {of_rest(share.high) if word == 'detached' else percent(share.low)} of the call{span}"
+
+
 def _weaker_witness(verdict: Verdict) -> list[str]:
     """Return which witness decided, if it was not the ledger."""
     if verdict.instrument.grade == "exact" or verdict.instrument.unavailable is None:
+        return []
+    if verdict.attachment != "not_applicable":  # the only one that there is without a GIL
         return []
     witness, why = verdict.instrument.name, verdict.instrument.unavailable.slug
     return [f"  by the {witness} witness ({verdict.instrument.grade}), not by the ledger: {why}"]
@@ -126,7 +141,7 @@ def _undecided(verdict: Verdict, encoding: str | None) -> Iterator[str]:
     why: Reason | None = next(
         (note for note in reversed(verdict.notes) if note.detail and note.slug not in CAUSES), None
     )
-    for line in wrapped(verdict.diagnosis if why is None or verdict.gil == "not_applicable" else why.detail):
+    for line in wrapped(verdict.diagnosis if why is None or verdict.word == "not_applicable" else why.detail):
         yield f"  {line}"
     if verdict.held_share.low != verdict.held_share.high:
         yield from _timeline(verdict, encoding)
@@ -156,6 +171,9 @@ def _waits_and_overlap(observation: Observation, verdict: Verdict) -> tuple[list
 
 
 def _wait(verdict: Verdict) -> str:
+    pause_ns = verdict.longest_pause_ns
+    if pause_ns and verdict.attachment in ("attached", "partial"):
+        return f"a garbage collection in another thread waited up to {duration(pause_ns)}"
     waited_ns = verdict.longest_wait_ns
     if not waited_ns or (verdict.gil == "released" and "wait-is-felt" not in verdict.traits):
         return ""

@@ -77,8 +77,13 @@ def figures(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, s
     """
     if verdict.held_share.measured:
         yield "held", f"{share_text(verdict.held_share)} of the call"
-    if verdict.held_share.measured or verdict.instrument.grade == "none":
+    if verdict.attached_share.measured:
+        yield "attached", f"{share_text(verdict.attached_share)} of the call"
+    if verdict.held_share.measured or verdict.attached_share.measured or verdict.instrument.grade == "none":
         yield "instrument", _instrument_text(observation, verdict)
+    if verdict.longest_pause_ns is not None:
+        pause = duration(verdict.longest_pause_ns)
+        yield "longest pause", f"a garbage collection in another thread waited up to {pause} for the call"
     if verdict.longest_hold_ns is not None:
         yield "longest hold", duration(verdict.longest_hold_ns)
         by_function, by_interpreter = verdict.n_releases.by_function, verdict.n_releases.by_interpreter

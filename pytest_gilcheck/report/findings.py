@@ -64,7 +64,7 @@ def _of_check(check: CheckEntry) -> Found | None:
     if verdict.claim_met is False:
         return Found(check, "error", _verdict_in_one_line(check))
     # Of a failed test the failure itself is the finding.
-    if not check.failed and (verdict.gil == "inconclusive" or (verdict.limits and verdict.claim_met is None)):
+    if not check.failed and (verdict.word == "inconclusive" or (verdict.limits and verdict.claim_met is None)):
         return Found(check, "warning", _verdict_in_one_line(check))
     return None
 
@@ -78,7 +78,7 @@ def _of_failed_test(check: CheckEntry) -> str:
 
 def _verdict_in_one_line(check: CheckEntry) -> str:
     verdict = check.verdict
-    parts = [f"{check.name}: {verdict.gil}.", verdict.diagnosis]
+    parts = [f"{check.name}: {verdict.word}.", verdict.diagnosis]
     parts += [f"{limit_text(limit)}." for limit in verdict.limits if not limit.met]
     return " ".join([*parts, *(f"[{slug}]" for slug in verdict.reasons)])
 

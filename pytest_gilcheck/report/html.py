@@ -10,7 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_gilcheck.evidence import own_version
-from pytest_gilcheck.evidence.requirement import DECIDED_WORDS
+from pytest_gilcheck.evidence.requirement import DECIDED_ATTACHMENTS, DECIDED_WORDS
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report import where
 from pytest_gilcheck.report.advice import advice
@@ -91,7 +91,7 @@ def html(
             agreement_words[agreements[-1]["text"]] += 1
             continue
         number = len(rows) + 1
-        words[entry.verdict.gil] += 1
+        words[entry.verdict.word] += 1
         call = shown_call(entry.observation, entry.verdict)
         said: list[str] = []
         if call is not None:
@@ -174,7 +174,7 @@ def _row(entry: CheckEntry, said: list[str], change: tuple[str, list[str]] | Non
     return {
         "title": title,
         "function": function,
-        "gil": verdict.gil,
+        "gil": verdict.word,
         "failed": entry.failed,
         "change": kind,
         "changes": changes,
@@ -202,7 +202,7 @@ def _cells(entry: CheckEntry) -> list[_Cell]:
     is_overlap_shown = verdict.overlap != "inconclusive" or asks_overlap(entry.observation.claim)
     overlap, agreement = overlap_text(verdict), verdict.agreement
     return [
-        _Cell(verdict.gil.replace("_", " "), verdict.gil, word=verdict.gil),
+        _Cell(verdict.word.replace("_", " "), verdict.word, word=verdict.word),
         _held(verdict),
         _time(verdict.longest_hold_ns, is_decided=is_decided),
         _time(verdict.longest_wait_ns, is_decided=is_decided),
@@ -217,6 +217,9 @@ def _cells(entry: CheckEntry) -> list[_Cell]:
 
 def _held(verdict: Verdict) -> _Cell:
     share = verdict.held_share
+    if verdict.attachment in DECIDED_ATTACHMENTS and verdict.attached_share.value is not None:
+        value = verdict.attached_share.value
+        return _Cell(percent(value), repr(float(value)), "number")
     if share.value is None or share.high is None:
         return _Cell(kind="number", why="not measured")
     if verdict.gil not in DECIDED_WORDS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence.requirement import DECIDED_WORDS
+from pytest_gilcheck.evidence.requirement import DECIDED_ATTACHMENTS, DECIDED_WORDS
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report.figures import duration
 from pytest_gilcheck.report.tables import row_name
@@ -94,9 +94,19 @@ def _of_check(check: CheckEntry) -> tuple[tuple[str, ...], list[str]]:
     is_decided = verdict.gil in DECIDED_WORDS
     hold = duration(verdict.longest_hold_ns) if is_decided and verdict.longest_hold_ns is not None else "-"
     share = share_text(verdict.held_share) if is_decided else "-"
-    row = (name, verdict.gil.replace("_", " "), share, hold, overlap_text(verdict), _claim(check), margin_text(verdict))
+    if verdict.attachment in DECIDED_ATTACHMENTS:
+        share = share_text(verdict.attached_share)
+    row = (
+        name,
+        verdict.word.replace("_", " "),
+        share,
+        hold,
+        overlap_text(verdict),
+        _claim(check),
+        margin_text(verdict),
+    )
     details = []
-    if check.failed or verdict.claim_met is False or verdict.gil == "inconclusive":
+    if check.failed or verdict.claim_met is False or verdict.word == "inconclusive":
         details.append(f"- **{escaped(name)}**: {escaped(verdict.diagnosis)}")
         details += [f"  - {escaped(limit_text(limit))}" for limit in verdict.limits if not limit.met]
         details += [

@@ -6,6 +6,11 @@ from collections.abc import Collection
 
 #: The first part of the ABI tag of a wheel for all builds with a GIL.
 _STABLE_ABI = "abi3"
+#: The same for all free-threaded builds, which there is from this version on; before, each version has a wheel of its own,
+#: and before the second one there is none.
+_STABLE_FREE_THREADED = "abi3t"
+_FIRST_WITH_STABLE_FREE_THREADED = (3, 15)
+_FIRST_FREE_THREADED = (3, 14)
 
 
 def why_not_imported(error: str, found: Collection[str], python: tuple[int, int], *, is_free_threaded: bool) -> str:
@@ -31,9 +36,13 @@ def why_not_imported(error: str, found: Collection[str], python: tuple[int, int]
     files = ", ".join(sorted(found))
     for_free_threaded = [name for name in found if _is_for_free_threaded(name)]
     if is_free_threaded and not for_free_threaded:
+        tag = f"cp{python[0]}{python[1]}t" if python < _FIRST_WITH_STABLE_FREE_THREADED else _STABLE_FREE_THREADED
+        remedy = f"install a wheel with the tag {tag}, or use python{version}"
+        if python < _FIRST_FREE_THREADED:
+            remedy = f"there is no wheel for {version}t, use python3.14t or python{version}"
         return (
             f"this is a free-threaded CPython {version}t, and the installed pytest-gilcheck ({files}) is for builds with a "
-            f"GIL: install a wheel with the tag cp{python[0]}{python[1]}t, or use python{version}"
+            f"GIL: {remedy}"
         )
     if not is_free_threaded and len(for_free_threaded) == len(found):
         return (

@@ -189,12 +189,28 @@ CAUSES = frozenset(
     }
 )
 
+
+def _attachment_borderline(values: Mapping[str, Any]) -> str:
+    share = estimate_in(values, "attached_share", "attached share")
+    n_samples, remedy = counted(values["n_samples"], "sample"), "give the check more calls (time_limit=)"
+    if values["unsampled_share"] > _FELT_UNSAMPLED_SHARE:
+        off = percent(values["unsampled_share"])
+        remedy = f"the sampling thread was kept off the processor for {off} of the calls. Free a core, or {remedy}"
+    return f"{n_samples} leave the {quantity(share)} on both sides of a threshold (5 % or 95 %): {remedy}"
+
+
+#: From here on a reader is told that the sampling thread did not run.
+_FELT_UNSAMPLED_SHARE = 0.02
+
+
 #: Why a figure was not measured, where no reason of the verdict says it.
 WHY_NOT = {
     "no-call-returned": "no call came back",
+    "has-gil": "this interpreter has a GIL",
     "no-calls": "no call was recorded",
     "no-record-and-no-progress": "no exact record, and no background thread ran",
     "no-rounds": "no wall-clock rounds were run",
+    "no-samples": "nothing was sampled",
     "no-stamps": "single calls of the rounds have no accounts",
 }
 
@@ -212,6 +228,7 @@ _CONSTANT = {
 
 #: Slug -> sentence of its values.
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "attachment-borderline": _attachment_borderline,
     "borderline": _borderline,
     "budget-too-small": _budget_too_small,
     "chatter": lambda v: (
@@ -226,6 +243,9 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
         else "the call was kept off the processor for long: free a processor, or give the check more calls (time_limit=)"
     ),
     "events-dropped": lambda v: f"{v['n_dropped']} events did not fit: the timeline is cut, sums are exact",
+    "gil-switched-on": lambda v: (
+        f"this is a free-threaded build, and its GIL is switched on by {v['by']}: the verdict is that of a build with a GIL"
+    ),
     "held-tail": _held_tail,
     "inner-lock": lambda v: (
         f"The GIL is released, yet threads slept for {_lost(v)}, which a single thread does not: they wait for a lock inside "
@@ -248,6 +268,10 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "overlap-borderline": _overlap_borderline,
     "own-thread-pool": lambda v: (
         f"One call alone already uses {v['cores_used']:.1f} cores: it brings threads of its own, and more callers only share them."
+    ),
+    "own-threads-attached": lambda v: (
+        f"{counted(v['n_threads'], 'thread')} of the callee's own attached to the interpreter within the calls; that counts as "
+        "attached by the call"
     ),
     "own-threads-attach": _own_threads_attach,
     "progress-only": lambda v: (
@@ -279,6 +303,11 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "too-short-to-overlap": _too_short_to_overlap,
     "uneven-threads": lambda v: f"Some threads were done early ({_lost(v)}): their calls differ in length.",
     "where-failed": lambda v: f"the diagnosing pass raised {v['error_type']}: {v['error']}",
+    "whose-attachment": lambda v: (
+        f"{counted(v['n_threads'], 'other thread')} attached to the interpreter within the calls: the attached share is "
+        f"{percent(v['least_share'])} if none of them works for the call, and {percent(v['most_share'])} if all do. Stop what runs beside "
+        "the check, or give it more calls (time_limit=)"
+    ),
     "whose-hold": lambda v: (
         f"{v['n_threads']} other thread{'' if v['n_threads'] == 1 else 's'} held the GIL within the calls: the held share is "
         f"{percent(v['least_share'])} if none of them works for the call, and {percent(v['most_share'])} if all do. Stop what runs beside the "

@@ -51,7 +51,7 @@ def diagnosis(verdict: Verdict, observation: Observation) -> str:
     Returns:
         What the verdict means for the author, and what can be done.
     """
-    sentence = _of_holding(verdict)
+    sentence = _of_holding(verdict) if verdict.attachment == "not_applicable" else _of_attachment(verdict)
     asleep = next((note for note in verdict.notes if note.slug == "sleeps-while-holding"), None)
     if asleep is not None:
         sentence += f" {asleep.detail}"
@@ -90,6 +90,21 @@ def _of_holding(verdict: Verdict) -> str:
     if "wait-is-felt" in verdict.traits:
         sentence += f" Another thread waited up to {duration(verdict.longest_wait_ns or 0)} for it."
     return sentence
+
+
+def _of_attachment(verdict: Verdict) -> str:
+    share, word = verdict.attached_share, verdict.attachment
+    if word == "inconclusive" or share.value is None:
+        return "The samples do not decide whether the call detaches its thread; the reasons say why."
+    if word == "detached":
+        free = of_rest(share.high or 0.0)
+        return f"Detaches its thread for at least {free} of the call: whatever stops all threads need not wait for it."
+    waits = "a garbage collection, which stops all threads, has to wait"
+    if verdict.longest_pause_ns:
+        waits += f" up to {duration(verdict.longest_pause_ns)}"
+    if word == "partial":
+        return f"Detaches its thread for about {of_rest(share.value)} of the call; in the rest {waits}."
+    return f"Its thread stays attached for at least {percent(share.low or 0.0)} of the call: {waits}."
 
 
 def _of_overlap(verdict: Verdict, observation: Observation) -> str:

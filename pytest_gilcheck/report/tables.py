@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence.requirement import DECIDED_WORDS
+from pytest_gilcheck.evidence.requirement import DECIDED_ATTACHMENTS, DECIDED_WORDS
 from pytest_gilcheck.report import agreement as agreement_text
 from pytest_gilcheck.report.answer import asks_overlap, drawn
 from pytest_gilcheck.report.check import report_lines
@@ -36,6 +36,8 @@ _COLOURS = {
     "held": "red",
     "partial": "yellow",
     "inconclusive": "magenta",
+    "detached": "green",
+    "attached": "red",
     "not_applicable": "cyan",
     "overlaps": "green",
     "serialised": "yellow",
@@ -61,7 +63,7 @@ def counts(entries: Iterable[Entry]) -> str:
         if isinstance(entry, AgreementEntry):
             agreements[agreement_text.WORDS.get(entry.agreement.word, entry.agreement.word)] += 1
         else:
-            checks[entry.verdict.gil] += 1
+            checks[entry.verdict.word] += 1
     return f"gilcheck: {counts_text(checks, agreements)}"
 
 
@@ -87,6 +89,7 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
     checks: list[tuple[str, ...]] = []
     agreements: list[tuple[str, ...]] = []
     below: list[str] = []
+    has_gil = False
     for entry in entries:
         name = row_name(entry)
         if isinstance(entry, AgreementEntry):
@@ -94,10 +97,12 @@ def tables(entries: Iterable[Entry], *, width: int, colour: bool) -> Iterator[st
             below += _below(entry.agreement)
         else:
             checks.append(_cells_of_check(name, entry))
+            has_gil |= entry.verdict.attachment == "not_applicable"
     if checks or not agreements:
-        widths = _widths(_OF_CHECKS, checks)
+        of_checks = _OF_CHECKS if has_gil or not checks else _WITHOUT_GIL
+        widths = _widths(of_checks, checks)
         columns = _fitting(widths, width, _empty_columns(checks))
-        headings, *rows = ([cells[n] for n in columns] for cells in (_OF_CHECKS, *checks))
+        headings, *rows = ([cells[n] for n in columns] for cells in (of_checks, *checks))
         yield from _table(headings, rows, width=width, colour=colour)
     if checks and agreements:
         yield ""
@@ -139,6 +144,13 @@ _OF_CHECKS = (
     "releases",
     "over time",
 )
+#: The same where all checks were made without a GIL.
+_WITHOUT_GIL = tuple(
+    {"GIL": "thread", "held": "attached", "held between": "attached between", "longest wait": "longest pause"}.get(
+        name, name
+    )
+    for name in _OF_CHECKS
+)
 _GIL = 1
 _OF_AGREEMENTS = ("agreement of", "results", "examples", "calls", "threads")
 
@@ -146,6 +158,8 @@ _OF_AGREEMENTS = ("agreement of", "results", "examples", "calls", "threads")
 def _cells_of_check(name: str, entry: CheckEntry) -> tuple[str, ...]:
     verdict, share = entry.verdict, entry.verdict.held_share
     is_decided = verdict.gil in DECIDED_WORDS
+    if verdict.attachment != "not_applicable":  # its pendants, under headings of their own where all rows have them
+        share, is_decided = verdict.attached_share, verdict.attachment in DECIDED_ATTACHMENTS
     bounds = (
         "-"
         if share.low is None or share.high is None or share.low == share.high
@@ -153,14 +167,14 @@ def _cells_of_check(name: str, entry: CheckEntry) -> tuple[str, ...]:
     )
     return (
         name,
-        verdict.gil.replace("_", " "),
+        verdict.word.replace("_", " "),
         percent(share.value) if is_decided and share.value is not None else "-",
         _duration(verdict.longest_hold_ns) if is_decided else "-",
         overlap_text(verdict) if verdict.overlap != "inconclusive" or asks_overlap(entry.observation.claim) else "-",
         margin_text(verdict),
         bounds,
-        _duration(verdict.longest_wait_ns),
-        f"{count_text(verdict.n_releases.by_function)}x",
+        _duration(verdict.longest_pause_ns if verdict.longest_wait_ns is None else verdict.longest_wait_ns),
+        "-" if verdict.gil == "not_applicable" else f"{count_text(verdict.n_releases.by_function)}x",
         _narrow(verdict.timeline),
     )
 

@@ -87,9 +87,10 @@ def _reason_in(record: dict[str, Any], _type: type) -> Reason:
 
 
 def _integers_in(record: type[_Integers], figures: Any) -> _Integers:
-    """Return a record that is written as a list of its integers."""
+    """Return a record that is written as a list of its integers; of those that may be unknown, null stands for one."""
     if not (isinstance(figures, list) and len(figures) == len(fields(record))) or not all(
-        isinstance(figure, int) for figure in figures
+        isinstance(figure, int) or (figure is None and "None" in str(field.type))
+        for figure, field in zip(figures, fields(record), strict=True)
     ):
         message = f"expected {len(fields(record))} integers of a {record.__name__.lower()}, got {figures!r}"
         raise TypeError(message)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why there is no ledger in this process. The slug is stable; the text is for people.
+/// Why there is no ledger in this process, or, where there is no GIL, no reading of who is attached. The slug is stable; the text is for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unavailable {
     /// The ledger does not support this operating system or processor.
@@ -29,6 +29,10 @@ pub enum Unavailable {
     ForkedChild,
     /// The calling thread's interpreter has a GIL of its own, and the ledger records another one.
     OtherInterpreter,
+    /// This many words of a thread state say whether the thread is attached; it must be one.
+    AttachmentNotFound(usize),
+    /// The list of thread states cannot be followed.
+    ThreadListNotFound,
 }
 
 impl Unavailable {
@@ -45,6 +49,7 @@ impl Unavailable {
             Self::PageLocked => "ledger-page-locked",
             Self::ForkedChild => "ledger-forked-child",
             Self::OtherInterpreter => "ledger-other-interpreter",
+            Self::AttachmentNotFound(_) | Self::ThreadListNotFound => "attachment-not-found",
         }
     }
 }
@@ -71,6 +76,13 @@ impl fmt::Display for Unavailable {
             Self::OtherInterpreter => {
                 f.write_str("this interpreter has a GIL of its own, and another interpreter's GIL is being recorded")
             }
+            Self::AttachmentNotFound(0) => {
+                f.write_str("no word of a thread state changes as the thread attaches and detaches")
+            }
+            Self::AttachmentNotFound(n) => {
+                write!(f, "{n} words of a thread state change as the thread attaches and detaches")
+            }
+            Self::ThreadListNotFound => f.write_str("the interpreter's list of threads cannot be followed"),
             Self::ForkedChild => f.write_str("this process was forked while a check ran in its parent"),
         }
     }

@@ -1,6 +1,7 @@
 //! The Python binding of the native crates: extract the arguments, detach, call, map the error.
 
 mod account_reader;
+mod attachment;
 mod competing;
 mod deadline;
 mod gil_waiter;
@@ -47,6 +48,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(thread_cpu_ns, m)?)?;
     m.add_function(wrap_pyfunction!(process_cpu_ns, m)?)?;
     account_reader::register(m)?;
+    attachment::register(m)?;
     competing::register(m)?;
     ledger::register(m)?;
     gil_waiter::register(m)?;

@@ -8,9 +8,12 @@ from built_rounds import one_round
 from hypothesis import given
 
 from pytest_gilcheck.evidence import (
+    AttachedCall,
+    Attachment,
     BusiestPlace,
     Claim,
     Estimate,
+    GcPauses,
     GilEvent,
     GilEventPlace,
     GilTimeline,
@@ -186,6 +189,27 @@ def test_answer_when_calls_straddle_a_threshold_then_it_shows_between_which_boun
 
     assert lines[0] == "f: inconclusive, held for 3.8 to 6.6 % of the call"
     assert "the held share is too close to the threshold of released (5 %)" in " ".join(lines)
+
+
+def sampled(share, longest_ns=19_400_000):
+    call = AttachedCall(
+        20 * MS, 300, 300.0, 20 * MS, round(share * 20 * MS), round(share * 20 * MS), delay_ns=0, cpu_ns=20 * MS
+    )
+    pauses = GcPauses(n_calls=1, n_collections=3, longest_ns=longest_ns, alone_ns=400_000)
+    return observation(
+        instrument=Instrument("sampler", "bounded", Reason("no-gil")), attachment=Attachment((call,) * 7, (), pauses)
+    )
+
+
+def test_answer_without_a_gil_says_for_how_long_the_thread_is_attached():
+    assert answered(sampled(0.0, 600_000)) == ["f: detached for at least 99.5 % of the call (20 ms)"]
+    assert answered(sampled(1.0)) == [
+        "f: attached for at least 99.5 % of the call (20 ms)",
+        "  a garbage collection in another thread waited up to 19 ms",
+        "  Detach around more of the work: Py_BEGIN_ALLOW_THREADS, nogil or py.detach.",
+    ]
+    assert answered(sampled(0.5))[0] == "f: partial, attached for 46.4 to 53.6 % of the call (20 ms)"
+    assert answered(sampled(0.05))[0] == "f: inconclusive, attached for 3.6 to 6.9 % of the call (20 ms)"
 
 
 def test_answer_without_a_gil_or_without_a_ledger():

@@ -24,6 +24,19 @@ def test_error_when_a_free_threaded_build_has_a_wheel_for_the_gil_then_the_tag_t
     assert all(name in text for name in found)
 
 
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [
+        ((3, 13), "there is no wheel for 3.13t, use python3.14t or python3.13"),
+        ((3, 14), "install a wheel with the tag cp314t, or use python3.14"),
+        ((3, 15), "install a wheel with the tag abi3t, or use python3.15"),
+        ((3, 16), "install a wheel with the tag abi3t, or use python3.16"),
+    ],
+)
+def test_error_names_the_wheel_that_a_free_threaded_version_has(version, remedy):
+    assert why_not_imported("", {STABLE}, version, is_free_threaded=True).endswith(remedy)
+
+
 @pytest.mark.parametrize("name", [FREE_THREADED, WINDOWS])
 def test_error_when_a_gil_build_has_a_free_threaded_wheel_then_the_tag_to_install_is_named(name):
     text = why_not_imported("No module named '_native'", {name}, (3, 14), is_free_threaded=False)

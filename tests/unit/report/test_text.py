@@ -46,7 +46,7 @@ def test_report_of_any_records_begins_with_the_verdict(observed, verdict):
     """Whatever was saved can be shown."""
     lines = list(report_lines(observed, verdict, verbosity=2))
 
-    assert f": {verdict.gil.replace('_', ' ')}" in lines[0]
+    assert f": {verdict.word.replace('_', ' ')}" in lines[0]
 
 
 def test_report_shows_every_figure_there_is():

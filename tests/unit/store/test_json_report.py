@@ -12,10 +12,11 @@ from document_schema import HOME, schema, text
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.evidence import GilEvent, GilTimeline, Reason, UsageError
+from pytest_gilcheck.evidence import GilEvent, GilTimeline, Reason, Stamp, UsageError
 from pytest_gilcheck.judge import judge
 from pytest_gilcheck.store import json_report
 from pytest_gilcheck.store.json_report import AgreementEntry, CheckEntry, End
+from pytest_gilcheck.store.records import converter
 
 
 def checked(evidence):
@@ -219,3 +220,12 @@ def test_a_place_without_room_raises_the_error_of_the_system(path):
     """The caller reports it."""
     with pytest.raises(OSError, match="No space|No such file"):
         json_report.write(Path(path), ["text"])
+
+
+def test_a_stamp_of_an_interpreter_without_a_gil_comes_back():
+    """Nobody knows there how long a thread waited for the GIL. (The tables of every run with overlap ended in an error.)"""
+    made, stamp = converter(), Stamp(0, 12_849, 5_016_264, 1, 5_011_882, 0, 2_629, None)
+
+    assert made.structure(made.unstructure(stamp), Stamp) == stamp
+    with pytest.raises(TypeError, match="8 integers of a stamp"):
+        made.structure([None, *made.unstructure(stamp)[1:]], Stamp)

@@ -4,6 +4,8 @@
 //! While the calling thread holds the GIL, `interval` is the switch interval in microseconds, `last_holder` is the
 //! thread's state and `locked` is 1. From 3.12 on a pointer to the structure lies in the interpreter state; before, the
 //! structure lies inside `_PyRuntime`.
+//!
+//! In a free-threaded build whose GIL is switched on one more word comes first, `enabled`, which is positive then.
 
 use super::symbols::Symbols;
 use crate::Unavailable;
@@ -44,6 +46,14 @@ struct Candidate {
     address: usize,
     /// Where in the interpreter state the pointer to it is, if it was found by one.
     pointer_offset: Option<usize>,
+    /// How many bytes of the structure come before what has the shape.
+    n_before: usize,
+}
+
+/// Returns whether the word at `address` says that the GIL of a free-threaded build is switched on.
+fn is_enabled(memory: &impl Memory, address: usize) -> bool {
+    let mut bytes = [0u8; 4];
+    address.is_multiple_of(WORD) && memory.read(address, &mut bytes) && i32::from_ne_bytes(bytes) > 0
 }
 
 /// Returns all structures with the shape of the GIL. `runtime` is the address of `_PyRuntime` and its size.
@@ -55,21 +65,24 @@ fn candidates(
     thread_state: usize,
 ) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = Vec::new();
-    let mut add = |address: usize, pointer_offset: Option<usize>| {
+    let mut add = |address: usize, pointer_offset: Option<usize>, n_before: usize| {
         let is_known = candidates.iter().any(|known| known.address == address);
         if !is_known && has_shape(memory, address, interval_us, thread_state) {
-            candidates.push(Candidate { address, pointer_offset });
+            candidates.push(Candidate { address, pointer_offset, n_before });
         }
     };
     for (index, pointer) in memory.words(interpreter, N_INTERPRETER_WORDS).into_iter().enumerate() {
-        add(pointer, Some(index * WORD));
+        add(pointer, Some(index * WORD), 0);
+        if pointer >= 4096 && pointer < usize::MAX - WORD && is_enabled(memory, pointer) {
+            add(pointer + WORD, Some(index * WORD), WORD);
+        }
     }
     if let Some((start, size)) = runtime {
         let n_words = if size == 0 { N_RUNTIME_WORDS } else { size / WORD };
         for (index, window) in memory.words(start, n_words).windows(2).enumerate() {
             // Few words equal the interval, so the complete shape is read only where two words fit.
             if window[0] == interval_us && window[1] == thread_state {
-                add(start + index * WORD, None);
+                add(start + index * WORD, None, 0);
             }
         }
     }
@@ -87,7 +100,7 @@ pub fn locate(memory: &impl Memory, symbols: &Symbols, interval_us: usize) -> Re
     match verified.as_slice() {
         [] => Err(Unavailable::ShapeNotFound),
         [gil] => {
-            check_debug_offsets(memory, symbols.runtime, gil.pointer_offset)?;
+            check_debug_offsets(memory, symbols.runtime, gil)?;
             Ok(gil.address)
         }
         several => Err(Unavailable::ShapeAmbiguous(several.len())),
@@ -134,18 +147,25 @@ pub fn verify(memory: &impl Memory, symbols: &Symbols, gil: usize, thread_state:
 fn check_debug_offsets(
     memory: &impl Memory,
     runtime: Option<(usize, usize)>,
-    pointer_offset: Option<usize>,
+    gil: &Candidate,
 ) -> Result<(), Unavailable> {
     const COOKIE: &[u8; 8] = b"xdebugpy";
     /// The runtime's and the interpreter's part of the table; the rest describes frames and objects.
     const N_TABLE_WORDS: usize = 32;
-    let (Some((start, _)), Some(offset)) = (runtime, pointer_offset) else { return Ok(()) };
+    let (Some((start, _)), Some(offset)) = (runtime, gil.pointer_offset) else { return Ok(()) };
     let words = memory.words(start, N_TABLE_WORDS);
     let Some((cookie, offsets)) = words.split_first() else { return Ok(()) };
     if cookie.to_ne_bytes()[..] != COOKIE[..] {
         return Ok(());
     }
-    let agrees = [offset, HOLDER_OFFSET, LOCKED_OFFSET].iter().all(|expected| offsets.contains(expected));
+    // The offsets of the fields count from the structure in some versions, and from the interpreter state, which contains it, in
+    // 3.13: then that of the structure is in the table, too.
+    let has = |offset: usize| offsets.contains(&offset);
+    let has_fields = |base: &usize| {
+        let first = base.wrapping_add(gil.n_before);
+        has(first.wrapping_add(HOLDER_OFFSET)) && has(first.wrapping_add(LOCKED_OFFSET))
+    };
+    let agrees = has(offset) && (has_fields(&0) || offsets.iter().any(has_fields));
     if agrees { Ok(()) } else { Err(Unavailable::OffsetsDisagree) }
 }
 
@@ -173,8 +193,11 @@ mod tests {
     #[test]
     fn the_shape_is_found_through_a_pointer_anywhere() {
         for index in [2, 48, 2000] {
-            let expected =
-                Candidate { address: BASE + (N_INTERPRETER_WORDS + 2) * WORD, pointer_offset: Some(index * WORD) };
+            let expected = Candidate {
+                address: BASE + (N_INTERPRETER_WORDS + 2) * WORD,
+                pointer_offset: Some(index * WORD),
+                n_before: 0,
+            };
 
             assert_eq!(find(&interpreter(5000, STATE, 1, index)), [expected]);
         }
@@ -188,6 +211,23 @@ mod tests {
     }
 
     #[test]
+    fn a_free_threaded_build_with_its_gil_on_has_one_more_word() {
+        for (enabled, is_found) in [(1, true), (i32::MAX as usize, true), (0, false), (0xffff_ffff, false)] {
+            let mut words = vec![0usize; N_INTERPRETER_WORDS + 8];
+            let gil = N_INTERPRETER_WORDS + 2;
+            words[2] = BASE + gil * WORD;
+            words[gil..gil + 4].copy_from_slice(&[enabled, 5000, STATE, 1]);
+            let expected = Candidate { address: BASE + (gil + 1) * WORD, pointer_offset: Some(16), n_before: WORD };
+
+            assert_eq!(
+                find(&FakeMemory::new(BASE, &words)),
+                if is_found { vec![expected] } else { vec![] },
+                "{enabled}"
+            );
+        }
+    }
+
+    #[test]
     fn the_shape_is_found_inside_the_runtime() {
         let mut words = vec![0usize; 64];
         words[20..23].copy_from_slice(&[5000, STATE, 1]);
@@ -195,7 +235,7 @@ mod tests {
 
         let candidates = candidates(&memory, 8, Some((BASE, 64 * WORD)), 5000, STATE);
 
-        assert_eq!(candidates, [Candidate { address: BASE + 20 * WORD, pointer_offset: None }]);
+        assert_eq!(candidates, [Candidate { address: BASE + 20 * WORD, pointer_offset: None, n_before: 0 }]);
     }
 
     /// An interpreter in this process: its state points to a structure that its own functions take and release.
@@ -278,8 +318,14 @@ mod tests {
         words.resize(32, 0);
         let memory = FakeMemory::new(BASE, &words);
 
-        assert_eq!(check_debug_offsets(&memory, Some((BASE, 0)), Some(384)), Ok(()));
-        let disagreeing = check_debug_offsets(&memory, Some((BASE, 0)), Some(400));
-        assert_eq!(disagreeing, Err(Unavailable::OffsetsDisagree));
+        let found = |pointer_offset, n_before| Candidate { address: 0, pointer_offset: Some(pointer_offset), n_before };
+        assert_eq!(check_debug_offsets(&memory, Some((BASE, 0)), &found(384, 0)), Ok(()));
+        let free_threaded = [usize::from_ne_bytes(*b"xdebugpy"), 0x030d_0ff0, 1, 16, 7760, 0, 7784, 7776];
+        let table = FakeMemory::new(BASE, &[&free_threaded[..], &[3; 24]].concat());
+        assert_eq!(check_debug_offsets(&table, Some((BASE, 0)), &found(16, WORD)), Ok(()));
+        for disagreeing in [found(400, 0), found(384, WORD)] {
+            let checked = check_debug_offsets(&memory, Some((BASE, 0)), &disagreeing);
+            assert_eq!(checked, Err(Unavailable::OffsetsDisagree));
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Any doubt about what a part of memory is ends in [`Unavailable`](crate::Unavailable). Nothing relies on a table of
 //! versions.
 //!
+//! - [`attachment`]: finds the word that says whether a thread is attached, where there is no GIL, and samples it.
 //! - [`symbols`]: the interpreter's functions, resolved at run time.
 //! - [`locate`]: finds the GIL by its shape and verifies it by releasing and taking it.
 //! - [`hook`]: a function that is replaced, and where.
@@ -12,6 +13,7 @@
 //! - [`thread_exit`]: keeps threads out of an interpreter that has ended.
 //! - [`instrument`](mod@instrument): installs the hooks and removes them.
 
+pub mod attachment;
 mod drop_request;
 mod hook;
 mod hooks;

@@ -53,8 +53,8 @@ pub use process::{
 };
 pub use system::{
     LoadedObject, ProcessMemory, check_supported, code_at, move_to_processor, object_at, preserve_errno,
-    processor_account, processor_account_of, real_function, run_delay_ns, symbol, symbol_size_at, walk_stack,
-    write_word,
+    processor_account, processor_account_of, real_function, run_delay_ns, sharpen_timer, symbol, symbol_size_at,
+    walk_stack, write_word,
 };
 
 /// What the kernel knows of one thread since it began.

@@ -130,6 +130,40 @@ pub fn move_to_processor(index: usize) -> usize {
     processors.len()
 }
 
+/// The first version of the kernel's `struct sched_attr`.
+#[repr(C)]
+#[derive(Default)]
+struct SchedulingAttributes {
+    size: u32,
+    policy: u32,
+    flags: u64,
+    nice: i32,
+    priority: u32,
+    runtime_ns: u64,
+    deadline_ns: u64,
+    period_ns: u64,
+}
+
+/// Lets the calling thread wake up from a sleep as soon as the system can: by default it may be 50 µs late.
+///
+/// From Linux 6.12 on it also asks for short time slices: a thread that wants little at a time is let in earlier, beside
+/// busy processes too. Other kernels ignore that.
+pub fn sharpen_timer() {
+    const SLACK_NS: libc::c_ulong = 1;
+    const SLICE_NS: u64 = 100_000; // the shortest one that the kernel grants
+    const LENGTH: u32 = size_of::<SchedulingAttributes>() as u32;
+    let mut attributes = SchedulingAttributes::default();
+    // SAFETY: this option of prctl takes one number. The calls of the scheduler read and write a structure of the given size,
+    // whose form they define, and 0 is the calling thread.
+    unsafe {
+        libc::prctl(libc::PR_SET_TIMERSLACK, SLACK_NS);
+        if libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, LENGTH, 0) == 0 {
+            attributes.runtime_ns = SLICE_NS;
+            libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0);
+        }
+    }
+}
+
 #[repr(C)]
 struct UnwindContext {
     opaque: [u8; 0],
