@@ -12,7 +12,6 @@ N_LINES = 25
 SHORT = {
     "docs/decisions/": "a record of a decision has five paragraphs",
     "docs/explanation/alternatives-measured.md": "the table of a benchmark, a part of another page",
-    "docs/howto/free-threaded.md": "there is no wheel for these builds yet, so there is little to say",
 }
 #: What the project calls things: each has one meaning, which the glossary gives.
 WORDS = """

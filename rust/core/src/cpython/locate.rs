@@ -73,7 +73,7 @@ fn candidates(
     };
     for (index, pointer) in memory.words(interpreter, N_INTERPRETER_WORDS).into_iter().enumerate() {
         add(pointer, Some(index * WORD), 0);
-        if pointer >= 4096 && pointer < usize::MAX - WORD && is_enabled(memory, pointer) {
+        if (4096..usize::MAX - WORD).contains(&pointer) && is_enabled(memory, pointer) {
             add(pointer + WORD, Some(index * WORD), WORD);
         }
     }

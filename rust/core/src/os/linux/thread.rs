@@ -151,13 +151,12 @@ struct SchedulingAttributes {
 pub fn sharpen_timer() {
     const SLACK_NS: libc::c_ulong = 1;
     const SLICE_NS: u64 = 100_000; // the shortest one that the kernel grants
-    const LENGTH: u32 = size_of::<SchedulingAttributes>() as u32;
     let mut attributes = SchedulingAttributes::default();
     // SAFETY: this option of prctl takes one number. The calls of the scheduler read and write a structure of the given size,
     // whose form they define, and 0 is the calling thread.
     unsafe {
         libc::prctl(libc::PR_SET_TIMERSLACK, SLACK_NS);
-        if libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, LENGTH, 0) == 0 {
+        if libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size_of::<SchedulingAttributes>(), 0) == 0 {
             attributes.runtime_ns = SLICE_NS;
             libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0);
         }
