@@ -293,6 +293,9 @@ finally:
     beside.join()
 assert not wrong, wrong
 assert int(open("n").read()) > 0
+if sys.version_info < (3, 13):
+    # 3.12.1 never returns from destroying an interpreter that another thread has used, also without this library.
+    os._exit(0)
 interpreters.destroy(other)
 wrong = words(1)
 assert not wrong, wrong
