@@ -28,7 +28,7 @@ def run_checks(packages, project, *options):
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(packages), "COLUMNS": "80"},
     )
-    return done.returncode, done.stdout + done.stderr
+    return done.returncode, (done.stdout + done.stderr).replace(f"{project}{os.sep}", "")
 
 
 def upgraded(before=BEFORE, after=AFTER):
