@@ -49,7 +49,7 @@ def main():
     """Print what both runs print."""
     options = ("--gilcheck-save=main", "--gilcheck-compare=main")
     for requirement, option, (status, output) in zip((BEFORE, AFTER), options, upgraded(), strict=True):
-        print(f"$ pip install {requirement}\n$ pytest {option}\n{output.strip()}\n(exit status {status})\n")
+        print(f"With {requirement}, pytest {option}, exit status {status}:\n{output.strip()}\n")
 
 
 if __name__ == "__main__":
