@@ -31,7 +31,8 @@ PAGES = (
     *(
         page
         for page in sorted((ROOT / "docs").rglob("*.md"))
-        if "_build" not in page.parts and page.parent.parent.name != "gallery"
+        if not any(part.startswith((".", "_")) for part in page.relative_to(ROOT).parts)  # caches, and what is built
+        and page.parent.parent.name != "gallery"
     ),
 )
 BLOCK = re.compile(
