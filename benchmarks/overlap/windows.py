@@ -26,7 +26,7 @@ FACTORS = (1.0, 1.03, 1.05, 1.15, 1.25, 1.5, 2.0)
 KINDS = ("call", "released control", "held control")
 
 
-def measure(case: Case) -> dict[str, Any]:
+def measure(case: Case, _witness: str) -> dict[str, Any]:
     """Return fields of `Measurement`, with the bounds of each round of the call and both controls as JSON in `detail`."""
     from pytest_gilcheck.checker.checker import Checker
     from pytest_gilcheck.declare.settings import Settings

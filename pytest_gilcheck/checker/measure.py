@@ -56,6 +56,7 @@ def measure(
     Returns:
         The observation, and what the first call returned.
     """
+    begun_ns = time.perf_counter_ns()  # beside a busy thread the check's own threads take 0.6 s to begin
     machine = survey(clock_quality())
     n_threads = n_competing_threads(machine, settings.threads)
     with (
@@ -63,7 +64,9 @@ def measure(
         exact_ledger(settings.instrument) as opened,
         CompetingThreads(n_threads) as competing,
     ):
-        stages = Stages(call, settings, name, machine, rescue, competing=competing, on_status=on_status)
+        stages = Stages(
+            call, settings, name, machine, rescue, begun_ns=begun_ns, competing=competing, on_status=on_status
+        )
         pilot_run = stages.pilot()
         (pilot,) = call_spans(pilot_run)
         plan = size(

@@ -60,10 +60,10 @@ _SHORTEST_FINE_NS = 200_000
 class Stages:
     """The stages of one check, while the ledger is open and the competing threads exist.
 
-    `call`, `settings`, `machine`, `competing` and `deadline` are those of the check; `solo` makes its single calls, and
-    `call_ns` is how long one takes beside the other threads of this process. `notes` are reasons that the stages add to the
-    verdict's. `refused` is why the open ledger has no figures for these calls, or None. `surroundings` is what went on beside
-    the single calls.
+    `call`, `settings`, `machine`, `competing` and `deadline` are those of the check, which began at `begun_ns`. `solo` makes its
+    single calls, and `call_ns` is how long one takes beside the other threads of this process. `notes` are reasons that the
+    stages add to the verdict's. `refused` is why the open ledger has no figures for these calls, or None. `surroundings` is what
+    went on beside the single calls.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Stages:
         machine: Machine,
         rescue: Rescue,
         *,
+        begun_ns: int,
         competing: CompetingThreads,
         on_status: StatusCallback | None,
     ) -> None:
@@ -87,7 +88,7 @@ class Stages:
         self.notes: list[Reason] = []
         self.refused: Reason | None = None
         self.surroundings = Surroundings()
-        self._begun_ns = time.perf_counter_ns()
+        self._begun_ns = begun_ns
         self._least_limit_ns = settings.time_limit
         self.call_ns = 0
 
