@@ -52,10 +52,11 @@ def test_busiest_when_a_line_names_two_native_functions_then_none_is_said_to_be_
 
 @pytest.mark.parametrize("statement", ["sum(i * i for i in range(n))", "[i * i for i in range(n)]"])
 def test_busiest_when_python_code_runs_then_it_is_said(statement):
-    found = busiest(statement)
+    """Kept off the processor for as long as all turns together, one of them looks like a native call: then nothing is said."""
+    found = [busiest(statement) for _ in range(5)]
 
-    assert found.native is None
-    assert found.is_python
+    assert not any(one.native for one in found)
+    assert any(one.is_python for one in found)
 
 
 def test_busiest_when_the_trace_itself_takes_time_then_that_is_no_time_of_the_statement():
