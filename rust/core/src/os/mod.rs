@@ -68,4 +68,6 @@ pub struct ProcessorAccount {
     pub delay_ns: u64,
     /// How often it was given a processor.
     pub n_runs: u64,
+    /// How often it gave its processor away by itself: it slept, or waited. `None`: not known.
+    pub n_sleeps: Option<u64>,
 }
