@@ -163,7 +163,12 @@ def _own_extremes(
     own_held_ns = call.held_ns - min(call.held_delay_ns or 0, call.held_ns)
     least_held_ns = max(0, own_held_ns - (call.unsplit_delay_ns or 0))
     least_free_ns, most_free_ns = free_by_own_thread(
-        call, total_ns, idle_waits_ns, _worked_ns(call), call.workers_held_ns, switch_interval_ns
+        call,
+        total_ns,
+        idle_waits_ns=idle_waits_ns,
+        others_ran_ns=_worked_ns(call),
+        workers_held_ns=call.workers_held_ns,
+        switch_interval_ns=switch_interval_ns,
     )
     return (
         _share(least_held_ns, most_free_ns) if least_held_ns else 0.0,

@@ -99,7 +99,12 @@ def both_threads(
     workers_held_ns = sum(other.held_ns for other in workers)
     others_ran_ns = sum(its.free_cpu_ns for its in (off, *off_of_more)) + workers_held_ns
     own_least_ns, own_most_ns = free_by_own_thread(
-        call, total_ns, idle_waits_ns, others_ran_ns, workers_held_ns, switch_interval_ns
+        call,
+        total_ns,
+        idle_waits_ns=idle_waits_ns,
+        others_ran_ns=others_ran_ns,
+        workers_held_ns=workers_held_ns,
+        switch_interval_ns=switch_interval_ns,
     )
     least_free_ns = max(least_free_ns, min(own_least_ns, most_free_ns))
     most_free_ns = max(least_free_ns, min(most_free_ns, own_most_ns))
@@ -116,6 +121,7 @@ def both_threads(
 def free_by_own_thread(
     call: CallSpan,
     total_ns: int,
+    *,
     idle_waits_ns: int,
     others_ran_ns: int,
     workers_held_ns: int,
