@@ -1,6 +1,6 @@
 //! Monotonic time and processor time, as integers of nanoseconds.
 
-pub use crate::os::{ProcessorAccount, processor_account, processor_account_of, run_delay_ns};
+pub use crate::os::{ProcessorAccount, n_sleeps, processor_account, processor_account_of, run_delay_ns};
 
 use crate::os;
 

@@ -51,8 +51,9 @@ fn path_of_account(thread_id: u32, path: &mut [u8; 48]) -> &[u8] {
     &path[..end]
 }
 
-/// Returns how often the calling thread gave its processor away by itself.
-fn n_sleeps() -> Option<u64> {
+/// Returns how often the calling thread gave its processor away by itself: it slept, or waited. It changes `errno`.
+#[must_use]
+pub fn n_sleeps() -> Option<u64> {
     // SAFETY: the structure consists of integers, for which zero bytes are valid.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: the pointer is to a local variable.
