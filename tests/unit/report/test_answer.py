@@ -191,6 +191,20 @@ def test_answer_when_calls_straddle_a_threshold_then_it_shows_between_which_boun
     assert "the held share is too close to the threshold of released (5 %)" in " ".join(lines)
 
 
+def test_answer_when_overlap_is_undecided_too_then_it_says_why_there_is_no_word_on_the_gil():
+    """Beside one busy process the report on an undecided call said only why overlap was not decided."""
+    observed = observation(
+        *[call(held * MS, 100 * MS) for held in (4, 4, 5, 5, 6, 6, 7)], rounds=tuple([one_round(3 * MS, released_ns=4 * MS)] * 2)
+    )
+    verdict = verdict_on(observed)
+
+    text = " ".join(answered_by(observed, verdict))
+
+    assert verdict.reasons[-1] == "no-spare-cores"
+    assert "the held share is too close to the threshold of released (5 %)" in text
+    assert "too busy" not in text
+
+
 def sampled(share, longest_ns=19_400_000):
     call = AttachedCall(
         20 * MS, 300, 300.0, 20 * MS, round(share * 20 * MS), round(share * 20 * MS), delay_ns=0, cpu_ns=20 * MS
