@@ -119,6 +119,21 @@ def test_answer_when_python_code_holds_then_it_says_that_native_code_could_relea
     ]
 
 
+@pytest.mark.parametrize("native", [None, Place(None, None, "numpy.linalg.solve", LIB)])
+def test_answer_when_native_functions_hold_between_python_lines_then_it_is_not_said_to_be_python_code(native):
+    """A function of NumPy calls several native ones, and gives way between them: its reader cannot write it in C."""
+    places = replace(HELD_PLACES, busiest=BusiestPlace((IN_PYTHON,), native, 0.994))
+    observed = observation(HELD, gil_waits=GilWaits(1, 9, 6 * MS, 0, 3), places=places)
+
+    assert answered(observed)[-1].startswith("  Release the GIL: Py_BEGIN_ALLOW_THREADS")
+
+
+def test_answer_when_nobody_looked_where_and_the_call_gives_way_then_it_is_python_code():
+    observed = observation(HELD, gil_waits=GilWaits(1, 9, 6 * MS, 0, 3))
+
+    assert answered(observed)[-1].startswith("  Python code runs here")
+
+
 def test_answer_when_the_call_releases_then_it_is_two_lines():
     lines = answered(observation(*[FREE] * 7, gil_waits=GilWaits(9, 9, 1_500, 0, 0)))
 
