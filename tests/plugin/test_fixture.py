@@ -143,7 +143,9 @@ def test_inconclusive_values_follow_the_policy(project, blinded, policy, outcome
     result.stdout.fnmatch_lines([says])
 
 
-@pytest.mark.parametrize(("policy", "says"), [("skip", "SKIPPED [[]1[]] test_a.py:{line}: *"), ("warn", "*test_a.py:{line}: *")])
+@pytest.mark.parametrize(
+    ("policy", "says"), [("skip", "SKIPPED [[]1[]] test_a.py:{line}: *"), ("warn", "*test_a.py:{line}: *")]
+)
 def test_an_undecided_value_is_reported_at_the_line_that_asks_for_it(project, pytester, blinded, policy, says):
     """A skip stood at a line of this plugin, where nobody can look up which assertion it was."""
     body = f"{blinded}\ndef test_it(gilcheck):\n    verdict = gilcheck(len, '')\n    assert verdict.released\n"

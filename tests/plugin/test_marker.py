@@ -264,7 +264,9 @@ def test_inconclusive_claims_follow_the_policy(project, pytester, blinded):
     project(body, "--gilcheck").assert_outcomes(failed=1)
     result = project(body, "--gilcheck", "--gilcheck-inconclusive=skip", "-rs")
     result.assert_outcomes(skipped=1)
-    line = pytester.path.joinpath("test_a.py").read_text().splitlines().index("@pytest.mark.gilcheck(overlap=False)") + 1
+    line = (
+        pytester.path.joinpath("test_a.py").read_text().splitlines().index("@pytest.mark.gilcheck(overlap=False)") + 1
+    )
     result.stdout.fnmatch_lines([f"SKIPPED [[]1[]] test_a.py:{line}: gilcheck: *"])
     warned = project(body, "--gilcheck", "--gilcheck-inconclusive=warn", "-Wdefault")
     warned.stdout.fnmatch_lines([f"*test_a.py:{line}: PytestWarning: gilcheck: *"])

@@ -209,7 +209,8 @@ def test_answer_when_calls_straddle_a_threshold_then_it_shows_between_which_boun
 def test_answer_when_overlap_is_undecided_too_then_it_says_why_there_is_no_word_on_the_gil():
     """Beside one busy process the report on an undecided call said only why overlap was not decided."""
     observed = observation(
-        *[call(held * MS, 100 * MS) for held in (4, 4, 5, 5, 6, 6, 7)], rounds=tuple([one_round(3 * MS, released_ns=4 * MS)] * 2)
+        *[call(held * MS, 100 * MS) for held in (4, 4, 5, 5, 6, 6, 7)],
+        rounds=tuple([one_round(3 * MS, released_ns=4 * MS)] * 2),
     )
     verdict = verdict_on(observed)
 
