@@ -86,8 +86,8 @@ def _where_released(setup: str, statement: str) -> str:
 
 
 def _named(text: str) -> str:
-    """Return a place without what is of this machine only."""
-    return "" if text in ("an unknown place", "the statement") else text
+    """Return a place, or nothing where it is the row's own statement: as a line, or as the code object that was called."""
+    return "" if text in ("an unknown place", "the statement", "code") else text
 
 
 def _measure_row(row: dict[str, Any], answers: IO[str], *, places: bool) -> None:
