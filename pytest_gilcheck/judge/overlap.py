@@ -172,11 +172,15 @@ def _word_of_moments(rounds: Sequence[Round], ratios: Ratios, shared: Together) 
 
     Where calls need more processor time in them, it is lost to each other or to the machine: the two halves of a core, its
     clock, its host. *Serialised* then needs a control that overlaps beside them, unless the call stays below the border
-    without that loss, too, or threads hardly had a processor at the same time although nobody kept it from them.
+    without that loss, too, or threads hardly had a processor at the same time although nobody kept it from them. Threads whose
+    calls differ in length do not keep each other out: the same call took 3 ms in a thread that had memory to use again, and 20 ms
+    in one that had not.
     """
     word = word_of(shared.speedup)
     if word != "serialised" or shared.losses is None or shared.speedup.high is None:
         return word
+    if shared.differs_in_length_alone:
+        return None
     most = shared.speedup.high + shared.losses["growth"] * rounds[0].n_threads
     if shared.most_at_work is not None:
         most = min(most, shared.most_at_work)
@@ -210,7 +214,7 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
     if word is None and ratios.word is not None:
         doubts = [_contradiction(ratios, shared)]
     elif word is None:
-        doubts = [_doubt(rounds, ratios), shared.doubt]
+        doubts = [_doubt(rounds, ratios), shared.doubt or _uneven(shared)]
     else:
         doubts = [_conflict(ratios)]
     efficiency = ratios.efficiency
@@ -241,6 +245,14 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
         projections(shared, held_share) if not is_contradicted else (),
         ratios.word is not None and word != "inconclusive",
     )
+
+
+def _uneven(shared: Together) -> Reason | None:
+    """Return the reason why moments that give a low speed-up decide nothing, if there is one."""
+    most = shared.speedup.high
+    if word_of(shared.speedup) != "serialised" or most is None or not shared.differs_in_length_alone:
+        return None
+    return Reason.of("uneven-threads", lost_share=max(0.0, 1 - most / shared.n_threads), n_threads=shared.n_threads)
 
 
 def _contradiction(ratios: Ratios, shared: Together) -> Reason:

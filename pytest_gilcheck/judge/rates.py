@@ -64,6 +64,12 @@ def speedup_of(moments: Sequence[Moments], alone: Mapping[int, Alone]) -> tuple[
     return low, value, max(low, high, value)
 
 
+def most_if_even(moments: Sequence[Moments]) -> float:
+    """Return the upper bound of the speed-up of threads that work at these rates, if each had the same amount of work."""
+    n_at_once = len(moments[0].threads)
+    return n_at_once * min(_rates(moments, slot)[2] for slot in range(n_at_once))
+
+
 def most_at_work(moments: Sequence[Moments], alone: Mapping[int, Alone]) -> float | None:
     """Return the largest speed-up that the processor time in dense pieces allows, where all threads were in them."""
     n_at_once = len(moments[0].threads)

@@ -11,7 +11,7 @@ from pytest_gilcheck.evidence import Estimate, Reason
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.moments import Alone, Moments, alone_by_thread, alone_of, moments_of, stamps_by_thread
 from pytest_gilcheck.judge.pieces import pieces_of
-from pytest_gilcheck.judge.rates import most_at_work, speedup_of, stages_of, with_margin
+from pytest_gilcheck.judge.rates import most_at_work, most_if_even, speedup_of, stages_of, with_margin
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Arm, Machine, Round, ShortRound
@@ -34,6 +34,7 @@ class Together:
             makes it lower. None: nobody read the accounts from outside.
         n_threads: For how many threads at once the speed-up is.
         is_even: Whether the calls of all threads take about as long alone.
+        most_if_even: The upper bound of the speed-up if they did.
     """
 
     speedup: Estimate
@@ -43,6 +44,12 @@ class Together:
     most_at_work: float | None = None
     n_threads: int = 0
     is_even: bool = False
+    most_if_even: float | None = None
+
+    @property
+    def differs_in_length_alone(self) -> bool:
+        """Whether the speed-up may be low only because the calls of some threads take longer than those of others."""
+        return not self.is_even and self.most_if_even is not None and self.most_if_even >= rules.OVERLAP_LEAST_SPEEDUP
 
 
 def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share: Estimate) -> Together:
@@ -108,6 +115,7 @@ def together(rounds: Sequence[Round | ShortRound], machine: Machine, held_share:
         _least(most_at_work(m, alone) for m in enough),
         len(moments[0].threads),
         max(alone_ns) <= rules.EVEN_FACTOR * min(alone_ns),
+        most_if_even(moments),
     )
 
 

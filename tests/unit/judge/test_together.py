@@ -88,6 +88,16 @@ def test_word_when_calls_share_nothing_then_busy_processes_do_not_hide_that_they
     assert found.speedup.value == pytest.approx(2, rel=0.05)
 
 
+@pytest.mark.parametrize(("kind", "is_length_alone"), [("run", True), ("lock", False), (GIL, False)])
+@pytest.mark.parametrize("n_busy", [0, 1])
+def test_speedup_when_calls_differ_in_length_then_it_is_known_whether_that_is_all(kind, is_length_alone, n_busy):
+    """Threads with eight times as much work as others make the speed-up low, and do not keep each other out."""
+    found = judged(World(n_busy=n_busy), [[(kind, 2 * MS)], [(kind, 250 * US)]])
+
+    assert found.speedup.value < rules.OVERLAP_LEAST_SPEEDUP
+    assert found.differs_in_length_alone is is_length_alone
+
+
 @pytest.mark.parametrize("n_ms", [5, 10])
 @pytest.mark.parametrize("n_busy", [1, 2])
 def test_word_when_long_calls_share_nothing_then_readings_from_outside_show_that_they_overlap(n_busy, n_ms):
