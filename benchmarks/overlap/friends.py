@@ -35,6 +35,9 @@ class Friend:
     span_ns: int
     truth: float | None = None
     cause: str | None = None
+    #: Memory bandwidth limits it. It has no truth of its own: in one hour two threads that copied for 8 ms were 1.6 times as fast, for
+    #: 40 ms 1.2 and for 300 ms 0.9, because the host gives a burst more than it gives for long. Its words are shown and not counted.
+    is_the_machines: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -87,7 +90,15 @@ def friends() -> list[Friend]:
         Friend("sleeper, lock", _sleeps_under_a_lock, same(MS), MS, 1.0, "inner-lock"),
         *partial,
         Friend("own pool", specimens.pools, same(2, 4 * MS), 2 * MS, None, "own-thread-pool"),
-        Friend("large copy", specimens.memory_bound, same(16_000_000, 1), 2 * MS, None, "memory-bandwidth"),
+        Friend(
+            "large copy",
+            specimens.memory_bound,
+            same(16_000_000, 1),
+            2 * MS,
+            None,
+            "memory-bandwidth",
+            is_the_machines=True,
+        ),
         Friend("chatter", specimens.chatters, same(200, 5_000), MS, None, "chatter"),
         Friend("free", specimens.releases, same(MS), MS, 2.0),
     ]
@@ -97,25 +108,31 @@ def timed(friend: Friend, n_threads: int = 2) -> float:
     """Return the speed-up of plain threads, by wall time: the median of some tries. Only right on an idle machine."""
     n_calls = max(2, TIMED_NS // friend.span_ns)
 
-    def work(index: int) -> None:
+    def work(index: int, begin: threading.Barrier) -> None:
         args = friend.args(index)
+        # Memory of a new thread is new to the system as well, and to make its pages is another bottleneck. (A large copy that two
+        # threads make 1.6 times as fast came out at 1.0.)
+        friend.function(*args)
+        begin.wait()
         for _ in range(n_calls):
             friend.function(*args)
 
-    ratios = []
-    for _ in range(N_TIMINGS):
-        begun = time.perf_counter()
-        for index in range(n_threads):
-            work(index)
-        serial = time.perf_counter() - begun
-        threads = [threading.Thread(target=work, args=(index,)) for index in range(n_threads)]
-        begun = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        ratios.append(serial / (time.perf_counter() - begun))
-    return median(ratios)
+    def in_threads_s(n_at_once: int) -> float:
+        """Return how long the work of all threads takes with so many of them at once."""
+        taken = 0.0
+        for first in range(0, n_threads, n_at_once):
+            begin = threading.Barrier(n_at_once + 1)
+            threads = [threading.Thread(target=work, args=(first + index, begin)) for index in range(n_at_once)]
+            for thread in threads:
+                thread.start()
+            begin.wait()
+            begun = time.perf_counter()
+            for thread in threads:
+                thread.join()
+            taken += time.perf_counter() - begun
+        return taken
+
+    return median([in_threads_s(1) / in_threads_s(n_threads) for _ in range(N_TIMINGS)])
 
 
 def truths() -> dict[str, float]:
@@ -145,10 +162,11 @@ def false_friends(n_checks: int, n_busy: int, budget: float | None) -> int:
                 is_wrong = (verdict.overlap == "overlaps" and truth < SURELY_SERIALISED) or (
                     verdict.overlap == "serialised" and truth > SURELY_OVERLAPS
                 )
+                is_wrong &= not friend.is_the_machines
                 n_wrong += is_wrong
                 if verdict.decided_by == "together" and verdict.together.value is not None:
                     figures.append(verdict.together.value)
-                    n_far += abs(verdict.together.value / truth - 1) > TOLERANCE
+                    n_far += abs(verdict.together.value / truth - 1) > TOLERANCE and not friend.is_the_machines
                 causes.update(slug for slug in verdict.reasons if slug in CAUSES)
                 if is_wrong:
                     print(f"  WRONG: {friend.name} (truth {truth:.2f}): {verdict!r}, {verdict.together}", flush=True)
