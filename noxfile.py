@@ -28,12 +28,16 @@ SUPPORTED = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 # Where neither PATH nor pyenv has them, Debian unstable does, in a folder that this script makes.
 IN_DEBIAN = ("3.14", "3.15")
 DEBIAN_PYTHONS = ROOT / "ci" / "debian-pythons.sh"
-# PyO3 has dropped this one, which is still the only free-threaded build that can be had everywhere: it is tested with
-# the last release of PyO3 that has it, by a lock file of its own. Nothing is published for it.
-FREE_THREADED = "3.13t"
+# From PATH, else compiled by this script, where the mirror has the source.
+FREE_THREADED = ("3.13t", "3.14t", "3.15t")
 FREE_THREADED_PYTHON = ROOT / "ci" / "free-threaded-python.sh"
+# PyO3 has dropped this one, which is still the one that can be had everywhere: it is tested with the last release of PyO3
+# that has it, by a lock file of its own. Nothing is published for it.
+DROPPED = "3.13t"
 FREE_THREADED_LOCK = ROOT / "ci" / "free-threaded.lock"
 FREE_THREADED_PYO3 = "0.28"
+# From this one on a wheel serves builds with and without a GIL.
+FIRST_ABI3T = "3.15"
 # The pinned packages of the corpus have wheels for this one.
 CORPUS_PYTHON = (3, 11)
 GALLERY = ROOT / "docs" / "gallery"
@@ -121,8 +125,23 @@ def wheel(session: nox.Session) -> Path:
         # Old wheels are of no use once their sources have changed, and each is tens of megabytes.
         shutil.rmtree(shelf, ignore_errors=True)
         session.install(*PYPROJECT["build-system"]["requires"])
-        # nox's own interpreter, not the session's: PyO3 is compiled again whenever that path changes.
-        session.run("maturin", "build", "--release", *locked(), "--interpreter", sys.executable, "--out", str(home))
+        # nox's own interpreter, not the session's: PyO3 is compiled again whenever that path changes. With a newer one the
+        # wheel would be for that one and later.
+        is_new = sys.version_info >= tuple(int(part) for part in FIRST_ABI3T.split("."))
+        interpreter = f"python{SUPPORTED[0]}" if is_new else sys.executable
+        session.run("maturin", "build", "--release", *locked(), "--interpreter", interpreter, "--out", str(home))
+    (built,) = home.glob("*.whl")
+    return built
+
+
+def wheel_for(session: nox.Session, interpreter: str) -> Path:
+    """Return the path of the wheel for this interpreter, a path or a name. One that is only named need not be there."""
+    shelf = ROOT / ".nox" / "wheels-for" / Path(interpreter).name
+    home = shelf / fingerprint()
+    if not list(home.glob("*.whl")):
+        shutil.rmtree(shelf, ignore_errors=True)
+        session.install(*PYPROJECT["build-system"]["requires"])
+        session.run("maturin", "build", "--release", *locked(), "--interpreter", interpreter, "--out", str(home))
     (built,) = home.glob("*.whl")
     return built
 
@@ -175,8 +194,10 @@ def start_of(session: nox.Session, version: str) -> list[str]:
     return session.skip(f"CPython {version}: NOT RUN: {reason}")
 
 
-def environment(session: nox.Session, version: str, name: str, *requirements: str) -> list[str]:
-    """Return the command that starts this CPython in an environment with the wheel and these requirements.
+def environment(
+    session: nox.Session, version: str, name: str, *requirements: str, another: Path | None = None
+) -> list[str]:
+    """Return the command that starts this CPython in an environment with the wheel, or another one, and these requirements.
 
     It is nox's own kind of environment in all but its maker: nox cannot start an interpreter that lies in another root.
     """
@@ -186,7 +207,7 @@ def environment(session: nox.Session, version: str, name: str, *requirements: st
     # Not compiled: most of it is never imported.
     install = [*python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     # One wheel for all: `build` has made it, and the name of its folder changes with its sources.
-    built = str(wheel(session))
+    built = str(another or wheel(session))
     stamp, others = home / "made-of.txt", [*start, *requirements]
     made_of = stamp.read_text(encoding="utf-8").splitlines() if stamp.exists() else []
     if made_of == [built, *others]:
@@ -417,6 +438,15 @@ def tests_all(session: nox.Session, version: str) -> None:
     chosen = [str(ROOT / part) if (ROOT / part).exists() else part for part in session.posargs]
     chosen = chosen or [str(ROOT / folder) for folder in existing(session, *DETERMINISTIC, "tests/live")]
     run_pytest(session, [*python, "-m", "pytest"], "-p", "no:cacheprovider", *chosen)
+
+
+@nox.session(default=False)
+def abi3t(session: nox.Session) -> None:
+    """One test of each live kind on 3.15 with its GIL, with the wheel that free-threaded builds share with it."""
+    built = wheel_for(session, f"python{FIRST_ABI3T}")
+    python = environment(session, FIRST_ABI3T, "abi3t", another=built)
+    chosen = session.posargs or ["-q", "-m", "smoke", str(ROOT / "tests" / "live")]
+    run_pytest(session, [*python, "-m", "pytest"], "-p", "no:cacheprovider", *chosen, env={"GILCHECK_INTERRUPTS": "2"})
 
 
 def cross_wheel(session: nox.Session, target: str, compiler: str) -> Path:
@@ -739,17 +769,18 @@ def bench_pictures(session: nox.Session) -> None:
     run_bench(session, "pictures")
 
 
-def free_threaded_python(session: nox.Session) -> str:
-    """Return the path of a free-threaded CPython 3.13. Skip the session, and say why, if there is none on this machine."""
-    if on_path := shutil.which(f"python{FREE_THREADED}"):
+def free_threaded_python(session: nox.Session, version: str) -> str:
+    """Return the path of a free-threaded CPython. Skip the session, and say why, if there is none on this machine."""
+    if on_path := shutil.which(f"python{version}"):
         return on_path
-    found = subprocess.run([FREE_THREADED_PYTHON, "where"], capture_output=True, text=True, check=False)
+    command = [FREE_THREADED_PYTHON, f"--version={version.removesuffix('t')}", "where"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode == 0:
         return found.stdout.strip()
-    return session.skip(f"CPython {FREE_THREADED}: NOT RUN: it is not on PATH; {found.stderr.strip()}")
+    return session.skip(f"CPython {version}: NOT RUN: it is not on PATH; {found.stderr.strip()}")
 
 
-def free_threaded_wheel(session: nox.Session, python: str) -> Path:
+def wheel_of_older_pyo3(session: nox.Session, python: str) -> Path:
     """Return the path of a wheel for this interpreter, built from a copy of the sources with an older PyO3."""
     home = ROOT / ".nox" / "free-threaded" / fingerprint()
     if not list(home.glob("*.whl")):
@@ -764,8 +795,8 @@ def free_threaded_wheel(session: nox.Session, python: str) -> Path:
         shutil.copyfile(FREE_THREADED_LOCK, copy / "Cargo.lock")
         manifest = copy / "Cargo.toml"
         changed, n_changes = re.subn(
-            r'^pyo3 = \{ version = "[\d.]+"',
-            f'pyo3 = {{ version = "{FREE_THREADED_PYO3}"',
+            r'^pyo3 = \{ version = "[\d.]+", features = \["abi3-py310", "abi3t-py315"\]',
+            f'pyo3 = {{ version = "{FREE_THREADED_PYO3}", features = ["abi3-py310"]',
             manifest.read_text(encoding="utf-8"),
             flags=re.MULTILINE,
         )
@@ -784,34 +815,40 @@ def free_threaded_wheel(session: nox.Session, python: str) -> Path:
     return built
 
 
-def free_threaded_environment(session: nox.Session) -> str:
-    """Return the interpreter of an environment of CPython 3.13t with our wheel and what its tests need."""
-    python = free_threaded_python(session)
-    built = free_threaded_wheel(session, python)
-    home = ROOT / ".nox" / "pythons" / f"{FREE_THREADED}-tests"
+def free_threaded_environment(session: nox.Session, version: str) -> str:
+    """Return the interpreter of an environment of a free-threaded CPython with our wheel and what its tests need."""
+    python = free_threaded_python(session, version)
+    built = wheel_of_older_pyo3(session, python) if version == DROPPED else wheel_for(session, python)
+    home = ROOT / ".nox" / "pythons" / f"{version}-tests"
     inside = str(home / "bin" / "python")
     stamp = home / "made-of.txt"
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != str(built):
         session.run(python, "-m", "venv", "--clear", str(home), external=True)
         install = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-        # Later releases have native parts, and no wheel for this interpreter.
-        session.run(*install, str(built), "hypothesis<6.140", "pytest-xdist", external=True)
+        # Later releases have native parts, and no wheel for the oldest.
+        hypothesis = "hypothesis<6.140" if version == DROPPED else "hypothesis"
+        session.run(*install, str(built), hypothesis, "pytest-xdist", external=True)
         stamp.write_text(str(built), encoding="utf-8")
     return inside
 
 
+each_free_threaded = nox.parametrize("version", [nox.param(version, id=version) for version in FREE_THREADED])
+
+
 @nox.session(default=False)
-def free_threaded(session: nox.Session) -> None:
-    """Run the tests of what a free-threaded interpreter is asked for, on CPython 3.13t; `-- FOLDER...` for others."""
-    python = free_threaded_environment(session)
+@each_free_threaded
+def free_threaded(session: nox.Session, version: str) -> None:
+    """Run the tests of what a free-threaded interpreter is asked for; `-- FOLDER...` for others."""
+    python = free_threaded_environment(session, version)
     chosen = session.posargs or [str(ROOT / "tests" / "live" / "test_free_threaded.py")]
     run_pytest(session, [python, "-m", "pytest"], "-p", "no:cacheprovider", *chosen)
 
 
 @nox.session(default=False)
-def bench_free_threaded(session: nox.Session) -> None:
+@each_free_threaded
+def bench_free_threaded(session: nox.Session, version: str) -> None:
     """Count wrong words of specimens that are attached for known shares, idle and beside busy processes, and races missed."""
-    python = free_threaded_environment(session)
+    python = free_threaded_environment(session, version)
     # In the root the source tree would be imported first, which has no native module.
     with tempfile.TemporaryDirectory(prefix="gilcheck-benchmarks-") as elsewhere:
         Path(elsewhere, "benchmarks").symlink_to(ROOT / "benchmarks")

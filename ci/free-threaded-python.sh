@@ -1,21 +1,29 @@
 #!/usr/bin/env bash
-# A free-threaded CPython 3.13 from Debian's source package, in a folder of its own. On Debian or a relative of it.
+# A free-threaded CPython from Debian's source package, in a folder of its own. On Debian or a relative of it.
 #
-#   ci/free-threaded-python.sh make [--fresh]   download, compile and install it, in about five minutes; at once if it is there
+#   ci/free-threaded-python.sh make [--fresh]   download, compile and install 3.13, in about five minutes; at once if it
+#                                               is there
 #   ci/free-threaded-python.sh where            print the interpreter; exit status 3 if there is none, and why
+#   ci/free-threaded-python.sh --version=3.15 ...   the same for another version: 3.13, 3.14 or 3.15
 #
 # Compiling needs a C compiler, make and the headers of what the standard library binds, as root: apt-get install gcc make
 # dpkg-dev libssl-dev libffi-dev zlib1g-dev libbz2-dev liblzma-dev libsqlite3-dev. Nothing else needs root.
-# --fresh compiles it anew, from the newest source package of 3.13 that the mirror has.
+# --fresh compiles it anew, from the newest source package of this version that the mirror has.
 #
-# The folder is $GILCHECK_FREE_THREADED, or pytest-gilcheck/cpython-3.13t in the user's cache. The source comes from
-# $GILCHECK_DEBIAN_MIRROR, else from the Debian mirror that apt uses, else from deb.debian.org; apt checks its signature.
+# The folder is cpython-3.13t, or of another version, in $GILCHECK_FREE_THREADED, or in pytest-gilcheck in the user's cache.
+# The source comes from $GILCHECK_DEBIAN_MIRROR, else from the Debian mirror that apt uses, else from deb.debian.org; apt
+# checks its signature.
 set -euo pipefail
 
-FOLDER=${GILCHECK_FREE_THREADED:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/pytest-gilcheck/cpython-3.13t}
+VERSION=3.13
+if [[ ${1:-} == --version=* ]]; then
+    VERSION=${1#--version=}
+    shift
+fi
+FOLDER=${GILCHECK_FREE_THREADED:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/pytest-gilcheck}/cpython-${VERSION}t
 KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
 SELF=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)/$(basename "${BASH_SOURCE[0]}")
-PYTHON=$FOLDER/bin/python3.13t
+PYTHON=$FOLDER/bin/python${VERSION}t
 # A folder without it was interrupted while it was made. It names the version of the source package.
 STAMP=$FOLDER/gilcheck-complete
 
@@ -49,13 +57,13 @@ END
     apt-get -q update || cannot "the list of sources could not be read from $(mirror)"
     # A mirror that stands still for a while may list a version that it does not have yet.
     local version
-    for version in $(apt-cache showsrc python3.13 | sed -n 's/^Version: //p' | sort -rVu); do
-        if apt-get -q source --download-only "python3.13=$version"; then
+    for version in $(apt-cache showsrc "python$VERSION" | sed -n 's/^Version: //p' | sort -rVu); do
+        if apt-get -q source --download-only "python$VERSION=$version"; then
             echo "$version" >version
             return
         fi
     done
-    cannot "$(mirror) has no source package of python3.13"
+    cannot "$(mirror) has no source package of python$VERSION"
 }
 
 make_folder() {
@@ -73,7 +81,7 @@ make_folder() {
         done
         [ -e "$KEYS" ] || cannot "$KEYS is missing: apt-get install debian-archive-keyring"
         [ ! -e "$FOLDER" ] || [ -e "$PYTHON" ] || [ -z "$(ls -A "$FOLDER")" ] ||
-            cannot "$FOLDER is not empty, and not a folder that this script has made: name another one in GILCHECK_FREE_THREADED"
+            cannot "$FOLDER is not empty, and not a folder that this script has made: name another place in GILCHECK_FREE_THREADED"
         local build
         build=$(mktemp -d)
         # shellcheck disable=SC2064  # the folder of now
@@ -81,7 +89,7 @@ make_folder() {
         cd "$build"
         download
         # As released: Debian's patches are for packages of its own.
-        tar -xf python3.13_*.orig.tar.*
+        tar -xf python"$VERSION"_*.orig.tar.*
         cd Python-*/
         ./configure --quiet --disable-gil --disable-test-modules --with-ensurepip=install --prefix="$FOLDER"
         # It tests and is not raced: -O1 takes half of the time, and there is nobody who looks at its own lines.
@@ -95,14 +103,15 @@ make_folder() {
 }
 
 usage() {
-    sed -n '2,13s/^# \{0,1\}//p' "$SELF" >&2
+    sed -n '2,16s/^# \{0,1\}//p' "$SELF" >&2
     exit 2
 }
 
+[[ $VERSION == 3.1[345] ]] || usage
 case ${1:-} in
 make) make_folder "${@:2}" ;;
 where)
-    [ -e "$STAMP" ] || cannot "$PYTHON is missing or incomplete: $SELF make"
+    [ -e "$STAMP" ] || cannot "$PYTHON is missing or incomplete: $SELF --version=$VERSION make"
     echo "$PYTHON"
     ;;
 *) usage ;;

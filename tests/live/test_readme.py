@@ -24,9 +24,12 @@ def test_readme_when_its_tests_are_run_then_they_pass(pytester):
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     pytester.makepyfile(mylib=MYLIB, test_readme=code)
 
-    result = pytester.runpytest_subprocess("--gilcheck", "-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess("--gilcheck", "--gilcheck-inconclusive=skip", "-p", "no:cacheprovider")
 
-    result.assert_outcomes(passed=3)
+    n_undecided = result.parseoutcomes().get("skipped", 0)
+    result.assert_outcomes(passed=3 - n_undecided, skipped=n_undecided)
+    if n_undecided:
+        pytest.skip(f"on this busy machine {n_undecided} of the 3 tests are undecided")
     result.stdout.fnmatch_lines(["test_search_releases_the_gil *released*", "*mylib.search*"])
 
 

@@ -11,12 +11,22 @@ WORKFLOWS = ROOT / ".github" / "workflows"
 
 
 def supported():
-    """Return the versions in the noxfile, which is not imported: nox need not be installed."""
+    """Return the versions in the noxfile."""
+    return sorted(constant("SUPPORTED"))
+
+
+def free_threaded():
+    """Return the free-threaded versions in the noxfile for which something is published."""
+    return sorted({*constant("FREE_THREADED")} - {constant("DROPPED")})
+
+
+def constant(name):
+    """Return a constant of the noxfile, which is not imported: nox need not be installed."""
     tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
     (value,) = [
-        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SUPPORTED"
+        node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
     ]
-    return sorted(ast.literal_eval(value))
+    return ast.literal_eval(value)
 
 
 def test_ci_when_the_noxfile_supports_a_version_then_its_runners_have_it():
@@ -31,7 +41,14 @@ def test_release_when_the_noxfile_supports_a_version_then_the_wheel_is_asked_the
     text = (WORKFLOWS / "release.yml").read_text(encoding="utf-8")
     (listed,) = re.findall(r"python: (\[.*\])", text)
 
-    assert sorted(ast.literal_eval(listed)) == supported()
+    assert sorted(ast.literal_eval(listed)) == sorted(supported() + free_threaded())
+
+
+def test_ci_when_a_free_threaded_version_has_a_wheel_then_its_tests_run_there():
+    text = (WORKFLOWS / "ci.yml").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"python: (\[.*\])", text)
+
+    assert sorted(ast.literal_eval(listed)) == free_threaded()
 
 
 def test_release_when_it_publishes_then_no_token_is_stored():

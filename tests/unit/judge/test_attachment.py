@@ -193,7 +193,7 @@ def test_neighbours_that_change_no_word_are_not_mentioned():
 
 @pytest.mark.parametrize(
     ("share", "longest_ns", "expected_ns"),
-    [(1.0, 19_400_000, 19_000_000), (1.0, 300_000, 0), (1.0, 90_000_000, 20_000_000), (0.01, 9_000_000, 400_000)],
+    [(1.0, 19_400_000, 19_000_000), (0.0, 300_000, 0), (1.0, 90_000_000, 20_000_000), (0.01, 9_000_000, 400_000)],
 )
 def test_a_pause_is_no_longer_than_the_call_is_attached(share, longest_ns, expected_ns):
     pauses = GcPauses(n_calls=1, n_collections=3, longest_ns=longest_ns, alone_ns=400_000)
@@ -207,3 +207,12 @@ def test_where_no_collection_was_made_the_pause_is_not_known():
     assert longest_pause_ns(None, Estimate()) is None
     missed = GcPauses(n_calls=5, n_collections=0, longest_ns=0, alone_ns=400_000)
     assert longest_pause_ns(Attachment((sampled(1.0),), (), missed), Estimate(1.0, 0.99, 1.0)) is None
+
+
+@pytest.mark.parametrize(("longest_attached_ns", "expected_ns"), [(19_000_000, None), (300_000, 0)])
+def test_a_pause_that_no_collection_felt_beside_a_long_attachment_is_not_known(longest_attached_ns, expected_ns):
+    """Beside a load the collecting thread ran between the calls only: "waited up to 0 ns" for 20 ms of attachment."""
+    pauses = GcPauses(n_calls=5, n_collections=1, longest_ns=300_000, alone_ns=400_000)
+    call = sampled(1.0, longest_attached_ns=longest_attached_ns)
+
+    assert longest_pause_ns(Attachment((call,), (), pauses), Estimate(1.0, 0.99, 1.0)) == expected_ns

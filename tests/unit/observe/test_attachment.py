@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.observe.attachment import FAR_NS, attached_calls, pauses_beside_calls
+from pytest_gilcheck.observe.attachment import FAR_NS, NEAR_NS, attached_calls, pauses_beside_calls
 
 GAP_NS = 60_000
 
@@ -101,6 +101,19 @@ def test_a_call_that_is_interrupted_after_a_slice_has_run_unseen():
 
     assert call.shared_ns >= 600_000
     assert alone.shared_ns == 0
+
+
+@given(delay_ns=st.integers(1, 2_000_000), at_share=st.floats(0.1, 0.9), is_reported=st.booleans())
+def test_a_gap_that_the_sampler_ends_by_taking_the_processor_has_no_sample(delay_ns, at_share, is_reported):
+    """However short it is there: a sample takes 10 µs, 0.6 % of a slice, and ends each slice at the same place of the call."""
+    ran_ns = 2_000_000
+    before_ns = round(at_share * ran_ns)
+    samples = [(before_ns + 1_000, before_ns + 1_500, True, 0, 0 if is_reported else None)]
+    span = timed(0, ran_ns + delay_ns, delay_ns if is_reported else None, ran_ns)
+
+    (call,) = attached_calls([span], samples)
+
+    assert call.shared_ns >= ran_ns - 2 * NEAR_NS - 1
 
 
 def test_a_few_long_gaps_say_less_than_many_short_ones():

@@ -8,11 +8,12 @@ import pytest
 import pytest_gilcheck
 from pytest_gilcheck.report.native_module import why_not_imported
 
-STABLE, GIL, FREE_THREADED, WINDOWS = (
+STABLE, GIL, FREE_THREADED, WINDOWS, FOR_BOTH = (
     "_native.abi3.so",
     "_native.cpython-314-x86_64-linux-gnu.so",
     "_native.cpython-314t-x86_64-linux-gnu.so",
     "_native.cp314t-win_amd64.pyd",
+    "_native.abi3t-x86_64-linux-gnu.so",
 )
 
 
@@ -42,6 +43,13 @@ def test_error_when_a_gil_build_has_a_free_threaded_wheel_then_the_tag_to_instal
     text = why_not_imported("No module named '_native'", {name}, (3, 14), is_free_threaded=False)
 
     assert "CPython 3.14 with a GIL" in text and "cp310-abi3" in text and name in text
+
+
+@pytest.mark.parametrize(("python", "is_wrong"), [((3, 14), True), ((3, 15), False), ((3, 16), False)])
+def test_error_when_a_gil_build_has_the_wheel_for_both_then_it_is_wrong_before_both_could_be_served(python, is_wrong):
+    text = why_not_imported("GLIBC_2.99 not found", {FOR_BOTH}, python, is_free_threaded=False)
+
+    assert ("cp310-abi3" in text) == is_wrong and ("GLIBC_2.99" in text) != is_wrong
 
 
 @pytest.mark.parametrize(
