@@ -92,7 +92,7 @@ def test_message_when_a_comparison_is_undecided_then_it_is_the_one_that_was_aske
     with pytest.raises(Inconclusive) as raised:
         compare(held_share, 0.01)
 
-    assert str(raised.value) == f"held share 0.000732 [0.000048, 0.0109] does not decide held share {sign} 0.01"
+    assert str(raised.value) == f"held share 0.000732 [0.000049, 0.0109] does not decide held share {sign} 0.01"
 
 
 def test_a_figure_is_no_yes_or_no():
