@@ -84,7 +84,9 @@ def pool(references: Iterable[Measurement]) -> tuple[list[Known], list[str]]:
         elif timing.figure >= SURELY_OVERLAPS:
             known.append(Known(case, "overlaps", "timing"))
         elif timing.figure <= SURELY_SERIALISED and _in_processes(timing) < SURELY_OVERLAPS:
-            left_out.append(f"{case.id}: plain timing says {timing.figure:.2f}, and {timing.detail}: the machine limits it")
+            left_out.append(
+                f"{case.id}: plain timing says {timing.figure:.2f}, and {timing.detail}: the machine limits it"
+            )
         elif timing.figure <= SURELY_SERIALISED:
             known.append(Known(case, "serialised", "timing"))
         else:
