@@ -17,10 +17,11 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.ledger.rivals import counter_test, ratio_test
+from benchmarks.living.neighbours import in_threads
 from pytest_gilcheck import check, specimens
 
 MS = 1_000_000
@@ -60,22 +61,14 @@ def counter(call: Callable[[], object]) -> tuple[str, float | None]:
     return verdict.gil, verdict.figure
 
 
-@contextlib.contextmanager
-def repeating(call: Callable[[], object]) -> Iterator[None]:
-    """Make the call over and over in another thread."""
-    stop = threading.Event()
+def repeating(call: Callable[[], object]) -> contextlib.AbstractContextManager[None]:
+    """Make the call over and over in another thread, whose samples `_samples` knows by the name of its function."""
 
-    def calls() -> None:
+    def calls(stop: threading.Event) -> None:
         while not stop.is_set():
             call()
 
-    thread = threading.Thread(target=calls)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    return in_threads([calls])
 
 
 def gilknocker(call: Callable[[], object]) -> tuple[str, float | None]:

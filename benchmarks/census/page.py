@@ -111,11 +111,11 @@ _PLAIN_SHARE = 0.5
 
 
 def _is_plain(change: Change) -> bool:
-    shares = [
+    before, after = (
         next((sized.held_share for sized in found.sizes if sized.size == change.size), None)
         for found in (change.before, change.after)
-    ]
-    return None not in shares and abs(shares[0] - shares[1]) >= _PLAIN_SHARE  # type: ignore[operator]
+    )
+    return before is not None and after is not None and abs(before - after) >= _PLAIN_SHARE
 
 
 def _table(rows: Sequence[Row], found: dict[tuple[str, str], Found]) -> str:

@@ -21,7 +21,8 @@ OWN_POOL = "own pool"
 
 
 @contextlib.contextmanager
-def _threads(targets: list[Callable[[threading.Event], object]]) -> Iterator[None]:
+def in_threads(targets: list[Callable[[threading.Event], object]]) -> Iterator[None]:
+    """Run each target in a thread of its own, with the event that tells it to return at the end of the block."""
     stop = threading.Event()
     threads = [threading.Thread(target=target, args=(stop,), daemon=True) for target in targets]
     for thread in threads:
@@ -95,13 +96,13 @@ def _attaches(hold_ns: int, gap_ns: int) -> Iterator[None]:
 #: The name of each neighbour, and what makes it.
 NEIGHBOURS: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
     "nobody": contextlib.nullcontext,
-    "spinning thread": lambda: _threads([_spins]),
-    "8 sleepers": lambda: _threads([_sleeps] * N_SLEEPERS),
-    "asyncio loop": lambda: _threads([_loops]),
+    "spinning thread": lambda: in_threads([_spins]),
+    "8 sleepers": lambda: in_threads([_sleeps] * N_SLEEPERS),
+    "asyncio loop": lambda: in_threads([_loops]),
     "1 kHz timer": _timer,
     "native thread, duty 0.1": lambda: _attaches(200 * US, 1_800 * US),
     "native thread, duty 0.9": lambda: _attaches(1_800 * US, 200 * US),
     OWN_POOL: contextlib.nullcontext,
-    "thread spawner": lambda: _threads([_spawns]),
-    "second check": lambda: _threads([_checks]),
+    "thread spawner": lambda: in_threads([_spawns]),
+    "second check": lambda: in_threads([_checks]),
 }

@@ -208,7 +208,19 @@ class Verdict:
         return self._is("overlap", "overlaps")
 
     def _is(self, question: str, word: str) -> bool:
-        """Return whether the verdict on a question, named as its field, is this word; raise where there is no verdict."""
+        """Return whether the verdict on a question is this word.
+
+        Args:
+            question: Its field.
+            word: One of the field's words.
+
+        Returns:
+            Whether it is.
+
+        Raises:
+            Inconclusive: The evidence does not decide the question.
+            NotApplicable: The question has no meaning here.
+        """
         answer: str = getattr(self, question)
         what, not_applicable = _QUESTIONS[question]
         if answer not in ("inconclusive", "not_measured", "not_applicable"):

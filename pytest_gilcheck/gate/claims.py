@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import CheckFailed, Inconclusive, NotApplicable
+from pytest_gilcheck.evidence.reason import concerning
+from pytest_gilcheck.evidence.requirement import CLAIMABLE
 from pytest_gilcheck.report.text import claim_text, requirement_text
 
 if TYPE_CHECKING:
@@ -34,7 +36,19 @@ def require(verdict: Verdict, claim: Claim) -> None:
         raise CheckFailed(message)
     if verdict.gil == "not_applicable":
         raise NotApplicable(message, verdict.reasons)
-    raise Inconclusive(f"{message} ({', '.join(verdict.reasons) or 'the bounds straddle the claim'})", verdict.reasons)
+    slugs = _doubts(verdict)
+    raise Inconclusive(f"{message} ({', '.join(slugs) or 'the bounds straddle the claim'})", slugs)
+
+
+def _doubts(verdict: Verdict) -> tuple[str, ...]:
+    """Return the slugs of why limits are undecided: those of their questions."""
+    undecided = [CLAIMABLE[limit.name] for limit in verdict.limits if limit.met is None and limit.name in CLAIMABLE]
+    questions = {"overlap" if requirement.unit == "factor" else "gil" for requirement in undecided} or {
+        "gil",
+        "overlap",
+    }
+    notes = {note for question in questions for note in concerning(question, verdict.notes)}
+    return tuple(dict.fromkeys(note.slug for note in verdict.notes if note in notes))
 
 
 def require_all(checks: Sequence[tuple[Verdict, Claim]]) -> None:

@@ -152,20 +152,32 @@ class PythonLines:
 
 
 def _named_callables(code: CodeType, line: int, names: dict[str, Any]) -> Iterator[Any]:
-    """Yield the callables without Python code that a line names by globals and attributes. No code of an object is run."""
+    """Yield the callables without Python code that a line names by globals and attributes. No code of an object is run.
+
+    What a class returns is taken for an object of the class: ``m.Hasher(3).update(data)`` names ``m.Hasher.update``.
+    """
     missing = object()
     current: Any = missing
+    made: Any = missing  # the class whose object the last instruction made
+    to_call: list[Any] = []  # classes that have been named and not called yet; missing for any other callable
     number: int | None = code.co_firstlineno
     for instruction in dis.get_instructions(code):
         # From Python 3.13 on each instruction has the number, before only the first one of a line.
         starts = getattr(instruction, "line_number", None) or instruction.starts_line
         number = number if starts is None or isinstance(starts, bool) else starts
         operation, name = instruction.opname, instruction.argval
-        if number == line and operation in ("LOAD_ATTR", "LOAD_METHOD") and current is not missing:
-            current = inspect.getattr_static(current, name, missing)
+        owner = current if current is not missing else made
+        if number == line and operation in ("LOAD_ATTR", "LOAD_METHOD") and owner is not missing:
+            current, made = inspect.getattr_static(owner, name, missing), missing
             continue
-        if current is not missing and callable(current) and not isinstance(current, (type, FunctionType)):
-            yield current
+        if current is not missing and callable(current):
+            to_call.append(current if isinstance(current, type) else missing)
+            if not isinstance(current, (type, FunctionType)):
+                yield current
+        made = missing
+        if operation.startswith("CALL") and to_call:
+            called = to_call.pop()
+            made = called if not to_call else missing  # beside another one it may be an argument
         is_global = number == line and operation in ("LOAD_NAME", "LOAD_GLOBAL")
         current = names.get(name, missing) if is_global else missing
 

@@ -121,10 +121,9 @@ _OWN_FOLDER = str(Path(__file__).parents[1])
 
 
 def _line_of_others(error: BaseException) -> TracebackType | None:
-    """Cut the end of the traceback of an error that is about the test's own line: none of our lines explains it.
+    """Return the test's own line that an error is about, and cut what follows it off the traceback: our lines explain nothing.
 
-    Returns:
-        The line. None: the error is another one, or a hook raised it after the test, as one that enforces a claim does.
+    None where the error is another one, or a hook raised it after the test, as the one does that enforces claims.
     """
     if not isinstance(error, (UsageError, Inconclusive)):
         return None

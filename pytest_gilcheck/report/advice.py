@@ -40,6 +40,8 @@ def _all_advice(verdict: Verdict) -> Iterator[str]:
     if verdict.gil in ("held", "partial") and verdict.where is not None:
         yield from _of_callee(verdict.where)
         yield from _of_lines(verdict.where)
+    if verdict.gil in ("held", "partial") and _was_left_out(verdict, "places"):
+        yield "No time was left to look for the line: allow the check more (time_limit=)."
     if "releases-often" in verdict.traits:
         n_releases = counted(verdict.n_releases.by_function, "time")
         yield f"It releases the GIL {n_releases} a call: do more work between two releases."
@@ -115,3 +117,8 @@ def _runs_python(verdict: Verdict) -> bool:
     if verdict.where is None:
         return verdict.gil == "held" and "gives-way" in verdict.traits
     return verdict.where.busiest is not None and verdict.where.busiest.is_python
+
+
+def _was_left_out(verdict: Verdict, stage: str) -> bool:
+    """Return whether the check's time limit left out a stage."""
+    return any(note.slug == "time-limit" and dict(note.values).get("stage") == stage for note in verdict.notes)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Agreement
 
 _HEADLINES = {
-    "alone": "{name} alone contradicts the oracle",
+    "alone": "{name} returns another result than the reference, even in one thread",
     "shared": "{name} returns another result when {n} threads call it on the same input (thread {thread})",
     "distinct": "{name} returns another result when {n} threads call it on distinct inputs (thread {thread})",
     "mutates": "{name} changes its own arguments, so that no two calls can share an input; let it work on a copy",

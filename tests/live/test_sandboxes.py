@@ -27,6 +27,16 @@ READV = {"x86_64": 310, "aarch64": 270}[os.uname().machine]
 PREAD = {"x86_64": 17, "aarch64": 67}[os.uname().machine]
 """
 
+#: Begins a script whose process may not read its memory in any way.
+WITHOUT_MEMORY = (
+    PRELUDE
+    + FILTER
+    + """
+import pytest_gilcheck.checker.checker
+refuse(READV, PREAD)
+"""
+)
+
 
 def allowed(done):
     """Skip the test where filters themselves are forbidden."""
@@ -55,11 +65,8 @@ def test_ledger_when_reading_memory_is_forbidden_then_progress_is_the_witness(py
     """There is a reason, no crash and no guess."""
     done = allowed(
         python(
-            PRELUDE
-            + FILTER
+            WITHOUT_MEMORY
             + """
-import pytest_gilcheck.checker.checker
-refuse(READV, PREAD)
 for function, words in ((specimens.holds, ("inconclusive",)), (specimens.releases, ("released", "inconclusive"))):
     verdict = check(function, 20 * MS)
     assert verdict.instrument.name == "progress" and verdict.gil in words, (verdict.gil, verdict.held_share)
@@ -97,11 +104,8 @@ def test_ledger_when_it_alone_is_asked_and_forbidden_then_nobody_answers_for_it(
     """Neither for a call nor for a block; the reason is the system's."""
     done = allowed(
         python(
-            PRELUDE
-            + FILTER
+            WITHOUT_MEMORY
             + """
-import pytest_gilcheck.checker.checker
-refuse(READV, PREAD)
 checker = check.options(overlap=False, instrument="ledger")
 verdict = checker(specimens.releases, 20 * MS)
 print(verdict.gil, verdict.instrument.grade, *(reason for reason in verdict.reasons if reason.startswith("ledger")))

@@ -108,6 +108,14 @@ def test_picture_when_the_report_of_the_readme_changes_then_it_is_drawn_again():
     assert "url(http" not in svg
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_when_a_page_is_read_on_the_forge_then_they_have_a_text(page):
+    """Sphinx puts the title where there is no text. A forge shows nothing: "  says what that needs" had no subject."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+    assert re.findall(r"\[\]\([^)]*\)", text) == []
+
+
 #: Where a file of the main branch is, as a page or as it is.
 REPOSITORY = (
     "https://github.com/pytest-gilcheck/pytest-gilcheck/blob/main/",

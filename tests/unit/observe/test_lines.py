@@ -40,6 +40,36 @@ def test_busiest_when_no_event_tells_of_a_native_function_then_its_line_names_it
     assert not found.is_python
 
 
+class Hasher:
+    """Its method is native, and no event tells of its calls."""
+
+    update = COUNT
+
+    def __init__(self, *seeds):
+        self.seeds = seeds
+
+
+@pytest.mark.parametrize("statement", ["Hasher().update(data)", "module.Hasher(3).update(module.data)"])
+def test_busiest_when_a_statement_calls_a_method_of_what_it_makes_then_it_is_named(statement):
+    """A method of a Cython class was reported without a name, a line and its own remedy."""
+    names = {"Hasher": Hasher, "data": DATA, "module": SimpleNamespace(Hasher=Hasher, data=DATA)}
+    lines = PythonLines()
+    lines.around(eval)(compile(statement, "<statement>", "eval"), names)
+
+    assert lines.busiest().native.function == "operator.methodcaller"
+
+
+@pytest.mark.parametrize(
+    "statement", ["same(Hasher()).update(data)", "same(Hasher)(3).update(data)", "Hasher(len(data)).update(data)"]
+)
+def test_busiest_when_it_is_not_known_what_a_call_makes_then_its_method_is_not_named(statement):
+    """Whatever a function returns may be of any class."""
+    lines = PythonLines()
+    lines.around(eval)(compile(statement, "<s>", "eval"), {"Hasher": Hasher, "same": lambda it: it, "data": DATA})
+
+    assert lines.busiest().native is None
+
+
 def test_busiest_when_a_line_names_two_native_functions_then_none_is_said_to_be_it():
     """Nor is it said that Python code ran."""
     other = operator.methodcaller("find", b"y")

@@ -285,6 +285,21 @@ def test_answer_when_the_line_is_not_known_then_it_says_how_to_build():
     assert lines[-1] == '  For the line build with -g1 (C, C++) or Cargo\'s debug = "line-tables-only".'
 
 
+@pytest.mark.parametrize("gil", ["held", "partial"])
+def test_answer_when_there_was_no_time_for_the_line_then_it_says_how_to_see_it(gil):
+    """Beside busy processes a call of 60 ms took 345, and the report had no line and no word about it."""
+    left_out = Reason.of("time-limit", stage="places", limit_ns=3_000 * MS, call_ns=345 * MS)
+    calls = [HELD] if gil == "held" else [HALF] * 7
+
+    with_note, other_stage = (
+        answered(observation(*calls, notes=(note,)))
+        for note in (left_out, Reason.of("time-limit", stage="longest wait", limit_ns=3_000 * MS, call_ns=345 * MS))
+    )
+
+    assert with_note[-1] == "  No time was left to look for the line: allow the check more (time_limit=)."
+    assert "look for the line" not in other_stage[-1]
+
+
 def test_answer_when_it_is_python_s_own_code_then_it_is_not_the_reader_s_to_change():
     place = Place("/usr/lib/python3.12/json/decoder.py", 353, "JSONDecoder.raw_decode")
     observed = observation(HELD, places=replace(HELD_PLACES, busiest=BusiestPlace((place,), None, 0.99)))

@@ -262,6 +262,26 @@ def test_a_claim_without_evidence_is_inconclusive_with_its_slugs():
     assert raised.value.slugs == ("not-measured",)
 
 
+@pytest.mark.parametrize(
+    ("claim", "slugs"),
+    [
+        (Claim(gil="released"), ("borderline",)),
+        (Claim(min_speedup=1.5), ("no-spare-cores",)),
+        (Claim(gil="released", min_speedup=1.5), ("borderline", "no-spare-cores")),
+    ],
+)
+def test_a_claim_that_is_undecided_names_the_reasons_of_its_own_question(claim, slugs):
+    """A limit on the held share was undecided for want of spare cores."""
+    calls = [call(held * 1_000_000, 100_000_000) for held in (4, 4, 5, 5, 6, 6, 7)]
+    observed = observation(*calls, claim=claim, rounds=(one_round(3_000_000, released_ns=4_000_000),) * 2)
+
+    with pytest.raises(Inconclusive) as raised:
+        require(verdict_on(observed), observed.claim)
+
+    assert raised.value.slugs == slugs
+    assert str(raised.value).endswith(f"({', '.join(slugs)})")
+
+
 def test_without_a_gil_a_claim_is_not_applicable():
     """Told from inconclusive."""
     observed = observation(claim=Claim(gil="released"), instrument=Instrument("none", "none", Reason("no-gil")))
