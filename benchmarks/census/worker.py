@@ -70,9 +70,13 @@ def _where_released(setup: str, statement: str) -> str:
     code = Statement(statement, setup)
     call = Call(eval, setup=code.setup_of_call, args_for=code.args_for, name="census")
     settings = Settings().changed({"time_limit": TIME_LIMIT, "overlap": False}, where="census")
+    begun_ns = time.perf_counter_ns()
     with exact_ledger(), CompetingThreads(1) as competing:
         machine = survey(clock_quality())
-        stages = Stages(call, settings, "census", machine, Rescue(None, list), competing=competing, on_status=None)
+        rescue = Rescue(None, list)
+        stages = Stages(
+            call, settings, "census", machine, rescue, begun_ns=begun_ns, competing=competing, on_status=None
+        )
         stages.pilot()
         places = find_places(stages)
     if places is None:
@@ -82,8 +86,8 @@ def _where_released(setup: str, statement: str) -> str:
 
 
 def _named(text: str) -> str:
-    """Return a place without what is of this machine only."""
-    return "" if text in ("an unknown place", "the statement") else text
+    """Return a place, or nothing where it is the row's own statement: as a line, or as the code object that was called."""
+    return "" if text in ("an unknown place", "the statement", "code") else text
 
 
 def _measure_row(row: dict[str, Any], answers: IO[str], *, places: bool) -> None:

@@ -43,7 +43,9 @@ BLOCK = re.compile(
 RUN = re.compile(r"(?m)^\$ (?P<command>(?:.*\\\n)*.*)\n(?P<output>(?:(?!\$ ).*\n)*)")
 #: What no load may change: the word of a verdict, alone with `-q`; the line of the project from which the GIL is held; that
 #: the call sleeps.
-FACTS = re.compile(r"(?m)^(?:\S.*: )?(released|held|partial|not applicable)\b|\bfrom ([\w/]+\.\w+:\d+)|(It sleeps) for")
+FACTS = re.compile(
+    r"(?m)^(?:\S.*: )?(released|held|partial|not applicable)\b|\bheld for .* (?:from|after|at) ([\w/]+\.\w+:\d+)|(It sleeps) for"
+)
 #: Of the verdict. Overlap, which has a line of its own, may be inconclusive beside any word.
 INCONCLUSIVE = re.compile(r"(?m)^(?:\S.*: )?inconclusive\b")
 #: A busy machine may leave a verdict open. It never makes it another one.

@@ -36,8 +36,10 @@ _BESIDE_ONLY_WITNESS_NS = 100_000_000
 #: rarely kept waiting.
 _N_ALONE = 5
 
-#: So many naps, each this long, show whether another thread keeps the GIL busy.
-_N_PROBES = 5
+#: So many naps, each this long, show whether another thread keeps the GIL busy: so many of them end late then. Beside busy processes
+#: such a thread is itself often off the processor: of five naps most had to be late, and half of the checks saw nothing.
+_N_PROBES = 8
+_N_LATE = 2
 _PROBE_NS = 100_000
 
 
@@ -101,4 +103,6 @@ def _others_are_busy(stages: Stages) -> bool:
         kept_off_ns = since(ready_before_ns, own_ready_ns()) or 0
         took_ns = time.perf_counter_ns() - begun_ns - kept_off_ns
         n_late += took_ns > _PROBE_NS + sys.getswitchinterval() * 1e9 / 2
-    return n_late > _N_PROBES // 2
+        if n_late >= _N_LATE:
+            return True
+    return False

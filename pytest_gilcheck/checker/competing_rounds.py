@@ -42,7 +42,7 @@ def competing_rounds(stages: Stages, plan: Plan, span_ns: int, held: Estimate) -
     # Beside other threads a call takes longer than it needs, and so do the rounds.
     slowed = max(1.0, stages.call_ns / max(1, span_ns))
     budget_ns = min(plan.budget_ns, stages.left_ns())
-    size = round_size(span_ns, plan.n_threads, stages.machine, round(budget_ns / slowed))
+    size = round_size(span_ns, plan.n_threads, stages.machine, round(budget_ns / slowed), held.value)
     if size is None and budget_ns < plan.budget_ns:
         stages.leave_out("rounds in competing threads", stages.call_ns)
         return [], []

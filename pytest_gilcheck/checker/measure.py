@@ -109,9 +109,9 @@ def measure(
             # The only witness of the GIL: where the time limit leaves no time for both, it says more than the speed-up.
             observation = replace(observation, progress=progress(stages, span_ns, is_exact=False))
         if settings.overlap:
-            begun_ns = time.perf_counter_ns()
+            asked_ns = time.perf_counter_ns()
             with exclusive() as is_exclusive:
-                stages.wait_for_others(time.perf_counter_ns() - begun_ns, in_vain=not is_exclusive)
+                stages.wait_for_others(time.perf_counter_ns() - asked_ns, in_vain=not is_exclusive)
                 held = held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
                 rounds, short_rounds = competing_rounds(stages, plan, span_ns, held)
             observation = replace(observation, rounds=tuple(rounds), short_rounds=tuple(short_rounds))

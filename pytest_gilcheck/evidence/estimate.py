@@ -63,27 +63,33 @@ class Estimate:
     def _inconclusive(self, sign: str, bound: float) -> Inconclusive:
         return Inconclusive(f"{self} does not decide {self.quantity} {sign} {bound:g}", ("straddles",))
 
-    def __gt__(self, bound: float) -> bool:
+    def _is_above(self, bound: float, sign: str) -> bool:
         low, high = self._bounds()
         if low > bound:
             return True
         if high <= bound:
             return False
-        raise self._inconclusive(">", bound)
+        raise self._inconclusive(sign, bound)
 
-    def __ge__(self, bound: float) -> bool:
+    def _is_at_least(self, bound: float, sign: str) -> bool:
         low, high = self._bounds()
         if low >= bound:
             return True
         if high < bound:
             return False
-        raise self._inconclusive(">=", bound)
+        raise self._inconclusive(sign, bound)
+
+    def __gt__(self, bound: float) -> bool:
+        return self._is_above(bound, ">")
+
+    def __ge__(self, bound: float) -> bool:
+        return self._is_at_least(bound, ">=")
 
     def __lt__(self, bound: float) -> bool:
-        return not self >= bound
+        return not self._is_at_least(bound, "<")
 
     def __le__(self, bound: float) -> bool:
-        return not self > bound
+        return not self._is_above(bound, "<=")
 
     def __eq__(self, other: object) -> bool:
         """Return whether it is the same record.
@@ -161,7 +167,13 @@ class Estimate:
     def __str__(self) -> str:
         if self.value is None:
             return f"{self.quantity} not measured"
-        return f"{self.quantity} {self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        return f"{self.quantity} {_short(self.value)} [{_short(self.low)}, {_short(self.high)}]"
+
+
+def _short(number: float | None) -> str:
+    """Return a number in three digits; a share of a microsecond in a second is not `1e-06`."""
+    text = f"{number:.3g}"
+    return f"{number:.6f}".rstrip("0").rstrip(".") if "e-" in text else text
 
 
 _OPERATIONS: dict[str, Callable[[float, float], float]] = {

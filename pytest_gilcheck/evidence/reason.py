@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.estimate import Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Each slug has an entry of the same name in docs/messages.md, which explains its remedy at length. A test compares the
 # two, and finds every slug that the package or the Rust code writes out and that is missing here.
@@ -76,6 +80,53 @@ SLUGS: dict[str, str] = {
     "xdist-neighbours": "other workers of pytest-xdist use the same processors",
 }
 
+#: Question -> slugs that say something about it alone. Any other slug may be why a verdict does not answer a question.
+CONCERNS: dict[str, frozenset[str]] = {
+    "gil": frozenset(
+        {
+            "borderline",
+            "clock-coarse",
+            "disturbed",
+            "ledger-required",
+            "own-threads-attach",
+            "progress-only",
+            "small-input",
+            "too-short",
+            "whose-hold",
+        }
+    ),
+    "attachment": frozenset(
+        {"attachment-borderline", "attachment-not-found", "own-threads-attached", "whose-attachment"}
+    ),
+    "overlap": frozenset(
+        {
+            "budget-too-small",
+            "chatter",
+            "held-tail",
+            "inner-lock",
+            "longer-than-a-slice",
+            "memory-bandwidth",
+            "no-spare-cores",
+            "one-cpu",
+            "one-thread",
+            "other-threads-work",
+            "overlap-borderline",
+            "own-thread-pool",
+            "rarely-together",
+            "serialised-by-gil",
+            "shortfall-unexplained",
+            "sleep-varies",
+            "sleeps-in-part",
+            "too-few-cores",
+            "too-short-to-overlap",
+            "uneven-threads",
+            "xdist-neighbours",
+        }
+    ),
+    "where": frozenset({"events-dropped", "greenlets", "where-failed"}),
+    "result": frozenset({"result-not-sent"}),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -117,3 +168,17 @@ class Reason:
             elif value.value is not None and value.low is not None and value.high is not None:
                 parts += [(name, value.value), (f"{name}_low", value.low), (f"{name}_high", value.high)]
         return Reason(self.slug, tuple(parts), self.detail)
+
+
+def concerning(question: str, reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Return those of a verdict's reasons that may be why it does not answer a question.
+
+    Args:
+        question: ``gil``, ``attachment`` or ``overlap``.
+        reasons: All reasons of the verdict.
+
+    Returns:
+        The same without those that say something about another question alone.
+    """
+    elsewhere = frozenset().union(*(slugs for other, slugs in CONCERNS.items() if other != question))
+    return tuple(reason for reason in reasons if reason.slug not in elsewhere)

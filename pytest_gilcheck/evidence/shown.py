@@ -37,6 +37,27 @@ def shown_in_name(value: object) -> str:
     return shortened(_NAMES.repr(value))
 
 
+#: The module of pybind11's own types.
+_PYBIND11 = "pybind11_builtins"
+
+
+def own_name(function: object) -> str | None:
+    """Return the name of a function without its module's, as its source has it; None where it has none.
+
+    Each function of pybind11 is a method of a record whose class is named after the compiler. It is named as the function
+    that it is, or as the method of the object that it is bound to.
+    """
+    if type(getattr(getattr(function, "__func__", function), "__self__", None)).__module__ == _PYBIND11:
+        name = getattr(function, "__name__", None)
+        owner = type(getattr(function, "__self__", None))
+        return name if owner.__module__ == _PYBIND11 or name is None else f"{owner.__qualname__}.{name}"
+    for attribute in ("__qualname__", "__name__"):  # numpy's functions of arrays have the second alone
+        name = getattr(function, attribute, None)
+        if isinstance(name, str) and name:
+            return name.rpartition("<locals>.")[2]
+    return None
+
+
 class _Short(reprlib.Repr):
     """Writes values without going through all of a large one, and without addresses."""
 

@@ -104,9 +104,9 @@ class CallSpan:
         cpu_ns: Processor time of its thread.
         thread: Its thread.
         delay_ns: How long its thread was ready to run and not running. None: the system does not report it.
-        held_delay_ns: The part of that while it held the GIL. None: not known by state.
-        free_delay_ns: The part of that while it had let go. None: not known by state. The rest fell on waiting and on the
-            instrument.
+        held_delay_ns: The part of that while it held the GIL, and for how long its processor was stopped then. None: not
+            known by state.
+        free_delay_ns: The same while it had let go. None: not known by state. The rest fell on waiting and on the instrument.
         unsplit_delay_ns: A part of the delay that fell on waiting or on another state: nothing tells which.
         instrument_ns: Time of the instrument itself, which belongs to no state.
         others: What each other thread that took the GIL within the span did. They may be the callee's or a neighbour's.

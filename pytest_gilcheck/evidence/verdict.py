@@ -11,7 +11,7 @@ from pytest_gilcheck.evidence.estimate import Estimate
 from pytest_gilcheck.evidence.machine import Machine
 from pytest_gilcheck.evidence.observation import Instrument
 from pytest_gilcheck.evidence.places import Where
-from pytest_gilcheck.evidence.reason import Reason
+from pytest_gilcheck.evidence.reason import Reason, concerning
 
 #: An error here is always about what a test asks for.
 __tracebackhide__ = True
@@ -157,7 +157,7 @@ class Verdict:
 
         Raises `Inconclusive` where the evidence does not decide it, `NotApplicable` where the interpreter has no GIL.
         """
-        return self._is("released")
+        return self._is("gil", "released")
 
     @property
     def held(self) -> bool:
@@ -165,7 +165,7 @@ class Verdict:
 
         Raises `Inconclusive` where the evidence does not decide it, `NotApplicable` where the interpreter has no GIL.
         """
-        return self._is("held")
+        return self._is("gil", "held")
 
     @property
     def word(self) -> str:
@@ -178,7 +178,7 @@ class Verdict:
 
         Raises `Inconclusive` where the evidence does not decide it, `NotApplicable` where the interpreter has a GIL.
         """
-        return self._is_attachment("detached")
+        return self._is("attachment", "detached")
 
     @property
     def attached(self) -> bool:
@@ -186,7 +186,7 @@ class Verdict:
 
         Raises `Inconclusive` where the evidence does not decide it, `NotApplicable` where the interpreter has a GIL.
         """
-        return self._is_attachment("attached")
+        return self._is("attachment", "attached")
 
     @property
     def lets_others_run(self) -> bool:
@@ -195,8 +195,8 @@ class Verdict:
         The same assertion serves every build of the interpreter. Raises `Inconclusive` where the evidence does not decide it.
         """
         if self.attachment != "not_applicable":
-            return self._is_attachment("detached")
-        return self._is("released")
+            return self._is("attachment", "detached")
+        return self._is("gil", "released")
 
     @property
     def overlaps(self) -> bool:
@@ -205,29 +205,28 @@ class Verdict:
         Raises:
             Inconclusive: The evidence does not decide it, or it was not measured.
         """
-        if self.overlap in ("inconclusive", "not_measured"):
-            raise Inconclusive(
-                f"{self.name}: whether calls overlap is {self.overlap.replace('_', ' ')} ({self._why})", self.reasons
-            )
-        return self.overlap == "overlaps"
+        return self._is("overlap", "overlaps")
 
-    @property
-    def _why(self) -> str:
-        return "; ".join(f"{r.slug}: {r.detail}" if r.detail else r.slug for r in self.notes) or self.diagnosis
+    def _is(self, question: str, word: str) -> bool:
+        """Return whether the verdict on a question, named as its field, is this word; raise where there is no verdict."""
+        answer: str = getattr(self, question)
+        what, not_applicable = _QUESTIONS[question]
+        if answer not in ("inconclusive", "not_measured", "not_applicable"):
+            return answer == word
+        notes = concerning(question, self.notes)
+        why = "; ".join(f"{r.slug}: {r.detail}" if r.detail else r.slug for r in notes) or self.diagnosis
+        slugs = tuple(dict.fromkeys(note.slug for note in notes))
+        if answer == "not_applicable":
+            raise NotApplicable(f"{self.name}: {not_applicable.format(why=why)}", slugs)
+        raise Inconclusive(f"{self.name}: {what} is {answer.replace('_', ' ')} ({why})", slugs)
 
-    def _is(self, word: str) -> bool:
-        if self.gil == "inconclusive":
-            raise Inconclusive(f"{self.name}: the GIL verdict is inconclusive ({self._why})", self.reasons)
-        if self.gil == "not_applicable":
-            message = f"{self.name}: no GIL in this interpreter, ask for .detached or .lets_others_run ({self._why})"
-            raise NotApplicable(message, self.reasons)
-        return self.gil == word
 
-    def _is_attachment(self, word: str) -> bool:
-        if self.attachment == "inconclusive":
-            message = f"{self.name}: whether the thread is detached is inconclusive ({self._why})"
-            raise Inconclusive(message, self.reasons)
-        if self.attachment == "not_applicable":
-            message = f"{self.name}: this interpreter has a GIL, ask for .released or .lets_others_run"
-            raise NotApplicable(message, self.reasons)
-        return self.attachment == word
+#: Field of a verdict -> what its word says, and what to ask for where it says nothing here.
+_QUESTIONS = {
+    "gil": ("the GIL verdict", "no GIL in this interpreter, ask for .detached or .lets_others_run ({why})"),
+    "attachment": (
+        "whether the thread is detached",
+        "this interpreter has a GIL, ask for .released or .lets_others_run",
+    ),
+    "overlap": ("whether calls overlap", ""),
+}

@@ -34,7 +34,7 @@ def judge_attachment(attachment: Attachment | None) -> tuple[str, Estimate, list
     either = attached_share(calls, with_others=True)
     share, notes = own, []
     n_others = max(call.n_most_others for call in calls)
-    if word(own) != word(either) and _others_share(calls) > rules.OTHERS_ATTACHED_SHARE:
+    if word(own) != word(either) and others_attach(calls):
         if not _are_callees(calls, attachment.windows):
             values = {"least_share": own.value, "most_share": either.value}
             return "inconclusive", own, [Reason.of("whose-attachment", n_threads=n_others, **values)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Surroundings
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.delegation import both_threads, least_cpu_ns
+from pytest_gilcheck.judge.delegation import both_threads, free_by_own_thread, least_cpu_ns
 from pytest_gilcheck.judge.ownership import owned_calls
 
 if TYPE_CHECKING:
@@ -158,19 +159,20 @@ def _share_of_both(both: BothThreads, total_ns: int, hidden_ns: int, resolution:
 def _own_extremes(
     call: CallSpan, total_ns: int, idle_waits_ns: int, switch_interval_ns: int | None
 ) -> tuple[float, float]:
-    """Return what the accounts of a call's own thread allow, whatever the threads did that may be the callee's.
-
-    While it ran without the GIL, the call was free or one of them held. While it was ready without the GIL, the call went on
-    only as far as one of them ran.
-    """
+    """Return what the accounts of a call's own thread allow, whatever the threads did that may be the callee's."""
     own_held_ns = call.held_ns - min(call.held_delay_ns or 0, call.held_ns)
     least_held_ns = max(0, own_held_ns - (call.unsplit_delay_ns or 0))
-    worked_ns = _worked_ns(call)
-    most_free_ns = total_ns - call.held_ns + idle_waits_ns - max(0, (call.free_delay_ns or 0) - worked_ns)
-    least_free_ns = max(0, least_cpu_ns(call, switch_interval_ns) - own_held_ns - call.workers_held_ns)
+    least_free_ns, most_free_ns = free_by_own_thread(
+        call,
+        total_ns,
+        idle_waits_ns=idle_waits_ns,
+        others_ran_ns=_worked_ns(call),
+        workers_held_ns=call.workers_held_ns,
+        switch_interval_ns=switch_interval_ns,
+    )
     return (
         _share(least_held_ns, most_free_ns) if least_held_ns else 0.0,
-        _share(own_held_ns + call.workers_held_ns, least_free_ns) if least_free_ns else 1.0,
+        _share(own_held_ns + call.workers_held_ns, least_free_ns) if least_free_ns > 0 else 1.0,
     )
 
 
@@ -264,19 +266,19 @@ def shares_of(
     """
     taken = taken_from(calls, surroundings)
     shares = []
-    interval_ns = surroundings.switch_interval_ns
     for owned in owned_calls(calls, surroundings.windows):
-        waits_ns = owned.idle_waits_ns
-        own, possible = owned.own_workers, owned.possible_workers
-        least = share_of(
-            owned.least, clock_price_ns, taken, idle_waits_ns=waits_ns, workers=own, switch_interval_ns=interval_ns
+        share = partial(
+            share_of,
+            clock_price_ns=clock_price_ns,
+            taken=taken,
+            idle_waits_ns=owned.idle_waits_ns,
+            switch_interval_ns=surroundings.switch_interval_ns,
         )
+        least = share(owned.least, workers=owned.own_workers)
         if owned.most is owned.least:
             shares.append(least)
             continue
-        most = share_of(
-            owned.most, clock_price_ns, taken, idle_waits_ns=waits_ns, workers=possible, switch_interval_ns=interval_ns
-        )
+        most = share(owned.most, workers=owned.possible_workers)
         shares.append(
             CallShare(
                 value=(least.value + most.value) / 2,

@@ -95,14 +95,18 @@ def both_threads(
     least_free_ns = max(0, rest_ns - perhaps_off_ns)
     held_ns = max(0, held_ns - held_delay_ns)
     # What the call's own thread did bounds both, however many others there are: eight sleeping threads that took the GIL for 0.1 ms
-    # in a call that computes itself made [0.04, 1] of a share of 0.5. While it ran without the GIL, the call was free or a worker
-    # held; while it was ready without the GIL, the call went on only as far as others ran.
+    # in a call that computes itself made [0.04, 1] of a share of 0.5.
     workers_held_ns = sum(other.held_ns for other in workers)
-    own_held_cpu_ns = call.held_ns - min(call.held_delay_ns, call.held_ns)
-    own_free_cpu_ns = least_cpu_ns(call, switch_interval_ns) - own_held_cpu_ns
-    least_free_ns = max(least_free_ns, min(own_free_cpu_ns - workers_held_ns, most_free_ns))
     others_ran_ns = sum(its.free_cpu_ns for its in (off, *off_of_more)) + workers_held_ns
-    own_most_ns = total_ns + idle_waits_ns - call.held_ns - max(0, call.free_delay_ns - others_ran_ns)
+    own_least_ns, own_most_ns = free_by_own_thread(
+        call,
+        total_ns,
+        idle_waits_ns=idle_waits_ns,
+        others_ran_ns=others_ran_ns,
+        workers_held_ns=workers_held_ns,
+        switch_interval_ns=switch_interval_ns,
+    )
+    least_free_ns = max(least_free_ns, min(own_least_ns, most_free_ns))
     most_free_ns = max(least_free_ns, min(most_free_ns, own_most_ns))
     return BothThreads(
         held_ns=held_ns,
@@ -112,6 +116,26 @@ def both_threads(
         most_free_ns=most_free_ns,
         off_ns=held_delay_ns + perhaps_off_ns,
     )
+
+
+def free_by_own_thread(
+    call: CallSpan,
+    total_ns: int,
+    *,
+    idle_waits_ns: int,
+    others_ran_ns: int,
+    workers_held_ns: int,
+    switch_interval_ns: int | None,
+) -> tuple[int, int]:
+    """Return for how long the call was free of the GIL at least and at most, by the accounts of its own thread.
+
+    While it ran without the GIL, the call was free or a worker held. While it was ready without the GIL, the call went on only
+    as far as others ran.
+    """
+    own_held_ns = call.held_ns - min(call.held_delay_ns or 0, call.held_ns)
+    least_ns = least_cpu_ns(call, switch_interval_ns) - own_held_ns - workers_held_ns
+    most_ns = total_ns + idle_waits_ns - call.held_ns - max(0, (call.free_delay_ns or 0) - others_ran_ns)
+    return least_ns, most_ns
 
 
 def least_cpu_ns(call: CallSpan, switch_interval_ns: int | None) -> int:

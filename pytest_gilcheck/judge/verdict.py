@@ -162,11 +162,18 @@ def _traits(observation: Observation, calls: Sequence[CallSpan]) -> tuple[str, .
         once = gil_waits.n_releases_by_interpreter <= gil_waits.n_calls
         whole_ns = min(span_ns, median([call.cpu_ns for call in calls])) if once else span_ns
         lets_waiters_in = gil_waits.longest_wait_ns <= rules.GIVES_WAY_WAIT_SHARE * whole_ns
-        if gil_waits.n_releases_by_interpreter and lets_waiters_in:
+        # Beside busy processes the waiter may ask late in the call, so that even its wait for the way out is short.
+        if gil_waits.n_releases_by_interpreter and lets_waiters_in and not (once and _is_in_native_code(observation)):
             traits.append("gives-way")
         if (_longest_wait_ns(calls, gil_waits) or 0) >= rules.FELT_HOLD_NS:
             traits.append("wait-is-felt")
     return tuple(traits)
+
+
+def _is_in_native_code(observation: Observation) -> bool:
+    """Return whether the diagnosing pass saw the call spend its time in native code, which gives way to nobody."""
+    places = observation.places
+    return places is not None and (places.busiest is None or not places.busiest.is_python)
 
 
 def _gil(observation: Observation, calls: Sequence[CallSpan]) -> tuple[str, Estimate, list[Reason]]:

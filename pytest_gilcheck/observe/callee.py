@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import Place
+from pytest_gilcheck.evidence.shown import own_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,14 +42,15 @@ def place_of(function: Any) -> Place:
     if _is_of_ctypes(function):
         return _place_of_foreign(function)
     native = _native.place_of(function)
-    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    name = own_name(function) or type(function).__qualname__
     module_name = getattr(function, "__module__", None) or getattr(
         getattr(function, "__objclass__", None), "__module__", None
     )
     binding = _binding_of(function, native)
     if native is not None:
-        file, line, symbol, library = native
-        return Place(file, line, f"{module_name}.{name}" if module_name else symbol, library, binding)
+        file, line, _, library = native
+        # The symbol is no name for a reader: that of a method of a PyO3 class is the binding layer's.
+        return Place(file, line, f"{module_name}.{name}" if module_name else name, library, binding)
     module = sys.modules.get(module_name or type(function).__module__)
     library = getattr(module, "__file__", None) or _native.libraries()[1]
     return Place(None, None, f"{module_name}.{name}" if module_name else name, library, binding)

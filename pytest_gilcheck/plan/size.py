@@ -23,6 +23,13 @@ N_ROUNDS = 24
 #: The work of one thread in one arm: long against waking a thread (0.05 ms), short enough for many rounds.
 SHORTEST_ROUND_NS = 500_000
 LONGEST_ROUND_NS = 5_000_000
+#: Of a call that holds the GIL for a part of its time only the second one of a thread runs beside another: of one call each, two
+#: threads that hold for half of it need 1.5 calls, and the speed-up is 1.33 where that of many calls is 2. So more than one is
+#: made if so many rounds of them fit into the budget.
+LEAST_PARTIAL_CALLS = 2
+LEAST_PARTIAL_ROUNDS = 3
+#: A call is such a one if its held share lies between this and the rest.
+PARTIAL_SHARE = 0.1
 #: A control is as long as the call, but no longer than this. It shows what the machine has to spare, and a longer one would
 #: take time from the rounds. This is forty times as long as it takes to wake a thread.
 LONGEST_CONTROL_NS = 2_000_000
@@ -93,21 +100,28 @@ def n_competing_threads(machine: Machine, n_threads: int | None) -> int:
     return n_threads or max(2, min(4, int(machine.usable_cores)))
 
 
-def round_size(span_ns: int, n_threads: int, machine: Machine, budget_ns: int) -> RoundSize | None:
+def round_size(
+    span_ns: int, n_threads: int, machine: Machine, budget_ns: int, held_share: float | None = None
+) -> RoundSize | None:
     """Return the size of a wall-clock round, or None where not even one fits into the budget.
 
     A thread's work in one arm takes a twenty-fourth of its share of the budget, within bounds. A longer call is made once. In
     units of one thread's work, with n threads, a round costs at worst n for each of the two serial arms, n for competing
     calls that keep each other out, n for the held control, and n divided by the cores for the released control. With more
     threads than cores, calls in as many threads as there are cores come on top. Where not even one such round fits, the
-    rounds are made with as many threads as there are cores.
+    rounds are made with as many threads as there are cores. `held_share`: that of the call, if it is known.
     """
-    size = _round_size(span_ns, n_threads, machine, budget_ns)
+    is_partial = held_share is not None and PARTIAL_SHARE < held_share < 1 - PARTIAL_SHARE
+    size = _round_size(span_ns, n_threads, machine, budget_ns, is_partial=is_partial)
     n_cores = max(2, int(machine.usable_cores))
-    return _round_size(span_ns, n_cores, machine, budget_ns) if size is None and n_threads > n_cores else size
+    if size is None and n_threads > n_cores:
+        return _round_size(span_ns, n_cores, machine, budget_ns, is_partial=is_partial)
+    return size
 
 
-def _round_size(span_ns: int, n_threads: int, machine: Machine, budget_ns: int) -> RoundSize | None:
+def _round_size(
+    span_ns: int, n_threads: int, machine: Machine, budget_ns: int, *, is_partial: bool
+) -> RoundSize | None:
     span_ns = max(1, span_ns)
     at_once = max(1.0, min(n_threads, machine.usable_cores))
     n_on_cores = max(2, int(at_once))
@@ -117,10 +131,12 @@ def _round_size(span_ns: int, n_threads: int, machine: Machine, budget_ns: int) 
     work_ns = min(LONGEST_ROUND_NS, max(SHORTEST_ROUND_NS, budget_ns / (N_ROUNDS * (subject + controls))))
     n_calls = max(1, round(work_ns / span_ns))
     control_ns = min(span_ns, LONGEST_CONTROL_NS)
-    n_control_calls = max(1, min(n_calls, round(LONGEST_CONTROL_NS / control_ns)))
     # A call that releases the GIL needs less than the worst case, and may take longer.
-    least_ns = n_calls * span_ns * (n_threads + n_threads / at_once) + n_control_calls * control_ns * controls
-    if least_ns > budget_ns:
+    call_ns = span_ns * (n_threads + n_threads / at_once)
+    if is_partial and LEAST_PARTIAL_ROUNDS * (LEAST_PARTIAL_CALLS * call_ns + control_ns * controls) <= budget_ns:
+        n_calls = max(n_calls, LEAST_PARTIAL_CALLS)
+    n_control_calls = max(1, min(n_calls, round(LONGEST_CONTROL_NS / control_ns)))
+    if n_calls * call_ns + n_control_calls * control_ns * controls > budget_ns:
         return None
     n_stamp_calls = max(1, round(STAMP_NS / span_ns))
     n_together_calls = max(n_calls, round(min(TOGETHER_NS, budget_ns / 8) / span_ns))

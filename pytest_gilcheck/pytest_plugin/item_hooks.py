@@ -16,6 +16,7 @@ from pytest_gilcheck.pytest_plugin.report_sections import SectionWriter
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from types import TracebackType
 
     from pytest_gilcheck.pytest_plugin.session_state import SessionState
 
@@ -95,7 +96,7 @@ class ItemHooks:
         """
         if call.excinfo is None:
             return
-        _leave_out_own_frames(call.excinfo.value)
+        line = _line_of_others(call.excinfo.value)
         if not isinstance(call.excinfo.value, Inconclusive):
             return
         error, checks = call.excinfo.value, self._state.test.checks
@@ -103,12 +104,14 @@ class ItemHooks:
         policy = (checks[-1][1].inconclusive if checks else None) or self._state.options.inconclusive
         if policy == "warn":
             try:
-                warnings.warn(pytest.PytestWarning(f"gilcheck: {item.nodeid}: {error}"), stacklevel=1)
+                _warn_at(line, item, f"gilcheck: {item.nodeid}: {error}")
             except pytest.PytestWarning:  # the user's filters make it an error of this test
                 call.excinfo = pytest.ExceptionInfo.from_current()
                 return
         if policy == "skip" or isinstance(error, NotApplicable) or (policy == "warn" and call.when == "setup"):
-            call.excinfo = pytest.CallInfo.from_call(lambda: pytest.skip(f"gilcheck: {error}"), call.when).excinfo
+            # A skip is reported where it was raised: that is to be the line that asked, and not one of ours.
+            skipped = pytest.skip.Exception(f"gilcheck: {error}", _use_item_location=line is None)
+            call.excinfo = pytest.ExceptionInfo.from_exception(skipped.with_traceback(error.__traceback__))
         elif policy == "warn":
             call.excinfo = None
 
@@ -117,15 +120,31 @@ class ItemHooks:
 _OWN_FOLDER = str(Path(__file__).parents[1])
 
 
-def _leave_out_own_frames(error: BaseException) -> None:
-    """Cut the end of the traceback of an error that is about the test's own line: none of our lines explains it."""
+def _line_of_others(error: BaseException) -> TracebackType | None:
+    """Cut the end of the traceback of an error that is about the test's own line: none of our lines explains it.
+
+    Returns:
+        The line. None: the error is another one, or a hook raised it after the test, as one that enforces a claim does.
+    """
     if not isinstance(error, (UsageError, Inconclusive)):
-        return
+        return None
     last_of_others, traceback = None, error.__traceback__
     while traceback is not None:
         if not traceback.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
             last_of_others = traceback
         traceback = traceback.tb_next
     # A claim is enforced by a hook, below which no line is the test's.
-    if last_of_others is not None and not last_of_others.tb_frame.f_globals.get("__name__", "").startswith("pluggy"):
-        last_of_others.tb_next = None
+    if last_of_others is None or last_of_others.tb_frame.f_globals.get("__name__", "").startswith("pluggy"):
+        return None
+    last_of_others.tb_next = None
+    return last_of_others
+
+
+def _warn_at(line: TracebackType | None, item: pytest.Item, message: str) -> None:
+    """Issue pytest's warning at a line, or at the test where there is none."""
+    if line is not None:
+        path, number = line.tb_frame.f_code.co_filename, line.tb_lineno
+    else:
+        place, start, _ = item.reportinfo()
+        path, number = str(place), (start or 0) + 1
+    warnings.warn_explicit(pytest.PytestWarning(message), None, path, number)

@@ -100,9 +100,18 @@ def _of_holding(verdict: Verdict) -> Iterator[str]:
         yield "Do less after this line, or release the GIL there, too."
     if where is not None and where.dropped is not None:
         yield "Release the GIL earlier, or do less before this line."
-    gives_way = verdict.gil == "held" and "gives-way" in verdict.traits
-    if gives_way or (where is not None and where.busiest is not None and where.busiest.is_python):
+    if _runs_python(verdict):
         yield "Python code runs here: only native code can release the GIL."
     if verdict.n_releases.by_function:
         yield "Release the GIL around more of the work."
     yield "Release the GIL: Py_BEGIN_ALLOW_THREADS, nogil, py.detach or a call guard."
+
+
+def _runs_python(verdict: Verdict) -> bool:
+    """Return whether it is Python code that holds the GIL, as the diagnosing pass saw or, without one, as a waiter felt.
+
+    A function of Python that calls native ones gives way between them, and is not what holds.
+    """
+    if verdict.where is None:
+        return verdict.gil == "held" and "gives-way" in verdict.traits
+    return verdict.where.busiest is not None and verdict.where.busiest.is_python

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from pytest_gilcheck.evidence.reason import CONCERNS, concerning
 from pytest_gilcheck.evidence.requirement import DECIDED_ATTACHMENTS, DECIDED_WORDS
 from pytest_gilcheck.report import where
 from pytest_gilcheck.report.advice import advice
 from pytest_gilcheck.report.figures import duration, of_rest, percent, says_something, share_bounds
 from pytest_gilcheck.report.names import cut, cut_name
-from pytest_gilcheck.report.reasons import CAUSES
 from pytest_gilcheck.report.text import limit_text
 
 if TYPE_CHECKING:
@@ -137,10 +137,11 @@ def _claim(verdict: Verdict) -> list[str]:
 
 
 def _undecided(verdict: Verdict, encoding: str | None) -> Iterator[str]:
-    """Yield why there is no word: the last reason, which the judge adds once the others are known."""
-    why: Reason | None = next(
-        (note for note in reversed(verdict.notes) if note.detail and note.slug not in CAUSES), None
-    )
+    """Yield why there is no word: the last of its reasons, which the judge adds once the others are known."""
+    question = "gil" if verdict.attachment == "not_applicable" else "attachment"
+    notes = [note for note in concerning(question, verdict.notes) if note.detail]
+    of_question = [note for note in notes if note.slug in CONCERNS[question]]
+    why: Reason | None = next(reversed(of_question or notes), None)
     for line in wrapped(verdict.diagnosis if why is None or verdict.word == "not_applicable" else why.detail):
         yield f"  {line}"
     if verdict.held_share.low != verdict.held_share.high:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.report import where
 from pytest_gilcheck.report.answer import WIDTH, answer, wrapped
-from pytest_gilcheck.report.figures import counted, duration, interval, percent
+from pytest_gilcheck.report.figures import counted, duration, interval, percent, says_something
 from pytest_gilcheck.report.text import claim_text, count_text, limit_text, projected, share_text
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def report_lines(
     """
     said = []
     for line, is_unasked in answer(observation, verdict, encoding=encoding):
+        if is_unasked and verbosity >= ALL_FIGURES:  # it says how to see what follows
+            continue
         said.append(line.strip())
         yield f"{_DIM}{line}{_NORMAL}" if colour and is_unasked else line
     if verbosity >= ALL_FIGURES:
@@ -92,7 +94,8 @@ def figures(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, s
             f"released {count_text(by_function)}x by the function, {count_text(by_interpreter)}x by the interpreter",
         )
     if verdict.longest_wait_ns is not None:
-        yield "longest wait", f"another thread waited up to {duration(verdict.longest_wait_ns)} for the GIL"
+        waited = f"another thread waited up to {duration(verdict.longest_wait_ns)} for the GIL"
+        yield "longest wait", waited if verdict.longest_wait_ns else "no other thread waited for the GIL"
     if verdict.span_ns is not None and verdict.cpu_ns is not None:
         cpu = duration(verdict.cpu_ns)
         yield "time", f"{duration(verdict.span_ns)} of wall time, {cpu} of its thread's processor time"
@@ -119,8 +122,12 @@ def _overlap(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, 
         return
     n_threads, n_rounds = observation.rounds[0].n_threads, counted(len(observation.rounds), "round")
     speedup = f"speed-up {interval(verdict.speedup)} of {n_threads} threads over one ({n_rounds})"
-    efficiency = f"efficiency {interval(verdict.efficiency)} of what a released control reached"
-    yield "overlap", f"{verdict.overlap}: {speedup}; {efficiency}"
+    efficiency = (
+        f"; efficiency {interval(verdict.efficiency)} of what a released control reached"
+        if says_something(verdict.efficiency)
+        else ""
+    )
+    yield "overlap", f"{verdict.overlap}: {speedup}{efficiency}"
     if verdict.together.measured:
         decides = "decides" if verdict.decided_by == "together" else "does not decide"
         free_cores = f"speed-up on free cores {interval(verdict.together)} by what calls lost while they ran together"

@@ -21,7 +21,10 @@ _N_PARTS = 3
 _STATEMENT = "<gilcheck statement>"
 
 #: Names that say nothing beside a line.
-_NAMELESS = ("<module>", "operator()")
+_NAMELESS = re.compile(r"<module>|operator\(\)|\{closure#\d+\}")
+
+#: What the file of an extension module has before its end for the interpreter alone.
+_ABI_TAG = re.compile(r"\.(cpython-\d+\w*-[\w-]+|abi3)(?=\.so\b)")
 
 #: Files and libraries of the interpreter and its standard library, which are not their reader's to change.
 _OF_PYTHON = re.compile(
@@ -44,7 +47,7 @@ def place_text(place: Place, root: str = "") -> str:
     """Return ``src/lib.rs:31 (name)``, or ``name (library.so)`` where there is no debug information."""
     name = short_function(place.function) if place.function else ""
     if place.file is not None:
-        return f"{_line_text(place, root)}{f' ({name})' if name and name not in _NAMELESS else ''}"
+        return f"{_line_text(place, root)}{f' ({name})' if name and not _NAMELESS.fullmatch(name) else ''}"
     library = f" ({PurePath(place.library).name})" if place.library else ""
     return f"{name or 'an unknown function'}{library}"
 
@@ -104,10 +107,8 @@ def headline(verdict: Verdict, width: int) -> Iterator[str]:
     root, hold = where.root, duration(where.longest_hold_ns)
     place = line_to_look_at(where)
     if where.let_go is not None and where.taken is not None:
-        until = "the return" if where.dropped is None else _end_text(where.taken, where.dropped, root)
         variants = [
-            f"held for {hold} from {site_text(where.taken, root)} to {until}",
-            f"held for {hold} from {_short_site(where.taken, root)} to {until}",
+            f"held for {hold} {between}" for between in _between(where.let_go, where.taken, where.dropped, root)
         ]
     elif where.dropped is not None:
         variants = [
@@ -150,6 +151,24 @@ def _is_statement(stack: tuple[Place, ...]) -> bool:
     return bool(stack) and stack[0].file == _STATEMENT
 
 
+def _between(let_go: Site, taken: Site, dropped: Site | None, root: str) -> Iterator[str]:
+    """Yield between which lines a hold lies that begins with a take, the longest text first."""
+    if _is_same_line(taken, dropped):  # a block that takes the GIL back: one line begins and ends it
+        word, rest = "at", ""
+    else:
+        # The line of a block that releases the GIL is also where it is taken back.
+        word = "after" if _is_same_line(let_go, taken) else "from"
+        rest = f" to {'the return' if dropped is None else _end_text(taken, dropped, root)}"
+    for begin in (site_text(taken, root), _short_site(taken, root)):
+        yield f"{word} {begin}{rest}"
+
+
+def _is_same_line(one: Site, other: Site | None) -> bool:
+    if one.place is None or other is None or other.place is None or one.place.line is None:
+        return False
+    return (one.place.file, one.place.line) == (other.place.file, other.place.line)
+
+
 def _end_text(begin: Site, end: Site, root: str) -> str:
     """Return the line at which a hold ends, without its file where it begins in the same one."""
     if begin.place is not None and end.place is not None and begin.place.file == end.place.file and end.place.line:
@@ -158,7 +177,7 @@ def _end_text(begin: Site, end: Site, root: str) -> str:
 
 
 def _short_site(site: Site, root: str) -> str:
-    return "an unknown place" if site.place is None else _line_text(site.place, root)
+    return "an unknown place" if site.place is None else _ABI_TAG.sub("", _line_text(site.place, root))
 
 
 def _callers(where: Where) -> Iterator[str]:

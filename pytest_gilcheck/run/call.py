@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_gilcheck.evidence import UsageError
 from pytest_gilcheck.evidence.errors import is_hidden
-from pytest_gilcheck.evidence.shown import shortened, shown, shown_in_name
+from pytest_gilcheck.evidence.shown import own_name, shortened, shown, shown_in_name
 
 __tracebackhide__ = is_hidden
 
@@ -37,11 +37,7 @@ def name_of(function: object) -> str:
         parts = [name_of(function.func), *map(shown_in_name, function.args)]
         parts += [f"{key}={shown_in_name(value)}" for key, value in function.keywords.items()]
         return shortened(f"partial({', '.join(parts)})", LONGEST_NAME)
-    own, home = _own_name(function), function
-    if type(getattr(function, "__self__", None)).__module__ == _PYBIND11:
-        own = getattr(
-            function, "__name__", None
-        )  # each of its functions is a method of a record with a name of 90 characters
+    own, home = own_name(function), function
     if own is None:
         home = type(function)
         own = home.__qualname__
@@ -51,18 +47,6 @@ def name_of(function: object) -> str:
         module = getattr(type(bound_to), "__module__", None) if bound_to is not None else None
     prefix = _public(module) if isinstance(module, str) and not _LOCAL_MODULE.fullmatch(module) else ""
     return shortened(f"{prefix}.{own}" if prefix else own, LONGEST_NAME)
-
-
-#: The module of pybind11's own types.
-_PYBIND11 = "pybind11_builtins"
-
-
-def _own_name(function: object) -> str | None:
-    for attribute in ("__qualname__", "__name__"):  # numpy's functions of arrays have the second alone
-        name = getattr(function, attribute, None)
-        if isinstance(name, str) and name:
-            return name.rpartition("<locals>.")[2]
-    return None
 
 
 def _public(module: str) -> str:

@@ -143,6 +143,21 @@ def test_inconclusive_values_follow_the_policy(project, blinded, policy, outcome
     result.stdout.fnmatch_lines([says])
 
 
+@pytest.mark.parametrize(
+    ("policy", "says"), [("skip", "SKIPPED [[]1[]] test_a.py:{line}: *"), ("warn", "*test_a.py:{line}: *")]
+)
+def test_an_undecided_value_is_reported_at_the_line_that_asks_for_it(project, pytester, blinded, policy, says):
+    """A skip stood at a line of this plugin, where nobody can look up which assertion it was."""
+    body = f"{blinded}\ndef test_it(gilcheck):\n    verdict = gilcheck(len, '')\n    assert verdict.released\n"
+
+    result = project(body, "-rs", "-Wdefault", f"--gilcheck-inconclusive={policy}")
+
+    lines = pytester.path.joinpath("test_a.py").read_text().splitlines()
+    line = lines.index("    assert verdict.released") + 1
+    result.stdout.fnmatch_lines([says.format(line=line)])
+    result.stdout.no_fnmatch_line("*item_hooks.py*")
+
+
 @pytest.mark.parametrize("policy", ["fail", "skip"])
 def test_inconclusive_values_follow_the_policy_in_fixtures_too(project, blinded, policy):
     """A check in a fixture is a check."""

@@ -250,7 +250,7 @@ def test_fails():
     result.stdout.fnmatch_lines(["*assert ?1? == ?2?*"])
 
 
-def test_inconclusive_claims_follow_the_policy(project, blinded):
+def test_inconclusive_claims_follow_the_policy(project, pytester, blinded):
     """As values that are asked for."""
     body = (
         f"{blinded}\n@pytest.mark.gilcheck(overlap=False)\ndef test_it(): pass\n".replace(
@@ -262,7 +262,14 @@ def test_inconclusive_claims_follow_the_policy(project, blinded):
     body = body.replace("calls=())))", "calls=())))\n    yield\n    monkeypatch.undo()")
 
     project(body, "--gilcheck").assert_outcomes(failed=1)
-    project(body, "--gilcheck", "--gilcheck-inconclusive=skip").assert_outcomes(skipped=1)
+    result = project(body, "--gilcheck", "--gilcheck-inconclusive=skip", "-rs")
+    result.assert_outcomes(skipped=1)
+    line = (
+        pytester.path.joinpath("test_a.py").read_text().splitlines().index("@pytest.mark.gilcheck(overlap=False)") + 1
+    )
+    result.stdout.fnmatch_lines([f"SKIPPED [[]1[]] test_a.py:{line}: gilcheck: *"])
+    warned = project(body, "--gilcheck", "--gilcheck-inconclusive=warn", "-Wdefault")
+    warned.stdout.fnmatch_lines([f"*test_a.py:{line}: PytestWarning: gilcheck: *"])
 
 
 def test_switch_and_disable_contradict_each_other(project):

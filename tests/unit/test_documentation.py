@@ -108,6 +108,28 @@ def test_picture_when_the_report_of_the_readme_changes_then_it_is_drawn_again():
     assert "url(http" not in svg
 
 
+#: Where a file of the main branch is, as a page or as it is.
+REPOSITORY = (
+    "https://github.com/pytest-gilcheck/pytest-gilcheck/blob/main/",
+    "https://raw.githubusercontent.com/pytest-gilcheck/pytest-gilcheck/main/",
+)
+
+
+def test_readme_when_it_is_the_page_of_a_package_index_then_its_links_lead_somewhere():
+    """maturin makes the README the long description as it is: there a relative link or picture leads nowhere."""
+    text = re.sub(r"^```.*?^```", "", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"(!?)\[[^\]]*\]\(([^)\s]+)[^)]*\)|^\[[^\]]+\]: (\S+)", text, re.MULTILINE)
+    pictures = [target for is_picture, target, _ in links if is_picture]
+    targets = [target or reference for _, target, reference in links]
+    own = [target.removeprefix(start) for target in targets for start in REPOSITORY if target.startswith(start)]
+
+    assert [target for target in targets if not target.startswith("https://")] == []
+    assert [path for path in own if not (ROOT / path.partition("#")[0]).is_file()] == []
+    assert len(own) > 10
+    assert pictures
+    assert all(picture.startswith(REPOSITORY[1]) for picture in pictures)  # the page around a picture is no picture
+
+
 def test_how_to_read_a_report_when_a_text_changes_then_its_explanation_must():
     """The page quotes golden texts; its tables explain their lines one by one."""
     page = DOCS / "howto" / "read-a-report.md"

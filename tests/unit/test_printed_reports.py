@@ -9,7 +9,7 @@ PAGE = """
 $ gilcheck -s 'import demo' \\
       'demo.count()'
 demo.count(): partial, held for 50.1 % of the call (19.2 ms)
-  held for 7.96 ms from src/demo.pyx:36 to src/demo.pyx:36
+  held for 7.96 ms at src/demo.pyx:36
 $ gilcheck -q 'demo.wait()'
 released
 ```

@@ -1,6 +1,6 @@
 //! Monotonic time and processor time, as integers of nanoseconds.
 
-pub use crate::os::{ProcessorAccount, processor_account, processor_account_of, run_delay_ns};
+pub use crate::os::{ProcessorAccount, n_sleeps, processor_account, processor_account_of, run_delay_ns};
 
 use crate::os;
 
@@ -54,6 +54,20 @@ pub fn run_delay_at(moment_ns: u64, mut read: impl FnMut() -> Option<u64>) -> Op
         after_ns = read()?;
     }
     Some(DelayReading { at_ns: after_ns.saturating_sub(begun_ns.saturating_sub(moment_ns)), after_ns })
+}
+
+/// Returns the kernel's account of the calling thread with its run delay at `moment_ns`, which has just passed, and the run
+/// delay after the reading. As [`run_delay_at`].
+pub fn account_at(
+    moment_ns: u64,
+    mut read: impl FnMut() -> Option<ProcessorAccount>,
+) -> Option<(ProcessorAccount, u64)> {
+    let mut last = None;
+    let delay = run_delay_at(moment_ns, || {
+        last = read();
+        last.map(|account| account.delay_ns)
+    })?;
+    last.map(|account| (ProcessorAccount { delay_ns: delay.at_ns, ..account }, delay.after_ns))
 }
 
 /// What a reading of the monotonic clock costs, and how finely the clock steps.

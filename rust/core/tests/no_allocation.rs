@@ -112,7 +112,7 @@ fn recording_allocates_nothing() {
     assert!(recorder.log().n_dropped() > 0);
     assert_eq!(recorder.n_impossible(), 0);
     for start in spans {
-        let figures = recorder.end(&start, clock::now_ns(), Some(0), 10).expect("a possible history");
+        let figures = recorder.end(&start, clock::now_ns(), Some(account), 10).expect("a possible history");
         assert!(figures.held_ns > 0 && figures.waiting_ns > 0);
     }
 }

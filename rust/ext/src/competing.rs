@@ -78,7 +78,9 @@ struct ThreadRun {
 /// cpu_ns, delay_ns, gap_ns, waiting_ns)`.
 ///
 /// The accounts are read without the GIL, before `start_ns` and after `end_ns`. Of the delay, as much as `gap_ns` may lie
-/// between the first reading and `start_ns`. `waiting_ns`, for the GIL, is None without a ledger.
+/// between the first reading and `start_ns`. Where the thread gave its processor away not once, the delay is all that it did
+/// not run: the host stops a virtual processor, which the kernel's account does not show. `waiting_ns`, for the GIL, is None
+/// without a ledger.
 type Stamp = (u64, u64, usize, u64, u64, u64, Option<u64>);
 
 /// A thread's accounts when they were last read, and when its next stamp begins.
@@ -87,8 +89,24 @@ struct Reading {
     delay_ns: u64,
     read_ns: u64,
     start_ns: u64,
+    n_sleeps: Option<u64>,
     waiting_ns: Option<u64>,
     n_releases: Option<u64>,
+}
+
+/// A thread's accounts at the end of a stamp or before the first one, read without the GIL: to take it may be a sleep.
+#[derive(Clone, Copy)]
+struct Accounts {
+    cpu_ns: u64,
+    /// Its run delay; None if the system does not tell.
+    delay_ns: Option<u64>,
+    n_sleeps: Option<u64>,
+}
+
+impl Accounts {
+    fn read(delay_ns: Option<u64>) -> Self {
+        Self { cpu_ns: clock::thread_cpu_ns(), delay_ns, n_sleeps: clock::n_sleeps() }
+    }
 }
 
 /// The stamps of one thread in one phase. Their memory is allocated before the phase begins.
@@ -132,15 +150,18 @@ impl Stamps {
     }
 
     /// Ends the stamp at `end_ns`. The thread has waited for the GIL for `waiting_ns` until then.
-    fn end(&mut self, end_ns: u64, waiting_ns: Option<u64>, cpu_ns: u64, delay_ns: Option<u64>) {
-        if let (Some(last), Some(delay_ns)) = (&self.last, delay_ns) {
+    fn end(&mut self, end_ns: u64, waiting_ns: Option<u64>, at_end: Accounts) {
+        if let (Some(last), Some(delay_ns)) = (&self.last, at_end.delay_ns) {
             let waiting_ns = waiting_ns.zip(last.waiting_ns).map(|(end, start)| end.saturating_sub(start));
+            let cpu_ns = at_end.cpu_ns.saturating_sub(last.cpu_ns);
+            let slept = last.n_sleeps.is_none() || last.n_sleeps != at_end.n_sleeps;
+            let stopped_ns = if slept { 0 } else { end_ns.saturating_sub(last.start_ns + cpu_ns) };
             self.taken.push((
                 last.start_ns,
                 end_ns,
                 self.n_calls,
-                cpu_ns.saturating_sub(last.cpu_ns),
-                delay_ns.saturating_sub(last.delay_ns),
+                cpu_ns,
+                delay_ns.saturating_sub(last.delay_ns).max(stopped_ns),
                 last.start_ns.saturating_sub(last.read_ns),
                 waiting_ns,
             ));
@@ -150,13 +171,13 @@ impl Stamps {
     /// Ends the stamp at `end_ns`, reads the accounts without the GIL, and begins the next one.
     fn cut(&mut self, py: Python<'_>, end_ns: u64) {
         let (waiting_ns, _) = waits_and_releases(current_thread());
-        let (delay, cpu_ns, reading) = py.detach(|| {
+        let (at_end, reading) = py.detach(|| {
             let delay = clock::run_delay_at(end_ns, clock::run_delay_ns);
             let read_ns = clock::now_ns();
-            let cpu_ns = clock::thread_cpu_ns();
-            (delay, cpu_ns, delay.map(|delay| Reading::new(cpu_ns, delay.after_ns, read_ns)))
+            let at_end = Accounts::read(delay.map(|delay| delay.at_ns));
+            (at_end, delay.map(|delay| Reading::new(at_end, delay.after_ns, read_ns)))
         });
-        self.end(end_ns, waiting_ns, cpu_ns, delay.map(|delay| delay.at_ns));
+        self.end(end_ns, waiting_ns, at_end);
         self.begin(reading);
     }
 }
@@ -164,9 +185,9 @@ impl Stamps {
 impl Reading {
     /// A stamp begins now: while the thread still is without the GIL. Its next wait for the GIL belongs to the stamp, because
     /// without the reading it would have come a little later, within a call.
-    fn new(cpu_ns: u64, delay_ns: u64, read_ns: u64) -> Self {
+    fn new(Accounts { cpu_ns, n_sleeps, .. }: Accounts, delay_ns: u64, read_ns: u64) -> Self {
         let (waiting_ns, n_releases) = waits_and_releases(current_thread());
-        Self { cpu_ns, delay_ns, read_ns, start_ns: clock::now_ns(), waiting_ns, n_releases }
+        Self { cpu_ns, delay_ns, read_ns, start_ns: clock::now_ns(), n_sleeps, waiting_ns, n_releases }
     }
 }
 
@@ -216,9 +237,10 @@ fn run_phase<'py>(
         let read_ns = clock::now_ns();
         // All threads read the process's time: the one that takes the GIL last has then counted the whole phase and
         // nothing before it.
-        let (process_cpu_ns, cpu_ns) = (clock::process_cpu_ns(), clock::thread_cpu_ns());
-        stamps.begin(delay_ns.map(|delay_ns| Reading::new(cpu_ns, delay_ns, read_ns)));
-        Some((opened_ns, running_ns, delay_ns, process_cpu_ns, cpu_ns))
+        let process_cpu_ns = clock::process_cpu_ns();
+        let at_start = Accounts::read(delay_ns);
+        stamps.begin(delay_ns.map(|delay_ns| Reading::new(at_start, delay_ns, read_ns)));
+        Some((opened_ns, running_ns, delay_ns, process_cpu_ns, at_start.cpu_ns))
     });
     let Some((opened_ns, running_ns, start_delay_ns, start_process_cpu_ns, start_cpu_ns)) = start else {
         recorder.set_metered(current_thread(), false);
@@ -251,27 +273,23 @@ fn run_phase<'py>(
     // These system calls are made without the GIL. A thread that is due to be preempted is preempted at the end of a
     // system call; with the GIL, one kept the others waiting for 3 ms beside busy processes. This release is also the one
     // at which the meter stops counting this thread.
-    let (after_ns, end_delay_ns, cpu_ns, process_cpu_ns) = py.detach(|| {
+    let (after_ns, at_end, process_cpu_ns) = py.detach(|| {
         let passed_ns = clock::now_ns() - end_ns;
         let delay_ns = clock::run_delay_ns();
         // A delay between the end and this reading does not belong to the phase.
         let after_ns = if passed_ns > LONGEST_UNDISTURBED_NS { passed_ns } else { 0 };
-        (
-            after_ns,
-            delay_ns.map(|ns| ns.saturating_sub(after_ns)),
-            clock::thread_cpu_ns() - start_cpu_ns,
-            clock::process_cpu_ns() - start_process_cpu_ns,
-        )
+        let at_end = Accounts::read(delay_ns.map(|ns| ns.saturating_sub(after_ns)));
+        (after_ns, at_end, clock::process_cpu_ns() - start_process_cpu_ns)
     });
-    stamps.end(end_ns, waiting_ns, cpu_ns + start_cpu_ns, end_delay_ns);
+    stamps.end(end_ns, waiting_ns, at_end);
     // A thread that did not run when the others began was kept off the processor until it did.
     let late_ns = running_ns.saturating_sub(opened_ns);
-    let delay_ns = end_delay_ns.zip(start_delay_ns).map(|(end, start)| end.saturating_sub(start) + late_ns);
+    let delay_ns = at_end.delay_ns.zip(start_delay_ns).map(|(end, start)| end.saturating_sub(start) + late_ns);
     Ok(ThreadRun {
         opened_ns,
         end_ns,
         n_calls: n_done,
-        cpu_ns,
+        cpu_ns: at_end.cpu_ns - start_cpu_ns,
         process_cpu_ns,
         late_ns,
         delay_ns,

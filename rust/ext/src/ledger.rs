@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::deadline::CallClock;
-use gilcheck_core::clock;
+use gilcheck_core::clock::{self, ProcessorAccount};
 use gilcheck_core::cpython::{current_thread, instrument, stacks, thread_exit};
 use gilcheck_core::ledger::{Detail, EventKind, Followed, OtherThread, SpanError, SpanStart};
 use pyo3::create_exception;
@@ -123,8 +123,8 @@ fn refusal(error: SpanError) -> (&'static str, &'static str) {
 }
 
 impl StartedSpan {
-    /// Begins a span. With `fine`, its run delay is split by state, which costs a system call for each event.
-    fn start(fine: bool) -> Self {
+    /// Begins a span. Where `split` is given, its run delay is split by state, which costs a few system calls for each event.
+    fn start(split: Option<fn(ProcessorAccount) -> Detail>) -> Self {
         let process_cpu_ns = clock::process_cpu_ns();
         let cpu_ns = clock::thread_cpu_ns();
         // Read last: a kernel that preempts lazily does it at the end of a system call (beside two busy processes, at one of
@@ -133,15 +133,12 @@ impl StartedSpan {
         let mut followed = None;
         let mut account = None;
         let delay_ns = clock::run_delay_at(clock::now_ns(), || {
-            followed = fine.then(|| recorder.follow(current_thread(), clock::processor_account_of));
+            followed = split.map(|_| recorder.follow(current_thread(), clock::processor_account_of));
             account = clock::processor_account();
             account.map(|account| account.delay_ns)
         });
         let delay_ns = delay_ns.map(|reading| reading.after_ns);
-        let detail = match account {
-            Some(account) if fine => Detail::Split(account),
-            _ => Detail::Full,
-        };
+        let detail = split.zip(account).map_or(Detail::Full, |(split, account)| split(account));
         let record = recorder.begin(current_thread(), detail).and_then(|start| {
             if instrument().is_intact() {
                 return Ok(start);
@@ -164,12 +161,12 @@ impl StartedSpan {
     fn end(self, end_ns: u64, max_events: usize) -> Span {
         // Read first: a thread that is due to be preempted is preempted at the end of a system call. After another system
         // call, the span's delay contained milliseconds that came after the span.
-        let final_delay_ns = clock::run_delay_at(end_ns, clock::run_delay_ns).map(|reading| reading.at_ns);
+        let at_end = clock::account_at(end_ns, clock::processor_account).map(|(account, _)| account);
         let cpu_ns = clock::thread_cpu_ns() - self.cpu_ns;
         let process_cpu_ns = clock::process_cpu_ns() - self.process_cpu_ns;
         let figures = self.record.and_then(|start| {
             let recorder = instrument().recorder();
-            let mut figures = recorder.end(&start, end_ns, final_delay_ns, max_events)?;
+            let mut figures = recorder.end(&start, end_ns, at_end, max_events)?;
             if let Some(followed) = self.followed {
                 recorder.end_following(&followed, &start, end_ns, &mut figures.others, clock::processor_account_of);
             }
@@ -187,7 +184,7 @@ impl StartedSpan {
             thread: current_thread(),
             cpu_ns,
             process_cpu_ns,
-            delay_ns: final_delay_ns.zip(self.delay_ns).map(|(end, start)| end.saturating_sub(start)),
+            delay_ns: at_end.zip(self.delay_ns).map(|(end, start_ns)| end.delay_ns.saturating_sub(start_ns)),
             recorded,
             refused,
             held_ns: figures.held_ns,
@@ -259,7 +256,7 @@ fn call<'py>(
     calls: &Bound<'py, CallClock>,
 ) -> PyResult<(Bound<'py, PyAny>, Span)> {
     let (thread, variable) = (current_thread(), 0u8);
-    let started = StartedSpan::start(fine);
+    let started = StartedSpan::start(if fine { Some(Detail::Split) } else { None });
     // During a diagnosing pass, stacks are recorded from here on, up to this frame.
     stacks::set_boundary(thread, Some(&raw const variable as usize));
     instrument().recorder().set_boundary(thread, &raw const variable as usize);
@@ -282,7 +279,7 @@ fn call<'py>(
 /// Sleeps for `duration_ns` without the GIL; returns a span that says what other threads did to the GIL meanwhile.
 #[pyfunction]
 fn watch_neighbours(py: Python<'_>, duration_ns: u64) -> Span {
-    let started = StartedSpan::start(true);
+    let started = StartedSpan::start(Some(Detail::Split));
     py.detach(|| thread::sleep(Duration::from_nanos(duration_ns)));
     started.end(clock::now_ns(), 0)
 }
@@ -308,7 +305,7 @@ impl OpenSpan {
     /// Begins a span in the calling thread.
     #[new]
     fn new() -> Self {
-        Self { thread: current_thread(), started: Mutex::new(Some(StartedSpan::start(false))) }
+        Self { thread: current_thread(), started: Mutex::new(Some(StartedSpan::start(Some(Detail::SplitSparingly)))) }
     }
 
     /// Ends the span, in the thread that began it. Spans of a thread may end in any order.

@@ -12,6 +12,7 @@ from benchmarks.census.driver import _found, batches
 from benchmarks.census.measurement import Found, Sized, compared
 from benchmarks.census.page import words
 from benchmarks.census.rows import Row, read_rows, select
+from benchmarks.census.worker import _named
 
 ROWS = read_rows()
 
@@ -107,3 +108,12 @@ def test_found_of_an_answer_when_the_process_died_then_the_size_that_killed_it_s
 
     assert [(sized.size, sized.gil) for sized in one.sizes] == [(1, "held"), (100, "failed")]
     assert one.sizes[1].outcome == "wait status 11: Segmentation fault"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("work.c:9 (work)", "work.c:9 (work)"), ("the statement", ""), ("code", ""), ("an unknown place", "")],
+)
+def test_place_when_it_is_the_rows_own_statement_then_the_table_has_none(text, expected):
+    """Three rows had the place `code`: what was called is the statement's code object."""
+    assert _named(text) == expected

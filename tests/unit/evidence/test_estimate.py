@@ -84,6 +84,17 @@ def test_the_message_shows_the_interval_and_the_number():
     assert raised.value.slugs == ("straddles",)
 
 
+@pytest.mark.parametrize(("compare", "sign"), list(zip(COMPARISONS, ("<", "<=", ">", ">="), strict=True)))
+def test_message_when_a_comparison_is_undecided_then_it_is_the_one_that_was_asked(compare, sign):
+    """`held_share < 0.01` was answered with `does not decide held share >= 0.01`, and a bound of 4.85e-05."""
+    held_share = Estimate(0.000732, 4.85e-05, 0.0109, quantity="held share")
+
+    with pytest.raises(Inconclusive) as raised:
+        compare(held_share, 0.01)
+
+    assert str(raised.value) == f"held share 0.000732 [0.000048, 0.0109] does not decide held share {sign} 0.01"
+
+
 def test_a_figure_is_no_yes_or_no():
     """Neither truthy nor falsy, nor equal to a number: an interval never is."""
     estimate = Estimate(1.0, 0.9, 1.1)

@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import (
+    BusiestPlace,
     Claim,
     Estimate,
     GilEvent,
@@ -16,6 +17,8 @@ from pytest_gilcheck.evidence import (
     Inconclusive,
     Instrument,
     NotApplicable,
+    Place,
+    Places,
     Progress,
     Reason,
 )
@@ -283,6 +286,20 @@ def test_a_native_call_whose_processor_was_shared_does_not_give_way():
 
     assert "gives-way" not in judge(observation(shared, gil_waits=GilWaits(1, 9, 43 * MS, 0, 1))).traits
     assert "gives-way" in judge(observation(shared, gil_waits=GilWaits(1, 9, 6 * MS, 0, 7))).traits
+
+
+@pytest.mark.parametrize("busiest", [None, BusiestPlace((Place("test_it.py", 4, "test_it"),), None, 0.99)])
+def test_a_call_in_native_code_does_not_give_way_on_its_way_out(busiest):
+    """The waiter asked for the second half of 12.5 ms alone, and Python code was said to give way in between."""
+    waits = GilWaits(1, 9, 6 * MS, 0, 1)
+    made = observation(call(12 * MS, n_releases_by_function=0), gil_waits=waits, places=Places(busiest=busiest))
+
+    assert "gives-way" in judge(replace(made, places=None)).traits
+    assert "gives-way" not in judge(made).traits
+    assert "gives-way" in judge(replace(made, gil_waits=replace(waits, n_releases_by_interpreter=2))).traits
+    if busiest is not None:
+        in_python = replace(made, places=Places(busiest=replace(busiest, is_python=True)))
+        assert "gives-way" in judge(in_python).traits
 
 
 def test_the_timeline_is_that_of_a_typical_call():

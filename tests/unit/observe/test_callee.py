@@ -47,3 +47,8 @@ def test_place_when_the_function_is_foreign_then_it_is_that_of_its_library():
 
     assert place.function == "getpid"
     assert Path(place.library).name.startswith("libc")
+
+
+def test_place_when_a_function_has_no_module_then_it_has_its_own_name_and_not_the_symbol():
+    """A held method of a PyO3 class was reported as `fastcall_cfunction_with_keywords`."""
+    assert place_of(bytes(5).count).function == "bytes.count"

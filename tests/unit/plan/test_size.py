@@ -66,3 +66,20 @@ def test_round_size_when_a_round_does_not_fit_its_budget_then_it_is_none(span_ns
 
     assert round_ is None or (round_.n_calls >= 1 and round_.n_control_calls >= 1 and round_.control_ns >= 1)
     assert round_ is None or round_.n_calls * max(1, span_ns) * round_.n_threads <= budget_ns
+
+
+@pytest.mark.parametrize(
+    ("held_share", "budget_ns", "n_calls"),
+    [
+        (0.5, 250_000_000, 2),
+        (0.5, 150_000_000, 1),  # three rounds of two calls do not fit
+        (0.05, 250_000_000, 1),
+        (0.95, 250_000_000, 1),
+        (None, 250_000_000, 1),
+    ],
+)
+def test_round_size_when_a_call_holds_in_part_then_each_thread_makes_two_if_the_budget_allows(
+    held_share, budget_ns, n_calls
+):
+    """Of one call each, the second thread only waits while the first one holds."""
+    assert round_size(10_000_000, 2, MACHINE, budget_ns, held_share).n_calls == n_calls

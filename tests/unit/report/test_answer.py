@@ -119,6 +119,21 @@ def test_answer_when_python_code_holds_then_it_says_that_native_code_could_relea
     ]
 
 
+@pytest.mark.parametrize("native", [None, Place(None, None, "numpy.linalg.solve", LIB)])
+def test_answer_when_native_functions_hold_between_python_lines_then_it_is_not_said_to_be_python_code(native):
+    """A function of NumPy calls several native ones, and gives way between them: its reader cannot write it in C."""
+    places = replace(HELD_PLACES, busiest=BusiestPlace((IN_PYTHON,), native, 0.994))
+    observed = observation(HELD, gil_waits=GilWaits(1, 9, 6 * MS, 0, 3), places=places)
+
+    assert answered(observed)[-1].startswith("  Release the GIL: Py_BEGIN_ALLOW_THREADS")
+
+
+def test_answer_when_nobody_looked_where_and_the_call_gives_way_then_it_is_python_code():
+    observed = observation(HELD, gil_waits=GilWaits(1, 9, 6 * MS, 0, 3))
+
+    assert answered(observed)[-1].startswith("  Python code runs here")
+
+
 def test_answer_when_the_call_releases_then_it_is_two_lines():
     lines = answered(observation(*[FREE] * 7, gil_waits=GilWaits(9, 9, 1_500, 0, 0)))
 
@@ -189,6 +204,21 @@ def test_answer_when_calls_straddle_a_threshold_then_it_shows_between_which_boun
 
     assert lines[0] == "f: inconclusive, held for 3.8 to 6.6 % of the call"
     assert "the held share is too close to the threshold of released (5 %)" in " ".join(lines)
+
+
+def test_answer_when_overlap_is_undecided_too_then_it_says_why_there_is_no_word_on_the_gil():
+    """Beside one busy process the report on an undecided call said only why overlap was not decided."""
+    observed = observation(
+        *[call(held * MS, 100 * MS) for held in (4, 4, 5, 5, 6, 6, 7)],
+        rounds=tuple([one_round(3 * MS, released_ns=4 * MS)] * 2),
+    )
+    verdict = verdict_on(observed)
+
+    text = " ".join(answered_by(observed, verdict))
+
+    assert verdict.reasons[-1] == "no-spare-cores"
+    assert "the held share is too close to the threshold of released (5 %)" in text
+    assert "too busy" not in text
 
 
 def sampled(share, longest_ns=19_400_000):

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 from built import BLIND, RACE, agreements, call, observation, observations, verdict_on, verdicts
+from built_rounds import one_round
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import (
     CheckFailed,
     Claim,
+    Estimate,
     GilEvent,
     GilTimeline,
     GilWaits,
@@ -77,6 +79,22 @@ def test_report_shows_every_figure_there_is():
         "█" * 24 + "·" * 24,
     ):
         assert part in text
+
+
+def test_report_when_it_says_everything_then_it_does_not_say_how_to_see_more():
+    """`overlap inconclusive (-v says why)` stood in the report of -v, and `efficiency unknown of what ...` below it."""
+    observed = observation(
+        *[call(1_000, 20_000_000)] * 7, gil_waits=GilWaits(1, 9, 0, 0, 0), rounds=(one_round(3_000_000),) * 2
+    )
+    unknown = Estimate(0.6, 0.01, 2.0, quantity="efficiency")
+    verdict = replace(verdict_on(observed), overlap="inconclusive", efficiency=unknown)
+
+    plain, verbose = ("\n".join(report_lines(observed, verdict, verbosity=n)) for n in (0, 1))
+
+    assert "-v says why" in plain
+    assert "-v says why" not in verbose
+    assert "efficiency" not in verbose
+    assert "longest wait  no other thread waited for the GIL" in verbose
 
 
 def test_report_without_evidence_shows_reasons_and_no_figure():

@@ -58,6 +58,32 @@ def test_a_hold_that_ends_in_the_file_in_which_it_begins_names_it_once():
     assert headed(replace(AFTER, dropped=elsewhere)).endswith("(demo::partial) to src/other.rs:41")
 
 
+def test_a_hold_after_a_block_that_releases_is_said_to_be_after_its_line():
+    """`held from lib.rs:33`, and below it the line that releases the GIL: readers looked twice."""
+    where = replace(AFTER, let_go=BACK)
+
+    assert headed(where) == "  held for 3 ms after src/lib.rs:33 (demo::partial) to the return"
+    assert headed(replace(where, dropped=AT)) == "  held for 3 ms after src/lib.rs:33 (demo::partial) to line 31"
+
+
+def test_a_hold_of_a_block_that_takes_the_gil_back_has_one_line():
+    """`held for 11.3 ms from demo.pyx:36 to line 36`."""
+    closure = replace(BACK, place=replace(BACK.place, function="{closure#0}"))
+
+    assert headed(replace(AFTER, dropped=BACK)) == "  held for 3 ms at src/lib.rs:33 (demo::partial)"
+    assert headed(replace(AFTER, taken=closure, dropped=BACK)) == "  held for 3 ms at src/lib.rs:33"
+
+
+def test_a_place_without_a_name_is_that_of_its_module():
+    """`an unknown functi…311-x86_64-linux-gnu.so)`; two of them are not known to be one line."""
+    unknown = Site(Place(None, None, None, "/venv/demo_words.cpython-311-x86_64-linux-gnu.so"))
+
+    assert (
+        headed(replace(AFTER, let_go=unknown, taken=unknown))
+        == "  held for 3 ms from an unknown function (demo_words.so) to the return"
+    )
+
+
 def test_a_library_with_a_long_name_does_not_hide_the_function():
     """``in with_nanobind…obind.cpython-311-x86_64-linux-gnu.so)``"""
     library = "/home/me/with_nanobind.cpython-311-x86_64-linux-gnu.so"

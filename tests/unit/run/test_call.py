@@ -228,4 +228,20 @@ def test_name_when_pybind11_made_a_function_then_it_has_no_record_in_it():
         def __call__(self):
             """Plain."""
 
+    class Hasher:
+        """A class of the author's."""
+
+    class Method:
+        """As a bound method."""
+
+        __func__ = Function()
+        __self__ = Hasher()
+        __module__ = "mylib"
+        __name__ = "search"
+
+        def __call__(self):
+            """Plain."""
+
+    Hasher.__qualname__ = "Hasher"
     assert name_of(Function()) == "mylib.search"
+    assert name_of(Method()) == "mylib.Hasher.search"

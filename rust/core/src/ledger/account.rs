@@ -94,6 +94,8 @@ pub struct Account {
     pub(super) boundary: AtomicUsize,
     /// How many spans of the thread split its run delay by state.
     pub(super) n_splitting: AtomicUsize,
+    /// How many of these spare it readings.
+    pub(super) n_sparing: AtomicUsize,
     /// The last reading of the run delay: its value, and when it ended.
     pub(super) last_delay_ns: AtomicU64,
     pub(super) last_reading_ns: AtomicU64,
@@ -113,6 +115,8 @@ pub struct Account {
     pub(super) kernel_thread: AtomicU32,
     pub(super) last_cpu_ns: AtomicU64,
     pub(super) last_n_runs: AtomicU64,
+    /// How often it slept up to then; `u64::MAX` if that is not known.
+    pub(super) last_n_sleeps: AtomicU64,
     /// Odd while the thread writes what a reading gave: another thread that copies the account then copies it again.
     pub(super) version: AtomicU32,
     /// The first reading: when it was, its values, and when the thread was born; 0 if that is not known.
@@ -204,6 +208,7 @@ impl Account {
             &self.free_cpu_ns,
             &self.last_cpu_ns,
             &self.last_n_runs,
+            &self.last_n_sleeps,
             &self.first_reading_ns,
             &self.first_delay_ns,
             &self.first_cpu_ns,
@@ -216,6 +221,7 @@ impl Account {
             total.store(0, Relaxed);
         }
         self.n_splitting.store(0, Relaxed);
+        self.n_sparing.store(0, Relaxed);
         for count in [&self.kernel_thread, &self.version, &self.n_readings, &self.readings_since, &self.n_not_read] {
             count.store(0, Relaxed);
         }

@@ -17,6 +17,23 @@ pub enum Detail {
     /// Also its run delay by state. The kernel's account of the thread at the beginning is given. Each release and each take
     /// costs a few system calls, in other threads, too.
     Split(ProcessorAccount),
+    /// The same, but the thread is read no more often than other threads are. Where it does more, its run delay by state is
+    /// not known.
+    SplitSparingly(ProcessorAccount),
+}
+
+impl Detail {
+    /// Returns the kernel's account at the beginning of a span whose run delay is split.
+    fn at_start(&self) -> Option<&ProcessorAccount> {
+        match self {
+            Self::Totals | Self::Full => None,
+            Self::Split(account) | Self::SplitSparingly(account) => Some(account),
+        }
+    }
+
+    fn is_sparing(&self) -> bool {
+        matches!(self, Self::SplitSparingly(_))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +46,7 @@ struct Totals {
     unsplit_delay_ns: u64,
     n_releases_by_function: u64,
     n_releases_by_interpreter: u64,
+    n_not_read: u32,
 }
 
 impl Totals {
@@ -42,6 +60,7 @@ impl Totals {
             unsplit_delay_ns: account.unsplit_delay_ns.load(Relaxed),
             n_releases_by_function: account.n_releases_by_function.load(Relaxed),
             n_releases_by_interpreter: account.n_releases_by_interpreter.load(Relaxed),
+            n_not_read: account.n_not_read.load(Relaxed),
         }
     }
 }
@@ -135,7 +154,7 @@ impl Recorder {
         let start_ns = clock::now_ns();
         let active = match detail {
             Detail::Totals => None,
-            Detail::Full | Detail::Split(_) => {
+            Detail::Full | Detail::Split(_) | Detail::SplitSparingly(_) => {
                 let active = self.active.begin(thread, start_ns, self.busy_at(start_ns));
                 if active.is_none() {
                     self.ended();
@@ -144,8 +163,8 @@ impl Recorder {
                 active
             }
         };
-        if let Detail::Split(reading) = detail {
-            self.begin_splitting(account, start_ns, &reading);
+        if let Some(reading) = detail.at_start() {
+            self.begin_splitting(account, start_ns, reading, detail.is_sparing());
         }
         Ok(SpanStart {
             thread,
@@ -162,8 +181,8 @@ impl Recorder {
 
     /// Ends a span in the thread that began it, which holds the GIL again. Spans may overlap in any order.
     ///
-    /// The caller stamps `end_ns` before it does anything else. `final_delay_ns` is the thread's run delay at the end, for
-    /// a span that splits it.
+    /// The caller stamps `end_ns` before it does anything else. `at_end` is the kernel's account of the thread, with its run
+    /// delay at that moment, for a span that splits it.
     ///
     /// # Errors
     ///
@@ -172,7 +191,7 @@ impl Recorder {
         &self,
         start: &SpanStart,
         end_ns: u64,
-        final_delay_ns: Option<u64>,
+        at_end: Option<ProcessorAccount>,
         max_events: usize,
     ) -> Result<SpanFigures, SpanError> {
         let account = self.accounts.find(start.thread).ok_or(SpanError::Inconsistent)?;
@@ -183,21 +202,23 @@ impl Recorder {
         let since_ns = account.since_ns();
         let (longest_hold_ns, others) =
             start.active.map_or((0, Vec::new()), |active| self.active.end(active, since_ns, end_ns));
-        let is_split = matches!(start.detail, Detail::Split(_));
+        let is_split = start.detail.at_start().is_some();
         if is_split {
-            if let Some(delay_ns) = final_delay_ns {
+            if let Some(reading) = at_end {
                 account.begin_change();
-                Self::add_delay(account, end_ns, State::Holding, delay_ns);
+                Self::add_delay(account, end_ns, State::Holding, &reading);
+                account.keep(&reading);
                 account.last_reading_ns.store(end_ns, Relaxed);
                 account.end_change();
             }
-            self.ended_splitting(account);
+            self.ended_splitting(account, start.detail.is_sparing());
         }
         if account.state() != State::Holding || self.n_impossible() != start.n_impossible {
             return Err(SpanError::Inconsistent);
         }
         let (before, now) = (start.totals, Totals::of(account, end_ns));
-        let split = |ns: u64| (is_split && final_delay_ns.is_some()).then_some(ns);
+        let is_read = at_end.is_some() && !(start.detail.is_sparing() && now.n_not_read != before.n_not_read);
+        let split = |ns: u64| (is_split && is_read).then_some(ns);
         let mut events: Vec<_> = self
             .log
             .since(start.first_event, max_events)
@@ -230,15 +251,16 @@ impl Recorder {
         if let Some(active) = start.active {
             self.active.end(active, 0, 0);
         }
-        if let (Detail::Split(_), Some(account)) = (start.detail, self.accounts.find(start.thread)) {
-            self.ended_splitting(account);
+        if let (Some(_), Some(account)) = (start.detail.at_start(), self.accounts.find(start.thread)) {
+            self.ended_splitting(account, start.detail.is_sparing());
         }
     }
 
-    fn begin_splitting(&self, account: &Account, start_ns: u64, reading: &ProcessorAccount) {
+    fn begin_splitting(&self, account: &Account, start_ns: u64, reading: &ProcessorAccount, is_sparing: bool) {
         self.split_number.fetch_add(1, Relaxed);
         self.split_began_ns.store(start_ns, Relaxed);
         let is_first_span = account.n_splitting.fetch_add(1, Relaxed) == 0;
+        account.n_sparing.fetch_add(usize::from(is_sparing), Relaxed);
         account.begin_change();
         if account.is_first_reading(reading) {
             account.begin_readings(start_ns, reading);
@@ -246,7 +268,7 @@ impl Recorder {
             // An outer span splits too: what is new belongs to it, and to its holding. Without one it may be of anything, and
             // matters to the spans of other threads alone.
             account.is_read_before_hold.store(!is_first_span && account.is_read_before_hold.load(Relaxed), Relaxed);
-            Self::add_delay(account, start_ns, State::Holding, reading.delay_ns);
+            Self::add_delay(account, start_ns, State::Holding, reading);
         }
         account.keep(reading);
         account.last_reading_ns.store(start_ns, Relaxed);
@@ -259,9 +281,11 @@ impl Recorder {
         self.n_splitting.fetch_add(1, Relaxed);
     }
 
-    fn ended_splitting(&self, account: &Account) {
-        for n in [&account.n_splitting, &self.n_splitting] {
-            let _ = n.fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_sub(1)));
+    fn ended_splitting(&self, account: &Account, is_sparing: bool) {
+        for (n, less) in
+            [(&account.n_splitting, 1), (&self.n_splitting, 1), (&account.n_sparing, usize::from(is_sparing))]
+        {
+            let _ = n.fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_sub(less)));
         }
     }
 

@@ -8,7 +8,7 @@
 //! - Loaded objects: [`object_at`], [`LoadedObject`] with its imports, [`symbol`], [`real_function`], [`symbol_size_at`],
 //!   [`code_at`].
 //! - Memory: [`ProcessMemory`] reads without faults, [`write_word`] writes read-only pages too.
-//! - Threads: [`current_thread`], [`run_delay_ns`], [`processor_account`], [`processor_account_of`], [`move_to_processor`],
+//! - Threads: [`current_thread`], [`run_delay_ns`], [`processor_account`], [`processor_account_of`], [`n_sleeps`], [`move_to_processor`],
 //!   [`walk_stack`], [`preserve_errno`].
 //! - Clocks and processes: [`monotonic_ns`], [`thread_cpu_ns`], [`process_cpu_ns`], [`call_in_forked_child`],
 //!   [`write_message`], [`send_signal`], [`exit_now`].
@@ -52,7 +52,7 @@ pub use process::{
     thread_cpu_ns, write_message,
 };
 pub use system::{
-    LoadedObject, ProcessMemory, check_supported, code_at, move_to_processor, object_at, preserve_errno,
+    LoadedObject, ProcessMemory, check_supported, code_at, move_to_processor, n_sleeps, object_at, preserve_errno,
     processor_account, processor_account_of, real_function, run_delay_ns, sharpen_timer, symbol, symbol_size_at,
     walk_stack, write_word,
 };
@@ -68,4 +68,6 @@ pub struct ProcessorAccount {
     pub delay_ns: u64,
     /// How often it was given a processor.
     pub n_runs: u64,
+    /// How often it gave its processor away by itself: it slept, or waited. `None`: not known.
+    pub n_sleeps: Option<u64>,
 }

@@ -100,6 +100,12 @@ pub fn processor_account_of(_thread_id: u32) -> Option<ProcessorAccount> {
     None
 }
 
+/// Returns that it is not known how often the calling thread slept.
+#[must_use]
+pub fn n_sleeps() -> Option<u64> {
+    None
+}
+
 /// Returns 1 and moves nothing: the scheduler places threads.
 pub fn move_to_processor(_index: usize) -> usize {
     1

@@ -8,7 +8,8 @@ mod thread;
 pub use memory::{ProcessMemory, write_word};
 pub use objects::{LoadedObject, code_at, object_at, real_function, symbol, symbol_size_at};
 pub use thread::{
-    move_to_processor, preserve_errno, processor_account, processor_account_of, run_delay_ns, sharpen_timer, walk_stack,
+    move_to_processor, n_sleeps, preserve_errno, processor_account, processor_account_of, run_delay_ns, sharpen_timer,
+    walk_stack,
 };
 
 use crate::Unavailable;

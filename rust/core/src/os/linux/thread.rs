@@ -19,7 +19,8 @@ pub fn processor_account() -> Option<ProcessorAccount> {
     let (delay_ns, n_runs) = read_account(c"/proc/thread-self/schedstat")?;
     // SAFETY: the call takes no argument and cannot fail.
     let thread_id = unsafe { libc::gettid() }.unsigned_abs();
-    Some(ProcessorAccount { thread_id, cpu_ns: clock_ns(libc::CLOCK_THREAD_CPUTIME_ID)?, delay_ns, n_runs })
+    let cpu_ns = clock_ns(libc::CLOCK_THREAD_CPUTIME_ID)?;
+    Some(ProcessorAccount { thread_id, cpu_ns, delay_ns, n_runs, n_sleeps: n_sleeps() })
 }
 
 /// Returns the kernel's account of a thread of this process; `None` if it has ended, too.
@@ -30,7 +31,7 @@ pub fn processor_account_of(thread_id: u32) -> Option<ProcessorAccount> {
     let (delay_ns, n_runs) = read_account(text)?;
     // How the kernel numbers the processor clocks of threads (CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED).
     let clock = (!thread_id.cast_signed() << 3) | 6;
-    Some(ProcessorAccount { thread_id, cpu_ns: clock_ns(clock)?, delay_ns, n_runs })
+    Some(ProcessorAccount { thread_id, cpu_ns: clock_ns(clock)?, delay_ns, n_runs, n_sleeps: None })
 }
 
 /// Writes the path of a thread's account, with a zero at its end.
@@ -48,6 +49,18 @@ fn path_of_account(thread_id: u32, path: &mut [u8; 48]) -> &[u8] {
         end += part.len();
     }
     &path[..end]
+}
+
+/// Returns how often the calling thread gave its processor away by itself: it slept, or waited. It changes `errno`.
+#[must_use]
+pub fn n_sleeps() -> Option<u64> {
+    // SAFETY: the structure consists of integers, for which zero bytes are valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a local variable.
+    if unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) } != 0 {
+        return None;
+    }
+    u64::try_from(usage.ru_nvcsw).ok()
 }
 
 fn clock_ns(clock: libc::clockid_t) -> Option<u64> {
