@@ -34,10 +34,6 @@ def into_our_library(word):
     ctypes.CDLL(None).dladdr(ctypes.c_void_p(word), info)
     return info[0] and b"_native" in ctypes.string_at(info[0])
 
-def ours():
-    '''Return the GOT entries that lead to our functions now.'''
-    return {at: word for at, word in words().items() if word > 4096 and into_our_library(word)}
-
 def right():
     for function, word in ((specimens.holds, "held"), (specimens.releases, "released")):
         verdict = check.options(overlap=False)(function, 20 * MS)

@@ -1,5 +1,6 @@
 """The status line of the command, in a pseudo-terminal. Every stage counts as long here."""
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -42,8 +43,9 @@ def test_status_when_the_result_is_printed_then_it_is_gone(shown):
     status, written, at_the_end = shown("--budget", "20ms", *HELD)
 
     assert status in (0, 3)
-    for stage in ("first call", "single calls [  0%]", "beside a waiter", "competing threads [  0%]"):
-        assert f"gilcheck: {stage}" in written
+    # Not from 0 % on where the first call has used up time of the others: beside a load.
+    for stage in ("first call", r"single calls \[ *\d+%\]", "beside a waiter", r"competing threads \[ *\d+%\]"):
+        assert re.search(f"gilcheck: {stage}", written)
     assert at_the_end[0].startswith("holds(2_000_000): ")
     assert not [line for line in at_the_end if "gilcheck:" in line or "━" in line]
 
