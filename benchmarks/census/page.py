@@ -54,7 +54,9 @@ def _counts(rows: Sequence[Row], found: Sequence[Found]) -> str:
         "| at the largest size | functions | share |",
         "|---|---|---|",
     ]
-    lines += [f"| *{word}* | {words[word]} | {100 * words[word] / len(found):.0f} % |" for word in _WORDS if words[word]]
+    lines += [
+        f"| *{word}* | {words[word]} | {100 * words[word] / len(found):.0f} % |" for word in _WORDS if words[word]
+    ]
     return "\n".join([*lines, ""])
 
 
