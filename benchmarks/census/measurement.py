@@ -48,12 +48,12 @@ class Found:
     @property
     def is_whole(self) -> bool:
         """Whether every size that was tried has a word."""
-        return bool(self.sizes) and self.n_decided == len(self.sizes)
+        return bool(self.sizes) and not self.n_open
 
     @property
-    def n_decided(self) -> int:
-        """Of how many sizes the word is known."""
-        return sum(sized.gil not in (FAILED, INCONCLUSIVE) for sized in self.sizes)
+    def n_open(self) -> int:
+        """How many sizes that were tried have no word."""
+        return sum(sized.gil in (FAILED, INCONCLUSIVE) for sized in self.sizes)
 
     @property
     def where(self) -> str:
@@ -84,8 +84,8 @@ def write(path: Path, found: Iterable[Found]) -> None:
 
 
 def knows_less(found: Found, before: Found | None) -> bool:
-    """Return whether a row that was asked again has fewer words than before: the machine was busier."""
-    return before is not None and found.version == before.version and found.n_decided < before.n_decided
+    """Return whether a row that was asked again has more sizes without a word than before: the machine was busier."""
+    return before is not None and found.version == before.version and (not found.sizes or found.n_open > before.n_open)
 
 
 @dataclass(frozen=True)
