@@ -87,6 +87,9 @@ def _measure(rows: Sequence[Row], options: argparse.Namespace) -> int:
     todo.sort(key=lambda row: n_rows[row.package])
 
     def keep(found: Found) -> None:
+        if measurement.knows_less(found, done.get(found.key)):
+            sys.stderr.write(f"{found.package}  {found.statement}  fewer words than before: not kept\n")
+            return
         with options.out.open("a", encoding="utf-8") as file:
             file.write(found.to_line() + "\n")
         words = ", ".join(f"n={s.size}: {s.gil if s.gil != FAILED else s.outcome}" for s in found.sizes)

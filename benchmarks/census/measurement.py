@@ -48,7 +48,12 @@ class Found:
     @property
     def is_whole(self) -> bool:
         """Whether every size that was tried has a word."""
-        return bool(self.sizes) and all(sized.gil not in (FAILED, INCONCLUSIVE) for sized in self.sizes)
+        return bool(self.sizes) and not self.n_open
+
+    @property
+    def n_open(self) -> int:
+        """How many sizes that were tried have no word."""
+        return sum(sized.gil in (FAILED, INCONCLUSIVE) for sized in self.sizes)
 
     @property
     def where(self) -> str:
@@ -76,6 +81,11 @@ def read(path: Path) -> dict[tuple[str, str], Found]:
 def write(path: Path, found: Iterable[Found]) -> None:
     """Write a results file anew."""
     path.write_text("".join(one.to_line() + "\n" for one in found), encoding="utf-8")
+
+
+def knows_less(found: Found, before: Found | None) -> bool:
+    """Return whether a row that was asked again has more sizes without a word than before: the machine was busier."""
+    return before is not None and found.version == before.version and (not found.sizes or found.n_open > before.n_open)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,9 @@ def _counts(rows: Sequence[Row], found: Sequence[Found]) -> str:
         "| at the largest size | functions | share |",
         "|---|---|---|",
     ]
-    lines += [f"| *{word}* | {words[word]} | {words[word] / len(found):.0%} |" for word in _WORDS if words[word]]
+    lines += [
+        f"| *{word}* | {words[word]} | {100 * words[word] / len(found):.0f} % |" for word in _WORDS if words[word]
+    ]
     return "\n".join([*lines, ""])
 
 
@@ -71,17 +73,28 @@ def _again(before: Iterable[Found], after: Iterable[Found]) -> str:
     if not n_both:
         return "No second run is stored yet.\n"
     same = n_both - len(changes)
-    lines = [f"{same:,} of {n_both:,} words ({same / n_both:.1%}) were the same in a second run."]
+    lines = [f"{same:,} of {n_both:,} words ({100 * same / n_both:.1f} %) were the same in a second run."]
     if changes:
-        lines += ["", "| package | call | `n` | first | second |", "|---|---|---|---|---|", *map(_change, changes)]
+        lines += [
+            "The others, with the share of the call that held the GIL:",
+            "",
+            "| package | call | `n` | first | second |",
+            "|---|---|---|---|---|",
+            *map(_change, changes),
+        ]
     return "\n".join([*lines, ""])
 
 
 def _change(change: Change) -> str:
     return (
         f"| {change.before.package} | {_code(change.before.statement)} | {change.size:,} "
-        f"| {change.word_before} | {change.word_after} |"
+        f"| {_with_share(change.before, change.size)} | {_with_share(change.after, change.size)} |"
     )
+
+
+def _with_share(found: Found, size: int) -> str:
+    sized = next(sized for sized in found.sizes if sized.size == size)
+    return sized.gil if sized.held_share is None else f"{sized.gil}, {100 * sized.held_share:.1f} %"
 
 
 def _releases(older: Sequence[Found], newer: Sequence[Found]) -> str:

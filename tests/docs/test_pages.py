@@ -43,6 +43,7 @@ NOT_RUN = {
     "docs/first-steps/pybind11.md": 1,
     "docs/first-steps/pyo3.md": 1,
     "docs/gallery/census.md": 2,
+    "docs/gallery/index.md": 2,
     "docs/howto/free-threaded.md": 1,
     "docs/installation.md": 1,
     "docs/reference/command.md": 1,

@@ -9,7 +9,7 @@ pytest.importorskip("tomllib", reason="the census reads TOML, which Python 3.11 
 
 from benchmarks.census import measurement
 from benchmarks.census.driver import _found, batches
-from benchmarks.census.measurement import Found, Sized, compared
+from benchmarks.census.measurement import Found, Sized, compared, knows_less
 from benchmarks.census.page import words
 from benchmarks.census.rows import Row, read_rows, select
 from benchmarks.census.worker import _named
@@ -117,3 +117,23 @@ def test_found_of_an_answer_when_the_process_died_then_the_size_that_killed_it_s
 def test_place_when_it_is_the_rows_own_statement_then_the_table_has_none(text, expected):
     """Three rows had the place `code`: what was called is the statement's code object."""
     assert _named(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("again", "expected"),
+    [
+        (found((1, "held"), (9, "inconclusive")), False),
+        (found((1, "inconclusive"), (9, "inconclusive")), True),
+        (found((1, "held"), (9, "released")), False),
+        (found((1, "inconclusive"), (9, "inconclusive"), version="2"), False),
+        (found((9, "released")), False),
+        (found(), True),
+    ],
+)
+def test_row_when_asked_again_and_more_of_it_is_open_then_it_knows_less(again, expected):
+    """A second run beside busy processes left rows open that the first had decided in part.
+
+    A run in which both ends have the same word has no sizes between them, and knows no less.
+    """
+    assert knows_less(again, found((1, "inconclusive"), (3, "partial"), (9, "released"))) is expected
+    assert not knows_less(again, None)
