@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.commands.parser import Parser
+from pytest_gilcheck.commands.parser import Parser, with_flags
 from pytest_gilcheck.commands.stderr import progress_bar, say
 from pytest_gilcheck.evidence import CheckFailed, Inconclusive, UsageError
 from pytest_gilcheck.evidence.shown import shortened
@@ -164,7 +164,7 @@ def _print(checks: list[CheckEntry], json_path: str | None, *, quiet: bool, verb
                 if quiet
                 else report_lines(
                     check.observation,
-                    check.verdict,
+                    with_flags(check.verdict),
                     encoding=sys.stdout.encoding,
                     verbosity=verbosity,
                     colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ,

@@ -1,13 +1,18 @@
-"""The parser of every verb: an error is two lines, which name the value and what was expected."""
+"""The parser of every verb, whose errors name the value and what was expected, and remedies that name flags."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
 import platform
-from typing import Any, NoReturn
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_gilcheck.evidence import UsageError, own_version
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.evidence import Verdict
 
 #: What each verb does, for the usage.
 VERBS = {
@@ -72,3 +77,22 @@ def refuse_unknown_verb(arguments: list[str]) -> None:
     hint = f"did you mean {near[0]}?" if near else "try `gilcheck --help`"
     message = f"unknown verb {first!r}: {hint}\n  expected one of {', '.join(VERBS)}, or a statement in quotes"
     raise UsageError(message)
+
+
+#: An argument as a remedy names it: `budget="1s"`, `(threads=)`, `(time_limit= or --gilcheck-time-limit)`.
+_ARGUMENT = re.compile(r'\b(budget|time_limit|threads)=(?:"([^"]*)")?(?: or --gilcheck-[a-z-]+)?')
+
+
+def in_flags(text: str) -> str:
+    """Return a remedy with the command's flags in place of arguments."""
+
+    def flag(found: re.Match[str]) -> str:
+        name, value = found.groups()
+        return f"--{name.replace('_', '-')}" + (f" {value}" if value else "")
+
+    return _ARGUMENT.sub(flag, text)
+
+
+def with_flags(verdict: Verdict) -> Verdict:
+    """Return a verdict whose reasons name the command's flags. Nothing else changes: a statement may have such arguments, too."""
+    return replace(verdict, notes=tuple(replace(note, detail=in_flags(note.detail)) for note in verdict.notes))

@@ -41,7 +41,7 @@ def _all_advice(verdict: Verdict) -> Iterator[str]:
         yield from _of_callee(verdict.where)
         yield from _of_lines(verdict.where)
     if verdict.gil in ("held", "partial") and _was_left_out(verdict, "places"):
-        yield "No time was left to look for the line: allow the check more (time_limit=)."
+        yield "No time was left to look for the line: give the check a longer time limit."
     if "releases-often" in verdict.traits:
         n_releases = counted(verdict.n_releases.by_function, "time")
         yield f"It releases the GIL {n_releases} a call: do more work between two releases."

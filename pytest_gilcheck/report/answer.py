@@ -124,7 +124,8 @@ def _weaker_witness(verdict: Verdict) -> list[str]:
     if verdict.attachment != "not_applicable":  # the only one that there is without a GIL
         return []
     witness, why = verdict.instrument.name, verdict.instrument.unavailable.slug
-    return [f"  by the {witness} witness ({verdict.instrument.grade}), not by the ledger: {why}"]
+    text = f"by the {witness} witness ({verdict.instrument.grade}), not by the ledger: {why}"
+    return [f"  {line}" for line in wrapped(text)]
 
 
 def _claim(verdict: Verdict) -> list[str]:

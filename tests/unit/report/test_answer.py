@@ -296,7 +296,7 @@ def test_answer_when_there_was_no_time_for_the_line_then_it_says_how_to_see_it(g
         for note in (left_out, Reason.of("time-limit", stage="longest wait", limit_ns=3_000 * MS, call_ns=345 * MS))
     )
 
-    assert with_note[-1] == "  No time was left to look for the line: allow the check more (time_limit=)."
+    assert with_note[-1] == "  No time was left to look for the line: give the check a longer time limit."
     assert "look for the line" not in other_stage[-1]
 
 
