@@ -20,7 +20,7 @@ _CYTHON_PART = re.compile(r"(\d+)(?=[A-Za-z_])")
 #: Parts of a Python function's name in brackets, which no template is.
 _PYTHON = re.compile(r"(^|\.)<(module|locals|lambda|genexpr|listcomp|dictcomp|setcomp|gilcheck statement)>")
 
-_CLONE = re.compile(r"(\s*\[clone .*\]|\.(isra|part|constprop|cold|llvm)[.\d]*|::h[0-9a-f]{16})+$")
+_CLONE = re.compile(r"(\s*\[clone\b[^\]]*\]?|\.(isra|part|constprop|cold|llvm)[.\d]*|::h[0-9a-f]{16})+$")
 _OPERATOR = re.compile(r"operator\s*(\(\)|\[\]|[-+*/%^&|~!=<>]+)")
 #: pybind11 keeps a function in an object of this class, and `__qualname__` says so.
 _PYBIND_RECORD = re.compile(r"pybind11_detail_function_record_\w+\.")
@@ -66,7 +66,7 @@ def short_function(name: str) -> str:
     if _PYTHON.search(name):
         return cut(name, LONGEST_FUNCTION)
     if _CYTHON.match(name):
-        return cut(_cython_name(name), LONGEST_FUNCTION)
+        return cut(_cython_name(name.partition("(")[0]), LONGEST_FUNCTION)  # in a module of C++ it has a signature
     name = _PYBIND_RECORD.sub("", name)
     at = name.find("{lambda")
     if at >= 0:

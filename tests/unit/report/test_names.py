@@ -30,6 +30,12 @@ LAMBDA = (
         ("<demo::Counter as core::iter::Iterator>::next", "demo::Counter::next"),
         ("__pyx_pw_3cyx_3partial", "cyx.partial"),
         ("__pyx_pw_3cyx_5Klass_3method", "cyx.Klass.method"),
+        (
+            "__pyx_pw_7pyarrow_3lib_12ChunkedArray_33to_numpy(_object*, long, _object*)",
+            "pyarrow.lib.ChunkedArray.to_numpy",
+        ),
+        ("pyarrow.lib._ndarray_to_array(_object*, _object*) [clone ", "pyarrow.lib._ndarray_to_array"),
+        ("f(int) [clone .isra.0] [clone .cold]", "f"),
         ("__pyx_f_3cyx_work", "cyx.work"),
         ("pb.pybind11_detail_function_record_v1_system_libstdcpp_gxx_abi_1xxx_use_cxx11_abi_1.held", "pb.held"),
         ("JSONDecoder.raw_decode", "JSONDecoder.raw_decode"),
