@@ -109,7 +109,8 @@ class ItemHooks:
                 call.excinfo = pytest.ExceptionInfo.from_current()
                 return
         if policy == "skip" or isinstance(error, NotApplicable) or (policy == "warn" and call.when == "setup"):
-            # A skip is reported where it was raised: that is to be the line that asked, and not one of ours.
+            # A skip is reported where it was raised: that is to be the line that asked, and not one of ours. Where no line asked,
+            # it is the test's, as of a skip by a marker, for which pytest has this argument.
             skipped = pytest.skip.Exception(f"gilcheck: {error}", _use_item_location=line is None)
             call.excinfo = pytest.ExceptionInfo.from_exception(skipped.with_traceback(error.__traceback__))
         elif policy == "warn":

@@ -11,8 +11,8 @@ ROOT = str(Path(__file__).resolve().parents[2])
 if ROOT not in sys.path:  # the benchmarks are no installed package
     sys.path.append(ROOT)
 
-from benchmarks.census.driver import run  # noqa: E402
-from benchmarks.census.rows import STANDARD_LIBRARY, Row  # noqa: E402
+from benchmarks.census.driver import run  # noqa: E402  (found by the line above)
+from benchmarks.census.rows import STANDARD_LIBRARY, Row  # noqa: E402  (as above)
 
 SPECIMENS = "from pytest_gilcheck.specimens import *"
 

@@ -56,18 +56,18 @@ pub fn run_delay_at(moment_ns: u64, mut read: impl FnMut() -> Option<u64>) -> Op
     Some(DelayReading { at_ns: after_ns.saturating_sub(begun_ns.saturating_sub(moment_ns)), after_ns })
 }
 
-/// Returns the kernel's account of the calling thread with its run delay at `moment_ns`, which has just passed, and the run
-/// delay after the reading. As [`run_delay_at`].
+/// Returns the kernel's account of the calling thread with its run delay at `moment_ns`, which has just passed, and the same
+/// with the run delay after the reading. As [`run_delay_at`].
 pub fn account_at(
     moment_ns: u64,
     mut read: impl FnMut() -> Option<ProcessorAccount>,
-) -> Option<(ProcessorAccount, u64)> {
+) -> Option<(ProcessorAccount, ProcessorAccount)> {
     let mut last = None;
     let delay = run_delay_at(moment_ns, || {
         last = read();
         last.map(|account| account.delay_ns)
     })?;
-    last.map(|account| (ProcessorAccount { delay_ns: delay.at_ns, ..account }, delay.after_ns))
+    last.map(|account| (ProcessorAccount { delay_ns: delay.at_ns, ..account }, account))
 }
 
 /// What a reading of the monotonic clock costs, and how finely the clock steps.

@@ -14,6 +14,10 @@ fn left_alone(test: impl Fn()) {
     }
 }
 
+fn wait_until(at_ns: u64) {
+    while now_ns() < at_ns {}
+}
+
 /// The kernel's account of a thread that was ready for so long.
 fn delayed(delay_ns: u64) -> ProcessorAccount {
     ProcessorAccount { thread_id: 1, cpu_ns: 1, delay_ns, n_runs: 1, n_sleeps: None }
@@ -25,19 +29,18 @@ fn run_delay_is_split_where_no_wait_lies_between_two_readings() {
         let recorder = Recorder::new();
         recorder.start(1, OWN);
         let start = recorder.begin(OWN, Detail::Split(delayed(100))).expect("it holds");
-        let wait = |until_ns: u64| while gilcheck_core::clock::now_ns() < until_ns {};
         let at = |ns: u64| start.start_ns() + ns;
 
-        wait(at(10_000));
+        wait_until(at(10_000));
         recorder.unlocked(at(10_000), false, OWN, false);
         recorder.read_delay(OWN, State::Holding, || Some(delayed(107))); // 7 while it held, or between the release and the reading
-        wait(at(400_000));
+        wait_until(at(400_000));
         recorder.read_delay(OWN, State::Released, || Some(delayed(118))); // 11 without the GIL
         recorder.waits(at(500_000), OWN);
         recorder.unlocked(at(600_000), true, OWN, false);
-        wait(at(700_000));
+        wait_until(at(700_000));
 
-        let figures = recorder.end(&start, gilcheck_core::clock::now_ns(), Some(delayed(131)), 10).expect("possible");
+        let figures = recorder.end(&start, now_ns(), Some(delayed(131)), 10).expect("possible");
 
         let (held_delay_ns, free_delay_ns) =
             (figures.held_delay_ns.expect("split"), figures.free_delay_ns.expect("split"));
@@ -52,10 +55,7 @@ fn run_delay_is_split_where_no_wait_lies_between_two_readings() {
 fn delays_by_state(used_ns: [u64; 2], n_sleeps: [Option<u64>; 2]) -> (u64, u64) {
     const PART_NS: u64 = 5_000_000;
     let account = |cpu_ns, n_sleeps| ProcessorAccount { cpu_ns, n_sleeps, ..delayed(0) };
-    let passes = || {
-        let until_ns = now_ns() + PART_NS;
-        while now_ns() < until_ns {}
-    };
+    let passes = || wait_until(now_ns() + PART_NS);
     let recorder = recording();
     let start = recorder.begin(OWN, Detail::Split(account(1, Some(0)))).expect("it holds");
     passes();
@@ -119,15 +119,14 @@ fn a_reading_that_is_preempted_takes_nothing_from_the_state_before_it() {
         let recorder = Recorder::new();
         recorder.start(1, OWN);
         let start = recorder.begin(OWN, Detail::Split(delayed(0))).expect("it holds");
-        let wait = |until_ns: u64| while gilcheck_core::clock::now_ns() < until_ns {};
         let at = |ns: u64| start.start_ns() + ns;
 
-        wait(at(20_000_000));
+        wait_until(at(20_000_000));
         recorder.unlocked(at(20_000_000), false, OWN, false);
         let mut is_first = true;
         let read = || {
             if std::mem::take(&mut is_first) {
-                wait(at(50_000_000)); // preempted
+                wait_until(at(50_000_000)); // preempted
             }
             Some(delayed(30_000_000))
         };
@@ -175,8 +174,7 @@ impl Worker<'_> {
 
     /// It passes so much time, and was ready for a part of it.
     fn passes(&mut self, ns: u64, delay_ns: u64) {
-        let until_ns = now_ns() + ns;
-        while now_ns() < until_ns {}
+        wait_until(now_ns() + ns);
         self.account.delay_ns += delay_ns;
         self.account.n_runs += 1;
     }

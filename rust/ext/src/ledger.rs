@@ -131,13 +131,12 @@ impl StartedSpan {
         // ten). A preemption that was due before the span has then happened.
         let recorder = instrument().recorder();
         let mut followed = None;
-        let mut account = None;
-        let delay_ns = clock::run_delay_at(clock::now_ns(), || {
+        let account = clock::account_at(clock::now_ns(), || {
             followed = split.map(|_| recorder.follow(current_thread(), clock::processor_account_of));
-            account = clock::processor_account();
-            account.map(|account| account.delay_ns)
+            clock::processor_account()
         });
-        let delay_ns = delay_ns.map(|reading| reading.after_ns);
+        let account = account.map(|(_, after)| after);
+        let delay_ns = account.map(|account| account.delay_ns);
         let detail = split.zip(account).map_or(Detail::Full, |(split, account)| split(account));
         let record = recorder.begin(current_thread(), detail).and_then(|start| {
             if instrument().is_intact() {

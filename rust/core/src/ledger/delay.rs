@@ -53,15 +53,15 @@ impl Recorder {
         let reading = clock::account_at(start_ns, read);
         let end_ns = clock::now_ns();
         account.begin_change();
-        if let Some((reading, after_ns)) = reading {
+        if let Some((reading, after)) = reading {
             if account.is_first_reading(&reading) {
-                account.begin_readings(start_ns, &ProcessorAccount { delay_ns: after_ns, ..reading });
+                account.begin_readings(start_ns, &after);
                 self.know(thread);
             } else {
                 account.note_run(start_ns, before, &reading);
                 Self::add_delay(account, start_ns, before, &reading);
             }
-            account.keep(&ProcessorAccount { delay_ns: after_ns, ..reading });
+            account.keep(&after);
         }
         account.is_read_before_hold.store(reading.is_some() && before != State::Holding, Relaxed);
         account.last_reading_ns.store(end_ns, Relaxed);
