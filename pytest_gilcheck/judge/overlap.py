@@ -12,9 +12,10 @@ from pytest_gilcheck.evidence import Estimate, Reason
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.bounds import word_of
 from pytest_gilcheck.judge.claim import are_decided, limits_of
+from pytest_gilcheck.judge.least_losses import least_losses
 from pytest_gilcheck.judge.projection import projections
 from pytest_gilcheck.judge.ratios import Ratios, delay_share, was_left_alone
-from pytest_gilcheck.judge.shortfall import own_pool, shortfall, shortfall_together
+from pytest_gilcheck.judge.shortfall import own_pool, shortfall, shortfall_together, sure_shortfall
 from pytest_gilcheck.judge.together import QUANTITY, Together, are_stamped, control_overlaps, together
 
 if TYPE_CHECKING:
@@ -228,6 +229,9 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
         cause = _cause_together(observation, word, shared, gil, held_share)
         if shared.losses is None or ratios.is_left_alone:  # all that wall time lost was lost to the calls themselves
             cause = _cause(observation, ratios, gil, held_share)
+        if cause is None and word is None:
+            least = least_losses([*rounds, *observation.short_rounds], observation.machine)
+            cause = sure_shortfall(rounds, least, gil, held_share)
     is_contradicted = any(doubt is not None and doubt.slug == "witnesses-conflict" for doubt in doubts)
     if word is None or is_doubted:
         word, decided_by = "inconclusive", ""

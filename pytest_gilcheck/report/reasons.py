@@ -171,6 +171,8 @@ def _held_tail(values: Mapping[str, Any]) -> str:
 
 
 def _lost(values: Mapping[str, Any]) -> str:
+    if "least_lost_share" in values:
+        return f"at least {percent(values['least_lost_share'])} of their time"
     return f"{percent(values['lost_share'])} of their time"
 
 
