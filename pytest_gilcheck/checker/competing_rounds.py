@@ -6,19 +6,25 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.checker.stages import since
-from pytest_gilcheck.evidence import Reason
+from pytest_gilcheck.checker.stages import STAGE_SHARE, since
+from pytest_gilcheck.evidence import ReadyThreads, Reason
 from pytest_gilcheck.evidence.errors import is_hidden
-from pytest_gilcheck.judge import ROUND_LOOKS, decides_overlap, wants_serial_arm, wants_short_round
+from pytest_gilcheck.judge import ROUND_LOOKS, decides_overlap, hides_a_pool, wants_serial_arm, wants_short_round
 from pytest_gilcheck.plan import can_overlap, round_size, stolen_ns
-from pytest_gilcheck.run import Rounds, one_at_a_time
+from pytest_gilcheck.run import Rounds, counted_ready, one_at_a_time
 from pytest_gilcheck.status import events
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_gilcheck.checker.stages import Stages
     from pytest_gilcheck.evidence import Estimate, Plan, Round, ShortRound
 
 __tracebackhide__ = is_hidden
+
+#: Calls are made for about so long beside looks at which threads are ready, and nothing is done before for a sixth of it. A look
+#: is made every half millisecond, and beside busy processes every few milliseconds.
+_LOOKS_NS = 120_000_000
 
 
 def competing_rounds(stages: Stages, plan: Plan, span_ns: int, held: Estimate) -> tuple[list[Round], list[ShortRound]]:
@@ -85,3 +91,30 @@ def _made(stages: Stages, source: Rounds, budget_ns: int, held: Estimate) -> tup
         ):
             break
     return rounds, short_rounds
+
+
+def count_ready_threads(stages: Stages, rounds: Sequence[Round], span_ns: int) -> ReadyThreads | None:
+    """Make some calls alone and count the threads that are ready, where threads of the callee's own work beside the calls.
+
+    Args:
+        stages: The check.
+        rounds: The whole rounds.
+        span_ns: Time of a call.
+
+    Returns:
+        The counts. None where nobody needs them, or where another thread takes the GIL or the time limit leaves no time.
+    """
+    n_calls = max(1, _LOOKS_NS // max(1, span_ns))
+    if stages.surroundings.windows or not hides_a_pool(rounds) or not stages.fits_quietly(n_calls):
+        return None
+    before: list[int] = []
+    with counted_ready(before):
+        time.sleep(_LOOKS_NS / 6e9)
+    during: list[int] = []
+    with counted_ready(during):
+        budget_ns = round(stages.left_ns() * STAGE_SHARE)
+        stages.competing.solo(stages.solo.job(n_calls, budget_ns=budget_ns), stages.deadline)
+    # The last calls' own threads may still be there at the first looks; what is there for good is there at most of them.
+    n_others = sorted(before)[len(before) // 2] if before else 0
+    of_two = [count - n_others for count in during if count - n_others >= 2]  # noqa: PLR2004  (as the name says)
+    return ReadyThreads(len(during), len(of_two), sum(of_two), n_others)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.checker.attachment import instrument_of, measure_attachment
 from pytest_gilcheck.checker.beside_background import needs_background_thread, progress
-from pytest_gilcheck.checker.competing_rounds import competing_rounds
+from pytest_gilcheck.checker.competing_rounds import competing_rounds, count_ready_threads
 from pytest_gilcheck.checker.find_places import find_places
 from pytest_gilcheck.checker.stages import Stages, call_spans
 from pytest_gilcheck.evidence import Observation, Reason
@@ -114,7 +114,10 @@ def measure(
                 stages.wait_for_others(time.perf_counter_ns() - asked_ns, in_vain=not is_exclusive)
                 held = held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
                 rounds, short_rounds = competing_rounds(stages, plan, span_ns, held)
-            observation = replace(observation, rounds=tuple(rounds), short_rounds=tuple(short_rounds))
+                ready = count_ready_threads(stages, rounds, span_ns)
+            observation = replace(
+                observation, rounds=tuple(rounds), short_rounds=tuple(short_rounds), ready_threads=ready
+            )
         if is_exact and needs_background_thread(instrument, settings, span_ns):
             observation = replace(observation, progress=progress(stages, span_ns, is_exact=True))
     return replace(observation, notes=(*machine_notes(machine), *stages.notes)), pilot_run.result

@@ -35,6 +35,7 @@ from pytest_gilcheck.evidence.observation import (
     Observation,
     Plan,
     Progress,
+    ReadyThreads,
     RoundSize,
     Surroundings,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "Progress",
     "Projection",
     "Reading",
+    "ReadyThreads",
     "Reason",
     "ReleaseCounts",
     "Round",

@@ -124,6 +124,23 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyThreads:
+    """How many threads of the process were running or ready to run, in looks beside single calls.
+
+    Attributes:
+        n_looks: Looks while calls were made.
+        n_of_two: Looks in which there were two such threads or more beyond `n_others`.
+        n_ready: How many there were beyond `n_others` in these, in sum.
+        n_others: How many such threads there were in the median of looks just before the calls.
+    """
+
+    n_looks: int
+    n_of_two: int
+    n_ready: int
+    n_others: int
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What went on beside single calls.
 
@@ -166,6 +183,7 @@ class Observation:
             ``not_checked``.
         attachment: Whether the calls' thread was attached, on an interpreter without a GIL. None: there is a GIL, or it could
             not be sampled.
+        ready_threads: How many threads were ready while calls were made alone. None: nobody asked.
     """
 
     name: str
@@ -184,3 +202,4 @@ class Observation:
     agreement: str = "not_checked"
     short_rounds: tuple[ShortRound, ...] = ()
     attachment: Attachment | None = None
+    ready_threads: ReadyThreads | None = None

@@ -7,6 +7,7 @@ from pytest_gilcheck.judge.holding import decides_holding, held_share, knows_sha
 from pytest_gilcheck.judge.overlap import decides_overlap, wants_serial_arm, wants_short_round
 from pytest_gilcheck.judge.places import is_same_hold
 from pytest_gilcheck.judge.rules import ENOUGH_BATCHES, ROUND_LOOKS
+from pytest_gilcheck.judge.shortfall import hides_a_pool
 from pytest_gilcheck.judge.verdict import judge
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "decides_holding",
     "decides_overlap",
     "held_share",
+    "hides_a_pool",
     "is_same_hold",
     "judge",
     "knows_attached_share",

@@ -60,7 +60,7 @@ def least_losses(rounds: Sequence[Round | ShortRound], machine: Machine) -> Mapp
 def _surely(moments: Sequence[Moments], name: str) -> float:
     n_threads = len(moments[0].threads)
     delay_ns = 0.0 if name == "growth" else (n_threads - 1) * sum(m.delay_ns for m in moments)
-    all_ns = n_threads * sum(m.span_ns for m in moments)
+    all_ns = sum(m.on_ns for m in moments) if name == "growth" else n_threads * sum(m.span_ns for m in moments)
     return (sum(m.parts_ns[name] for m in moments) - delay_ns) / max(1, all_ns)
 
 

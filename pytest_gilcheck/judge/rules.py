@@ -252,6 +252,14 @@ ASKS_WHY_EFFICIENCY = 0.9
 #: Threshold: one call alone that uses so many cores has threads of its own: half-way from one core to two.
 OWN_POOL_CORES = 1.5
 
+#: Threshold: and so do calls beside which, in this part of the looks, two threads or more are running or ready: two threads that
+#: share work evenly are, until the first is done. Who hands work on and sleeps shows as two only until it sleeps. (Beside two busy
+#: processes: 0.36 to 0.56 for a pool of two, at most 0.21 for one thread that works in the caller's place.)
+OWN_POOL_LOOKS_SHARE = 0.3
+
+#: Threshold: in so many looks at least.
+FEWEST_LOOKS = 12
+
 #: Threshold: a loss is named if it is at least this share of the competing threads' time. It is well below what a
 #: serialised call loses: two threads that stay below the border of 1.25 have lost 0.37.
 NAMED_LOSS_SHARE = 0.1

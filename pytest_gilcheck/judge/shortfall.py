@@ -12,7 +12,7 @@ from pytest_gilcheck.judge.together import others_share
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_gilcheck.evidence import Estimate, Observation, Round
+    from pytest_gilcheck.evidence import Estimate, Observation, ReadyThreads, Round
 
 #: Loss -> slug.
 _SLUGS = {
@@ -88,6 +88,22 @@ def own_pool(rounds: Sequence[Round]) -> Reason | None:
     return None if cores_used < rules.OWN_POOL_CORES else Reason.of("own-thread-pool", cores_used=cores_used)
 
 
+def ready_pool(ready: ReadyThreads | None) -> Reason | None:
+    """Return that one call alone has several threads running or ready to run, if it has. No neighbour hides that."""
+    if ready is None or ready.n_looks < rules.FEWEST_LOOKS:
+        return None
+    if ready.n_of_two < rules.OWN_POOL_LOOKS_SHARE * ready.n_looks:
+        return None
+    return Reason.of("own-thread-pool", n_ready=ready.n_ready / ready.n_of_two)
+
+
+def hides_a_pool(rounds: Sequence[Round]) -> bool:
+    """Return whether threads of the callee's own work, and it is not known if several of them do so at once."""
+    if not rounds or own_pool(rounds) is not None:
+        return False
+    return median(others_share(r.serial, r.n_threads) for r in rounds) > rules.UNACCOUNTED_SHARE
+
+
 def shortfall(observation: Observation, undisturbed: Sequence[Round], gil: str, held_share: Estimate) -> Reason:
     """Return the largest loss as a reason.
 
@@ -113,7 +129,7 @@ def shortfall(observation: Observation, undisturbed: Sequence[Round], gil: str, 
     uneven, growth = lost.pop("uneven"), lost.pop("growth")
     if not undisturbed and n_threads <= observation.machine.usable_cores:
         lost["delay"] = uneven = 0.0
-    if median(others_share(r.serial, n_threads) for r in rounds) > rules.UNACCOUNTED_SHARE:
+    if hides_a_pool(rounds):
         # The callee's own threads may have been kept off the processor: threads that sleep wait for them, some longer.
         lost["asleep"] = uneven = 0.0
     name, share = max(lost.items(), key=lambda loss: loss[1])

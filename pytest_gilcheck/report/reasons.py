@@ -170,6 +170,13 @@ def _held_tail(values: Mapping[str, Any]) -> str:
     return sentence
 
 
+def _own_thread_pool(values: Mapping[str, Any]) -> str:
+    threads = "it brings threads of its own, and more callers only share them."
+    if "n_ready" in values:
+        return f"One call alone has {values['n_ready']:.1f} threads that run or are ready to: {threads}"
+    return f"One call alone already uses {values['cores_used']:.1f} cores: {threads}"
+
+
 def _lost(values: Mapping[str, Any]) -> str:
     if "least_lost_share" in values:
         return f"at least {percent(values['least_lost_share'])} of their time"
@@ -268,9 +275,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "that made the calls: whether these ran together says little"
     ),
     "overlap-borderline": _overlap_borderline,
-    "own-thread-pool": lambda v: (
-        f"One call alone already uses {v['cores_used']:.1f} cores: it brings threads of its own, and more callers only share them."
-    ),
+    "own-thread-pool": _own_thread_pool,
     "own-threads-attached": lambda v: (
         f"{counted(v['n_threads'], 'thread')} of the callee's own attached to the interpreter within the calls; that counts as "
         "attached by the call"

@@ -12,6 +12,7 @@ from pytest_gilcheck.run.competing import (
     start_barrier,
 )
 from pytest_gilcheck.run.deadline import Deadline, Rescue
+from pytest_gilcheck.run.ready_threads import counted_ready
 from pytest_gilcheck.run.rounds import Rounds, one_at_a_time
 from pytest_gilcheck.run.solo import Solo, SoloRun, watch_others
 
@@ -25,6 +26,7 @@ __all__ = [
     "SoloRun",
     "ThreadFailed",
     "background_thread",
+    "counted_ready",
     "idents_of_other_checks",
     "is_within_a_checked_call",
     "one_at_a_time",
