@@ -134,7 +134,7 @@ def _give_lines(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
     while error is not None and id(error) not in known:
         known.add(id(error))
         entries = list(_entries(error.__traceback__))
-        if any(entry.tb_lineno is None for entry in entries):
+        if any(_line_of(entry) is None for entry in entries):
             error.__traceback__ = _with_lines(entries)
             excinfo.traceback = type(excinfo.traceback)(excinfo.value.__traceback__ or excinfo.tb)
         error = error.__cause__ or error.__context__
@@ -146,11 +146,15 @@ def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
         traceback = traceback.tb_next
 
 
+def _line_of(entry: TracebackType) -> int | None:
+    return entry.tb_lineno  # the stub of the standard library knows of none without
+
+
 def _with_lines(entries: Sequence[TracebackType]) -> TracebackType | None:
     """Return the traceback of these entries in which each has a line."""
     following = None
     for entry in reversed(entries):
-        if entry.tb_lineno is None:
+        if _line_of(entry) is None:
             frame = entry.tb_frame
             following = TracebackType(following, frame, entry.tb_lasti, frame.f_code.co_firstlineno)
         else:
