@@ -11,7 +11,7 @@ from pytest_gilcheck.evidence import ReadyThreads, Reason
 from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import ROUND_LOOKS, decides_overlap, hides_a_pool, wants_serial_arm, wants_short_round
 from pytest_gilcheck.plan import can_overlap, round_size, stolen_ns
-from pytest_gilcheck.run import Rounds, counted_ready, one_at_a_time
+from pytest_gilcheck.run import OutOfTime, Rounds, counted_ready, one_at_a_time
 from pytest_gilcheck.status import events
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ __tracebackhide__ = is_hidden
 #: Calls are made for about so long beside looks at which threads are ready, and nothing is done before for a sixth of it. A look
 #: is made every half millisecond, and beside busy processes every few milliseconds.
 _LOOKS_NS = 120_000_000
+
+_STAGE = "rounds in competing threads"
 
 
 def competing_rounds(stages: Stages, plan: Plan, span_ns: int, held: Estimate) -> tuple[list[Round], list[ShortRound]]:
@@ -50,15 +52,20 @@ def competing_rounds(stages: Stages, plan: Plan, span_ns: int, held: Estimate) -
     budget_ns = min(plan.budget_ns, stages.left_ns())
     size = round_size(span_ns, plan.n_threads, stages.machine, round(budget_ns / slowed), held.value)
     if size is None and budget_ns < plan.budget_ns:
-        stages.leave_out("rounds in competing threads", stages.call_ns)
+        stages.leave_out(_STAGE, stages.call_ns)
         return [], []
     if size is None:
         n_threads = plan.n_threads
         stages.notes.append(Reason.of("budget-too-small", n_threads=n_threads, span_ns=span_ns, budget_ns=budget_ns))
         return [], []
-    source = Rounds(stages.competing, stages.call, size, plan.seed)
+    if not stages.fits(_STAGE, n_calls=size.n_calls * size.n_threads):
+        return [], []
+    source = Rounds(stages.competing, stages.call, size, plan.seed, is_over=lambda: not stages.left_ns())
     with one_at_a_time():
-        return _made(stages, source, budget_ns, held)
+        rounds, short_rounds = _made(stages, source, budget_ns, held)
+    if not rounds:
+        stages.leave_out(_STAGE, stages.call_ns)
+    return rounds, short_rounds
 
 
 def _made(stages: Stages, source: Rounds, budget_ns: int, held: Estimate) -> tuple[list[Round], list[ShortRound]]:
@@ -72,15 +79,18 @@ def _made(stages: Stages, source: Rounds, budget_ns: int, held: Estimate) -> tup
         stages.report_status(events.COMPETING, spent_ns=spent_ns, budget_ns=budget_ns)
         stolen_before_ns = stolen_ns()
         latest: list[Round] | list[ShortRound]
-        if wants_short_round(rounds, short_rounds, stages.machine):
-            with_serial = wants_serial_arm(rounds, short_rounds)
-            short_round = source.next_short(stages.deadline, with_serial=with_serial)
-            short_rounds.append(replace(short_round, stolen_ns=since(stolen_before_ns, stolen_ns())))
-            latest = short_rounds
-        else:
-            round_ = source.next(stages.deadline)
-            rounds.append(replace(round_, stolen_ns=since(stolen_before_ns, stolen_ns())))
-            latest = rounds
+        try:
+            if wants_short_round(rounds, short_rounds, stages.machine):
+                with_serial = wants_serial_arm(rounds, short_rounds)
+                short_round = source.next_short(stages.deadline, with_serial=with_serial)
+                short_rounds.append(replace(short_round, stolen_ns=since(stolen_before_ns, stolen_ns())))
+                latest = short_rounds
+            else:
+                round_ = source.next(stages.deadline)
+                rounds.append(replace(round_, stolen_ns=since(stolen_before_ns, stolen_ns())))
+                latest = rounds
+        except OutOfTime:
+            break
         # The typical round must still fit. On a busy machine the longest one lasts as long as several typical ones,
         # and the time of those would stay unused. A round that takes too long is the last.
         typical_ns = sorted(round_.wall_ns for round_ in latest)[len(latest) // 2]

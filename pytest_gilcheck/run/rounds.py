@@ -78,15 +78,30 @@ def _between_calls() -> None:
     """Pass through the evaluation loop once, between two calls."""
 
 
+class OutOfTime(Exception):  # noqa: N818  (no error: a round has ended early, and is dropped)
+    """The time for rounds was over before a round had ended."""
+
+
 class Rounds:
     """Makes rounds with competing threads; the order of the arms in a round is drawn from `seed`.
+
+    Where `is_over` says so, a round ends before its next phase and is dropped: `OutOfTime`. Beside threads that keep the GIL busy a
+    round may take many times as long as its calls.
 
     In the serial arm each thread makes its calls while the others wait. A thread has its own arguments, processor and
     memory: one thread took 27 ms for work that took another one 17 ms. When the first thread made all serial calls, they
     seemed to gain more from two threads than they did.
     """
 
-    def __init__(self, competing: CompetingThreads, call: Call, size: RoundSize, seed: int) -> None:
+    def __init__(
+        self,
+        competing: CompetingThreads,
+        call: Call,
+        size: RoundSize,
+        seed: int,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._is_over = is_over
         self._competing = competing
         self._call = call
         self._size = size
@@ -99,7 +114,7 @@ class Rounds:
         specimens.computes(1)
 
     def next(self, deadline: Deadline) -> Round:
-        """Make one more round; raise what the call raises, with a note of the thread and its arguments."""
+        """Make one more round; raise `OutOfTime`, or what the call raises, with a note of the thread and its arguments."""
         size = self._size
         names = _ARMS if size.n_threads <= size.n_on_cores else (*_ARMS, _ON_CORES)
         arms = self._arms([phase for arm in self._shuffled(names) for phase in self._phases(arm)], deadline)
@@ -120,7 +135,7 @@ class Rounds:
         )
 
     def next_short(self, deadline: Deadline, *, with_serial: bool) -> ShortRound:
-        """Make one more round without controls, and without the serial arm on request; raise what the call raises."""
+        """Make one more round without controls, and without the serial arm on request; raise as `next` does."""
         names = ("serial", _TOGETHER) if with_serial else (_TOGETHER,)
         arms = self._arms([phase for arm in self._shuffled(names) for phase in self._phases(arm)], deadline)
         self._n_rounds += 1
@@ -186,6 +201,7 @@ class Rounds:
             try:
                 for phase, reader in zip(phases, readers, strict=True):
                     n_calls = phase.n_calls[index]
+                    self._go_on()
                     if self._has_own_threads and not index and phase.arm in _CONTROLS:
                         _settle()  # the others wait at the barrier
                     if n_calls:
@@ -203,6 +219,10 @@ class Rounds:
             return thread_runs
 
         return run
+
+    def _go_on(self) -> None:
+        if self._is_over():
+            raise OutOfTime
 
     def _thread_run(self, index: int, phase: Phase, barrier: _native.Barrier) -> _native.ThreadRun:
         arm, n_calls = phase.arm, phase.n_calls[index]
@@ -249,12 +269,14 @@ def _all_returned(outcomes: Sequence[Any]) -> list[list[_native.ThreadRun | None
         if failed:
             raise failed[0].error
         return list(outcomes)
-    errors = [outcome.error for outcome in causes]
+    errors = [outcome.error for outcome in causes if not isinstance(outcome.error, OutOfTime)]
+    if not errors:
+        raise OutOfTime
     # A skip, an exit or a misuse is meant for the caller, and means the same from any thread.
     for error in errors:
         if len(errors) == 1 or isinstance(error, UsageError) or not isinstance(error, Exception):
             raise error
-    where = ", ".join(str(outcome.index) for outcome in causes)
+    where = ", ".join(str(outcome.index) for outcome in causes if outcome.error in errors)
     raise ExceptionGroup(
         f"the call raised in threads {where}", [error for error in errors if isinstance(error, Exception)]
     )

@@ -16,6 +16,7 @@ import time
 import pytest
 
 from pytest_gilcheck import _native, check, specimens
+from pytest_gilcheck.checker.stages import Stages
 from pytest_gilcheck.observe import call_span
 
 MS = 1_000_000
@@ -194,3 +195,35 @@ def test_span_when_something_lives_beside_it_then_the_word_is_its_own_or_inconcl
         with neighbour(), check.span("half") as span:
             holds_then_releases(10 * MS, 10 * MS)
         never_wrong(span.verdict, "partial", 10, 10)
+
+
+@pytest.mark.parametrize("neighbour", ["a busy thread", "a busy process"])
+@pytest.mark.parametrize("call", ["half, first held", "held"])
+def test_check_when_something_lives_beside_it_then_no_stage_begins_that_does_not_fit(
+    call, neighbour, monkeypatch, record_property
+):
+    """The least that a stage may take fits into what was left as it began. How long it took says the machine, not the test."""
+    made = []
+
+    class Kept(Stages):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            made.append(self)
+
+    monkeypatch.setattr("pytest_gilcheck.checker.measure.Stages", Kept)
+    function, arguments, *_ = CALLS[call]
+
+    with NEIGHBOURS[neighbour]():
+        verdict = check(function, *arguments)
+
+    (stages,) = made
+    times = stages.time_limit.stages()
+    for time_ in times:
+        share = time_.took_ns / max(1, time_.left_ns)
+        record_property(time_.stage, f"took {time_.took_ns / MS:.0f} of {time_.left_ns / MS:.0f} ms left ({share:.0%})")
+    assert [time_.stage for time_ in times[:2]] == ["first call", "single calls"]
+    assert all(time_.step_ns <= time_.left_ns for time_ in times[2:]), times
+    began = {time_.stage for time_ in times}
+    left_out = {dict(note.values)["stage"] for note in verdict.notes if note.slug == "time-limit"}
+    # Of the two stages that may end early, one that began and brought nothing is noted, too.
+    assert not began & left_out - {"background thread", "rounds in competing threads"}
