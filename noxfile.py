@@ -499,7 +499,7 @@ def aarch64(session: nox.Session, version: str) -> None:
 
 
 @nox.session(default=False)
-@nox.parametrize("release", ["8.0", "8.4", "9.2"])
+@nox.parametrize("release", [nox.param(release, id=release) for release in ("8.0", "8.4", "9.2")])
 def oldest(session: nox.Session, release: str) -> None:
     """Run the plugin's tests and the smoke with a release of pytest and the oldest allowed version of all else."""
     project = PYPROJECT["project"]
