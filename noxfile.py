@@ -543,6 +543,48 @@ def rust(session: nox.Session) -> None:
             session.warn(f"cargo {component} is not installed: NOT CHECKED; `rustup component add rustfmt clippy`")
 
 
+#: Systems for which nothing is run here. What is compiled for them is checked.
+OTHER_SYSTEMS = (
+    "x86_64-unknown-linux-musl",
+    "aarch64-unknown-linux-musl",
+    "aarch64-apple-darwin",
+    "x86_64-apple-darwin",
+    "x86_64-pc-windows-gnu",
+    "x86_64-pc-windows-msvc",
+)
+
+
+@nox.session(venv_backend="none", default=False)
+@nox.parametrize("target", [nox.param(target, id=target) for target in OTHER_SYSTEMS])
+def other_system(session: nox.Session, target: str) -> None:
+    """Check that all of it compiles for a system that is not at hand. Half a minute each."""
+    rustup = subprocess.run(["rustup", "target", "list", "--installed"], capture_output=True, text=True, check=False)
+    if target not in rustup.stdout.split():
+        session.skip(f"{target}: NOT RUN: rustup target add {target}")
+    # A module that is loaded needs no library of Python to link with, which is not there either.
+    env = {"PYO3_NO_PYTHON": "1"}
+    if target.endswith("musl"):
+        # Modules exist only where the C library is a shared one, as on Alpine.
+        env["RUSTFLAGS"] = "-C target-feature=-crt-static"
+    command = ["cargo", "check", *locked(), "--workspace", "--features", "pyo3/extension-module", "--target", target]
+    session.run(*command, external=True, env=env)
+
+
+@nox.session(venv_backend="none", default=False)
+def oldest_rust(session: nox.Session) -> None:
+    """Compile all of it, and run the core's tests, with the oldest Rust that Cargo.toml allows."""
+    version = nox.project.load_toml(ROOT / "Cargo.toml")["workspace"]["package"]["rust-version"]
+    rustup = subprocess.run(["rustup", "toolchain", "list"], capture_output=True, text=True, check=False)
+    named = [line.split()[0] for line in rustup.stdout.splitlines() if line.startswith((f"{version}.", f"{version}-"))]
+    if not named:
+        session.skip(f"Rust {version}: NOT RUN: rustup toolchain install {version}")
+    # Its own folder: what one compiler has made the other would make anew.
+    env = {"CARGO_TARGET_DIR": str(ROOT / "target" / "oldest-rust"), "PYO3_PYTHON": sys.executable}
+    cargo = ["cargo", f"+{named[0]}"]
+    session.run(*cargo, "check", *locked(), "--workspace", "--all-targets", external=True, env=env)
+    session.run(*cargo, "test", *locked(), "--workspace", "--exclude", "gilcheck-ext", external=True, env=env)
+
+
 def sanitized(session: nox.Session, name: str, *more: str) -> None:
     """Run the core's tests with a sanitizer, in the stable compiler, which has them behind a switch for nightly ones."""
     target = next(
