@@ -512,17 +512,17 @@ def aarch64(session: nox.Session, version: str) -> None:
 
 
 @nox.session(default=False)
-@nox.parametrize("release", ["8.0", "8.4", "9.2"])
+@nox.parametrize("release", [nox.param(release, id=release) for release in ("8.0", "8.4", "9.2")])
 def oldest(session: nox.Session, release: str) -> None:
     """Run the plugin's tests and the smoke with a release of pytest and the oldest allowed version of all else."""
     project = PYPROJECT["project"]
     allowed = project["dependencies"]
     exact = [requirement.replace(">=", "==", 1) for requirement in allowed if not requirement.startswith("pytest>")]
     built = wheel(session)
-    session.install(str(built), f"pytest=={release}.*", *exact)
+    # The workers are part of what is promised; the other neighbours have an oldest pytest of their own each.
+    session.install(str(built), f"pytest=={release}.*", *exact, "pytest-xdist==3.8.*")
     session.install("--force-reinstall", "--no-deps", str(built))
     session.run("python", "-m", "pip", "list", "--format=freeze", silent=False)
-    # Neighbours are not installed: each has an oldest pytest of its own.
     plugin = ROOT / "tests" / "plugin"
     run_pytest(session, ["pytest"], "--ignore", str(plugin / "test_neighbours.py"), *(session.posargs or [str(plugin)]))
     run_pytest(session, ["pytest"], "-m", "smoke", str(ROOT / "tests" / "live"), env={"GILCHECK_INTERRUPTS": "2"})
@@ -554,6 +554,48 @@ def rust(session: nox.Session) -> None:
             session.run("cargo", *command, external=True, env=env)
         else:
             session.warn(f"cargo {component} is not installed: NOT CHECKED; `rustup component add rustfmt clippy`")
+
+
+#: Systems for which nothing is run here. What is compiled for them is checked.
+OTHER_SYSTEMS = (
+    "x86_64-unknown-linux-musl",
+    "aarch64-unknown-linux-musl",
+    "aarch64-apple-darwin",
+    "x86_64-apple-darwin",
+    "x86_64-pc-windows-gnu",
+    "x86_64-pc-windows-msvc",
+)
+
+
+@nox.session(venv_backend="none", default=False)
+@nox.parametrize("target", [nox.param(target, id=target) for target in OTHER_SYSTEMS])
+def other_system(session: nox.Session, target: str) -> None:
+    """Check that all of it compiles for a system that is not at hand. Half a minute each."""
+    rustup = subprocess.run(["rustup", "target", "list", "--installed"], capture_output=True, text=True, check=False)
+    if target not in rustup.stdout.split():
+        session.skip(f"{target}: NOT RUN: rustup target add {target}")
+    # A module that is loaded needs no library of Python to link with, which is not there either.
+    env = {"PYO3_NO_PYTHON": "1"}
+    if target.endswith("musl"):
+        # Modules exist only where the C library is a shared one, as on Alpine.
+        env["RUSTFLAGS"] = "-C target-feature=-crt-static"
+    command = ["cargo", "check", *locked(), "--workspace", "--features", "pyo3/extension-module", "--target", target]
+    session.run(*command, external=True, env=env)
+
+
+@nox.session(venv_backend="none", default=False)
+def oldest_rust(session: nox.Session) -> None:
+    """Compile all of it, and run the core's tests, with the oldest Rust that Cargo.toml allows."""
+    version = nox.project.load_toml(ROOT / "Cargo.toml")["workspace"]["package"]["rust-version"]
+    rustup = subprocess.run(["rustup", "toolchain", "list"], capture_output=True, text=True, check=False)
+    named = [line.split()[0] for line in rustup.stdout.splitlines() if line.startswith((f"{version}.", f"{version}-"))]
+    if not named:
+        session.skip(f"Rust {version}: NOT RUN: rustup toolchain install {version}")
+    # Its own folder: what one compiler has made the other would make anew.
+    env = {"CARGO_TARGET_DIR": str(ROOT / "target" / "oldest-rust"), "PYO3_PYTHON": sys.executable}
+    cargo = ["cargo", f"+{named[0]}"]
+    session.run(*cargo, "check", *locked(), "--workspace", "--all-targets", external=True, env=env)
+    session.run(*cargo, "test", *locked(), "--workspace", "--exclude", "gilcheck-ext", external=True, env=env)
 
 
 def sanitized(session: nox.Session, name: str, *more: str) -> None:
@@ -707,11 +749,14 @@ def corpus(session: nox.Session, version: str) -> None:
     packages = [line.split("#")[0].strip() for line in listed]
     # Other Pythons than the one that the versions were chosen for may have no wheel; nothing is built here.
     python = environment(session, version, "corpus", "--only-binary=:all:", "packaging", *filter(None, packages))
+    # A version has its own folder, and so its own report.
+    folder = ["--folder", f".gilcheck/corpus-{version}"]
     # From the tree, as `benchmarks` is no installed package; its workers are started elsewhere and use the wheel.
     command = [*python, "-m", "benchmarks.ledger"]
-    session.run(*command, "run", "--witness", "ledger", *(session.posargs or ["--loads", "0", "2"]), external=True)
+    asked = session.posargs or ["--loads", "0", "2"]
+    session.run(*command, "run", *folder, "--witness", "ledger", *asked, external=True)
     # 1: a promised figure is missed, or was not measured, as those of the price.
-    session.run(*command, "report", external=True, success_codes=[0, 1])
+    session.run(*command, "report", *folder, external=True, success_codes=[0, 1])
 
 
 @nox.session

@@ -70,7 +70,8 @@ def _import_native() -> Any:
     """
     try:
         return importlib.import_module(f"{__name__}._native")
-    except ImportError as error:
+    # SystemError: 3.13t begins to load a module that was built for a GIL, and finds that its objects have another layout.
+    except (ImportError, SystemError) as error:
         # Only an error needs them.
         import sys  # noqa: PLC0415
         import sysconfig  # noqa: PLC0415
@@ -81,7 +82,7 @@ def _import_native() -> Any:
         found = {path.name for path in Path(__file__).parent.glob("_native.*") if path.suffix in (".so", ".pyd")}
         is_free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
         message = why_not_imported(str(error), found, sys.version_info[:2], is_free_threaded=is_free_threaded)
-        raise ImportError(message, name=error.name, path=error.path) from error
+        raise ImportError(message, name=getattr(error, "name", None), path=getattr(error, "path", None)) from error
 
 
 def __getattr__(name: str) -> Any:

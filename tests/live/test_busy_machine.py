@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
-from contextlib import ExitStack
 
 import pytest
 
@@ -15,17 +12,13 @@ from pytest_gilcheck import check, specimens
 
 MS = 1_000_000
 N_CHECKS = 8
-SPIN = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    for _ in range(100_000): pass"
 TEXT = json.dumps(list(range(20_000)))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def busy():
-    """Start the busy processes; they end with these tests, or by themselves if this process is killed."""
-    with ExitStack() as stack:
-        for _ in range(2 * len(os.sched_getaffinity(0))):
-            spinner = stack.enter_context(subprocess.Popen([sys.executable, "-I", "-c", SPIN, str(os.getpid())]))
-            stack.callback(spinner.kill)
+def busy(busy_processes):
+    """Keep twice as many processes busy as there are processors."""
+    with busy_processes(2 * len(os.sched_getaffinity(0))):
         yield
 
 

@@ -3,6 +3,7 @@ neighbour still does its work."""
 
 import importlib.util
 import json
+import sys
 
 import pytest
 
@@ -79,8 +80,18 @@ def test_stuck(gilcheck):
     assert words(checks) == [FREE]
 
 
-def test_coverage_sees_what_only_a_check_calls(together, pytester):
+@pytest.mark.parametrize(
+    "core",
+    [
+        "ctrace",
+        pytest.param(
+            "sysmon", marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in 3.12")
+        ),
+    ],
+)
+def test_coverage_sees_what_only_a_check_calls(together, pytester, monkeypatch, core):
     """In whatever thread it is called; and the check knows that it was watched."""
+    monkeypatch.setenv("COVERAGE_CORE", core)
     pytester.makepyfile(
         measured="def work(n):\n    total = 0\n    for i in range(n):\n        total += i\n    return total\n"
     )

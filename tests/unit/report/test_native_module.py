@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import sysconfig
 
 import pytest
 
@@ -73,6 +74,20 @@ def test_error_when_in_a_subinterpreter_then_the_main_one_is_named():
     )
 
     assert "run the check in the main interpreter" in text
+
+
+def test_import_when_a_free_threaded_build_begins_to_load_the_module_then_it_is_an_import_error_too(monkeypatch):
+    """3.13t takes any `.abi3.so` for its own, and says that its init function has returned an uninitialized object."""
+
+    def half_loaded(name):
+        raise SystemError("init function of _native returned uninitialized object")
+
+    monkeypatch.delattr(pytest_gilcheck, "_native", raising=False)
+    monkeypatch.setattr(sysconfig, "get_config_var", {"Py_GIL_DISABLED": 1}.get)
+    monkeypatch.setattr(importlib, "import_module", half_loaded)
+
+    with pytest.raises(ImportError, match="is for builds with a GIL|init function"):
+        pytest_gilcheck.__getattr__("_native")
 
 
 @pytest.mark.parametrize("name", ["_native", "reference"])
