@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_gilcheck.checker.attachment import instrument_of, measure_attachment
 from pytest_gilcheck.checker.beside_background import needs_background_thread, progress
 from pytest_gilcheck.checker.competing_rounds import competing_rounds
+from pytest_gilcheck.checker.find_lock import find_lock
 from pytest_gilcheck.checker.find_places import find_places
 from pytest_gilcheck.checker.stages import Stages, call_spans
 from pytest_gilcheck.evidence import Observation, Reason
@@ -115,6 +116,8 @@ def measure(
                 held = held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
                 rounds, short_rounds = competing_rounds(stages, plan, span_ns, held)
             observation = replace(observation, rounds=tuple(rounds), short_rounds=tuple(short_rounds))
+            if rounds and "inner-lock" in judge(observation).reasons:
+                observation = replace(observation, sleeps=find_lock(stages, rounds[0].n_threads))
         if is_exact and needs_background_thread(instrument, settings, span_ns):
             observation = replace(observation, progress=progress(stages, span_ns, is_exact=True))
     return replace(observation, notes=(*machine_notes(machine), *stages.notes)), pilot_run.result

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pytest_gilcheck.evidence.attachment import Attachment
 from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.machine import Machine
-from pytest_gilcheck.evidence.places import Places
+from pytest_gilcheck.evidence.places import Places, Sleeps
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.rounds import Round, ShortRound
 from pytest_gilcheck.evidence.spans import CallSpan
@@ -166,6 +166,7 @@ class Observation:
             ``not_checked``.
         attachment: Whether the calls' thread was attached, on an interpreter without a GIL. None: there is a GIL, or it could
             not be sampled.
+        sleeps: Where competing threads slept, looked at where they wait for each other and not for the GIL.
     """
 
     name: str
@@ -184,3 +185,4 @@ class Observation:
     agreement: str = "not_checked"
     short_rounds: tuple[ShortRound, ...] = ()
     attachment: Attachment | None = None
+    sleeps: Sleeps | None = None

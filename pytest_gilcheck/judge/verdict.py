@@ -19,6 +19,7 @@ from pytest_gilcheck.judge.holding import (
     word,
 )
 from pytest_gilcheck.judge.overlap import wall_clock
+from pytest_gilcheck.judge.lock_wait import lock_wait
 from pytest_gilcheck.judge.ownership import owned_calls
 from pytest_gilcheck.judge.places import where
 from pytest_gilcheck.judge.shortfall import most_speedup
@@ -97,6 +98,7 @@ def judge(observation: Observation) -> Verdict:
         attachment=attachment,
         attached_share=attached_share,
         longest_pause_ns=longest_pause_ns(observation.attachment, attached_share),
+        waits_at=lock_wait(observation.sleeps) if any(reason.slug == "inner-lock" for reason in reasons) else None,
     )
 
 
