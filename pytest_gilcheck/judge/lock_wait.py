@@ -90,14 +90,15 @@ def _waits_for_gil(native: Sequence[Place], sleeps: Sleeps) -> bool:
 def _waiting_place(sleep: SleepPlace, sleeps: Sleeps) -> tuple[Place, str] | None:
     """Return the innermost function that is neither the system's nor a binding's, and what it called there.
 
-    None where it is not known.
+    None where it is not known. Of one without a name the library is.
     """
     through = sleep.system_call or ""
     for place in sleep.native:
         function = place.function or ""
         if _is_run_time(place) or is_glue(place):
-            if function and (function != _ANY_SYSTEM_CALL or not through):
-                through = function
+            if function and function != _ANY_SYSTEM_CALL:
+                # The C library knows its functions by a second name, which begins so.
+                through = function.lstrip("_") if _is_run_time(place) else function
         elif place.library == sleeps.interpreter:
             if not function:
                 return None
@@ -110,7 +111,7 @@ def _waiting_place(sleep: SleepPlace, sleeps: Sleeps) -> tuple[Place, str] | Non
                 through = function
             elif not MACHINERY.match(function):
                 return place, through
-        elif not function or (place.library == sleeps.own and "specimens" not in (place.file or function)):
+        elif place.library is None or (place.library == sleeps.own and "specimens" not in (place.file or function)):
             return None
         else:
             return place, through

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _GLUE_FILE = re.compile(
     r"(^|/)(pyo3(-[a-z]+)*-\d[^/]*|git/checkouts/pyo3-[0-9a-f]+|pyo3(-ffi|-macros)?/src)/"
     r"|/(rustc/[0-9a-f]+/library|rustlib/src/rust/library|pybind11|nanobind|boost/python|cppyy)/"
-    r"|^library/(core|std|alloc)/src/|/include/c\+\+/"
+    r"|^library/(core|std|alloc)/src/|/include/([\w-]+/)?c\+\+/"
 )
 
 #: Their functions, where only symbols are known: PyO3, Rust's and C++'s libraries, pybind11, nanobind, Cython's own.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.report.figures import duration, of_rest, percent, quantity, says_something, times
 from pytest_gilcheck.report.reasons import CAUSES, WHY_NOT, detail, estimate_in
+from pytest_gilcheck.report.waiting import waits_text
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Estimate, Observation, Verdict
@@ -110,6 +111,8 @@ def _of_attachment(verdict: Verdict) -> str:
 def _of_overlap(verdict: Verdict, observation: Observation) -> str:
     cause = next((note for note in verdict.notes if note.slug in CAUSES), None)
     explained = "" if cause is None else cause.detail
+    if cause is not None and cause.slug == "inner-lock" and verdict.waits_at is not None:
+        explained += f" They wait in {waits_text(verdict.waits_at)}."
     if verdict.overlap in ("overlaps", "serialised") and verdict.speedup.value is not None and observation.rounds:
         overlap = "overlap" if verdict.overlap == "overlaps" else "do not overlap"
         speedup = (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from built import BLIND, RACE, call, observation, verdict_on
+from built_rounds import arm, one_round
 
 from pytest_gilcheck.evidence import (
     Agreement,
@@ -18,6 +19,8 @@ from pytest_gilcheck.evidence import (
     Place,
     Places,
     Progress,
+    SleepPlace,
+    Sleeps,
     SourceLine,
 )
 from pytest_gilcheck.report import agreement as agreement_text
@@ -112,6 +115,20 @@ def released():
     return observed, replace(verdict, overlap="inconclusive")
 
 
+def inner_lock():
+    """A call that releases the GIL and waits for a lock of its own."""
+    competing = arm(4_000_000, n_threads=2, cpu_ns=4_000_000)
+    rounds = (replace(one_round(4_000_000), competing=competing),) * 20
+    futex, mutex = (
+        Place(function=name, library="/lib/libc.so.6") for name in ("__lll_lock_wait", "pthread_mutex_lock")
+    )
+    add = Place("/home/me/counter.c", 41, "counter_add", "/home/me/counter.so")
+    line = SourceLine("/home/me/counter.c", 41, "pthread_mutex_lock(&lock);")
+    sleeps = Sleeps((SleepPlace("futex", (futex, mutex, add), 57),), 60, 3, root="/home/me", sources=(line,))
+    made = call(12_000, 1_000_000, timeline=GilTimeline((GilEvent(12_000, "release", 0),)))
+    return shown("counter.add(1)", *[made] * 7, rounds=rounds, sleeps=sleeps)
+
+
 def inconclusive():
     """Calls on both sides of a threshold."""
     return shown("demo.count(text)", *[call(held_ns * 1_000_000, 100_000_000) for held_ns in (4, 4, 5, 5, 6, 6, 7)])
@@ -140,6 +157,7 @@ ANSWERS = {
     "released": released,
     "sleeps-while-holding": lambda: held(cpu_ns=1_000_000),
     "inconclusive": inconclusive,
+    "inner-lock": inner_lock,
     "by-progress": by_progress,
     "ledger-required": without_witness,
 }

@@ -2,7 +2,9 @@
 //!
 //! The kernel shows only these two registers of a sleeping thread. Call frame information says how to find the caller's from
 //! them, and where a function has saved the others. A rule that needs a register whose value is not known ends the walk:
-//! there is no frame rather than a guessed one, and none from a chain of frame pointers.
+//! there is no frame rather than a guessed one, and none from a chain of frame pointers. One such register is found out: the
+//! frame pointer of a function whose first instructions say how far below it the stack pointer is. It counts only if the return
+//! address beside it follows a call of this very function.
 
 use std::collections::HashMap;
 
@@ -63,6 +65,8 @@ struct Row {
     rules: Vec<(u16, Rule)>,
     return_address: u16,
     is_signed: bool,
+    /// The address of the function's first instruction.
+    entry: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,9 +108,13 @@ impl Unwinder {
         while addresses.len() < MAX_FRAMES {
             let memory = &self.memory;
             let row = self.rows.entry(probe).or_insert_with(|| row_at(probe, memory));
-            let Some(caller) = row.as_ref().and_then(|row| registers_of_caller(row, &registers, snapshot)) else {
-                break;
-            };
+            let Some(row) = row else { break };
+            if registers.get(usize::from(row.frame.0)) == Some(&None) {
+                let stack_pointer = registers[usize::from(abi::STACK_POINTER)];
+                registers[usize::from(row.frame.0)] =
+                    stack_pointer.and_then(|sp| frame_pointer(row, probe, sp, snapshot, memory));
+            }
+            let Some(caller) = registers_of_caller(row, &registers, snapshot) else { break };
             addresses.push(caller.0);
             (probe, registers) = (caller.0 - 1, caller.1);
         }
@@ -143,6 +151,87 @@ fn registers_of_caller(row: &Row, registers: &Registers, snapshot: &Snapshot) ->
     let return_address = caller.get(usize::from(row.return_address)).copied().flatten()?;
     let return_address = if row.is_signed { return_address & ADDRESS_BITS } else { return_address };
     (return_address > 1).then_some((return_address, caller))
+}
+
+/// Returns the frame pointer of a function that has one, with its code at `probe` and the stack pointer at `sp`.
+///
+/// The first instructions of such a function save the caller's frame pointer, copy the stack pointer to it, save more
+/// registers, and make room for variables. Where it moves the stack pointer later, too, the sum is wrong; the word beside
+/// that address is then no return address of a call of this function.
+#[cfg(target_arch = "x86_64")]
+fn frame_pointer(row: &Row, probe: usize, sp: usize, snapshot: &Snapshot, memory: &impl Memory) -> Option<usize> {
+    const FRAME_POINTER: u16 = 6;
+    const LONGEST_BEGINNING: usize = 64;
+    if row.frame != (FRAME_POINTER, 16) {
+        return None;
+    }
+    let mut code = vec![0u8; LONGEST_BEGINNING.min(probe.checked_sub(row.entry)?)];
+    if !memory.read(row.entry, &mut code) {
+        return None;
+    }
+    let pointer = sp.checked_add(bytes_below_frame_pointer(&code)?)?;
+    let return_address = snapshot.word(pointer.checked_add(8)?)?;
+    follows_call_of(row.entry, return_address, memory).then_some(pointer)
+}
+
+/// Returns nothing: what the first instructions do is known of x86-64 only.
+#[cfg(not(target_arch = "x86_64"))]
+fn frame_pointer(row: &Row, _probe: usize, _sp: usize, _snapshot: &Snapshot, _memory: &impl Memory) -> Option<usize> {
+    let _ = row.entry;
+    None
+}
+
+/// Returns how far below its frame pointer a function's first instructions put the stack pointer.
+#[cfg(target_arch = "x86_64")]
+fn bytes_below_frame_pointer(code: &[u8]) -> Option<usize> {
+    let code = code.strip_prefix(&[0xf3, 0x0f, 0x1e, 0xfa]).unwrap_or(code); // endbr64
+    let code = code.strip_prefix(&[0x55])?; // push rbp
+    let mut code = code.strip_prefix(&[0x48, 0x89, 0xe5]).or(code.strip_prefix(&[0x48, 0x8b, 0xec]))?; // mov rbp, rsp
+    let mut n_bytes = 0;
+    while let [0x50..=0x57, rest @ ..] | [0x41, 0x50..=0x57, rest @ ..] = code {
+        (n_bytes, code) = (n_bytes + 8, rest); // push register
+    }
+    Some(match code {
+        [0x48, 0x83, 0xec, room @ 0..=0x7f, ..] => n_bytes + usize::from(*room), // sub rsp, room
+        [0x48, 0x81, 0xec, a, b, c, d, ..] => n_bytes + u32::from_le_bytes([*a, *b, *c, *d]) as usize,
+        _ => n_bytes,
+    })
+}
+
+/// Returns whether a return address follows a call of the function at `entry`: directly, or through an entry that the linker made.
+#[cfg(target_arch = "x86_64")]
+fn follows_call_of(entry: usize, return_address: usize, memory: &impl Memory) -> bool {
+    let before = |n_bytes: usize| {
+        let mut code = [0u8; 6];
+        let code = code.get_mut(..n_bytes)?;
+        memory.read(return_address.checked_sub(n_bytes)?, code).then(|| code.to_vec())
+    };
+    let relative = |next: usize, bytes: &[u8]| {
+        let distance = i32::from_le_bytes(bytes.try_into().ok()?);
+        next.checked_add_signed(distance as isize)
+    };
+    // jmp *slot, at the beginning of a stub
+    let leads_to_entry = |stub: usize| {
+        let mut code = [0u8; 11];
+        if !memory.read(stub, &mut code) {
+            return None;
+        }
+        let rest = code.strip_prefix(&[0xf3, 0x0f, 0x1e, 0xfa]).unwrap_or(&code);
+        let rest = rest.strip_prefix(&[0xf2]).unwrap_or(rest);
+        let rest = rest.strip_prefix(&[0xff, 0x25])?;
+        let next = stub + code.len() - rest.len() + 4;
+        Some(memory.word(relative(next, rest.get(..4)?)?)? == entry)
+    };
+    let direct = || {
+        let code = before(5)?;
+        let target = relative(return_address, code.strip_prefix(&[0xe8])?)?;
+        Some(target == entry || leads_to_entry(target) == Some(true))
+    };
+    let through_slot = || {
+        let code = before(6)?;
+        Some(memory.word(relative(return_address, code.strip_prefix(&[0xff, 0x15])?)?)? == entry)
+    };
+    direct() == Some(true) || through_slot() == Some(true)
 }
 
 /// Returns the row for the code at an address, from the memory of the loaded object; `None` if it has none that is certain.
@@ -242,6 +331,7 @@ fn row_of(address: usize, entry: &Entry) -> Option<Row> {
         rules: rules.collect(),
         return_address: own.cie().return_address_register().0,
         is_signed: matches!(row.register(RA_SIGN_STATE), Some(RegisterRule::Constant(1))),
+        entry: usize::try_from(own.initial_address()).ok()?,
     })
 }
 
@@ -256,7 +346,7 @@ mod tests {
     const RETURN: u16 = 16;
 
     fn row(register: u16, offset: i64, rules: &[(u16, Rule)]) -> Row {
-        Row { frame: (register, offset), rules: rules.to_vec(), return_address: RETURN, is_signed: false }
+        Row { frame: (register, offset), rules: rules.to_vec(), return_address: RETURN, is_signed: false, entry: 0 }
     }
 
     fn snapshot(words: &[usize]) -> Snapshot {
@@ -300,6 +390,85 @@ mod tests {
         }
     }
 
+    /// Code of two functions at this address, side by side: one of 64 bytes, and what calls it.
+    #[cfg(target_arch = "x86_64")]
+    const CODE: usize = 0x4000;
+
+    /// Memory with `code` at `CODE`.
+    #[cfg(target_arch = "x86_64")]
+    fn memory_with(code: &[u8]) -> FakeMemory {
+        let mut padded = code.to_vec();
+        padded.resize(code.len().next_multiple_of(8) + 16, 0x90);
+        let words: Vec<_> =
+            padded.as_chunks::<8>().0.iter().map(|word| usize::from_le_bytes(*word)).collect();
+        FakeMemory::new(CODE, &words)
+    }
+
+    /// push rbp; mov rbp, rsp; push r15; push rbx; sub rsp, 8; ... and at 64 a call of it.
+    #[cfg(target_arch = "x86_64")]
+    fn called_function(call: &[u8]) -> Vec<u8> {
+        let mut code = vec![0x55, 0x48, 0x89, 0xe5, 0x41, 0x57, 0x53, 0x48, 0x83, 0xec, 0x08];
+        code.resize(64, 0x90);
+        code.extend(call);
+        code
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn a_frame_pointer_counts_only_beside_a_return_address_of_a_call_of_this_function() {
+        let mut row = row(FRAME, 16, &[]);
+        row.entry = CODE;
+        // Two saved registers and 8 bytes lie between the stack pointer and the frame pointer.
+        let pointer_of = |call: &[u8], words: &[usize]| {
+            let memory = memory_with(&called_function(call));
+            frame_pointer(&row, CODE + 40, 0x8000, &snapshot(words), &memory)
+        };
+        let distance = |to: i32, from: i32| (to - from).to_le_bytes();
+        let [a, b, c, d] = distance(0, 69);
+        let (call, after) = ([0xe8, a, b, c, d], CODE + 69);
+
+        assert_eq!(pointer_of(&call, &[0, 0, 0, 0xbeef, after]), Some(0x8018));
+        assert_eq!(pointer_of(&call, &[0, 0, 0, 0, 0xbeef, after]), None); // the stack pointer was moved since
+        assert_eq!(pointer_of(&call, &[0, 0, 0, 0xbeef]), None); // not within the copy
+        let [a, b, c, d] = distance(8, 69);
+        assert_eq!(pointer_of(&[0xe8, a, b, c, d], &[0, 0, 0, 0xbeef, after]), None); // a call of another function
+        assert_eq!(pointer_of(&[0x90; 5], &[0, 0, 0, 0xbeef, after]), None); // no call
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn a_call_through_the_linkers_table_is_one_of_the_function_that_the_table_has() {
+        // At 64: call *slot; at 72: a stub that jumps to *slot; at 80: the slot.
+        let slot = |entry: usize| {
+            let mut code = called_function(&[0xff, 0x15, 10, 0, 0, 0, 0x90, 0x90, 0xff, 0x25, 2, 0, 0, 0, 0x90, 0x90]);
+            code.extend(entry.to_le_bytes());
+            code.extend([0xe8, 0xf3, 0xff, 0xff, 0xff]); // at 88: a call of the stub
+            memory_with(&code)
+        };
+
+        assert!(follows_call_of(CODE, CODE + 70, &slot(CODE)));
+        assert!(!follows_call_of(CODE, CODE + 70, &slot(CODE + 8)));
+        assert!(!follows_call_of(CODE, CODE + 93, &slot(CODE + 8)));
+        let [a, b, c, d] = (72i32 - 93).to_le_bytes();
+        let mut code = called_function(&[0x90; 8]);
+        code.extend([0xff, 0x25, 2, 0, 0, 0, 0x90, 0x90]);
+        code.extend(CODE.to_le_bytes());
+        code.extend([0xe8, a, b, c, d]);
+        assert!(follows_call_of(CODE, CODE + 93, &memory_with(&code)));
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_first_instructions_say_how_far_below_the_frame_pointer_the_stack_pointer_is() {
+        let begun = |rest: &[u8]| bytes_below_frame_pointer(&[&[0x55, 0x48, 0x89, 0xe5], rest].concat());
+
+        assert_eq!(begun(&[]), Some(0));
+        assert_eq!(begun(&[0x41, 0x56, 0x53, 0x90]), Some(16));
+        assert_eq!(begun(&[0x53, 0x48, 0x81, 0xec, 0x00, 0x01, 0x00, 0x00]), Some(264));
+        assert_eq!(bytes_below_frame_pointer(&[0xf3, 0x0f, 0x1e, 0xfa, 0x55, 0x48, 0x89, 0xe5, 0x53]), Some(8));
+        assert_eq!(bytes_below_frame_pointer(&[0x53, 0x48, 0x89, 0xe5]), None);
+    }
+
     #[test]
     fn an_address_without_code_has_no_frame_but_itself() {
         let Some(mut unwinder) = Unwinder::new() else { return };
@@ -326,6 +495,15 @@ mod tests {
             table.extend(&words);
             if let Some(entry) = entry_of(address, header, &FakeMemory::new(header, &table)) {
                 let _ = row_of(address, &entry);
+            }
+        }
+
+        #[test]
+        fn any_code_gives_a_frame_pointer_or_none(code in prop::collection::vec(any::<u8>(), 0..96)) {
+            #[cfg(target_arch = "x86_64")]
+            {
+                let _ = bytes_below_frame_pointer(&code);
+                let _ = follows_call_of(CODE, CODE + code.len(), &memory_with(&code));
             }
         }
 
