@@ -36,7 +36,9 @@ _GIL_FUNCTION = re.compile(
     r"|_?PyThreadState_|_?Py_HandlePending|tstate_wait_attach)"
 )
 #: What Python's own locks wait in.
-_PYTHON_LOCK = re.compile(r"^(acquire_timed|_?thread_\w*lock\w*_acquire|rlock_acquire|lock_PyThread_|PyThread_acquire_lock_timed_with)")
+_PYTHON_LOCK = re.compile(
+    r"^(acquire_timed|_?thread_\w*lock\w*_acquire|rlock_acquire|lock_PyThread_|PyThread_acquire_lock_timed_with)"
+)
 _PYTHON_LOCK_NAME = "threading.Lock.acquire"
 
 
@@ -99,23 +101,26 @@ def _waiting_place(sleep: SleepPlace, sleeps: Sleeps) -> tuple[Place, str] | Non
             if function and function != _ANY_SYSTEM_CALL:
                 # The C library knows its functions by a second name, which begins so.
                 through = function.lstrip("_") if _is_run_time(place) else function
-        elif place.library == sleeps.interpreter:
-            if not function:
-                return None
-            if PYTHON_FRAME in function:
-                # A native stack has no line of Python code.
-                return (Place(function="Python code"), through) if through == _PYTHON_LOCK_NAME else None
-            if _PYTHON_LOCK.match(function):
-                through = _PYTHON_LOCK_NAME
-            elif _LOCK_FUNCTION.match(function):
-                through = function
-            elif not MACHINERY.match(function):
-                return place, through
-        elif place.library is None or (place.library == sleeps.own and "specimens" not in (place.file or function)):
-            return None
-        else:
-            return place, through
+        elif place.library != sleeps.interpreter or place.library is None:
+            is_ours = place.library == sleeps.own and "specimens" not in (place.file or function)
+            return None if is_ours or place.library is None else (place, through)
+        elif _PYTHON_LOCK.match(function):
+            through = _PYTHON_LOCK_NAME
+        elif _LOCK_FUNCTION.match(function):
+            through = function
+        elif PYTHON_FRAME in function or not MACHINERY.match(function):
+            return _in_interpreter(place, through)
     return None
+
+
+def _in_interpreter(place: Place, through: str) -> tuple[Place, str] | None:
+    """Return the same for a function of the interpreter: one without a name may be one that takes the GIL."""
+    if not place.function:
+        return None
+    if PYTHON_FRAME in place.function:
+        # A native stack has no line of Python code.
+        return (Place(function="Python code"), through) if through == _PYTHON_LOCK_NAME else None
+    return place, through
 
 
 def _is_run_time(place: Place) -> bool:

@@ -18,8 +18,8 @@ from pytest_gilcheck.judge.holding import (
     longest_hold,
     word,
 )
-from pytest_gilcheck.judge.overlap import wall_clock
 from pytest_gilcheck.judge.lock_wait import lock_wait
+from pytest_gilcheck.judge.overlap import wall_clock
 from pytest_gilcheck.judge.ownership import owned_calls
 from pytest_gilcheck.judge.places import where
 from pytest_gilcheck.judge.shortfall import most_speedup

@@ -170,7 +170,9 @@ class Rounds:
         n = self._size.n_threads
         barrier = _native.Barrier(n)
         try:
-            outcomes = self._competing.run([self._job(index, phases, watchers, barrier) for index in range(n)], deadline)
+            outcomes = self._competing.run(
+                [self._job(index, phases, watchers, barrier) for index in range(n)], deadline
+            )
         finally:
             barrier.abort()  # after a deadline or Ctrl-C no thread waits at it any more
             for watcher in filter(None, watchers):

@@ -182,7 +182,7 @@ def test_wait_when_a_thread_waits_for_the_gil_then_nothing_is_named(folder):
         sampler.start()
         for _ in range(20):
             specimens.holds(10 * MS)
-        stacks, n_running, n_unread = sampler.finish(begun_ns, _native.clock_ns())
+        stacks, *_ = sampler.finish(begun_ns, _native.clock_ns())
     finally:
         stop.set()
         calling.join()
@@ -207,7 +207,8 @@ def test_verdict_when_calls_wait_for_a_lock_then_the_named_line_is_the_one_that_
     place = verdict.waits_at.place
     assert (Path(place.file).name, place.line) == expected
     assert re.search(
-        rf"They wait in pthread_mutex_lock, called at \S*{expected[0]}:{expected[1]} \(counter_add\)\.", verdict.diagnosis
+        rf"They wait in pthread_mutex_lock, called at \S*{expected[0]}:{expected[1]} \(counter_add\)\.",
+        verdict.diagnosis,
     )
 
 

@@ -348,7 +348,8 @@ mod tests {
         // The thread's own walk begins in the walker, within the waiting function; what called that is the same.
         let known: Vec<_> = own.iter().rev().take_while(|address| seen.contains(address)).collect();
         assert!(known.len() >= 3, "{own:x?} {seen:x?}");
-        let in_seen: Vec<_> = seen.iter().rev().skip_while(|address| !own.contains(address)).take(known.len()).collect();
+        let in_seen: Vec<_> =
+            seen.iter().rev().skip_while(|address| !own.contains(address)).take(known.len()).collect();
         assert_eq!(in_seen, known, "{own:x?} {seen:x?}");
     }
 

@@ -10,7 +10,11 @@ from pytest_gilcheck.evidence import Place, SleepPlace, Sleeps, SourceLine
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.lock_wait import lock_wait
 
-LIBC, LIBPYTHON, OWN = "/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/libpython3.12.so", "/site/pytest_gilcheck/_native.so"
+LIBC, LIBPYTHON, OWN = (
+    "/lib/x86_64-linux-gnu/libc.so.6",
+    "/usr/lib/libpython3.12.so",
+    "/site/pytest_gilcheck/_native.so",
+)
 LIB = "/home/me/counter.so"
 
 FUTEX = Place(function="__futex_abstimed_wait_common", library=LIBC)

@@ -34,6 +34,12 @@ def test_text_when_no_line_is_known_then_it_names_function_and_library():
     ]
 
 
+def test_text_when_python_code_waits_then_it_says_so():
+    wait = replace(WAIT, place=Place(function="Python code"), through="threading.Lock.acquire", source=None)
+
+    assert waits_text(wait) == "threading.Lock.acquire, called in Python code"
+
+
 def test_headline_when_nothing_is_known_then_there_is_none():
     assert list(headline(None, 80)) == []
 
@@ -46,7 +52,9 @@ def test_headline_fits_the_width(width):
 
 
 def test_every_frame_of_every_stack_is_listed_the_most_frequent_first():
-    sleeps = Sleeps((SleepPlace(None, (WAIT.place,), 1), SleepPlace("futex", (Place(library="/lib/libc.so.6"),), 7)), 3, 1)
+    sleeps = Sleeps(
+        (SleepPlace(None, (WAIT.place,), 1), SleepPlace("futex", (Place(library="/lib/libc.so.6"),), 7)), 3, 1
+    )
 
     assert list(all_sleeps(sleeps)) == [
         "  competing threads: running 3 times, woken while looked at once",

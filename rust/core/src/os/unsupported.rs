@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::ffi::CStr;
 
-use super::{ProcessorAccount, ThreadState};
 use super::memory::{CodeLocation, GotEntry, Memory};
+use super::{ProcessorAccount, ThreadState};
 use crate::Unavailable;
 
 /// Returns that the ledger is not available here.

@@ -399,8 +399,7 @@ mod tests {
     fn memory_with(code: &[u8]) -> FakeMemory {
         let mut padded = code.to_vec();
         padded.resize(code.len().next_multiple_of(8) + 16, 0x90);
-        let words: Vec<_> =
-            padded.as_chunks::<8>().0.iter().map(|word| usize::from_le_bytes(*word)).collect();
+        let words: Vec<_> = padded.as_chunks::<8>().0.iter().map(|word| usize::from_le_bytes(*word)).collect();
         FakeMemory::new(CODE, &words)
     }
 
