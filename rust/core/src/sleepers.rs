@@ -168,61 +168,66 @@ fn copied_from(address: usize, memory: &impl Memory) -> Vec<u8> {
 
 #[cfg(all(test, not(gilcheck_unsupported_os)))]
 mod tests {
+    #[cfg(target_arch = "x86_64")]
     use std::sync::Mutex;
     use std::sync::mpsc;
 
     use super::*;
+    #[cfg(target_arch = "x86_64")]
     use crate::places::Resolver;
 
-    /// Waits for a lock, with a frame that keeps no frame pointer.
+    /// Waits for a lock.
+    #[cfg(target_arch = "x86_64")]
     #[inline(never)]
     fn waits_for(lock: &Mutex<()>) -> u32 {
         drop(lock.lock().expect("not poisoned"));
         std::hint::black_box(line!())
     }
 
-    fn own_thread_id() -> u32 {
-        // SAFETY: the call takes no argument and cannot fail.
-        unsafe { libc::gettid() }.unsigned_abs()
+    /// Runs `work` in another thread, which is then looked at `most` times, and lets that end with `release`.
+    ///
+    /// `None` on a system that does not show where its threads sleep. An emulator shows its own code there.
+    fn sleeps_of(work: impl FnOnce() + Send, release: impl FnOnce(), most: usize) -> Option<Sleeps> {
+        let (end, wait) = mpsc::channel::<()>();
+        let shown = looks_at(move || _ = wait.recv(), move || drop(end), 20)?;
+        shown.stacks.iter().find(|stack| os::object_at(stack.addresses[0]).is_some())?;
+        looks_at(work, release, most)
     }
 
-    /// Runs `work` in another thread, which is then looked at `most` times, and lets that end with `release`.
-    fn sleeps_of(work: impl FnOnce() + Send, release: impl FnOnce(), most: usize) -> Sleeps {
+    fn looks_at(work: impl FnOnce() + Send, release: impl FnOnce(), most: usize) -> Option<Sleeps> {
         let (tell, told) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(move || {
-                tell.send(own_thread_id()).expect("it listens");
+                tell.send(clock::processor_account().map(|account| account.thread_id)).expect("it listens");
                 work();
             });
-            let thread_id = told.recv().expect("it tells");
+            let Some(thread_id) = told.recv().expect("it tells") else {
+                release();
+                return None;
+            };
             let sampler = SleepSampler::start(vec![thread_id], 1_000_000, most).expect("a thread");
             while !sampler.thread.is_finished() {
                 thread::sleep(Duration::from_millis(1));
             }
             release();
-            sampler.finish(0, u64::MAX)
+            Some(sampler.finish(0, u64::MAX))
         })
     }
 
+    #[cfg(target_arch = "x86_64")]
     fn functions(stack: &SleepStack) -> Vec<String> {
         let mut resolver = Resolver::new();
         let frames = stack.addresses.iter().flat_map(|address| resolver.frames_at(*address).to_vec());
         frames.map(|frame| frame.function.unwrap_or_default()).collect()
     }
 
-    fn is_supported() -> bool {
-        os::thread_state(own_thread_id()).is_some() && clock::processor_account().is_some()
-    }
-
+    #[cfg(target_arch = "x86_64")] // Rust's library keeps frame pointers, which are found there only
     #[test]
     fn the_stack_of_a_thread_that_waits_for_a_lock_has_the_function_and_its_line() {
-        if !is_supported() {
-            return; // a sandbox that shows no thread
-        }
         let lock = Mutex::new(());
         let mut held = Some(lock.lock().expect("nobody else"));
 
-        let sleeps = sleeps_of(|| _ = waits_for(&lock), || drop(held.take()), 30);
+        let Some(sleeps) = sleeps_of(|| _ = waits_for(&lock), || drop(held.take()), 30) else { return };
 
         let stack = sleeps.stacks.iter().max_by_key(|stack| stack.n).expect("it sleeps");
         assert_eq!(stack.system_call_name(), Some("futex"));
@@ -237,14 +242,12 @@ mod tests {
         assert!(own.line.is_some_and(|line| (last - 2..=last).contains(&line)), "{own:?} {last}");
     }
 
+    #[cfg(target_arch = "x86_64")]
     #[test]
     fn the_stack_of_a_thread_of_the_c_library_ends_at_its_beginning() {
-        if !is_supported() {
-            return;
-        }
         let (go, wait) = mpsc::channel::<()>();
 
-        let sleeps = sleeps_of(move || _ = wait.recv(), || drop(go), 30);
+        let Some(sleeps) = sleeps_of(move || _ = wait.recv(), || drop(go), 30) else { return };
 
         let stack = sleeps.stacks.iter().max_by_key(|stack| stack.n).expect("it sleeps");
         let names = functions(stack);
@@ -254,9 +257,6 @@ mod tests {
 
     #[test]
     fn a_thread_that_runs_has_no_stack() {
-        if !is_supported() {
-            return;
-        }
         let end = AtomicBool::new(false);
         let work = || {
             while !end.load(Relaxed) {
@@ -264,17 +264,15 @@ mod tests {
             }
         };
 
-        let sleeps = sleeps_of(work, || end.store(true, Relaxed), 20);
+        let Some(sleeps) = sleeps_of(work, || end.store(true, Relaxed), 20) else { return };
 
         assert_eq!((sleeps.stacks.len(), sleeps.n_unread), (0, 0));
         assert!(sleeps.n_running > 0);
     }
 
+    #[cfg(target_arch = "x86_64")]
     #[test]
     fn a_thread_that_wakes_again_and_again_is_never_taken_for_one_sleep() {
-        if !is_supported() {
-            return;
-        }
         // It sleeps in two functions by turns: a stack of both would be one that never was.
         #[inline(never)]
         fn sleeps_here() {
@@ -292,7 +290,7 @@ mod tests {
         }
         let end = AtomicBool::new(false);
 
-        let sleeps = sleeps_of(|| yields_there(&end), || end.store(true, Relaxed), 200);
+        let Some(sleeps) = sleeps_of(|| yields_there(&end), || end.store(true, Relaxed), 200) else { return };
 
         for stack in &sleeps.stacks {
             let names = functions(stack);
@@ -324,6 +322,7 @@ mod tests {
     }
 
     /// Waits for a lock; the addresses of the frames that called it, as the thread itself finds them before.
+    #[cfg(target_arch = "x86_64")]
     #[inline(never)]
     fn walks_and_waits_for(lock: &Mutex<()>, own: &Mutex<Vec<usize>>) -> u32 {
         let mut frames = [0; 24];
@@ -333,15 +332,13 @@ mod tests {
         std::hint::black_box(line!())
     }
 
+    #[cfg(target_arch = "x86_64")] // Rust's library keeps frame pointers, which are found there only
     #[test]
     fn a_stack_seen_from_outside_is_the_one_that_the_thread_sees_itself() {
-        if !is_supported() {
-            return;
-        }
         let (lock, own) = (Mutex::new(()), Mutex::new(Vec::new()));
         let mut held = Some(lock.lock().expect("nobody else"));
 
-        let sleeps = sleeps_of(|| _ = walks_and_waits_for(&lock, &own), || drop(held.take()), 30);
+        let Some(sleeps) = sleeps_of(|| _ = walks_and_waits_for(&lock, &own), || drop(held.take()), 30) else { return };
 
         let own = own.into_inner().expect("not poisoned");
         let seen = &sleeps.stacks.iter().max_by_key(|stack| stack.n).expect("it sleeps").addresses;
