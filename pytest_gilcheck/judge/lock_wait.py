@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import LockWait, Place
@@ -20,7 +19,7 @@ _WAITING_CALLS = frozenset({"futex", "flock", "fcntl"})
 
 #: Libraries of the system and of compilers, whose functions wait on behalf of whoever calls them.
 _RUN_TIME = re.compile(
-    r"^(libc|libpthread|librt|libm|libstdc\+\+|libgcc_s|libc\+\+|libc\+\+abi|ld-linux[\w-]*|ld-musl[\w-]*|libc\.musl[\w-]*)(-[\d.]+)?\.so"
+    r"(^|/)(libc|libpthread|librt|libm|libstdc\+\+|libgcc_s|libc\+\+|libc\+\+abi|ld-linux[\w-]*|ld-musl[\w-]*|libc\.musl[\w-]*)(-[\w.]+)?\.so[^/]*$"
 )
 
 #: The C library's function that makes any system call: what calls it says what is waited for.
@@ -124,4 +123,4 @@ def _in_interpreter(place: Place, through: str) -> tuple[Place, str] | None:
 
 
 def _is_run_time(place: Place) -> bool:
-    return bool(_RUN_TIME.match(PurePath(place.library or "").name))
+    return bool(_RUN_TIME.search(place.library or ""))

@@ -175,8 +175,9 @@ class Rounds:
             )
         finally:
             barrier.abort()  # after a deadline or Ctrl-C no thread waits at it any more
-            for watcher in filter(None, watchers):
-                watcher.stop()
+            for watcher in watchers:
+                if watcher is not None:
+                    watcher.stop()
         return _all_returned(outcomes)
 
     def _phases(self, arm: str) -> list[Phase]:

@@ -174,3 +174,25 @@ def test_wait_of_stacks_in_any_order_is_the_same(sleeps, random):
 def test_wait_when_more_looks_find_it_unread_then_it_is_named_no_more_often(sleeps):
     if lock_wait(seen(*sleeps)) is None:
         assert lock_wait(seen(*sleeps, n_unread=3)) is None
+
+
+@pytest.mark.parametrize(
+    ("library", "is_run_time"),
+    [
+        ("/lib/x86_64-linux-gnu/libc.so.6", True),
+        ("/lib/libpthread-2.31.so", True),
+        ("/lib/ld-musl-x86_64.so.1", True),
+        ("/usr/lib/libstdc++.so.6.0.30", True),
+        ("/lib64/ld-linux-x86-64.so.2", True),
+        ("libc.so.6", True),
+        ("/site-packages/numpy.libs/libgcc_s-2298274a.so.1", True),
+        ("/home/me/libcounter.so", False),
+        ("/home/libc.so.6/demo.so", False),
+        ("/usr/lib/libsqlite3.so.0", False),
+        ("/usr/lib/mylibc.so.6", False),
+    ],
+)
+def test_wait_when_a_library_is_the_systems_then_its_functions_wait_for_others(library, is_run_time):
+    inner = Place(function="inner", library=library)
+
+    assert found(inner, AUTHOR) == ((AUTHOR, "inner") if is_run_time else (inner, "futex"))
