@@ -167,6 +167,7 @@ class Observation:
         attachment: Whether the calls' thread was attached, on an interpreter without a GIL. None: there is a GIL, or it could
             not be sampled.
         sleeps: Where competing threads slept, looked at where they wait for each other and not for the GIL.
+        sleeps_alone: Where the call's thread slept in single calls, looked at where it never releases the GIL and sleeps.
     """
 
     name: str
@@ -186,3 +187,4 @@ class Observation:
     short_rounds: tuple[ShortRound, ...] = ()
     attachment: Attachment | None = None
     sleeps: Sleeps | None = None
+    sleeps_alone: Sleeps | None = None

@@ -186,7 +186,7 @@ class SleepPlace:
 
 @dataclass(frozen=True, slots=True)
 class Sleeps:
-    """What competing threads did within their calls, when another thread looked at them.
+    """What threads did within their calls, when another thread looked at them.
 
     Attributes:
         places: Where they slept.
@@ -208,14 +208,14 @@ class Sleeps:
 
 
 @dataclass(frozen=True, slots=True)
-class LockWait:
-    """The function in which threads wait for each other.
+class SleepSite:
+    """The function in which threads sleep.
 
     Attributes:
-        place: The line that waits, in the function that called what put the thread to sleep.
+        place: The line at which they do, in the function that called what put them to sleep.
         through: What it called there, such as ``pthread_mutex_lock``.
-        n: How many waits were seen there.
-        n_waits: How many were seen in all.
+        n: How many sleeps were seen there.
+        n_seen: How many were seen in all.
         root: The working directory.
         source: Text of the line. None: not known.
     """
@@ -223,6 +223,6 @@ class LockWait:
     place: Place
     through: str
     n: int
-    n_waits: int
+    n_seen: int
     root: str = ""
     source: str | None = None

@@ -94,7 +94,23 @@ def partial():
     return shown("demo.positions(text)", *[made] * 7, places=places, gil_waits=GilWaits(1, 9, 9_500_000, 0, 1))
 
 
-def held(**more):
+#: Where a call sleeps while it holds the GIL.
+READS = Sleeps(
+    (
+        SleepPlace(
+            "read",
+            (
+                Place(function="__read", library="/lib/libc.so.6"),
+                Place("/home/me/demo.c", 15, "load", "/home/me/demo.so"),
+            ),
+            90,
+        ),
+    ),
+    root="/home/me",
+)
+
+
+def held(sleeps_alone=None, **more):
     """A native call that never releases the GIL."""
     function = Place("/home/me/demo.c", 12, "demo.count", "/home/me/demo.so")
     line = "static PyObject *count(PyObject *module, PyObject *args)"
@@ -105,7 +121,9 @@ def held(**more):
         sources=(SourceLine("/home/me/demo.c", 12, line),),
     )
     made = call(20_000_000, timeline=GilTimeline(), delay_ns=0, **more)
-    return shown("demo.count(text)", made, places=places, gil_waits=GilWaits(1, 9, 19_300_000, 0, 0))
+    return shown(
+        "demo.count(text)", made, places=places, gil_waits=GilWaits(1, 9, 19_300_000, 0, 0), sleeps_alone=sleeps_alone
+    )
 
 
 def released():
@@ -155,7 +173,7 @@ ANSWERS = {
     "held": held,
     "partial": partial,
     "released": released,
-    "sleeps-while-holding": lambda: held(cpu_ns=1_000_000),
+    "sleeps-while-holding": lambda: held(cpu_ns=1_000_000, sleeps_alone=READS),
     "inconclusive": inconclusive,
     "inner-lock": inner_lock,
     "by-progress": by_progress,

@@ -1,4 +1,4 @@
-"""The function that waits for an inner lock, compared with the source; a mark in the source says which line is expected."""
+"""The function that sleeps or waits for an inner lock, compared with the source, where a mark says which line is expected."""
 
 import contextlib
 import re
@@ -13,7 +13,7 @@ from neighbours import busy_process, thread
 
 from pytest_gilcheck import _native, check, specimens
 from pytest_gilcheck.evidence import Place, SleepPlace, Sleeps
-from pytest_gilcheck.judge.lock_wait import lock_wait
+from pytest_gilcheck.judge.sleeps import wait_site
 
 MS = 1_000_000
 ROOT = Path(__file__).parents[2]
@@ -40,10 +40,16 @@ static PyObject *add(PyObject *self, PyObject *ns) {
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
+static PyObject *naps(PyObject *self, PyObject *none) {
+    struct timespec t = {0, 3000000};
+    nanosleep(&t, 0); /* NAPS */
+    spend(100000);
+    Py_RETURN_NONE;
+}
 static PyObject *take(PyObject *self, PyObject *none) { pthread_mutex_lock(&lock); Py_RETURN_NONE; }
 static PyObject *let_go(PyObject *self, PyObject *none) { pthread_mutex_unlock(&lock); Py_RETURN_NONE; }
 static PyMethodDef methods[] = {
-    {"add", add, METH_O, 0}, {"take", take, METH_NOARGS, 0}, {"let_go", let_go, METH_NOARGS, 0}, {0, 0, 0, 0}
+    {"add", add, METH_O, 0}, {"naps", naps, METH_NOARGS, 0}, {"take", take, METH_NOARGS, 0}, {"let_go", let_go, METH_NOARGS, 0}, {0, 0, 0, 0}
 };
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "NAME", 0, -1, methods};
 PyMODINIT_FUNC PyInit_NAME(void) { return PyModule_Create(&module); }
@@ -123,12 +129,12 @@ def seen_waiting(module):
         waiting.start()
         for _ in range(50):  # on a busy machine it takes a while to come there
             sleeps = looked_at(waiting.native_id)
-            if lock_wait(sleeps) is not None:
+            if wait_site(sleeps) is not None:
                 break
     finally:
         module.let_go()
         waiting.join()
-    return lock_wait(sleeps), sleeps
+    return wait_site(sleeps), sleeps
 
 
 @pytest.mark.parametrize("build", BUILDS)
@@ -164,7 +170,7 @@ def test_wait_when_python_code_waits_for_its_own_lock_then_it_is_no_function_of_
         sleeps = looked_at(waiting.native_id)
     waiting.join()
 
-    wait = lock_wait(sleeps)
+    wait = wait_site(sleeps)
     assert wait is None or wait.place == Place(function="Python code"), sleeps
 
 
@@ -195,7 +201,7 @@ def test_wait_when_a_thread_waits_for_the_gil_then_nothing_is_named(folder):
     own, interpreter = _native.libraries()
     for call, frames, n in stacks:
         sleeps = Sleeps((SleepPlace(call, tuple(Place(*frame) for frame in frames), 100 * n),), 0, 0, interpreter, own)
-        found.append(lock_wait(sleeps))
+        found.append(wait_site(sleeps))
     assert [wait for wait in found if wait is not None] == [], stacks
 
 
@@ -216,6 +222,25 @@ def test_verdict_when_calls_wait_for_a_lock_then_the_named_line_is_the_one_that_
         rf"They wait in pthread_mutex_lock, called at \S*{expected[0]}:{expected[1]} \(counter_add\)\.",
         verdict.diagnosis,
     )
+
+
+def test_verdict_when_a_call_sleeps_while_it_holds_then_the_line_that_sleeps_is_named(folder):
+    module, _ = built(folder, "c")
+
+    verdict = check.options(overlap=False)(module.naps)
+
+    if verdict.sleeps_at is None:
+        pytest.skip(f"where the call sleeps was not decided: {verdict.reasons}")
+    place = verdict.sleeps_at.place
+    assert (Path(place.file).name, place.line) == ("lock_c.c", line_of(C_SOURCE, "/* NAPS"))
+    assert (place.function, verdict.sleeps_at.through) == ("naps", "nanosleep")
+    assert "It sleeps in nanosleep, called at " in verdict.diagnosis
+
+
+def test_verdict_when_a_call_releases_before_it_sleeps_then_nothing_is_named():
+    verdict = check.options(overlap=False)(specimens.sleeps, 3 * MS)
+
+    assert verdict.sleeps_at is None
 
 
 @pytest.mark.smoke

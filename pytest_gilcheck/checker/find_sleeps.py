@@ -1,4 +1,4 @@
-"""The stage of a check that looks where competing threads wait for each other."""
+"""The stages of a check that look where threads sleep: competing ones that wait for each other, and a call that holds the GIL."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _LOOKS_NS = 100_000_000
 _MOST_PHASES = 32
 
 
-def find_lock(stages: Stages, n_threads: int) -> Sleeps | None:
-    """Make calls in competing threads once more, beside a thread that looks where they sleep.
+def find_sleeps(stages: Stages, n_threads: int) -> Sleeps | None:
+    """Make calls in threads once more, beside a thread that looks where they sleep.
 
     Args:
         stages: The check.
-        n_threads: How many threads compete.
+        n_threads: How many threads make calls at once. One: they are single calls.
 
     Returns:
         What was seen; None where there is no time for it.

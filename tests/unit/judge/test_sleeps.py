@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_gilcheck.evidence import Place, SleepPlace, Sleeps, SourceLine
 from pytest_gilcheck.judge import rules
-from pytest_gilcheck.judge.lock_wait import lock_wait
+from pytest_gilcheck.judge.sleeps import sleep_site, wait_site
 
 LIBC, LIBPYTHON, OWN = (
     "/lib/x86_64-linux-gnu/libc.so.6",
@@ -50,7 +50,7 @@ def asleep(*native, n=20, system_call="futex"):
 
 
 def found(*native):
-    wait = lock_wait(seen(asleep(*native)))
+    wait = wait_site(seen(asleep(*native)))
     return None if wait is None else (wait.place, wait.through)
 
 
@@ -102,34 +102,43 @@ def test_wait_when_a_thread_sleeps_for_itself_then_it_is_no_wait(system_call):
     """One thread sleeps under the lock for which the other one waits: half of what is seen."""
     sleeps = seen(asleep(FUTEX, LOCK, AUTHOR), asleep(FUTEX, OTHER, system_call=system_call, n=30))
 
-    assert lock_wait(sleeps).place == AUTHOR
-    assert lock_wait(seen(asleep(FUTEX, OTHER, system_call=system_call))) is None
+    assert wait_site(sleeps).place == AUTHOR
+    assert wait_site(seen(asleep(FUTEX, OTHER, system_call=system_call))) is None
 
 
 def test_wait_when_threads_wait_for_the_gil_too_then_those_waits_do_not_count():
-    wait = lock_wait(seen(asleep(FUTEX, LOCK, AUTHOR), asleep(FUTEX, TAKE_GIL, RESTORE, AUTHOR, n=500)))
+    wait = wait_site(seen(asleep(FUTEX, LOCK, AUTHOR), asleep(FUTEX, TAKE_GIL, RESTORE, AUTHOR, n=500)))
 
-    assert (wait.place, wait.n, wait.n_waits) == (AUTHOR, 20, 20)
+    assert (wait.place, wait.n, wait.n_seen) == (AUTHOR, 20, 20)
 
 
 def test_wait_when_two_lines_of_a_function_wait_then_they_count_together_and_the_more_frequent_is_named():
     second = dataclasses.replace(AUTHOR, line=44)
     sleeps = seen(asleep(LOCK, AUTHOR, n=6), asleep(LOCK, second, n=7), asleep(LOCK, OTHER, n=9))
 
-    wait = lock_wait(sleeps)
+    wait = wait_site(sleeps)
 
-    assert (wait.place, wait.n, wait.n_waits) == (second, 13, 22)
+    assert (wait.place, wait.n, wait.n_seen) == (second, 13, 22)
 
 
 def test_wait_when_the_source_is_known_then_it_is_that_of_the_line():
     source = SourceLine("/home/me/counter.c", 41, "pthread_mutex_lock(&lock);")
 
-    assert lock_wait(seen(asleep(LOCK, AUTHOR), sources=(source,))).source == "pthread_mutex_lock(&lock);"
+    assert wait_site(seen(asleep(LOCK, AUTHOR), sources=(source,))).source == "pthread_mutex_lock(&lock);"
 
 
 def test_wait_when_nobody_looked_then_there_is_none():
-    assert lock_wait(None) is None
-    assert lock_wait(seen()) is None
+    assert wait_site(None) is None
+    assert wait_site(seen()) is None
+
+
+def test_sleep_when_a_call_reads_or_waits_then_the_function_that_does_is_found():
+    reads = asleep(Place(function="__read", library=LIBC), AUTHOR, system_call="read")
+
+    assert (sleep_site(seen(reads)).place, sleep_site(seen(reads)).through) == (AUTHOR, "read")
+    assert sleep_site(seen(asleep(FUTEX, LOCK, AUTHOR))).place == AUTHOR
+    assert sleep_site(seen(asleep(FUTEX, TAKE_GIL, RESTORE, AUTHOR))) is None
+    assert sleep_site(None) is None
 
 
 PLACES = st.sampled_from(
@@ -149,13 +158,13 @@ ANY = st.lists(
 @given(ANY, st.integers(0, 50))
 def test_wait_of_any_stacks_has_most_of_the_waits_and_is_the_authors(sleeps, n_unread):
     """What is named has more than half of all waits, so that nothing else has as many, and enough of them."""
-    wait = lock_wait(seen(*sleeps, n_unread=n_unread))
+    wait = wait_site(seen(*sleeps, n_unread=n_unread))
 
     if wait is not None:
         assert wait.place in (AUTHOR, OTHER, STRIPPED, Place(function="Python code"))
-        assert rules.FEWEST_WAITS <= wait.n <= wait.n_waits
-        assert wait.n > rules.SAME_WAITS_SHARE * wait.n_waits
-        assert wait.n_waits >= n_unread + wait.n
+        assert rules.FEWEST_SLEEPS <= wait.n <= wait.n_seen
+        assert wait.n > rules.SAME_SLEEPS_SHARE * wait.n_seen
+        assert wait.n_seen >= n_unread + wait.n
 
 
 @given(ANY, st.randoms())
@@ -163,17 +172,17 @@ def test_wait_of_stacks_in_any_order_is_the_same(sleeps, random):
     shuffled = list(sleeps)
     random.shuffle(shuffled)
 
-    one, other = lock_wait(seen(*sleeps)), lock_wait(seen(*shuffled))
+    one, other = wait_site(seen(*sleeps)), wait_site(seen(*shuffled))
 
     assert (one is None) == (other is None)
     if one is not None:
-        assert (one.place.function, one.n, one.n_waits) == (other.place.function, other.n, other.n_waits)
+        assert (one.place.function, one.n, one.n_seen) == (other.place.function, other.n, other.n_seen)
 
 
 @given(ANY)
 def test_wait_when_more_looks_find_it_unread_then_it_is_named_no_more_often(sleeps):
-    if lock_wait(seen(*sleeps)) is None:
-        assert lock_wait(seen(*sleeps, n_unread=3)) is None
+    if wait_site(seen(*sleeps)) is None:
+        assert wait_site(seen(*sleeps, n_unread=3)) is None
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,16 @@
-"""The function in which competing threads wait for each other, from where they slept when they were looked at."""
+"""The function in which threads sleep, from where they did when they were looked at."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.evidence import LockWait, Place
+from pytest_gilcheck.evidence import Place, SleepSite
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.places import MACHINERY, PYTHON_FRAME, is_glue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_gilcheck.evidence import SleepPlace, Sleeps
 
@@ -41,8 +41,8 @@ _PYTHON_LOCK = re.compile(
 _PYTHON_LOCK_NAME = "threading.Lock.acquire"
 
 
-def lock_wait(sleeps: Sleeps | None) -> LockWait | None:
-    """Return the function in which most of the waits were seen.
+def wait_site(sleeps: Sleeps | None) -> SleepSite | None:
+    """Return the function in which most of the waits of competing threads for each other were seen.
 
     Args:
         sleeps: What was seen of the competing threads. None: nobody looked.
@@ -51,16 +51,32 @@ def lock_wait(sleeps: Sleeps | None) -> LockWait | None:
         The line that was seen most often in this function; None where no function has most of the waits, or too few were
         seen.
     """
+    return _site(sleeps, lambda sleep: sleep.system_call in _WAITING_CALLS)
+
+
+def sleep_site(sleeps: Sleeps | None) -> SleepSite | None:
+    """Return the function in which most of the sleeps of single calls were seen.
+
+    Args:
+        sleeps: What was seen of single calls. None: nobody looked.
+
+    Returns:
+        As `wait_site`.
+    """
+    return _site(sleeps, lambda _: True)
+
+
+def _site(sleeps: Sleeps | None, counts_as: Callable[[SleepPlace], bool]) -> SleepSite | None:
     if sleeps is None:
         return None
-    # Where a thread woke before its stack was copied, it may have waited anywhere.
-    n_waits = sleeps.n_unread
+    # Where a thread woke before its stack was copied, it may have slept anywhere.
+    n_seen = sleeps.n_unread
     counts: dict[tuple[str | None, str | None], dict[tuple[Place, str], int]] = {}
     for sleep in sleeps.places:
-        if sleep.system_call not in _WAITING_CALLS or _waits_for_gil(sleep.native, sleeps):
+        if not counts_as(sleep) or _waits_for_gil(sleep.native, sleeps):
             continue
-        n_waits += sleep.n
-        found = _waiting_place(sleep, sleeps)
+        n_seen += sleep.n
+        found = _sleeping_place(sleep, sleeps)
         if found is not None:
             lines = counts.setdefault((found[0].function, found[0].library), {})
             lines[found] = lines.get(found, 0) + sleep.n
@@ -68,11 +84,11 @@ def lock_wait(sleeps: Sleeps | None) -> LockWait | None:
         return None
     lines = max(counts.values(), key=lambda lines: sum(lines.values()))
     n = sum(lines.values())
-    if n < rules.FEWEST_WAITS or n <= rules.SAME_WAITS_SHARE * n_waits:
+    if n < rules.FEWEST_SLEEPS or n <= rules.SAME_SLEEPS_SHARE * n_seen:
         return None
     place, through = max(lines, key=lines.__getitem__)
     texts = (line.text for line in sleeps.sources if (line.file, line.line) == (place.file, place.line))
-    return LockWait(place, through, n, n_waits, sleeps.root, next(texts, None))
+    return SleepSite(place, through, n, n_seen, sleeps.root, next(texts, None))
 
 
 def _waits_for_gil(native: Sequence[Place], sleeps: Sleeps) -> bool:
@@ -88,7 +104,7 @@ def _waits_for_gil(native: Sequence[Place], sleeps: Sleeps) -> bool:
     return False
 
 
-def _waiting_place(sleep: SleepPlace, sleeps: Sleeps) -> tuple[Place, str] | None:
+def _sleeping_place(sleep: SleepPlace, sleeps: Sleeps) -> tuple[Place, str] | None:
     """Return the innermost function that is neither the system's nor a binding's, and what it called there.
 
     None where it is not known. Of one without a name the library is.

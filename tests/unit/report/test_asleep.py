@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_gilcheck.evidence import LockWait, Place, SleepPlace, Sleeps
-from pytest_gilcheck.report.waiting import all_sleeps, headline, waits_text
+from pytest_gilcheck.evidence import Place, SleepPlace, Sleeps, SleepSite
+from pytest_gilcheck.report.asleep import all_sleeps, headline, site_text
 
-WAIT = LockWait(
+WAIT = SleepSite(
     Place("/home/me/src/counter.c", 41, "counter_add", "/home/me/counter.so"),
     "pthread_mutex_lock",
     57,
@@ -18,7 +18,7 @@ WAIT = LockWait(
 
 
 def test_text_names_what_waits_and_the_line_that_called_it():
-    assert waits_text(WAIT) == "pthread_mutex_lock, called at src/counter.c:41 (counter_add)"
+    assert site_text(WAIT) == "pthread_mutex_lock, called at src/counter.c:41 (counter_add)"
     assert list(headline(WAIT, 80)) == [
         "  threads wait in pthread_mutex_lock, called at src/counter.c:41 (counter_add)",
         "      pthread_mutex_lock(&lock);",
@@ -28,7 +28,7 @@ def test_text_names_what_waits_and_the_line_that_called_it():
 def test_text_when_no_line_is_known_then_it_names_function_and_library():
     wait = replace(WAIT, place=Place(function="sqlite3_step", library="/usr/lib/libsqlite3.so.0"), source=None)
 
-    assert waits_text(wait) == "pthread_mutex_lock, called in sqlite3_step (libsqlite3.so.0)"
+    assert site_text(wait) == "pthread_mutex_lock, called in sqlite3_step (libsqlite3.so.0)"
     assert list(headline(wait, 80)) == [
         "  threads wait in pthread_mutex_lock, called in sqlite3_step (libsqlite3.so.0)"
     ]
@@ -37,7 +37,7 @@ def test_text_when_no_line_is_known_then_it_names_function_and_library():
 def test_text_when_python_code_waits_then_it_says_so():
     wait = replace(WAIT, place=Place(function="Python code"), through="threading.Lock.acquire", source=None)
 
-    assert waits_text(wait) == "threading.Lock.acquire, called in Python code"
+    assert site_text(wait) == "threading.Lock.acquire, called in Python code"
 
 
 def test_headline_when_nothing_is_known_then_there_is_none():
@@ -57,7 +57,7 @@ def test_every_frame_of_every_stack_is_listed_the_most_frequent_first():
     )
 
     assert list(all_sleeps(sleeps)) == [
-        "  competing threads: running 3 times, woken while looked at once",
+        "  looked at: running 3 times, woken while looked at once",
         "  asleep in futex (7 times)",
         "    native  ? [/lib/libc.so.6]",
         "  asleep in another system call (once)",
