@@ -12,6 +12,7 @@ from pytest_gilcheck.checker.attachment import instrument_of, measure_attachment
 from pytest_gilcheck.checker.beside_background import needs_background_thread, progress
 from pytest_gilcheck.checker.competing_rounds import competing_rounds, count_ready_threads
 from pytest_gilcheck.checker.find_places import find_places
+from pytest_gilcheck.checker.find_sleeps import find_sleeps
 from pytest_gilcheck.checker.stages import Stages, call_spans
 from pytest_gilcheck.evidence import Observation, Reason
 from pytest_gilcheck.evidence.errors import is_hidden
@@ -105,6 +106,9 @@ def measure(
         # Before the rounds: where the time limit leaves no time for both, a held call's line says more than its speed-up.
         if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and (verdict := judge(observation)).gil in ("held", "partial"):
             observation = replace(observation, places=find_places(stages, verdict.longest_hold_ns))
+            # Of a call that releases the GIL nobody knows whether it holds it where it is seen asleep.
+            if "sleeps-while-holding" in verdict.reasons and not verdict.n_releases.by_function:
+                observation = replace(observation, sleeps_alone=find_sleeps(stages, 1))
         if machine.has_gil and not is_exact and needs_background_thread(instrument, settings, span_ns):
             # The only witness of the GIL: where the time limit leaves no time for both, it says more than the speed-up.
             observation = replace(observation, progress=progress(stages, span_ns, is_exact=False))
@@ -118,6 +122,8 @@ def measure(
             observation = replace(
                 observation, rounds=tuple(rounds), short_rounds=tuple(short_rounds), ready_threads=ready
             )
+            if rounds and "inner-lock" in judge(observation).reasons:
+                observation = replace(observation, sleeps=find_sleeps(stages, rounds[0].n_threads))
         if is_exact and needs_background_thread(instrument, settings, span_ns):
             observation = replace(observation, progress=progress(stages, span_ns, is_exact=True))
     return replace(observation, notes=(*machine_notes(machine), *stages.notes)), pilot_run.result

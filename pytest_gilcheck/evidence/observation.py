@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pytest_gilcheck.evidence.attachment import Attachment
 from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.machine import Machine
-from pytest_gilcheck.evidence.places import Places
+from pytest_gilcheck.evidence.places import Places, Sleeps
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.rounds import Round, ShortRound
 from pytest_gilcheck.evidence.spans import CallSpan
@@ -184,6 +184,8 @@ class Observation:
         attachment: Whether the calls' thread was attached, on an interpreter without a GIL. None: there is a GIL, or it could
             not be sampled.
         ready_threads: How many threads were ready while calls were made alone. None: nobody asked.
+        sleeps: Where competing threads slept, looked at where they wait for each other and not for the GIL.
+        sleeps_alone: Where the call's thread slept in single calls, looked at where it never releases the GIL and sleeps.
     """
 
     name: str
@@ -203,3 +205,5 @@ class Observation:
     short_rounds: tuple[ShortRound, ...] = ()
     attachment: Attachment | None = None
     ready_threads: ReadyThreads | None = None
+    sleeps: Sleeps | None = None
+    sleeps_alone: Sleeps | None = None

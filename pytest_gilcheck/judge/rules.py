@@ -365,6 +365,13 @@ EVEN_FACTOR = 1.25
 #: matters. The clocks of a call of 1 ms err by 20 µs.
 LOCK_FREE_SHARE = 0.02
 
+#: Threshold: a function is named as the one in which threads sleep, or wait for each other, only if more than this share of what
+#: was seen is in it. Then no other one has as much.
+SAME_SLEEPS_SHARE = 0.5
+
+#: Threshold: and only if so many were seen in it. If it had half of them only, all of eight would be in it once in 256 times.
+FEWEST_SLEEPS = 8
+
 #: Threshold: so much of a call may be under a lock that does not show then. Rounds begin together, and a tenth of a call under
 #: a lock makes one of two first calls wait for all of it: of five calls, 1 % of the time. Half of that passes unseen.
 HIDDEN_SHARE = 0.05

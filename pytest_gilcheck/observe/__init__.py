@@ -21,7 +21,7 @@ from pytest_gilcheck.observe.ledger import (
     without_ledger,
 )
 from pytest_gilcheck.observe.lines import PythonLines
-from pytest_gilcheck.observe.places import KeptStacks, longest_hold_of, places, python_stacks, stacks_of
+from pytest_gilcheck.observe.places import KeptStacks, longest_hold_of, places, python_stacks, sleeps, stacks_of
 
 __all__ = [
     "Block",
@@ -42,6 +42,7 @@ __all__ = [
     "progress_beside",
     "python_stacks",
     "sampled_attachment",
+    "sleeps",
     "stacks_of",
     "state_of_this_thread",
     "waits_beside_calls",

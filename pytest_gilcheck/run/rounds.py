@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck import _native, specimens
-from pytest_gilcheck.evidence import Arm, Round, ShortRound, UsageError
+from pytest_gilcheck.evidence import Arm, Round, ShortRound, Sleeps, UsageError
 from pytest_gilcheck.evidence.errors import is_hidden
-from pytest_gilcheck.run.arms import Phase, PhaseReader, added, arm_of, opened_ns
+from pytest_gilcheck.run.arms import Phase, PhaseReader, PhaseSampler, added, arm_of, opened_ns
 from pytest_gilcheck.run.call import with_note
 from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed
 
@@ -41,7 +41,8 @@ _ARMS = ("serial", "competing", "control", "released", "held")
 _CONTROLS = ("control", "released", "held")
 _ON_CORES = "on_cores"
 _TOGETHER = "together"
-_CALLS = ("serial", "competing", _ON_CORES, _TOGETHER)
+_LOOKED_AT = "looked at"
+_CALLS = ("serial", "competing", _ON_CORES, _TOGETHER, _LOOKED_AT)
 _WARM = "warm-up"
 _NO_CALLS = Arm(0, 0, 0, 0, delay_ns=0, waiting_ns=0)
 
@@ -141,27 +142,31 @@ class Rounds:
         self._n_rounds += 1
         return ShortRound(self._size.n_threads, arms.get("serial", _NO_CALLS), arms[_TOGETHER])
 
+    def sleeps(self, deadline: Deadline, *, expected_ns: int) -> list[Sleeps]:
+        """Make calls in all threads at once, and return for each phase where threads slept; raise what the call raises.
+
+        `expected_ns`: how long all of them take, at a guess.
+        """
+        phases = self._phases(_LOOKED_AT)
+        samplers = [PhaseSampler(phase, self._competing.native_ids, expected_ns) for phase in phases]
+        thread_runs = self._run(phases, samplers, deadline)
+        return [
+            sampler.sleeps([thread[position] for thread in thread_runs]) for position, sampler in enumerate(samplers)
+        ]
+
     def _shuffled(self, names: Sequence[str]) -> list[str]:
         return self._random.sample(names, len(names))
 
     def _arms(self, phases: list[Phase], deadline: Deadline) -> dict[str, Arm]:
         """Run these phases, and return the arms that they make up."""
-        n = self._size.n_threads
         if not self._is_warm:
             # The first call in a thread fills thread-local buffers and caches, and takes longer than later ones.
-            phases.insert(0, Phase(_WARM, (1,) * n))
+            phases.insert(0, Phase(_WARM, (1,) * self._size.n_threads))
             self._is_warm = True
-        barrier = _native.Barrier(n)
         readers = [
             PhaseReader(phase, self._competing.native_ids) if phase.arm == _TOGETHER else None for phase in phases
         ]
-        try:
-            outcomes = self._competing.run([self._job(index, phases, readers, barrier) for index in range(n)], deadline)
-        finally:
-            barrier.abort()  # after a deadline or Ctrl-C no thread waits at it any more
-            for reader in filter(None, readers):
-                reader.stop()
-        thread_runs = _all_returned(outcomes)
+        thread_runs = self._run(phases, readers, deadline)
         arms: dict[str, Arm] = {}
         began_ns: dict[str, int] = {}
         for position, phase in enumerate(phases):
@@ -173,6 +178,23 @@ class Rounds:
         arms.pop(_WARM, None)
         return arms
 
+    def _run(
+        self, phases: Sequence[Phase], watchers: Sequence[PhaseReader | PhaseSampler | None], deadline: Deadline
+    ) -> list[list[_native.ThreadRun | None]]:
+        """Run these phases, each beside what watches it, and return for each thread what it did in them."""
+        n = self._size.n_threads
+        barrier = _native.Barrier(n)
+        try:
+            outcomes = self._competing.run(
+                [self._job(index, phases, watchers, barrier) for index in range(n)], deadline
+            )
+        finally:
+            barrier.abort()  # after a deadline or Ctrl-C no thread waits at it any more
+            for watcher in watchers:
+                if watcher is not None:
+                    watcher.stop()
+        return _all_returned(outcomes)
+
     def _phases(self, arm: str) -> list[Phase]:
         n = self._size.n_threads
         n_calls = self._size.n_calls if arm in _CALLS else self._size.n_control_calls
@@ -183,7 +205,7 @@ class Rounds:
             # `setup` is called right before each call, as everywhere. Called n times before n calls, it left the second
             # call of a function that uses up its input with an empty one.
             n_phases, n_calls = n_calls, 1
-        if arm in ("competing", "released", "held"):
+        if arm in ("competing", "released", "held", _LOOKED_AT):
             return [Phase(arm, (n_calls,) * n)] * n_phases
         if arm in (_ON_CORES, _TOGETHER):
             # Neighbours in number get processors of their own at the barrier.
@@ -194,22 +216,26 @@ class Rounds:
         return alone * n_phases
 
     def _job(
-        self, index: int, phases: Sequence[Phase], readers: Sequence[PhaseReader | None], barrier: _native.Barrier
+        self,
+        index: int,
+        phases: Sequence[Phase],
+        watchers: Sequence[PhaseReader | PhaseSampler | None],
+        barrier: _native.Barrier,
     ) -> Callable[[], list[_native.ThreadRun | None]]:
         def run() -> list[_native.ThreadRun | None]:
             thread_runs: list[_native.ThreadRun | None] = []
             try:
-                for phase, reader in zip(phases, readers, strict=True):
+                for phase, watcher in zip(phases, watchers, strict=True):
                     n_calls = phase.n_calls[index]
                     self._go_on()
                     if self._has_own_threads and not index and phase.arm in _CONTROLS:
                         _settle()  # the others wait at the barrier
                     if n_calls:
-                        if reader is not None:
-                            reader.start(index)
+                        if watcher is not None:
+                            watcher.start(index)
                         thread_runs.append(self._thread_run(index, phase, barrier))
-                        if reader is not None:
-                            reader.stop()
+                        if watcher is not None:
+                            watcher.stop()
                     else:
                         barrier.wait()
                         thread_runs.append(None)

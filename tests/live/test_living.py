@@ -8,12 +8,11 @@ import concurrent.futures
 import contextlib
 import signal
 import statistics
-import subprocess
 import sys
-import threading
 import time
 
 import pytest
+from neighbours import busy_process, thread
 
 from pytest_gilcheck import _native, check, specimens
 from pytest_gilcheck.checker.stages import Stages
@@ -26,38 +25,6 @@ MS = 1_000_000
 BESIDE_NS = 150_000
 #: The same where another thread does the work: both are woken once.
 HANDED_OVER_NS = 500_000
-
-BUSY = "print(flush=True)\nwhile True: pass"
-
-
-@contextlib.contextmanager
-def thread(step):
-    """Repeat `step` in a thread beside the block."""
-    stop = threading.Event()
-
-    def repeats():
-        while not stop.is_set():
-            step()
-
-    beside = threading.Thread(target=repeats)
-    beside.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        beside.join()
-
-
-@contextlib.contextmanager
-def busy_process():
-    """Compute in another process."""
-    process = subprocess.Popen([sys.executable, "-S", "-c", BUSY], stdout=subprocess.PIPE)
-    try:
-        process.stdout.readline()
-        yield
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @contextlib.contextmanager

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::ffi::CStr;
 
-use super::ProcessorAccount;
 use super::memory::{CodeLocation, GotEntry, Memory};
+use super::{ProcessorAccount, ThreadState};
 use crate::Unavailable;
 
 /// Returns that the ledger is not available here.
@@ -19,6 +19,11 @@ pub struct LoadedObject(Infallible);
 impl LoadedObject {
     /// Returns whether `address` lies in this object.
     pub fn contains(&self, _address: usize) -> bool {
+        match self.0 {}
+    }
+
+    /// Returns the address of the header of its call frame information.
+    pub fn frame_header(&self) -> Option<usize> {
         match self.0 {}
     }
 
@@ -116,6 +121,18 @@ pub fn walk_stack(_boundary: usize, _frames: &mut [usize]) -> usize {
     0
 }
 
+/// Returns that the state of a thread is not known.
+#[must_use]
+pub fn thread_state(_thread_id: u32) -> Option<ThreadState> {
+    None
+}
+
+/// Returns no name.
+#[must_use]
+pub fn system_call_name(_number: i64) -> Option<&'static str> {
+    None
+}
+
 /// Runs `work`.
 pub fn preserve_errno<T>(work: impl FnOnce() -> T) -> T {
     work()
@@ -140,6 +157,7 @@ mod tests {
 
         assert!(object_at(address).is_none() && code_at(address).is_none() && symbol(c"malloc").is_none());
         assert!(ProcessMemory::open().is_err() && run_delay_ns().is_none());
+        assert!(thread_state(1).is_none() && system_call_name(0).is_none());
         // SAFETY: this implementation writes nothing.
         assert!(!unsafe { write_word(address, 2) });
         assert_eq!((word, walk_stack(0, &mut [0; 4]), move_to_processor(3)), (1, 0, 1));

@@ -241,7 +241,8 @@ mod tests {
             let (names, versions): (Vec<_>, Vec<_>) = imports.into_iter().unzip();
             let (words, dynamic) = image(&names, &versions, &calls, is_relocated);
             let base = words.as_ptr() as usize;
-            let object = LoadedObject { base, range: (base, base + words.len() * 8), dynamic: base + dynamic };
+            let range = (base, base + words.len() * 8);
+            let object = LoadedObject { base, range, dynamic: base + dynamic, frame_header: 0 };
             let wanted = wanted.index(names.len());
             let text = |text: &String| CString::new(text.as_str()).expect("no zero byte");
 

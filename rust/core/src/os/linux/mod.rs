@@ -1,10 +1,12 @@
 //! Linux on x86-64 and aarch64, with glibc or musl.
 
+mod asleep;
 mod elf;
 mod memory;
 mod objects;
 mod thread;
 
+pub use asleep::{system_call_name, thread_state};
 pub use memory::{ProcessMemory, write_word};
 pub use objects::{LoadedObject, code_at, object_at, real_function, symbol, symbol_size_at};
 pub use thread::{

@@ -13,12 +13,19 @@ pub struct LoadedObject {
     pub(super) range: (usize, usize),
     /// The address of its dynamic section.
     pub(super) dynamic: usize,
+    /// The address of the header of its call frame information; 0 if it has none.
+    pub(super) frame_header: usize,
 }
 
 impl LoadedObject {
     /// Returns whether `address` lies in this object.
     pub fn contains(&self, address: usize) -> bool {
         (self.range.0..self.range.1).contains(&address)
+    }
+
+    /// Returns the address of the header of its call frame information (LSB, `.eh_frame_hdr`).
+    pub fn frame_header(&self) -> Option<usize> {
+        (self.frame_header != 0).then_some(self.frame_header)
     }
 
     /// Returns a pointer of the dynamic section as an address: glibc relocates them in place, musl leaves them relative.
@@ -44,7 +51,7 @@ unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, data: *m
     let base = info.dlpi_addr as usize;
     // SAFETY: the record has the address and the number of the program headers, which stay mapped during this call.
     let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
-    let (mut low, mut high, mut dynamic) = (usize::MAX, 0, 0);
+    let (mut low, mut high, mut dynamic, mut frame_header) = (usize::MAX, 0, 0, 0);
     for header in headers {
         #[allow(clippy::cast_possible_truncation, reason = "pointers have 64 bits here")]
         let (start, size) = (base.wrapping_add(header.p_vaddr as usize), header.p_memsz as usize);
@@ -54,11 +61,12 @@ unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, data: *m
                 high = high.max(start + size);
             }
             libc::PT_DYNAMIC => dynamic = start,
+            libc::PT_GNU_EH_FRAME => frame_header = start,
             _ => {}
         }
     }
     if (low..high).contains(&search.address) && dynamic != 0 {
-        search.result = Some(LoadedObject { base, range: (low, high), dynamic });
+        search.result = Some(LoadedObject { base, range: (low, high), dynamic, frame_header });
         return 1;
     }
     0
