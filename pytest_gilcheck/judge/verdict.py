@@ -50,7 +50,7 @@ def judge(observation: Observation) -> Verdict:
     wall = wall_clock(observation, gil, share)
     known = {reason.slug for reason in reasons}
     reasons = [*reasons, *(reason for reason in wall.reasons if reason.slug not in known)]
-    exact = observation.instrument.grade == "exact"
+    exact = observation.instrument.grade == "exact" and gil != "not_applicable"
     figures: dict[str, Estimate | str] = {
         "gil": gil,
         "held_share": share,

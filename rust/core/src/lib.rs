@@ -22,4 +22,4 @@ mod unavailable;
 pub mod watchdog;
 pub mod workload;
 
-pub use unavailable::Unavailable;
+pub use unavailable::{NotRecorded, Unavailable};

@@ -1,0 +1,80 @@
+"""The attached share as it was recorded, where there is no GIL, and whether the samples confirm it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_gilcheck.evidence import Estimate, Reason
+from pytest_gilcheck.judge import rules
+
+if TYPE_CHECKING:
+    from pytest_gilcheck.evidence import AttachedCall, Attachment
+
+#: The slug of every reason for which a record decides nothing.
+_NOT_RECORDED = "attachment-not-recorded"
+
+
+def recorded_share(attachment: Attachment) -> Estimate | Reason | None:
+    """Return the share of calls during which their thread was attached, as loaded modules attached and detached it.
+
+    Such a record has every change that a module made. It lacks those that the interpreter made by itself: it detaches a thread
+    around a system call, while it waits for a lock, and for another thread's collection. So a recorded detached time is one,
+    and a recorded attached time may contain detached ones. How much of it is bounded by the samples, none of which may contradict
+    the record: if a part of the attached time was not, all of them would have missed that part.
+
+    Args:
+        attachment: What was sampled and recorded.
+
+    Returns:
+        The share with its bounds; or why the record does not tell; or None in reports of before there was a record.
+    """
+    calls = [call for call in attachment.calls if call.recorded is not None]
+    if len(calls) < min(len(attachment.calls), rules.ENOUGH_UNDISTURBED_CALLS) or not calls:
+        return attachment.not_recorded
+    records = [call.recorded for call in calls if call.recorded is not None]
+    n_contradicting = sum(record.n_contradicting for record in records)
+    if n_contradicting:
+        n_compared = sum(record.n_compared for record in records)
+        return Reason.of(_NOT_RECORDED, n_contradicting=n_contradicting, n_compared=n_compared)
+    run_ns = sum(record.run_ns for record in records)
+    if run_ns <= 0:
+        return Reason.of(_NOT_RECORDED, n_missing=len(calls), n_calls=len(calls))
+    least_ns = sum(record.least_attached_ns for record in records)
+    most_ns = sum(record.most_attached_ns for record in records)
+    n_agreeing = sum(record.n_agreeing_attached for record in records)
+    missed_share = 1 - rules.MISSED_CHANCE ** (1 / n_agreeing) if n_agreeing >= 1 else 1.0
+    confirmed_ns = max(0.0, least_ns * (1 - missed_share) - sum(_unconfirmed_ns(call) for call in calls))
+    value = (least_ns + most_ns) / 2 / run_ns
+    low, high = confirmed_ns / run_ns, min(1.0, most_ns / run_ns)
+    return Estimate(min(high, max(low, value)), low, high, quantity="attached share")
+
+
+def _unconfirmed_ns(call: AttachedCall) -> int:
+    """Return how much of a call's recorded attached time no sample can speak of."""
+    if call.recorded is None:
+        return 0
+    return max(call.recorded.shared_ns, call.recorded.unsampled_ns if sleeps(call) else 0)
+
+
+def sleeps(call: AttachedCall) -> bool:
+    """Return whether a call neither ran nor was ready to run for a part of its time.
+
+    Args:
+        call: A call.
+
+    Returns:
+        True if the sampling thread may have run while it slept, and not while it worked.
+    """
+    return call.span_ns - call.cpu_ns - (call.delay_ns or 0) > rules.UNDISTURBED_SHARE * call.span_ns
+
+
+def is_exact(share: Estimate) -> bool:
+    """Return whether a recorded share is known so closely that it counts as exact.
+
+    Args:
+        share: The share.
+
+    Returns:
+        False where the samples were too few to confirm it.
+    """
+    return share.low is not None and share.high is not None and share.high - share.low <= rules.RECORDED_WIDTH
