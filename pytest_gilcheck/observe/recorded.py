@@ -147,7 +147,7 @@ def _start(change: Change) -> int:
 
 
 def _attached_ns(start_ns: int, end_ns: int, delay_ns: int, inside: Sequence[Change]) -> tuple[int, int, int]:
-    """Return the least and the most time for which a call ran attached, and what the hooks' own readings took.
+    """Return the least and the most time for which a call ran attached, and for how long the hooks' own readings ran.
 
     Between two readings the run delay is known. What lies before the first one and after the last one, both of which are
     attached in most calls, shares the rest.
@@ -161,7 +161,8 @@ def _attached_ns(start_ns: int, end_ns: int, delay_ns: int, inside: Sequence[Cha
         if change.delay_ns is None:
             stretches[-1].either_ns += change.end_ns - change.start_ns
         else:
-            own_ns += change.end_ns - change.start_ns - function_ns
+            before_ns, after_ns = change.delay_ns
+            own_ns += change.end_ns - change.start_ns - function_ns - (after_ns - before_ns)
             readings.append(change.delay_ns)
             if change.attaches:  # it was read before the function was called
                 stretches.append(_Stretch(either_ns=function_ns))
