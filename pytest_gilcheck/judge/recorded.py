@@ -45,7 +45,8 @@ def recorded_share(attachment: Attachment) -> Estimate | Reason | None:
     missed_share = 1 - rules.MISSED_CHANCE ** (1 / n_agreeing) if n_agreeing >= 1 else 1.0
     confirmed_ns = max(0.0, least_ns * (1 - missed_share) - sum(_unconfirmed_ns(call) for call in calls))
     value = (least_ns + most_ns) / 2 / run_ns
-    low, high = confirmed_ns / run_ns, min(1.0, most_ns / run_ns)
+    high = min(1.0, most_ns / run_ns)
+    low = min(high, confirmed_ns / run_ns)
     return Estimate(min(high, max(low, value)), low, high, quantity="attached share")
 
 

@@ -212,7 +212,12 @@ PyMODINIT_FUNC PyInit_MODULE(void) { return PyModuleDef_Init(&module); }
 
 
 def in_folder(folder, code, *imports):
-    lines = ["import sys", f"sys.path.insert(0, {str(folder)!r})", *imports, "from pytest_gilcheck import check, specimens"]
+    lines = [
+        "import sys",
+        f"sys.path.insert(0, {str(folder)!r})",
+        *imports,
+        "from pytest_gilcheck import check, specimens",
+    ]
     return run("\n".join([*lines, code]))
 
 

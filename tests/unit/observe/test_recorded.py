@@ -52,7 +52,9 @@ class Thread:
         self.changes.append(Change(start_ns, before_ns, after_ns, self.now_ns, self.is_attached, delay_ns))
 
 
-pieces = st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**6)), min_size=1, max_size=20)
+pieces = st.lists(
+    st.tuples(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**6)), min_size=1, max_size=20
+)
 
 
 def played(pieces, reads=lambda: True):
