@@ -2,8 +2,9 @@
 
 Specimens whose thread is attached for 0, 0.25, 0.5, 0.75 and 1 of a call of 1 to 20 ms are judged, idle and beside busy
 processes. A word is wrong if it is decided and is another one than the specimen's; bounds are wrong if the share lies
-outside by more than 0.01. A share is recorded if native modules were seen to attach and detach the thread, and exact if samples
-confirm that closely; its error is its distance from the specimen's share, which must not be more than 0.01 either. The longest pause that a garbage collection suffers is shown for calls of 20 ms.
+outside by more than 0.01. A share is recorded if native modules were seen to attach and detach the thread, and exact if
+samples confirm that closely; its error is its distance from the specimen's share, and must not be more than 0.01 either. The
+longest pause that a garbage collection suffers is shown for calls of 20 ms.
 
 The races are those of the agreement: ``python3.13t -m benchmarks.agreement --runs 20 --pairs 1``.
 """

@@ -89,9 +89,11 @@ def knows_attached_share(attachment: Attachment) -> bool:
         attachment: What was sampled so far.
 
     Returns:
-        True if the bounds are close enough to be read as one figure.
+        True if the bounds are close enough to be read as one figure, and a recorded share is exact.
     """
     share = judge_attachment(attachment)[1]
+    if attachment_witness(attachment)[0] == "recorder":
+        return is_exact(share)
     return share.low is not None and share.high is not None and share.high - share.low <= 2 * rules.SHARE_HALF_WIDTH
 
 

@@ -57,6 +57,15 @@ def test_a_record_that_the_samples_confirm_is_exact(share, word):
     assert knows_attached_share(attachment)
 
 
+def test_more_calls_are_made_until_samples_confirm_the_record_closely():
+    few, many = (Attachment((recorded(1.0, n=n),) * 7) for n in (30, 50))
+
+    assert judge_attachment(few)[0] == judge_attachment(many)[0] == "attached"
+    assert attachment_witness(few) == ("recorder", "bounded")
+    assert not knows_attached_share(few)
+    assert knows_attached_share(many)
+
+
 def test_a_call_that_is_detached_throughout_needs_hardly_any_sample():
     """Samples alone leave it open: beside a load there are few."""
     attachment = Attachment((recorded(0.0, n=2),) * 7)

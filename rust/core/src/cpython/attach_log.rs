@@ -168,6 +168,12 @@ pub struct AttachLog {
     slots: Box<[Slot]>,
 }
 
+impl Default for AttachLog {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl AttachLog {
     /// Makes a log of no thread.
     #[must_use]
@@ -199,24 +205,28 @@ impl AttachLog {
 
     /// Returns whether it is of this thread.
     #[inline]
+    #[must_use]
     pub fn is_of(&self, thread: usize) -> bool {
         self.thread.load(Acquire) == thread
     }
 
     /// Returns the address of the watched thread's state.
     #[inline]
+    #[must_use]
     pub fn state(&self) -> usize {
         self.state.load(Relaxed)
     }
 
     /// Returns the address of its word.
     #[inline]
+    #[must_use]
     pub fn word(&self) -> usize {
         self.word.load(Relaxed)
     }
 
     /// Returns whether the run delay may be read now: readings take at most a tenth of the time, besides the first ones.
     #[inline]
+    #[must_use]
     pub fn may_read_delay(&self, now_ns: u64) -> bool {
         const FIRST_NS: u64 = 500_000;
         let spent_ns = self.reading_ns.load(Relaxed);

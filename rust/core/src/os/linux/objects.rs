@@ -139,7 +139,10 @@ impl KeptObject {
         let file = if file.is_empty() { std::ptr::null() } else { file.as_ptr() };
         // SAFETY: `file` is null or a C string. The object is loaded already, so that no code of it runs.
         let handle = unsafe { libc::dlopen(file, libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
-        let kept = (!handle.is_null()).then_some(Self { handle })?;
+        if handle.is_null() {
+            return None;
+        }
+        let kept = Self { handle };
         // Another one of the same name may have come in its place.
         object_at(object.dynamic).filter(|now| now.range == object.range).map(|_| kept)
     }
