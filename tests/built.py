@@ -177,7 +177,7 @@ claims = st.builds(
 
 instruments = st.builds(Instrument, st.text(), st.sampled_from(["exact", "bounded", "none"]), st.none() | reasons)
 
-recorded_calls = st.builds(RecordedCall, n_agreeing_attached=_figures)
+recorded_calls = st.builds(RecordedCall, n_agreeing_attached=_figures, n_agreeing_detached=_figures)
 attached_calls = st.builds(AttachedCall, n_effective=_figures, delay_ns=_maybe_ns, recorded=st.none() | recorded_calls)
 attachments = st.builds(
     Attachment,

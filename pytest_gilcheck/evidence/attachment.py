@@ -21,6 +21,7 @@ class RecordedCall:
         n_compared: So many samples were not taken while it did.
         n_contradicting: So many of these show another state than the recorded one.
         n_agreeing_attached: So many evenly spread samples would confirm as much of the recorded attached time.
+        n_agreeing_detached: The same of the recorded detached time.
         shared_ns: How much of the call's `shared_ns` was attached at most.
         unsampled_ns: How much of the call's `unsampled_ns` was attached at most.
     """
@@ -32,6 +33,7 @@ class RecordedCall:
     n_compared: int
     n_contradicting: int
     n_agreeing_attached: float
+    n_agreeing_detached: float
     shared_ns: int = 0
     unsampled_ns: int = 0
 

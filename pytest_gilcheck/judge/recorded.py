@@ -18,9 +18,10 @@ def recorded_share(attachment: Attachment) -> Estimate | Reason | None:
     """Return the share of calls during which their thread was attached, as loaded modules attached and detached it.
 
     Such a record has every change that a module made. It lacks those that the interpreter made by itself: it detaches a thread
-    around a system call, while it waits for a lock, and for another thread's collection. So a recorded detached time is one,
-    and a recorded attached time may contain detached ones. How much of it is bounded by the samples, none of which may contradict
-    the record: if a part of the attached time was not, all of them would have missed that part.
+    around a system call, while it waits for a lock, and for another thread's collection. So a recorded attached time may contain
+    detached ones. How much of it is bounded by the samples, none of which may contradict the record: if a part of the attached
+    time was not, all of them would have missed that part. A recorded detached time is one, once some samples have confirmed it:
+    the interpreter attaches no thread by itself that it has not detached.
 
     Args:
         attachment: What was sampled and recorded.
@@ -41,13 +42,20 @@ def recorded_share(attachment: Attachment) -> Estimate | Reason | None:
         return Reason.of(_NOT_RECORDED, n_missing=len(calls), n_calls=len(calls))
     least_ns = sum(record.least_attached_ns for record in records)
     most_ns = sum(record.most_attached_ns for record in records)
-    n_agreeing = sum(record.n_agreeing_attached for record in records)
-    missed_share = 1 - rules.MISSED_CHANCE ** (1 / n_agreeing) if n_agreeing >= 1 else 1.0
+    missed_share = _missed_share(sum(record.n_agreeing_attached for record in records))
     confirmed_ns = max(0.0, least_ns * (1 - missed_share) - sum(_unconfirmed_ns(call) for call in calls))
     value = (least_ns + most_ns) / 2 / run_ns
+    n_detached = sum(record.n_agreeing_detached for record in records)
+    if n_detached < rules.CONFIRMING_SAMPLES:
+        most_ns += round(_missed_share(n_detached) * max(0, run_ns - most_ns))
     high = min(1.0, most_ns / run_ns)
     low = min(high, confirmed_ns / run_ns)
     return Estimate(min(high, max(low, value)), low, high, quantity="attached share")
+
+
+def _missed_share(n_samples: float) -> float:
+    """Return which share of a time so many samples may all have missed."""
+    return 1 - rules.MISSED_CHANCE ** (1 / n_samples) if n_samples >= 1 else 1.0
 
 
 def _unconfirmed_ns(call: AttachedCall) -> int:

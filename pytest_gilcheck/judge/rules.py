@@ -88,6 +88,11 @@ ENOUGH_SAMPLES = 206
 #: bounds then know nothing. It is that of `SAMPLED_SHARE_Z`. (None of n samples meets a share u once in (1 - u) ** n.)
 MISSED_CHANCE = 0.001
 
+#: Threshold: so many samples have to confirm a recorded detached time. Only a module that looked its functions up by itself, as
+#: code of a just-in-time compiler does, could attach there unseen. If it did so for a third of the time, all of these would
+#: miss it once in 3,300 checks, and for half of it once in a million.
+CONFIRMING_SAMPLES = 20
+
 #: Threshold: a recorded share is exact if its bounds lie no further apart. It is the difference that counts as a change
 #: between two runs (`DRIFT_SHARE`). For a call that is attached throughout, 342 samples confirm it that closely.
 RECORDED_WIDTH = 0.02

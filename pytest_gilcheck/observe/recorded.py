@@ -127,16 +127,16 @@ def recorded_call(
         return None
     least_ns, most_ns, own_ns = _attached_ns(start_ns, end_ns, delay_ns, inside)
     run_ns = max(0, end_ns - start_ns - delay_ns - own_ns)
-    agreeing, n_compared, n_contradicting = _compared(inside, weighed)
-    squares = sum(weight * weight for weight in agreeing)
+    attached, detached, n_contradicting = _compared(inside, weighed)
     return RecordedCall(
         run_ns=run_ns,
         least_attached_ns=min(least_ns, run_ns),
         most_attached_ns=min(max(least_ns, most_ns), run_ns),
         n_changes=len(inside),
-        n_compared=n_compared,
+        n_compared=len(attached) + len(detached) + n_contradicting,
         n_contradicting=n_contradicting,
-        n_agreeing_attached=sum(agreeing) ** 2 / squares if squares else 0.0,
+        n_agreeing_attached=_n_effective(attached),
+        n_agreeing_detached=_n_effective(detached),
         shared_ns=_attached_within(inside, shared),
         unsampled_ns=_attached_within(inside, unsampled),
     )
@@ -184,23 +184,30 @@ def _attached_ns(start_ns: int, end_ns: int, delay_ns: int, inside: Sequence[Cha
     return sum(least for least, _ in bounds), sum(most for _, most in bounds), own_ns
 
 
-def _compared(inside: Sequence[Change], weighed: Sequence[tuple[int, RawSample]]) -> tuple[list[int], int, int]:
-    """Return the weights of the samples that show the thread attached as recorded, how many were compared, and how many differ.
+def _n_effective(weights: Sequence[int]) -> float:
+    """Return how many evenly spread samples would say as much."""
+    squares = sum(weight * weight for weight in weights)
+    return sum(weights) ** 2 / squares if squares else 0.0
+
+
+def _compared(inside: Sequence[Change], weighed: Sequence[tuple[int, RawSample]]) -> tuple[list[int], list[int], int]:
+    """Return the weights of samples that agree on an attached thread, and on a detached one, and how many contradict the record.
 
     A sample that was taken while the thread changed may show either state.
     """
     begins = [change.before_ns for change in inside]
-    agreeing, n_compared, n_contradicting = [], 0, 0
+    attached: list[int] = []
+    detached: list[int] = []
+    n_contradicting = 0
     for weight_ns, (start_ns, end_ns, is_attached, *_) in weighed:
         n_before = bisect_right(begins, end_ns + _CLOCK_SLACK_NS)
         if n_before and inside[n_before - 1].after_ns >= start_ns - _CLOCK_SLACK_NS:
             continue
-        n_compared += 1
         if is_attached != (n_before == 0 or inside[n_before - 1].attaches):
             n_contradicting += 1
-        elif is_attached:
-            agreeing.append(weight_ns)
-    return agreeing, n_compared, n_contradicting
+        else:
+            (attached if is_attached else detached).append(weight_ns)
+    return attached, detached, n_contradicting
 
 
 def _attached_within(inside: Sequence[Change], parts: Sequence[Blind]) -> int:
