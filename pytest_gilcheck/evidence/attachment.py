@@ -24,6 +24,7 @@ class RecordedCall:
         n_agreeing_detached: The same of the recorded detached time.
         shared_ns: How much of the call's `shared_ns` was attached at most.
         unsampled_ns: How much of the call's `unsampled_ns` was attached at most.
+        sampled_tenths: For each tenth of its run time whether a sample lies in it. Empty for a call that detaches.
     """
 
     run_ns: int
@@ -36,6 +37,7 @@ class RecordedCall:
     n_agreeing_detached: float
     shared_ns: int = 0
     unsampled_ns: int = 0
+    sampled_tenths: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

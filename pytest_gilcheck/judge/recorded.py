@@ -8,7 +8,9 @@ from pytest_gilcheck.evidence import Estimate, Reason
 from pytest_gilcheck.judge import rules
 
 if TYPE_CHECKING:
-    from pytest_gilcheck.evidence import AttachedCall, Attachment
+    from collections.abc import Sequence
+
+    from pytest_gilcheck.evidence import AttachedCall, Attachment, RecordedCall
 
 #: The slug of every reason for which a record decides nothing.
 _NOT_RECORDED = "attachment-not-recorded"
@@ -43,7 +45,8 @@ def recorded_share(attachment: Attachment) -> Estimate | Reason | None:
     least_ns = sum(record.least_attached_ns for record in records)
     most_ns = sum(record.most_attached_ns for record in records)
     missed_share = _missed_share(sum(record.n_agreeing_attached for record in records))
-    confirmed_ns = max(0.0, least_ns * (1 - missed_share) - sum(_unconfirmed_ns(call) for call in calls))
+    unconfirmed_ns = min(sum(_unconfirmed_ns(call) for call in calls), _unsampled_share(records) * least_ns)
+    confirmed_ns = max(0.0, least_ns * (1 - missed_share) - unconfirmed_ns)
     value = (least_ns + most_ns) / 2 / run_ns
     n_detached = sum(record.n_agreeing_detached for record in records)
     if n_detached < rules.CONFIRMING_SAMPLES:
@@ -63,6 +66,18 @@ def _unconfirmed_ns(call: AttachedCall) -> int:
     if call.recorded is None:
         return 0
     return max(call.recorded.shared_ns, call.recorded.unsampled_ns if sleeps(call) else 0)
+
+
+def _unsampled_share(records: Sequence[RecordedCall]) -> float:
+    """Return which share of calls that are attached throughout was sampled in too few of them.
+
+    What the interpreter does by itself at the same place of each call is met there by the samples of some; what it does
+    anywhere is met by samples anywhere.
+    """
+    if not all(record.sampled_tenths for record in records):
+        return 1.0
+    n_calls = [sum(tenth) for tenth in zip(*(record.sampled_tenths for record in records), strict=True)]
+    return sum(n < rules.SAMPLED_CALLS for n in n_calls) / len(n_calls)
 
 
 def sleeps(call: AttachedCall) -> bool:

@@ -93,6 +93,11 @@ MISSED_CHANCE = 0.001
 #: miss it once in 3,300 checks, and for half of it once in a million.
 CONFIRMING_SAMPLES = 20
 
+#: Threshold: in so many calls a tenth of the call has to be sampled, so that all samples together speak of it. Beside a load
+#: hardly one call is sampled throughout, and samples of some calls may always lie in the same part. If the interpreter
+#: detached for half of a tenth in each call, samples of ten calls would miss it once in a thousand (`MISSED_CHANCE`).
+SAMPLED_CALLS = 10
+
 #: Threshold: a recorded share is exact if its bounds lie no further apart. It is the difference that counts as a change
 #: between two runs (`DRIFT_SHARE`). For a call that is attached throughout, 342 samples confirm it that closely.
 RECORDED_WIDTH = 0.02

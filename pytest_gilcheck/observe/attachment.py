@@ -6,12 +6,12 @@ import atexit
 import contextlib
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import AttachedCall, GcPauses, Reason
-from pytest_gilcheck.observe.recorded import Blind, Changes, RawSample, Timed, recorded_call
+from pytest_gilcheck.observe.recorded import Blind, BlindParts, Changes, RawSample, Timed, recorded_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -119,10 +119,11 @@ def attached_calls(
     for span in spans:
         start_ns, end_ns, delay_ns = span.start_ns, span.end_ns, span.delay_ns
         inside = samples[bisect_left(begins, start_ns) : bisect_right(ends, end_ns)]
-        weights_ns, shared = _weights_ns(start_ns, end_ns, delay_ns, inside)
+        weights_ns, positions_ns, shared = _weights_ns(start_ns, end_ns, delay_ns, inside)
         unsampled = _unsampled(start_ns, end_ns, begins)
         run_ns = sum(weights_ns)
         shown = list(zip(weights_ns, inside, strict=True))
+        blind = BlindParts(positions_ns, shared, unsampled)
         calls.append(
             AttachedCall(
                 span_ns=end_ns - start_ns,
@@ -137,7 +138,7 @@ def attached_calls(
                 longest_attached_ns=_longest_attached_ns(start_ns, end_ns, inside),
                 delay_ns=delay_ns,
                 cpu_ns=span.cpu_ns,
-                recorded=None if changes is None else recorded_call(span, changes, shown, shared, unsampled),
+                recorded=None if changes is None else recorded_call(span, changes, shown, blind),
             )
         )
     return tuple(calls)
@@ -145,8 +146,10 @@ def attached_calls(
 
 def _weights_ns(
     start_ns: int, end_ns: int, delay_ns: int | None, inside: Sequence[RawSample]
-) -> tuple[list[int], list[Blind]]:
-    """Return for how much of a span each of its samples stands, and where it ran far from any and was delayed.
+) -> tuple[list[int], list[int], list[Blind]]:
+    """Return for how much of a span each of its samples stands, for how long it had run, and where it ran far from any.
+
+    Only where it was kept off the processor as well is it far from a sample in this sense.
 
     A sample stands for the time halfway to its neighbours, without the thread's run delay. The kernel adds a delay to the
     account when it ends, so that it lies before the sample that shows it, over several others perhaps. What no sample shows
@@ -154,7 +157,7 @@ def _weights_ns(
     there may be one anywhere.
     """
     if not inside:
-        return [], [(start_ns, end_ns, end_ns - start_ns)]
+        return [], [], [(start_ns, end_ns, end_ns - start_ns)]
     moments = [start_ns, *(sample[0] for sample in inside), end_ns]
     ran_ns = [now_ns - before_ns for before_ns, now_ns in pairwise(moments)]
     delayed_ns = [0] * len(ran_ns)
@@ -185,7 +188,7 @@ def _weights_ns(
         for index, (ran, (from_ns, to_ns)) in enumerate(zip(ran_ns, pairwise(moments), strict=True))
         if any(is_felt[max(0, index - 1) : index + 2])
     ]
-    return weights, shared
+    return weights, list(accumulate(ran_ns[:-1])), shared
 
 
 def _unsampled(start_ns: int, end_ns: int, moments: Sequence[int]) -> list[Blind]:

@@ -77,6 +77,21 @@ class Changes:
         return cls(tuple(Change(*change) for change in raw), missing_from_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class BlindParts:
+    """Where samples speak of a call, and where they do not.
+
+    Attributes:
+        positions_ns: For how long the call had run at each sample.
+        shared: Where it ran far from any sample, and was kept off the processor.
+        unsampled: Where it was far from any sample.
+    """
+
+    positions_ns: Sequence[int] = ()
+    shared: Sequence[Blind] = ()
+    unsampled: Sequence[Blind] = ()
+
+
 @dataclass(slots=True)
 class _Stretch:
     """A part of a call between two readings of the run delay: for how long its thread was attached, detached, or either."""
@@ -102,8 +117,7 @@ def recorded_call(
     span: Timed,
     changes: Changes,
     weighed: Sequence[tuple[int, RawSample]],
-    shared: Sequence[Blind],
-    unsampled: Sequence[Blind],
+    blind: BlindParts,
 ) -> RecordedCall | None:
     """Return what was recorded of one call.
 
@@ -111,8 +125,7 @@ def recorded_call(
         span: When it began and ended. It begins and ends attached.
         changes: Those of its thread.
         weighed: The samples inside of it, each with the time that it stands for.
-        shared: Where it ran far from any sample, and was kept off the processor.
-        unsampled: Where it was far from any sample.
+        blind: Of which parts of it they say nothing.
 
     Returns:
         The bounds of the time for which its thread was attached, and whether the samples confirm it. None where changes may be
@@ -137,8 +150,9 @@ def recorded_call(
         n_contradicting=n_contradicting,
         n_agreeing_attached=_n_effective(attached),
         n_agreeing_detached=_n_effective(detached),
-        shared_ns=_attached_within(inside, shared),
-        unsampled_ns=_attached_within(inside, unsampled),
+        shared_ns=_attached_within(inside, blind.shared),
+        unsampled_ns=_attached_within(inside, blind.unsampled),
+        sampled_tenths=() if inside else _tenths(blind.positions_ns, run_ns),
     )
 
 
@@ -208,6 +222,12 @@ def _compared(inside: Sequence[Change], weighed: Sequence[tuple[int, RawSample]]
         else:
             (attached if is_attached else detached).append(weight_ns)
     return attached, detached, n_contradicting
+
+
+def _tenths(positions_ns: Sequence[int], run_ns: int) -> tuple[bool, ...]:
+    """Return for each tenth of a call's run time whether a sample lies in it."""
+    sampled = {min(9, 10 * position_ns // max(1, run_ns)) for position_ns in positions_ns}
+    return tuple(tenth in sampled for tenth in range(10))
 
 
 def _attached_within(inside: Sequence[Change], parts: Sequence[Blind]) -> int:

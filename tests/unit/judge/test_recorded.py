@@ -118,6 +118,26 @@ def test_attached_time_that_no_sample_speaks_of_may_have_been_detached(figure):
     assert attachment_witness(Attachment(calls)) == ("recorder", "bounded")
 
 
+@pytest.mark.parametrize(
+    ("n_calls", "never", "word"),
+    [(20, None, "attached"), (9, None, "inconclusive"), (20, 7, "inconclusive")],
+)
+def test_calls_that_are_sampled_in_one_part_each_are_sampled_in_all_of_them_together(n_calls, never, word):
+    """Beside a load no single call is sampled throughout. Where no call is sampled, nothing is known."""
+    calls = [
+        replace(
+            call := recorded(1.0, n=50, shared_ns=SPAN_NS // 2),
+            recorded=replace(call.recorded, sampled_tenths=tuple(tenth != never for tenth in range(10))),
+        )
+        for _ in range(n_calls)
+    ]
+
+    decided, estimate, _ = judge_attachment(Attachment(tuple(calls)))
+
+    assert decided == word
+    assert estimate.low >= (0.98 if word == "attached" else 0.45)
+
+
 def test_where_the_delay_fell_may_not_be_known():
     estimate = recorded_share(Attachment((recorded(0.5, doubt_ns=SPAN_NS // 10),) * 7))
 

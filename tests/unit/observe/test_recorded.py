@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_gilcheck.observe.attachment import attached_calls
-from pytest_gilcheck.observe.recorded import Change, Changes, recorded_call
+from pytest_gilcheck.observe.recorded import BlindParts, Change, Changes, recorded_call
 
 READING_NS = 5_000
 FUNCTION_NS = 40
@@ -77,7 +77,7 @@ def test_a_recorded_call_is_known_up_to_the_time_of_the_functions_themselves(pie
     """Wherever the thread was kept off the processor, in the hooks' own readings too: that counts for no state."""
     thread, span = played(pieces)
 
-    call = recorded_call(span, Changes(tuple(thread.changes)), (), (), ())
+    call = recorded_call(span, Changes(tuple(thread.changes)), (), BlindParts())
 
     assert call.n_changes == len(thread.changes)
     assert call.run_ns == thread.run_ns
@@ -90,7 +90,7 @@ def test_a_recorded_call_is_known_up_to_the_time_of_the_functions_themselves(pie
 def test_where_the_delay_was_not_read_each_time_the_bounds_allow_for_it(pieces, chance):
     thread, span = played(pieces, reads=lambda: chance.random() < 0.5)
 
-    call = recorded_call(span, Changes(tuple(thread.changes)), (), (), ())
+    call = recorded_call(span, Changes(tuple(thread.changes)), (), BlindParts())
 
     assert call.least_attached_ns <= thread.attached_ns <= call.most_attached_ns
     assert 0 <= call.least_attached_ns <= call.most_attached_ns <= call.run_ns
@@ -139,21 +139,21 @@ def test_a_call_is_not_recorded_where_changes_may_be_missing():
     thread, span = played([(1_000_000, 0, 0), (1_000_000, 0, 0), (1_000_000, 0, 0)])
     changes = tuple(thread.changes)
 
-    assert recorded_call(span, Changes(changes, span.end_ns + 1), (), (), ()) is not None
-    assert recorded_call(span, Changes(changes, span.end_ns), (), (), ()) is None
+    assert recorded_call(span, Changes(changes, span.end_ns + 1), (), BlindParts()) is not None
+    assert recorded_call(span, Changes(changes, span.end_ns), (), BlindParts()) is None
     # It begins and ends attached, whatever came before it.
-    assert recorded_call(span, Changes(changes[:1]), (), (), ()) is None
-    assert recorded_call(span, Changes(changes[1:]), (), (), ()) is None
+    assert recorded_call(span, Changes(changes[:1]), (), BlindParts()) is None
+    assert recorded_call(span, Changes(changes[1:]), (), BlindParts()) is None
     # Where the system reports no delay it may have been any state.
-    assert recorded_call(timed(span.start_ns, span.end_ns, None), Changes(changes), (), (), ()) is None
+    assert recorded_call(timed(span.start_ns, span.end_ns, None), Changes(changes), (), BlindParts()) is None
 
 
 def test_other_calls_of_the_thread_are_left_alone():
     thread, span = played([(1_000_000, 0, 0), (1_000_000, 0, 0), (1_000_000, 0, 0)])
     changes = Changes(tuple(thread.changes))
 
-    before = recorded_call(timed(0, span.start_ns), changes, (), (), ())
-    after = recorded_call(timed(span.end_ns, span.end_ns + 1_000), changes, (), (), ())
+    before = recorded_call(timed(0, span.start_ns), changes, (), BlindParts())
+    after = recorded_call(timed(span.end_ns, span.end_ns + 1_000), changes, (), BlindParts())
 
     assert (before.n_changes, before.least_attached_ns) == (0, span.start_ns)
     assert (after.n_changes, after.least_attached_ns, after.most_attached_ns) == (0, 1_000, 1_000)
@@ -172,3 +172,18 @@ def test_what_no_sample_speaks_of_counts_as_far_as_it_was_attached():
     assert 0 < call.recorded.shared_ns < call.shared_ns
     assert call.recorded.unsampled_ns == pytest.approx(980_000 - 450_000, abs=5_000)
     assert call.unsampled_ns > 3_000_000
+
+
+def test_a_call_that_is_attached_throughout_says_which_tenths_of_it_were_sampled():
+    """By the time for which it had run: the time off the processor is no part of it."""
+    span = timed(0, 15_000_000, 5_000_000, 10_000_000)
+    # It is kept off the processor after 2.5 ms, for 5 ms.
+    samples = [(at, at + 500, True, 0, 0 if at < 7_500_000 else 5_000_000) for at in (1_100_000, 2_400_000, 7_600_000)]
+
+    (call,) = attached_calls([span], samples, Changes(()))
+    (detaches,) = attached_calls(
+        [span], samples, Changes((Change(1, 1, 2, 2, False, None), Change(3, 3, 4, 4, True, None)))
+    )
+
+    assert [tenth for tenth, is_sampled in enumerate(call.recorded.sampled_tenths) if is_sampled] == [1, 2]
+    assert detaches.recorded.sampled_tenths == ()
