@@ -101,7 +101,7 @@ def measure(
             if isinstance(sampled, Reason):
                 stages.notes.append(sampled)
             else:
-                instrument = instrument_of(opened.unavailable)
+                instrument = instrument_of(sampled, opened.unavailable)
                 observation = replace(observation, attachment=sampled, instrument=instrument)
         # Before the rounds: where the time limit leaves no time for both, a held call's line says more than its speed-up.
         if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and (verdict := judge(observation)).gil in ("held", "partial"):

@@ -8,7 +8,7 @@ every share ends in ``_share`` and lies in 0..1, every count begins with ``n_``.
 from __future__ import annotations
 
 from pytest_gilcheck.evidence.agreement import Agreement, Difference
-from pytest_gilcheck.evidence.attachment import AttachedCall, Attachment, GcPauses
+from pytest_gilcheck.evidence.attachment import AttachedCall, Attachment, GcPauses, RecordedCall
 from pytest_gilcheck.evidence.baseline import (
     BaselineEntry,
     Change,
@@ -102,6 +102,7 @@ __all__ = [
     "Reading",
     "ReadyThreads",
     "Reason",
+    "RecordedCall",
     "ReleaseCounts",
     "Round",
     "RoundSize",

@@ -84,6 +84,24 @@ SAMPLED_SHARE_Z = 3.29
 #: z² / (n + z²), which is below the border of 0.05 from 206 on.
 ENOUGH_SAMPLES = 206
 
+#: Threshold: the chance that no sample meets a share of the recorded attached time that was not attached, of which the
+#: bounds then know nothing. It is that of `SAMPLED_SHARE_Z`. (None of n samples meets a share u once in (1 - u) ** n.)
+MISSED_CHANCE = 0.001
+
+#: Threshold: so many samples have to confirm a recorded detached time. Only a module that looked its functions up by itself, as
+#: code of a just-in-time compiler does, could attach there unseen. If it did so for a third of the time, all of these would
+#: miss it once in 3,300 checks, and for half of it once in a million.
+CONFIRMING_SAMPLES = 20
+
+#: Threshold: in so many calls a tenth of the call has to be sampled, so that all samples together speak of it. Beside a load
+#: hardly one call is sampled throughout, and samples of some calls may always lie in the same part. If the interpreter
+#: detached for half of a tenth in each call, samples of ten calls would miss it once in a thousand (`MISSED_CHANCE`).
+SAMPLED_CALLS = 10
+
+#: Threshold: a recorded share is exact if its bounds lie no further apart. It is the difference that counts as a change
+#: between two runs (`DRIFT_SHARE`). For a call that is attached throughout, 342 samples confirm it that closely.
+RECORDED_WIDTH = 0.02
+
 #: Threshold: threads that work for the call are attached in so many of the calls, for at least half as long as in all of
 #: them together. One call in ten may be one that was hardly sampled.
 OWN_WORK_CALLS_SHARE = 0.9

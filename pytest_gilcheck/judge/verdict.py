@@ -52,7 +52,7 @@ def judge(observation: Observation) -> Verdict:
     known = {reason.slug for reason in reasons}
     reasons = [*reasons, *(reason for reason in wall.reasons if reason.slug not in known)]
     slugs = tuple(dict.fromkeys(reason.slug for reason in reasons))
-    exact = observation.instrument.grade == "exact"
+    exact = observation.instrument.grade == "exact" and gil != "not_applicable"
     figures: dict[str, Estimate | str] = {
         "gil": gil,
         "held_share": share,

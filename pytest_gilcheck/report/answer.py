@@ -110,11 +110,13 @@ def _share(verdict: Verdict) -> str:
 
 
 def _attached_share(verdict: Verdict) -> str:
-    """Return the same where there is no GIL. Samples give bounds, and the text says no more than they do."""
+    """Return the same where there is no GIL. Samples give bounds, and the text says no more than they do; a record is exact."""
     share, word = verdict.attached_share, verdict.attachment
     if share.value is None or share.low is None or share.high is None:
         return ""
     span = "" if verdict.span_ns is None else f" ({duration(verdict.span_ns)})"
+    if word == "partial" and verdict.instrument.grade == "exact":
+        return f", attached for {percent(share.value)} of the call{span}"
     if word in ("inconclusive", "partial"):
         bounds = share_bounds(share.low, share.high)
         return f", attached for {bounds.strip('[]').replace(',', ' to')} % of the call{span}" if bounds else ""

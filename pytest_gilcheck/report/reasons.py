@@ -208,6 +208,22 @@ def _attachment_borderline(values: Mapping[str, Any]) -> str:
     return f"{n_samples} leave the {quantity(share)} on both sides of a threshold (5 % or 95 %): {remedy}"
 
 
+def _attachment_not_recorded(values: Mapping[str, Any]) -> str:
+    if "n_contradicting" in values:
+        n_samples = counted(values["n_compared"], "sample")
+        return (
+            f"{values['n_contradicting']:,} of {n_samples} contradict the record of who is attached: the interpreter detaches the "
+            "thread by itself (around a system call, or for a lock), or a module that cannot be watched does. The samples decide"
+        )
+    if "n_missing" in values:
+        n_calls = counted(values["n_calls"], "call")
+        return (
+            f"the record of {values['n_missing']} of {n_calls} is not complete: it was full, or the system does not report how "
+            "long a thread is kept off the processor. The samples decide"
+        )
+    return f"{values['text']}. The samples decide"
+
+
 #: From here on a reader is told that the sampling thread did not run.
 _FELT_UNSAMPLED_SHARE = 0.02
 
@@ -238,6 +254,7 @@ _CONSTANT = {
 #: Slug -> sentence of its values.
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "attachment-borderline": _attachment_borderline,
+    "attachment-not-recorded": _attachment_not_recorded,
     "borderline": _borderline,
     "budget-too-small": _budget_too_small,
     "chatter": lambda v: (

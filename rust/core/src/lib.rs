@@ -24,4 +24,4 @@ mod unavailable;
 pub mod watchdog;
 pub mod workload;
 
-pub use unavailable::Unavailable;
+pub use unavailable::{NotRecorded, Unavailable};

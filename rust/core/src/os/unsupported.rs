@@ -1,7 +1,7 @@
 //! Stands for an operating system or processor without a ledger: nothing is found, and nothing is changed.
 
 use std::convert::Infallible;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use super::memory::{CodeLocation, GotEntry, Memory};
 use super::{ProcessorAccount, ThreadState};
@@ -13,7 +13,7 @@ pub fn check_supported() -> Result<(), Unavailable> {
 }
 
 /// A loaded object. There is none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LoadedObject(Infallible);
 
 impl LoadedObject {
@@ -27,9 +27,44 @@ impl LoadedObject {
         match self.0 {}
     }
 
+    /// Returns its first address.
+    pub fn start(&self) -> usize {
+        match self.0 {}
+    }
+
     /// Returns the GOT entries through which this object calls `function`.
     pub fn got_entries(&self, _function: &CStr) -> Vec<GotEntry> {
         match self.0 {}
+    }
+
+    /// Returns every word that leads to one of these functions.
+    pub fn references(&self, _functions: &[&CStr]) -> Vec<(usize, usize, bool)> {
+        match self.0 {}
+    }
+}
+
+/// The loaded objects. There are none.
+#[derive(Debug, Default)]
+pub struct LoadedObjects {
+    /// How many objects have been loaded and unloaded.
+    pub n_changes: u64,
+    /// None.
+    pub objects: Vec<(CString, LoadedObject)>,
+}
+
+/// Returns no objects.
+pub fn loaded_objects() -> LoadedObjects {
+    LoadedObjects::default()
+}
+
+/// A loaded object that is kept. There is none.
+#[derive(Debug)]
+pub struct KeptObject(Infallible);
+
+impl KeptObject {
+    /// Keeps nothing.
+    pub fn new(_file: &CStr, object: &LoadedObject) -> Option<Self> {
+        match object.0 {}
     }
 }
 
@@ -84,6 +119,15 @@ impl Memory for ProcessMemory {
 ///
 /// Always safe; the implementations for other systems are not.
 pub unsafe fn write_word(_address: usize, _value: usize) -> bool {
+    false
+}
+
+/// Returns false and writes nothing.
+///
+/// # Safety
+///
+/// Always safe; the implementations for other systems are not.
+pub unsafe fn write_words(_words: &[(usize, usize)]) -> bool {
     false
 }
 

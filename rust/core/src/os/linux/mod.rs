@@ -7,8 +7,10 @@ mod objects;
 mod thread;
 
 pub use asleep::{system_call_name, thread_state};
-pub use memory::{ProcessMemory, write_word};
-pub use objects::{LoadedObject, code_at, object_at, real_function, symbol, symbol_size_at};
+pub use memory::{ProcessMemory, write_word, write_words};
+pub use objects::{
+    KeptObject, LoadedObject, code_at, loaded_objects, object_at, real_function, symbol, symbol_size_at,
+};
 pub use thread::{
     move_to_processor, n_sleeps, preserve_errno, processor_account, processor_account_of, run_delay_ns, sharpen_timer,
     walk_stack,
