@@ -6,7 +6,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.checker.stages import STAGE_SHARE, since
+from pytest_gilcheck.checker.stages import since
+from pytest_gilcheck.checker.time_limit import STAGE_SHARE
 from pytest_gilcheck.evidence import ReadyThreads, Reason
 from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import ROUND_LOOKS, decides_overlap, hides_a_pool, wants_serial_arm, wants_short_round
@@ -115,15 +116,16 @@ def count_ready_threads(stages: Stages, rounds: Sequence[Round], span_ns: int) -
         The counts. None where nobody needs them, or where another thread takes the GIL or the time limit leaves no time.
     """
     n_calls = max(1, _LOOKS_NS // max(1, span_ns))
-    if stages.surroundings.windows or not hides_a_pool(rounds) or not stages.fits_quietly(n_calls):
+    if stages.surroundings.windows or not hides_a_pool(rounds) or not stages.time_limit.fits(1, _LOOKS_NS):
         return None
+    stages.time_limit.begin("threads that are ready", stages.time_limit.step_ns(1, _LOOKS_NS))
     before: list[int] = []
     with counted_ready(before):
         time.sleep(_LOOKS_NS / 6e9)
     during: list[int] = []
     with counted_ready(during):
         budget_ns = round(stages.left_ns() * STAGE_SHARE)
-        stages.competing.solo(stages.solo.job(n_calls, budget_ns=budget_ns), stages.deadline)
+        stages.made(stages.solo.job(n_calls, budget_ns=min(_LOOKS_NS, budget_ns)))
     # The last calls' own threads may still be there at the first looks; what is there for good is there at most of them.
     n_others = sorted(before)[len(before) // 2] if before else 0
     of_two = [count - n_others for count in during if count - n_others >= 2]  # noqa: PLR2004  (as the name says)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.checker.stages import STAGE_SHARE
+from pytest_gilcheck.checker.time_limit import STAGE_SHARE
 from pytest_gilcheck.evidence import DeadlineExceeded, Reason, RoundSize
 from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.observe import sleeps
@@ -19,6 +19,8 @@ __tracebackhide__ = is_hidden
 
 #: Calls are made for so long where they are short: two hundred looks at each thread.
 _LOOKS_NS = 100_000_000
+#: To symbolise what was seen takes about so long at most: the line tables of a large library.
+_READING_NS = 100_000_000
 #: Each call after a `setup` is a phase of its own, with a thread that looks.
 _MOST_PHASES = 32
 
@@ -35,8 +37,9 @@ def find_sleeps(stages: Stages, n_threads: int) -> Sleeps | None:
     """
     # One call of each thread, one after the other: they wait for each other.
     at_once_ns = n_threads * max(1, stages.call_ns)
-    if at_once_ns > STAGE_SHARE * stages.left_ns():
+    if at_once_ns > STAGE_SHARE * stages.left_ns() or not stages.time_limit.fits(n_threads, _READING_NS):
         return None
+    stages.time_limit.begin("sleeps", stages.time_limit.step_ns(n_threads, _READING_NS))
     stages.report_status(events.LINES)
     wanted_ns = min(_LOOKS_NS, round(STAGE_SHARE * stages.left_ns()))
     n_calls = max(1, wanted_ns // at_once_ns)

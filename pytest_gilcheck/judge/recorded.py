@@ -58,7 +58,7 @@ def recorded_share(attachment: Attachment) -> Estimate | Reason | None:
 
 def _missed_share(n_samples: float) -> float:
     """Return which share of a time so many samples may all have missed."""
-    return 1 - rules.MISSED_CHANCE ** (1 / n_samples) if n_samples >= 1 else 1.0
+    return 1 - float(rules.MISSED_CHANCE ** (1 / n_samples)) if n_samples >= 1 else 1.0
 
 
 def _unconfirmed_ns(call: AttachedCall) -> int:
@@ -77,7 +77,7 @@ def _unsampled_share(records: Sequence[RecordedCall]) -> float:
     if not all(record.sampled_tenths for record in records):
         return 1.0
     n_calls = [sum(tenth) for tenth in zip(*(record.sampled_tenths for record in records), strict=True)]
-    return sum(n < rules.SAMPLED_CALLS for n in n_calls) / len(n_calls)
+    return len([n for n in n_calls if n < rules.SAMPLED_CALLS]) / len(n_calls)
 
 
 def sleeps(call: AttachedCall) -> bool:
