@@ -440,6 +440,19 @@ def tests_all(session: nox.Session, version: str) -> None:
     run_pytest(session, [*python, "-m", "pytest"], "-p", "no:cacheprovider", *chosen)
 
 
+@nox.session(venv_backend="none", default=False, requires=["build"])
+@each_interpreter
+def interrupts(session: nox.Session, version: str) -> None:
+    """Interrupt 200 runs at random moments on a supported Python, half in pytest and half in a script. Half an hour."""
+    python = environment(session, version, "interrupts")
+    # In the root the source tree would be imported first, which has no native module.
+    with tempfile.TemporaryDirectory(prefix="gilcheck-benchmarks-") as elsewhere:
+        Path(elsewhere, "benchmarks").symlink_to(ROOT / "benchmarks")
+        session.chdir(elsewhere)
+        session.run(*python, "-m", "benchmarks.interrupts", *session.posargs, external=True)
+        session.chdir(ROOT)
+
+
 @nox.session(default=False)
 def abi3t(session: nox.Session) -> None:
     """One test of each live kind on 3.15 with its GIL, with the wheel that free-threaded builds share with it."""

@@ -25,6 +25,7 @@ from pytest_gilcheck.evidence import (
     Plan,
     Progress,
     Reason,
+    RecordedCall,
     ReleaseCounts,
     Verdict,
 )
@@ -176,9 +177,11 @@ claims = st.builds(
 
 instruments = st.builds(Instrument, st.text(), st.sampled_from(["exact", "bounded", "none"]), st.none() | reasons)
 
-attached_calls = st.builds(AttachedCall, n_effective=_figures, delay_ns=_maybe_ns)
+recorded_calls = st.builds(RecordedCall, n_agreeing_attached=_figures, n_agreeing_detached=_figures)
+attached_calls = st.builds(AttachedCall, n_effective=_figures, delay_ns=_maybe_ns, recorded=st.none() | recorded_calls)
 attachments = st.builds(
     Attachment,
+    not_recorded=st.none() | reasons,
     calls=st.lists(attached_calls, max_size=3).map(tuple),
     windows=st.lists(attached_calls, max_size=2).map(tuple),
     pauses=st.none() | st.builds(GcPauses),

@@ -136,6 +136,7 @@ class _Machine:
     def _wake(self, task: _Task) -> None:
         task.state = "ready"
         task.left_ns = 0.0  # it tries its part again once it runs
+        before = task.core
         if not self.world.is_sticky:
             load = [sum(t.core == core and t.state in ("ready", "running") for t in self.tasks) for core in self._cores]
             task.core = min(self._cores, key=load.__getitem__)
@@ -144,6 +145,9 @@ class _Machine:
             t.vruntime for t in self.tasks if t.core == task.core and t.state in ("ready", "running") and t is not task
         ]
         task.vruntime = max(task.vruntime, min(others, default=0.0))
+        if task.core != before:
+            # Each core counts from where it is. (Else who moves between two of them is kept off for longer each time, for ever.)
+            task.vruntime = min(others, default=task.vruntime)
         if self.world.wakes_first:
             task.vruntime = min(others, default=0.0) - STEP_NS
             for other in self.tasks:

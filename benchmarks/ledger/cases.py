@@ -30,7 +30,8 @@ class Case:
     `independent_truth`: it was written from the source before anything was measured. `expected_held_share` is
     known closely where `exact_share` is set, else it is a reading on one machine. `alone`: the case changes a
     setting of the process or thread for good, and must not share one with others. `correction` says what was
-    changed in this copy, and why.
+    changed in this copy, and why. `also_under_load`: words that are right, too, where other threads or processes want
+    the processors, because the call itself then holds for longer.
     """
 
     id: str
@@ -49,6 +50,11 @@ class Case:
     notes: str = ""
     correction: str = ""
     nominal_ns: int | None = None
+    also_under_load: tuple[str, ...] = ()
+
+    def words(self, *, is_loaded: bool) -> tuple[str, ...]:
+        """Return the words that are right."""
+        return (self.truth, *self.also_under_load) if is_loaded else (self.truth,)
 
     @property
     def exact_share(self) -> bool:
@@ -76,12 +82,14 @@ class Case:
 
 
 def read_cases(path: Path = CASES_FILE) -> list[Case]:
-    """Return the real calls; raise ``ValueError`` for a truth that is not one of the three words."""
-    cases = [Case(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    """Return the real calls; raise ``ValueError`` for a word that is not one of the three."""
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    cases = [Case(**{**entry, "also_under_load": tuple(entry.get("also_under_load", ()))}) for entry in entries]
     for case in cases:
-        if case.truth not in ("released", "held", "partial"):
-            message = f"{path.name}: {case.id} has truth {case.truth!r}, expected released, held or partial"
-            raise ValueError(message)
+        for word in case.words(is_loaded=True):
+            if word not in ("released", "held", "partial"):
+                message = f"{path.name}: {case.id} has truth {word!r}, expected released, held or partial"
+                raise ValueError(message)
     return cases
 
 

@@ -89,7 +89,7 @@ def mark(case: Case, measurement: Measurement) -> str:
         return ABSENT
     if measurement.outcome != "ok":
         return FAILED
-    if measurement.gil == case.truth:
+    if measurement.gil in case.words(is_loaded=measurement.load > 0):
         return RIGHT
     if measurement.gil not in ("released", "held", "partial"):
         return INCONCLUSIVE

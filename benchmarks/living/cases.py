@@ -47,10 +47,11 @@ QUICK = frozenset(
 
 @dataclass(frozen=True)
 class Truth:
-    """The word of a call, and the bounds of its held share; None: only the word is known."""
+    """The word of a call, and the bounds of its held share; None: only the word is known. `also`: words that are right, too."""
 
     word: str
     bounds: tuple[float, float] | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,11 @@ class Public:
     call: str
     word: str
     env: tuple[tuple[str, str], ...] = ()
+    also_under_load: tuple[str, ...] = ()
 
-    def truth(self) -> Truth:
-        """Return its word."""
-        return Truth(self.word)
+    def truth(self, *, is_loaded: bool = False) -> Truth:
+        """Return its word, and those that are right where others want the processors, too."""
+        return Truth(self.word, also=self.also_under_load if is_loaded else ())
 
 
 def specimens(*, quick: bool = False) -> Iterator[Specimen]:
@@ -113,4 +115,5 @@ def specimens(*, quick: bool = False) -> Iterator[Specimen]:
 def corpus(patterns: Iterable[str] = ()) -> Iterator[Public]:
     """Yield the public functions that this Python runs; `patterns` are shell patterns of their ids."""
     for case in select(read_cases(), patterns):
-        yield Public(case.id, case.setup, case.call, case.truth, tuple(sorted(case.env.items())))
+        env = tuple(sorted(case.env.items()))
+        yield Public(case.id, case.setup, case.call, case.truth, env, case.also_under_load)

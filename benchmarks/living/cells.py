@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.ledger.driver import worker_command
 from benchmarks.ledger.load import busy
 from benchmarks.living.cases import Public, Specimen, Truth
-from benchmarks.living.neighbours import OWN_POOL
+from benchmarks.living.neighbours import NOBODY, OWN_POOL
 
 WORDS = ("released", "partial", "held")
 STDERR_TAIL = 600
@@ -34,7 +34,7 @@ class Cell:
         """What is true of the call in this cell."""
         if isinstance(self.case, Specimen):
             return self.case.truth(hands_over=self.neighbour == OWN_POOL)
-        return self.case.truth()
+        return self.case.truth(is_loaded=self.load > 0 or self.neighbour != NOBODY)
 
     def request(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return what the worker is asked."""
@@ -66,7 +66,8 @@ class Answer:
     @property
     def is_wrong(self) -> bool:
         """Whether the word is another one than the true one."""
-        return self.gil in WORDS and self.gil != self.cell.truth.word
+        truth = self.cell.truth
+        return self.gil in WORDS and self.gil not in (truth.word, *truth.also)
 
     @property
     def is_inconclusive(self) -> bool:
@@ -148,6 +149,6 @@ def truth_text(cell: Cell) -> str:
     """Return the truth of a cell as it is printed."""
     truth = cell.truth
     if truth.bounds is None:
-        return truth.word
+        return " or ".join((truth.word, *truth.also))
     low, high = truth.bounds
     return f"{truth.word} {low:.3f} .. {high:.3f}"

@@ -16,6 +16,7 @@ MS = 1_000_000
 TICK_SECONDS = 0.001
 N_SLEEPERS = 8
 
+NOBODY = "nobody"
 #: The callee's own: not beside the call, but below it.
 OWN_POOL = "own pool"
 
@@ -95,7 +96,7 @@ def _attaches(hold_ns: int, gap_ns: int) -> Iterator[None]:
 
 #: The name of each neighbour, and what makes it.
 NEIGHBOURS: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
-    "nobody": contextlib.nullcontext,
+    NOBODY: contextlib.nullcontext,
     "spinning thread": lambda: in_threads([_spins]),
     "8 sleepers": lambda: in_threads([_sleeps] * N_SLEEPERS),
     "asyncio loop": lambda: in_threads([_loops]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,16 +11,19 @@ from pytest_gilcheck.evidence import Attachment, Instrument, Reason
 from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import (
     ENOUGH_BATCHES,
+    attachment_witness,
     decides_attachment,
     knows_attached_share,
     others_attach,
 )
 from pytest_gilcheck.observe import (
+    WatchedAttachment,
     attached_calls,
     garbage_collector,
     pauses_beside_calls,
-    sampled_attachment,
     state_of_this_thread,
+    watched_attachment,
+    why_not_recorded,
 )
 from pytest_gilcheck.status import events
 
@@ -28,13 +32,9 @@ if TYPE_CHECKING:
 
     from pytest_gilcheck.checker.stages import Stages
     from pytest_gilcheck.evidence import CallSpan, GcPauses, Plan
-    from pytest_gilcheck.observe import RawSample
     from pytest_gilcheck.run import SoloRun
 
 __tracebackhide__ = is_hidden
-
-#: The witness of a thread that is attached. What it cannot see lies between its bounds.
-SAMPLER = "sampler"
 
 #: So many calls are made at least: one call alone may be a cold one.
 _FEWEST_CALLS = 7
@@ -49,14 +49,14 @@ _LONGEST_ALONE_NS = 100_000_000
 
 
 def measure_attachment(stages: Stages, plan: Plan) -> Attachment | Reason:
-    """Make single calls beside the sampling thread until they decide, then some beside a collecting one.
+    """Make single calls in a thread that is watched until they decide, then some beside a collecting one.
 
     Args:
         stages: Stages of the check.
         plan: Its plan.
 
     Returns:
-        What was sampled, or the reason why nothing could be.
+        What was sampled and recorded, or the reason why nothing could be.
     """
     attachment = Attachment(())
     # A thread that was preempted before it waits is attached for as long: on a busy machine for all of the first calls.
@@ -73,30 +73,37 @@ def measure_attachment(stages: Stages, plan: Plan) -> Attachment | Reason:
             events.SINGLE_CALLS, n_done=n_done, n_all=n_all, spent_ns=spent_ns, budget_ns=plan.solo_budget_ns
         )
         n_windows = ENOUGH_BATCHES if others_attach(attachment.calls) else 0
-        samples: list[RawSample] = []
+        watched = WatchedAttachment()
         made = stages.solo.job(n_calls, budget_ns=left_ns, n_windows=n_windows)
-        job = partial(_sampled, made, stages.call_ns, samples, waiting)
+        job = partial(_watched, made, stages.call_ns, watched, waiting)
         run, why_not = stages.competing.solo(job, stages.deadline)
         if why_not is not None:
             return why_not
-        calls, windows = (attached_calls(raw_spans, samples) for raw_spans in (run.spans, run.windows))
-        attachment = Attachment((*attachment.calls, *calls), (*attachment.windows, *windows))
+        calls, windows = (
+            attached_calls(raw_spans, watched.samples, watched.changes) for raw_spans in (run.spans, run.windows)
+        )
+        attachment = Attachment(
+            (*attachment.calls, *calls),
+            (*attachment.windows, *windows),
+            not_recorded=why_not_recorded(watched, calls) or attachment.not_recorded,
+        )
         left_ns -= sum(span.end_ns - span.start_ns for span in (*run.spans, *run.windows))
         if left_ns <= 0 or (decides_attachment(attachment) and knows_attached_share(attachment)):
             break
-    return Attachment(attachment.calls, attachment.windows, _pauses(stages, plan))
+    return replace(attachment, pauses=_pauses(stages, plan))
 
 
-def instrument_of(no_gil: Reason | None) -> Instrument:
-    """Return the instrument of attachment; `no_gil` is why there is no ledger."""
-    return Instrument(SAMPLER, "bounded", no_gil)
+def instrument_of(attachment: Attachment, no_gil: Reason | None) -> Instrument:
+    """Return the witness that decides of this attachment; `no_gil` is why there is no ledger."""
+    name, grade = attachment_witness(attachment)
+    return Instrument(name, grade, no_gil)
 
 
-def _sampled(
-    job: Callable[[], SoloRun], span_ns: int, samples: list[RawSample], waiting: Sequence[int]
+def _watched(
+    job: Callable[[], SoloRun], span_ns: int, watched: WatchedAttachment, waiting: Sequence[int]
 ) -> tuple[SoloRun, Reason | None]:
-    """Run a job in the calling thread, which is sampled."""
-    with sampled_attachment(span_ns, samples, waiting) as why_not:
+    """Run a job in the calling thread, which is watched."""
+    with watched_attachment(span_ns, watched, waiting) as why_not:
         return job(), why_not
 
 
@@ -120,6 +127,7 @@ def _pauses(stages: Stages, plan: Plan) -> GcPauses | None:
     return pauses_beside_calls(run.spans, beside, alone)
 
 
-def attachment_of_block(block: CallSpan, samples: Sequence[RawSample]) -> Attachment:
-    """Return what the samples show of a block, which runs once."""
-    return Attachment(attached_calls([block], samples))
+def attachment_of_block(block: CallSpan, watched: WatchedAttachment) -> Attachment:
+    """Return what was seen of a block, which runs once."""
+    calls = attached_calls([block], watched.samples, watched.changes)
+    return Attachment(calls, not_recorded=why_not_recorded(watched, calls))

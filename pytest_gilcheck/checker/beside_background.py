@@ -7,12 +7,13 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.checker.stages import STAGE_SHARE, call_spans, refusal, since
+from pytest_gilcheck.checker.stages import call_spans, refusal, since
+from pytest_gilcheck.checker.time_limit import STAGE_SHARE
 from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import others_matter
 from pytest_gilcheck.observe import progress_beside
 from pytest_gilcheck.plan import own_ready_ns
-from pytest_gilcheck.run import background_thread
+from pytest_gilcheck.run import SWITCH_INTERVAL, background_thread
 from pytest_gilcheck.status import events
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ _N_PROBES = 8
 _N_LATE = 2
 _PROBE_NS = 100_000
 
+#: What it costs where that thread is seen too late: the wait of who restores the interval, and of the call until then.
+_MOST_TAKES = 2
+_INTERVAL_NS = round(SWITCH_INTERVAL * 1e9)
+
 
 def needs_background_thread(instrument: Instrument, settings: Settings, span_ns: int) -> bool:
     """Return whether calls of this length are made beside the background thread."""
@@ -70,15 +75,29 @@ def progress(stages: Stages, span_ns: int, *, is_exact: bool) -> Progress | None
         # Its switch interval is so long that a busy thread would keep the call waiting for half a second at each release.
         stages.leave_out("background thread", 0)
         return None
-    if not stages.fits("background thread"):
+    # Beside a busy thread that nobody has noticed each take costs such an interval, until it is restored.
+    if not stages.fits("background thread", more_ns=_MOST_TAKES * _INTERVAL_NS if is_exact else 0):
         return None
     alone_ns = None if is_exact else min(span_ns, _shortest_alone_ns(stages, span_ns))
     stages.report_status(events.BESIDE_BACKGROUND)
     background_runs: list[tuple[int, int]] = []
     n_calls = max(1, (_BESIDE_NS if is_exact else _BESIDE_ONLY_WITNESS_NS) // max(1, span_ns))
     budget_ns = round(stages.left_ns() * STAGE_SHARE)
-    with background_thread(background_runs, budget_ns=budget_ns, is_only_witness=not is_exact):
-        run = stages.competing.solo(stages.solo.job(n_calls, budget_ns=budget_ns), stages.deadline)
+    is_late = False
+    with background_thread(background_runs, budget_ns=budget_ns, is_only_witness=not is_exact) as end_background:
+
+        def ends_early() -> None:
+            nonlocal is_late
+            is_late = True
+            end_background()
+
+        job = stages.solo.job(n_calls, budget_ns=budget_ns)
+        # As the only witness it makes calls that take longer than what this waits for.
+        run = stages.competing.solo(job, stages.deadline, meanwhile=ends_early if is_exact else None)
+    if is_late:
+        expected_ns = n_calls * stages.call_ns
+        stages.leave_out("background thread", stages.call_ns if 2 * expected_ns > _INTERVAL_NS else 0)
+        return None
     seen = progress_beside(call_spans(run), background_runs, is_exact=is_exact and not refusal(run))
     return replace(seen, alone_ns=alone_ns)
 
@@ -87,7 +106,7 @@ def _shortest_alone_ns(stages: Stages, span_ns: int) -> int:
     """Make calls alone, and return how long the shortest one took: the first call of a check may be a slow one."""
     n_calls = 1 if span_ns >= _BESIDE_ONLY_WITNESS_NS else _N_ALONE
     budget_ns = round(stages.left_ns() * STAGE_SHARE)
-    run = stages.competing.solo(stages.solo.job(n_calls, budget_ns=budget_ns), stages.deadline)
+    run = stages.made(stages.solo.job(n_calls, budget_ns=budget_ns))
     return min(span.end_ns - span.start_ns for span in run.spans)
 
 

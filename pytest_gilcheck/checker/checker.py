@@ -25,10 +25,11 @@ from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import judge, others_matter
 from pytest_gilcheck.observe import (
     Block,
+    WatchedAttachment,
     call_span,
     clock_quality,
     exact_ledger,
-    sampled_attachment,
+    watched_attachment,
     without_ledger,
 )
 from pytest_gilcheck.plan import survey
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_gilcheck.evidence import Agreement
-    from pytest_gilcheck.observe import RawSample
 
 __tracebackhide__ = is_hidden
 
@@ -214,10 +214,10 @@ class Checker:
         machine = survey(clock_quality())
         span = Span(name)
         with exact_ledger(self._settings.instrument) as opened:
-            samples: list[RawSample] = []
-            # A block is sampled from its own thread, which is this one.
-            sampling = contextlib.nullcontext() if machine.has_gil else sampled_attachment(0, samples)
-            with sampling:
+            watched = WatchedAttachment()
+            # A block is watched from its own thread, which is this one.
+            watching = contextlib.nullcontext() if machine.has_gil else watched_attachment(0, watched)
+            with watching:
                 block = Block() if opened.grade == "exact" or not machine.has_gil else None
                 try:
                     yield span
@@ -226,8 +226,8 @@ class Checker:
                     record = block.end() if block else None
             instrument, attachment = opened, None
             if not machine.has_gil and isinstance(record, CallSpan):
-                instrument = instrument_of(opened.unavailable)
-                attachment = attachment_of_block(record, samples)
+                attachment = attachment_of_block(record, watched)
+                instrument = instrument_of(attachment, opened.unavailable)
                 record = None
             calls = (record,) if isinstance(record, CallSpan) else ()
             # While the ledger is still open. A block runs once: two windows would tell no more.

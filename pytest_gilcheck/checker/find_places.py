@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ __tracebackhide__ = is_hidden
 
 #: So many calls are made for their stacks at most.
 _MOST_PASSES = 3
+#: So long may it take to find the names and lines of their frames: 20 to 50 ms alone, and 280 ms were seen beside a spinning thread
+#: and busy processes.
+_READING_NS = 150_000_000
 
 
 def find_places(stages: Stages, longest_hold_ns: int | None = None) -> Places | None:
@@ -47,20 +51,25 @@ def find_places(stages: Stages, longest_hold_ns: int | None = None) -> Places | 
         # A walk of a stack that greenlets have switched does not end: it crashed the process.
         stages.notes.append(Reason("greenlets"))
         return None
-    if not stages.fits("places", n_calls=2):
+    if not stages.fits("places", n_calls=2, more_ns=_READING_NS):
         return None
     stages.report_status(events.LINES)
     function = stages.call.function
     try:
+        begun_ns = time.perf_counter_ns()
         kept, stamps = _stacks(stages)
+        pass_ns = time.perf_counter_ns() - begun_ns
         for _ in range(_MOST_PASSES - 1):
             hold_ns = longest_hold_of(kept, stamps)
-            if longest_hold_ns is None or is_same_hold(hold_ns, longest_hold_ns) or not stages.fits_quietly(n_calls=3):
+            is_typical = longest_hold_ns is None or is_same_hold(hold_ns, longest_hold_ns)
+            if is_typical or not stages.time_limit.fits(1, pass_ns + _READING_NS):
                 break
             again, stamps_again = _stacks(stages)
             if longest_hold_of(again, stamps_again) < hold_ns:
                 kept, stamps = again, stamps_again
-        if is_native(function) and not kept.runs_python:
+        if (is_native(function) and not kept.runs_python) or not stages.fits(
+            "lines of Python code", more_ns=_READING_NS
+        ):
             return places(kept, stamps, function)
         lines = PythonLines()
         traced = Solo(replace(stages.call, function=lines.around(function)), stages.competing)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck.checker.attachment import instrument_of, measure_attachment
 from pytest_gilcheck.checker.beside_background import needs_background_thread, progress
-from pytest_gilcheck.checker.competing_rounds import competing_rounds
+from pytest_gilcheck.checker.competing_rounds import competing_rounds, count_ready_threads
 from pytest_gilcheck.checker.find_places import find_places
+from pytest_gilcheck.checker.find_sleeps import find_sleeps
 from pytest_gilcheck.checker.stages import Stages, call_spans
 from pytest_gilcheck.evidence import Observation, Reason
 from pytest_gilcheck.evidence.errors import is_hidden
@@ -100,11 +101,14 @@ def measure(
             if isinstance(sampled, Reason):
                 stages.notes.append(sampled)
             else:
-                instrument = instrument_of(opened.unavailable)
+                instrument = instrument_of(sampled, opened.unavailable)
                 observation = replace(observation, attachment=sampled, instrument=instrument)
         # Before the rounds: where the time limit leaves no time for both, a held call's line says more than its speed-up.
         if is_exact and span_ns <= _LONGEST_DIAGNOSED_NS and (verdict := judge(observation)).gil in ("held", "partial"):
             observation = replace(observation, places=find_places(stages, verdict.longest_hold_ns))
+            # Of a call that releases the GIL nobody knows whether it holds it where it is seen asleep.
+            if "sleeps-while-holding" in verdict.reasons and not verdict.n_releases.by_function:
+                observation = replace(observation, sleeps_alone=find_sleeps(stages, 1))
         if machine.has_gil and not is_exact and needs_background_thread(instrument, settings, span_ns):
             # The only witness of the GIL: where the time limit leaves no time for both, it says more than the speed-up.
             observation = replace(observation, progress=progress(stages, span_ns, is_exact=False))
@@ -114,7 +118,12 @@ def measure(
                 stages.wait_for_others(time.perf_counter_ns() - asked_ns, in_vain=not is_exclusive)
                 held = held_share(calls, machine.clock_price_ns, surroundings=stages.surroundings)
                 rounds, short_rounds = competing_rounds(stages, plan, span_ns, held)
-            observation = replace(observation, rounds=tuple(rounds), short_rounds=tuple(short_rounds))
+                ready = count_ready_threads(stages, rounds, span_ns)
+            observation = replace(
+                observation, rounds=tuple(rounds), short_rounds=tuple(short_rounds), ready_threads=ready
+            )
+            if rounds and "inner-lock" in judge(observation).reasons:
+                observation = replace(observation, sleeps=find_sleeps(stages, rounds[0].n_threads))
         if is_exact and needs_background_thread(instrument, settings, span_ns):
             observation = replace(observation, progress=progress(stages, span_ns, is_exact=True))
     return replace(observation, notes=(*machine_notes(machine), *stages.notes)), pilot_run.result

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_gilcheck.checker.time_limit import STAGE_SHARE, TimeLimit
 from pytest_gilcheck.evidence import CallSpan, Plan, Reason, Surroundings
 from pytest_gilcheck.evidence.errors import is_hidden
 from pytest_gilcheck.judge import (
@@ -31,7 +32,7 @@ from pytest_gilcheck.status import events
 from pytest_gilcheck.status.events import StatusEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_gilcheck.declare.settings import Settings
     from pytest_gilcheck.evidence import GilWaits, Machine
@@ -39,14 +40,6 @@ if TYPE_CHECKING:
     from pytest_gilcheck.status.callback import StatusCallback
 
 __tracebackhide__ = is_hidden
-
-#: What one stage may take of what is left of the check's time limit.
-STAGE_SHARE = 0.5
-#: The time limit is never less than so many calls, as long as they take beside the other threads of this process.
-_CALLS_IN_LIMIT = 10
-
-#: All stages take so much of it: beside busy threads the check's own threads begin, wait and end late, too (100 ms seen).
-_STAGES_SHARE = 0.9
 
 #: So many calls are left for the other stages where single calls take what is left.
 _RESERVED_CALLS = 3
@@ -65,9 +58,8 @@ class Stages:
     """The stages of one check, while the ledger is open and the competing threads exist.
 
     `call`, `settings`, `machine`, `competing` and `deadline` are those of the check, which began at `begun_ns`. `solo` makes its
-    single calls, and `call_ns` is how long one takes beside the other threads of this process. `notes` are reasons that the
-    stages add to the verdict's. `refused` is why the open ledger has no figures for these calls, or None. `surroundings` is what
-    went on beside the single calls.
+    single calls, and `time_limit` says what is left of the check's. `notes` are reasons that the stages add to the verdict's.
+    `refused` is why the open ledger has no figures for these calls, or None. `surroundings` is what went on beside the single calls.
     """
 
     def __init__(
@@ -92,18 +84,16 @@ class Stages:
         self.notes: list[Reason] = []
         self.refused: Reason | None = None
         self.surroundings = Surroundings()
-        self._begun_ns = begun_ns
-        self._least_limit_ns = settings.time_limit
-        self.call_ns = 0
+        self.time_limit = TimeLimit(settings.time_limit, begun_ns)
 
     @property
-    def limit_ns(self) -> int:
-        """The time limit: never less than some calls, as long as they take here."""
-        return max(self._least_limit_ns, _CALLS_IN_LIMIT * self.call_ns)
+    def call_ns(self) -> int:
+        """How long a call takes beside the other threads of this process."""
+        return self.time_limit.call_ns
 
     def left_ns(self) -> int:
         """Return what is left of the check's time limit for stages."""
-        return max(0, self._begun_ns + round(_STAGES_SHARE * self.limit_ns) - time.perf_counter_ns())
+        return self.time_limit.left_ns()
 
     def _left_for_calls_ns(self) -> int:
         """Return what is left for single calls: some are left for the other stages."""
@@ -126,24 +116,40 @@ class Stages:
 
     def wait_for_others(self, waited_ns: int, *, in_vain: bool) -> None:
         """Leave the time that the check waited for other processes out of its time limit; a note says if they went on."""
-        self._begun_ns += waited_ns
+        self.time_limit.leave_out(waited_ns)
         if in_vain:
             self.notes.append(Reason.of("xdist-neighbours", waited_ns=waited_ns))
 
-    def fits_quietly(self, n_calls: int) -> bool:
-        """Return whether so many calls fit into the time limit, of which nobody misses the first."""
-        return n_calls * self.call_ns <= self.left_ns()
+    def fits(self, stage: str, n_calls: int = 1, more_ns: int = 0) -> bool:
+        """Return whether a stage fits into the time limit, and begin it; a note says what is left out.
 
-    def fits(self, stage: str, n_calls: int = 1) -> bool:
-        """Return whether a stage with so many calls fits into the time limit; a note says what is left out."""
-        if self.fits_quietly(n_calls):
-            return True
-        self.leave_out(stage, self.call_ns)
-        return False
+        Args:
+            stage: Its name.
+            n_calls: So many calls are the least that it makes.
+            more_ns: So long may take what it does beside.
+
+        Returns:
+            Whether it may begin.
+        """
+        if not self.time_limit.fits(n_calls, more_ns):
+            self.leave_out(stage, self.call_ns)
+            return False
+        self.time_limit.begin(stage, self.time_limit.step_ns(n_calls, more_ns))
+        return True
 
     def leave_out(self, stage: str, call_ns: int) -> None:
         """Note that a stage is left out; 0 for the length of a call: because other threads would keep it waiting."""
-        self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=self.limit_ns, call_ns=call_ns))
+        limit_ns = self.time_limit.limit_ns
+        self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=limit_ns, call_ns=call_ns))
+
+    def made(self, job: Callable[[], SoloRun], *, meanwhile: Callable[[], object] | None = None) -> SoloRun:
+        """Run a job that makes calls, and take note of how long they take."""
+        begun_ns = time.perf_counter_ns()
+        run = self.competing.solo(job, self.deadline, meanwhile=meanwhile)
+        took_ns = time.perf_counter_ns() - begun_ns
+        watched_ns = sum(window.end_ns - window.start_ns for window in run.windows)
+        self.time_limit.saw([span.end_ns - span.start_ns for span in run.spans], took_ns - watched_ns)
+        return run
 
     def report_status(self, what: str, **figures: int) -> None:
         """Report a stage to the status callback; to be called while no call is timed."""
@@ -155,12 +161,17 @@ class Stages:
         self.report_status(events.FIRST_CALL)
         report_again = None if self._on_status is None else lambda: self.report_status(events.FIRST_CALL)
         job = self.solo.job(1, keeps_result=True)
+        self.time_limit.begin("first call", 0)
         run = self.competing.solo(job, self.deadline, meanwhile=report_again)
-        self.call_ns = run.spans[0].end_ns - run.spans[0].start_ns
-        self._least_limit_ns += self.settings.budget or 0
+        self.time_limit.saw_first(run.spans[0].end_ns - run.spans[0].start_ns)
+        self.time_limit.add_budget(self.settings.budget or 0)
         if any(raw.n_releases_by_interpreter for raw in run.spans):
-            learn_drop_request_once()  # here it costs 70 ms; after the next look, all of its calls once more
+            self._learns()  # here it costs 70 ms; after the next look, all of its calls once more
         return run
+
+    def _learns(self) -> bool:
+        """Return whether releases by the interpreter were learned just now; not tried where that takes too much of what is left."""
+        return learning_ns() <= STAGE_SHARE * self.left_ns() and learn_drop_request_once()
 
     def single_calls(self, plan: Plan, pilot: CallSpan) -> list[CallSpan]:
         """Make single calls until a look decides or the budget is spent.
@@ -175,6 +186,7 @@ class Stages:
             pilot.span_ns >= _SHORTEST_FINE_NS
             and pilot.n_releases_by_function + pilot.n_releases_by_interpreter <= _MOST_FINE_EVENTS
         )
+        self.time_limit.begin("single calls", self.time_limit.step_ns(1))
         for look in plan.looks:
             self.report_status(
                 events.SINGLE_CALLS,
@@ -191,8 +203,9 @@ class Stages:
                 return []
             # Cold calls are no picture of the others: the last look, which has most calls, brings the timeline.
             calls = [*(replace(call, timeline=None) for call in calls), *with_typical_timeline(run)]
-            self.call_ns = sorted(call.end_ns - call.start_ns for call in calls)[len(calls) // 2]
             left_ns -= sum(span.end_ns - span.start_ns for span in (*run.spans, *run.windows))
+            # Beside a spinning thread the waits for the GIL between the calls take longer than short calls.
+            left_ns = min(left_ns, self._left_for_calls_ns())
             windows = [call_span(raw, with_timeline=False, left_out=run.left_out) for raw in run.windows]
             self.surroundings = Surroundings(
                 (*self.surroundings.windows, *windows),
@@ -222,10 +235,10 @@ class Stages:
 
     def _measured(self, n_calls: int, *, budget_ns: int, **options: Any) -> SoloRun:
         """Make single calls; once more if they show releases by the interpreter, which must be learned to be counted right."""
-        run = self.competing.solo(self.solo.job(n_calls, budget_ns=budget_ns, **options), self.deadline)
-        if any(raw.n_releases_by_interpreter for raw in run.spans) and learn_drop_request_once():
+        run = self.made(self.solo.job(n_calls, budget_ns=budget_ns, **options))
+        if any(raw.n_releases_by_interpreter for raw in run.spans) and self._learns():
             budget_ns = min(budget_ns, self._left_for_calls_ns())
-            run = self.competing.solo(self.solo.job(n_calls, budget_ns=budget_ns, **options), self.deadline)
+            run = self.made(self.solo.job(n_calls, budget_ns=budget_ns, **options))
         return run
 
     def gil_waits(self, plan: Plan) -> GilWaits | None:
@@ -234,15 +247,15 @@ class Stages:
             return None
         waits = self._gil_waits(plan)
         # Before it is learned, each release beside a waiter counts as one by the interpreter. Learning takes 70 ms.
-        return self._gil_waits(plan) if waits.n_releases_by_interpreter and learn_drop_request_once() else waits
+        is_learned = waits.n_releases_by_interpreter and self.time_limit.fits(2, learning_ns()) and self._learns()
+        return self._gil_waits(plan) if is_learned else waits
 
     def _gil_waits(self, plan: Plan) -> GilWaits:
         self.report_status(events.BESIDE_WAITER)
         raw_waits: list[tuple[int, int, int]] = []
         with gil_waiter(plan.waiter_gap_ns, raw_waits):
             budget_ns = min(plan.solo_budget_ns, round(self.left_ns() * STAGE_SHARE))
-            job = self.solo.job(plan.n_waiter_calls, budget_ns=budget_ns)
-            run = self.competing.solo(job, self.deadline)
+            run = self.made(self.solo.job(plan.n_waiter_calls, budget_ns=budget_ns))
         return waits_beside_calls([] if refusal(run) else call_spans(run), raw_waits)
 
 
@@ -253,6 +266,13 @@ def since(before_ns: int | None, now_ns: int | None) -> int | None:
 
 _MOST_ATTEMPTS = 3
 _n_attempts_left = _MOST_ATTEMPTS
+#: How long an attempt takes: the first one so long, the next ones as long as the longest so far.
+_learning_ns = 70_000_000
+
+
+def learning_ns() -> int:
+    """Return how long it takes to learn releases by the interpreter; 0 where it is not tried any more."""
+    return _learning_ns if _n_attempts_left else 0
 
 
 def learn_drop_request_once() -> bool:
@@ -260,10 +280,12 @@ def learn_drop_request_once() -> bool:
 
     Beside busy threads learning may fail. It is tried three times in a process.
     """
-    global _n_attempts_left  # noqa: PLW0603  (a property of the process)
+    global _n_attempts_left, _learning_ns  # noqa: PLW0603  (properties of the process)
     if not _n_attempts_left:
         return False
+    begun_ns = time.perf_counter_ns()
     learned = learn_drop_request()
+    _learning_ns = max(_learning_ns, time.perf_counter_ns() - begun_ns)
     _n_attempts_left = 0 if learned else _n_attempts_left - 1
     return learned
 

@@ -13,7 +13,7 @@ from pytest_gilcheck.evidence import Machine, Reason
 from pytest_gilcheck.evidence.reason import SLUGS
 from pytest_gilcheck.gate.exit_status import INCONCLUSIVE, NOT_AS_EXPECTED, OK
 from pytest_gilcheck.judge.rules import SHORTEST_CALL_IN_CLOCK_PRICES
-from pytest_gilcheck.observe import clock_quality, exact_ledger, sampled_attachment
+from pytest_gilcheck.observe import WatchedAttachment, clock_quality, exact_ledger, watched_attachment
 from pytest_gilcheck.plan import can_overlap, n_competing_threads, survey
 from pytest_gilcheck.report.figures import duration
 from pytest_gilcheck.report.reasons import detail as detail_of
@@ -92,12 +92,16 @@ def about_attachment(machine: Machine) -> Iterator[tuple[str, str]]:
         yield HINT, f"gil-switched-on: this free-threaded build runs with its GIL on, by {machine.gil_decided_by}"
     if machine.has_gil:
         return
-    with sampled_attachment(0, []) as why_not:
+    watched = WatchedAttachment()
+    with watched_attachment(0, watched) as why_not:
         pass
-    if why_not is None:
-        yield YES, "attachment: threads are sampled while they are attached or detached (grade: bounded)"
-    else:
+    if why_not is not None:
         yield NO, f"attachment: {why_not.slug}: {detail_of(why_not)} (grade: none)"
+    elif watched.not_recorded is not None:
+        detail = detail_of(watched.not_recorded)
+        yield HINT, f"attachment: threads are sampled (grade: bounded). {watched.not_recorded.slug}: {detail}"
+    else:
+        yield YES, "attachment: native modules are recorded as they attach and detach threads (grade: exact)"
 
 
 def about_wall_clock(machine: Machine) -> Iterator[tuple[str, str]]:

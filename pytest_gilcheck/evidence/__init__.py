@@ -8,7 +8,7 @@ every share ends in ``_share`` and lies in 0..1, every count begins with ``n_``.
 from __future__ import annotations
 
 from pytest_gilcheck.evidence.agreement import Agreement, Difference
-from pytest_gilcheck.evidence.attachment import AttachedCall, Attachment, GcPauses
+from pytest_gilcheck.evidence.attachment import AttachedCall, Attachment, GcPauses, RecordedCall
 from pytest_gilcheck.evidence.baseline import (
     BaselineEntry,
     Change,
@@ -35,6 +35,7 @@ from pytest_gilcheck.evidence.observation import (
     Observation,
     Plan,
     Progress,
+    ReadyThreads,
     RoundSize,
     Surroundings,
 )
@@ -45,6 +46,9 @@ from pytest_gilcheck.evidence.places import (
     Place,
     Places,
     Site,
+    SleepPlace,
+    Sleeps,
+    SleepSite,
     SourceLine,
     Where,
 )
@@ -96,12 +100,17 @@ __all__ = [
     "Progress",
     "Projection",
     "Reading",
+    "ReadyThreads",
     "Reason",
+    "RecordedCall",
     "ReleaseCounts",
     "Round",
     "RoundSize",
     "ShortRound",
     "Site",
+    "SleepPlace",
+    "SleepSite",
+    "Sleeps",
     "SourceLine",
     "Stamp",
     "Surroundings",

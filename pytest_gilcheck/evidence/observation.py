@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pytest_gilcheck.evidence.attachment import Attachment
 from pytest_gilcheck.evidence.claim import Claim
 from pytest_gilcheck.evidence.machine import Machine
-from pytest_gilcheck.evidence.places import Places
+from pytest_gilcheck.evidence.places import Places, Sleeps
 from pytest_gilcheck.evidence.reason import Reason
 from pytest_gilcheck.evidence.rounds import Round, ShortRound
 from pytest_gilcheck.evidence.spans import CallSpan
@@ -124,6 +124,23 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyThreads:
+    """How many threads of the process were running or ready to run, in looks beside single calls.
+
+    Attributes:
+        n_looks: Looks while calls were made.
+        n_of_two: Looks in which there were two such threads or more beyond `n_others`.
+        n_ready: How many there were beyond `n_others` in these, in sum.
+        n_others: How many such threads there were in the median of looks just before the calls.
+    """
+
+    n_looks: int
+    n_of_two: int
+    n_ready: int
+    n_others: int
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What went on beside single calls.
 
@@ -166,6 +183,9 @@ class Observation:
             ``not_checked``.
         attachment: Whether the calls' thread was attached, on an interpreter without a GIL. None: there is a GIL, or it could
             not be sampled.
+        ready_threads: How many threads were ready while calls were made alone. None: nobody asked.
+        sleeps: Where competing threads slept, looked at where they wait for each other and not for the GIL.
+        sleeps_alone: Where the call's thread slept in single calls, looked at where it never releases the GIL and sleeps.
     """
 
     name: str
@@ -184,3 +204,6 @@ class Observation:
     agreement: str = "not_checked"
     short_rounds: tuple[ShortRound, ...] = ()
     attachment: Attachment | None = None
+    ready_threads: ReadyThreads | None = None
+    sleeps: Sleeps | None = None
+    sleeps_alone: Sleeps | None = None

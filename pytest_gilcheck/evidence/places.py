@@ -1,4 +1,4 @@
-"""Places in the source at which the GIL changed hands during one call, recorded by a diagnosing pass."""
+"""Places in the source at which the GIL changed hands or a thread slept, recorded by diagnosing passes."""
 
 from __future__ import annotations
 
@@ -167,3 +167,62 @@ class Where:
     n_places: int = 0
     root: str = ""
     sources: tuple[SourceLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SleepPlace:
+    """Where threads slept.
+
+    Attributes:
+        system_call: Name of the system call in which they slept. None: another one, or none.
+        native: Native stack, the innermost frame first. It ends where a caller is not certain.
+        n: How often a look found a thread there.
+    """
+
+    system_call: str | None
+    native: tuple[Place, ...]
+    n: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sleeps:
+    """What threads did within their calls, when another thread looked at them.
+
+    Attributes:
+        places: Where they slept.
+        n_running: How many looks found a thread that ran or was ready to.
+        n_unread: How many looks found one that slept and woke before its stack was copied, or that could not be read.
+        interpreter: File of the library that holds the GIL's code.
+        own: File of this tool's library.
+        root: The working directory.
+        sources: Lines of these places, where their files could be read.
+    """
+
+    places: tuple[SleepPlace, ...] = ()
+    n_running: int = 0
+    n_unread: int = 0
+    interpreter: str | None = None
+    own: str | None = None
+    root: str = ""
+    sources: tuple[SourceLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SleepSite:
+    """The function in which threads sleep.
+
+    Attributes:
+        place: The line at which they do, in the function that called what put them to sleep.
+        through: What it called there, such as ``pthread_mutex_lock``.
+        n: How many sleeps were seen there.
+        n_seen: How many were seen in all.
+        root: The working directory.
+        source: Text of the line. None: not known.
+    """
+
+    place: Place
+    through: str
+    n: int
+    n_seen: int
+    root: str = ""
+    source: str | None = None

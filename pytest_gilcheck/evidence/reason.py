@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SLUGS: dict[str, str] = {
     "attachment-borderline": "the bounds of the sampled attached share straddle a border after the last look",
     "attachment-not-found": "this interpreter has no GIL, and which threads are attached cannot be read in it",
+    "attachment-not-recorded": "no exact record of who is attached, or the samples contradict it: samples decide, with bounds",
     "borderline": "the bounds of the held share straddle a border after the last look",
     "budget-too-small": "not one wall-clock round fits the budget",
     "chatter": "calls let the GIL go so often that handing it over costs more than it gains",
@@ -96,7 +97,13 @@ CONCERNS: dict[str, frozenset[str]] = {
         }
     ),
     "attachment": frozenset(
-        {"attachment-borderline", "attachment-not-found", "own-threads-attached", "whose-attachment"}
+        {
+            "attachment-borderline",
+            "attachment-not-found",
+            "attachment-not-recorded",
+            "own-threads-attached",
+            "whose-attachment",
+        }
     ),
     "overlap": frozenset(
         {

@@ -10,7 +10,7 @@ from pytest_gilcheck.evidence.errors import Inconclusive, NotApplicable
 from pytest_gilcheck.evidence.estimate import Estimate
 from pytest_gilcheck.evidence.machine import Machine
 from pytest_gilcheck.evidence.observation import Instrument
-from pytest_gilcheck.evidence.places import Where
+from pytest_gilcheck.evidence.places import SleepSite, Where
 from pytest_gilcheck.evidence.reason import Reason, concerning
 
 #: An error here is always about what a test asks for.
@@ -82,6 +82,8 @@ class Verdict:
         both_released_share: Share of that wall time (0..1) during which two or more of them were outside the GIL at once.
         most_speedup: Speed-up that the held share leaves possible.
         where: Lines between which the longest hold lies, for a call that holds or holds in part.
+        waits_at: The function in which competing threads wait for each other, where the cause is an inner lock and it is known.
+        sleeps_at: The function in which a call that never releases the GIL sleeps, where it does for long and it is known.
         together: How many times as fast competing threads are on free cores, by what their calls lost while they ran
             together. With more threads than cores: on so many free cores as there are here.
         decided_by: The evidence that decides `overlap`: ``together``, ``wall-clock``, or empty where nothing does.
@@ -129,6 +131,8 @@ class Verdict:
     attachment: str = "not_applicable"
     attached_share: Estimate = field(default_factory=lambda: Estimate(quantity="attached share", why_not="has-gil"))
     longest_pause_ns: int | None = None
+    waits_at: SleepSite | None = None
+    sleeps_at: SleepSite | None = None
     result: Any = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:

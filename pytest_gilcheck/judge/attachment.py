@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_gilcheck.evidence import Estimate, Reason
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.holding import word
+from pytest_gilcheck.judge.recorded import is_exact, recorded_share, sleeps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ def judge_attachment(attachment: Attachment | None) -> tuple[str, Estimate, list
     """Return the word, the share of the call during which its thread was attached, and reasons.
 
     Args:
-        attachment: What was sampled.
+        attachment: What was sampled and recorded.
 
     Returns:
         ``detached``, ``attached``, ``partial`` or ``inconclusive``; the share; and what the report must say of it.
@@ -30,14 +31,16 @@ def judge_attachment(attachment: Attachment | None) -> tuple[str, Estimate, list
     if attachment is None or not any(call.n_samples for call in attachment.calls):
         return "inconclusive", Estimate(quantity="attached share", why_not="no-samples"), []
     calls = attachment.calls
-    own = attached_share(calls)
+    recorded = recorded_share(attachment)
+    own = recorded if isinstance(recorded, Estimate) else attached_share(calls)
+    notes = [recorded] if isinstance(recorded, Reason) else []
     either = attached_share(calls, with_others=True)
-    share, notes = own, []
+    share = own
     n_others = max(call.n_most_others for call in calls)
     if word(own) != word(either) and others_attach(calls):
         if not _are_callees(calls, attachment.windows):
             values = {"least_share": own.value, "most_share": either.value}
-            return "inconclusive", own, [Reason.of("whose-attachment", n_threads=n_others, **values)]
+            return "inconclusive", own, [*notes, Reason.of("whose-attachment", n_threads=n_others, **values)]
         share = either
         notes.append(Reason.of("own-threads-attached", n_threads=n_others))
     decided = word(share)
@@ -49,6 +52,22 @@ def judge_attachment(attachment: Attachment | None) -> tuple[str, Estimate, list
         )
         return "inconclusive", share, [*notes, why]
     return _WORDS[decided], share, notes
+
+
+def attachment_witness(attachment: Attachment) -> tuple[str, str]:
+    """Return the name and the grade of the witness that decides of this attachment.
+
+    Args:
+        attachment: What was sampled and recorded.
+
+    Returns:
+        ``recorder`` where the share is that of the record, ``exact`` if the samples confirm it closely; else ``sampler``, whose
+        shares have bounds.
+    """
+    recorded = recorded_share(attachment)
+    if not isinstance(recorded, Estimate) or judge_attachment(attachment)[1] != recorded:
+        return "sampler", "bounded"
+    return "recorder", "exact" if is_exact(recorded) else "bounded"
 
 
 def decides_attachment(attachment: Attachment) -> bool:
@@ -70,9 +89,11 @@ def knows_attached_share(attachment: Attachment) -> bool:
         attachment: What was sampled so far.
 
     Returns:
-        True if the bounds are close enough to be read as one figure.
+        True if the bounds are close enough to be read as one figure, and a recorded share is exact.
     """
     share = judge_attachment(attachment)[1]
+    if attachment_witness(attachment)[0] == "recorder":
+        return is_exact(share)
     return share.low is not None and share.high is not None and share.high - share.low <= 2 * rules.SHARE_HALF_WIDTH
 
 
@@ -113,18 +134,13 @@ def attached_share(calls: Sequence[AttachedCall], *, with_others: bool = False) 
         return Estimate(quantity="attached share", why_not="no-samples")
     value = min(1.0, sum(call.either_ns if with_others else call.attached_ns for call in calls) / run_ns)
     low, high = _wilson(value, run_ns**2 / squares)
-    unsampled_ns = sum(max(call.shared_ns, call.unsampled_ns if _sleeps(call) else 0) for call in calls)
+    unsampled_ns = sum(max(call.shared_ns, call.unsampled_ns if sleeps(call) else 0) for call in calls)
     unsampled = min(1.0, unsampled_ns / max(1, min(span_ns, run_ns)))
     low, high = low * (1 - unsampled), high * (1 - unsampled) + unsampled
     unknown = min(1.0, sum(_unknown_delay_ns(call) for call in calls) / span_ns)
     low, high = ((low - unknown) / (1 - unknown), high / (1 - unknown)) if unknown < 1 else (0.0, 1.0)
     low, high = max(0.0, low), min(1.0, high)
     return Estimate(min(high, max(low, value)), low, high, quantity="attached share")
-
-
-def _sleeps(call: AttachedCall) -> bool:
-    """Return whether a call neither ran nor was ready to run for a part of its time."""
-    return call.span_ns - call.cpu_ns - (call.delay_ns or 0) > rules.UNDISTURBED_SHARE * call.span_ns
 
 
 def _unknown_delay_ns(call: AttachedCall) -> int:

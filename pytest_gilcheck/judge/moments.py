@@ -60,7 +60,8 @@ class Moments:
     """Some moments of one round: how long they are, how much of that is surely together, and what each thread did there.
 
     `together_ns` is the time in which surely no thread was kept off the processor, and `dense_ns` that in the dense pieces.
-    `read` is what two threads did between readings. `on_ns` is how long the threads were not delayed, in sum, and `parts_ns` what they lost of that, by cause.
+    `read` is what two threads did between readings. `on_ns` is how long the threads were not delayed, in sum, and `parts_ns` what
+    they lost of that, by cause. `delay_ns` is how long they were delayed in these moments at most, in sum.
     """
 
     span_ns: int
@@ -70,6 +71,7 @@ class Moments:
     parts_ns: Mapping[str, float]
     dense_ns: int = 0
     read: Worked | None = None
+    delay_ns: float = 0.0
 
     @property
     def is_dense(self) -> bool:
@@ -155,7 +157,7 @@ def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float, pieces:
         thread: [stamp for stamp in stamps if stamp.delay_ns <= delay_share * stamp.span_ns]
         for thread, stamps in by_thread.items()
     }
-    intervals = _common([[(stamp.start_ns, stamp.end_ns) for stamp in stamps] for stamps in chosen.values()])
+    intervals = common_intervals([[(stamp.start_ns, stamp.end_ns) for stamp in stamps] for stamps in chosen.values()])
     span_ns = sum(end - start for start, end in intervals)
     if not span_ns:
         return None
@@ -196,9 +198,9 @@ def moments_of(arm: Arm, alone: Mapping[int, Alone], delay_share: float, pieces:
         parts.append(Part((lost[0], lost[1]), (done[0], done[1]), _stages(read, thread, there, one)))
     together_ns = max(0, round(span_ns - delay_ns))
     if read is None:
-        return Moments(span_ns, together_ns, parts, all_on_ns, parts_ns)
+        return Moments(span_ns, together_ns, parts, all_on_ns, parts_ns, delay_ns=delay_ns)
     dense_ns = read.span_ns if all(part.stages for part in parts) else 0
-    return Moments(span_ns, max(together_ns, read.together_ns), parts, all_on_ns, parts_ns, dense_ns, read)
+    return Moments(span_ns, max(together_ns, read.together_ns), parts, all_on_ns, parts_ns, dense_ns, read, delay_ns)
 
 
 def _long_calls(chosen: Mapping[int, Sequence[Stamp]], alone: Mapping[int, Alone]) -> dict[int, list[tuple[int, int]]]:
@@ -224,7 +226,14 @@ def _stages(read: Worked | None, thread: int, stamps: Sequence[Stamp], alone: Al
     kept = min(1.0, n_calls * alone.cpu_ns / max(1, cpu_ns)) * factor
     saved_ns = max(0.0, n_calls * alone.cpu_high_ns - cpu_ns) / len(stages)
     return tuple(
-        Stage(stage.surely_ns * kept, stage.span_ns, stage.typical_ns * kept, (stage.most_ns + saved_ns) * factor)
+        Stage(
+            stage.surely_ns * kept,
+            stage.span_ns,
+            stage.typical_ns * kept,
+            (stage.most_ns + saved_ns) * factor,
+            stage.quiet_span_ns,
+            stage.quiet_ns * kept,
+        )
         for stage in stages
     )
 
@@ -240,7 +249,7 @@ def _union(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return united
 
 
-def _common(lists: Iterable[Sequence[tuple[int, int]]]) -> list[tuple[int, int]]:
+def common_intervals(lists: Iterable[Sequence[tuple[int, int]]]) -> list[tuple[int, int]]:
     """Return the intervals in which each of the lists has one; the intervals of a list do not overlap each other."""
     common: list[tuple[int, int]] | None = None
     for intervals in lists:

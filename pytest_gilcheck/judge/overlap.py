@@ -12,9 +12,10 @@ from pytest_gilcheck.evidence import Estimate, Reason
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.bounds import word_of
 from pytest_gilcheck.judge.claim import are_decided, limits_of
+from pytest_gilcheck.judge.least_losses import least_losses
 from pytest_gilcheck.judge.projection import projections
 from pytest_gilcheck.judge.ratios import Ratios, delay_share, was_left_alone
-from pytest_gilcheck.judge.shortfall import own_pool, shortfall, shortfall_together
+from pytest_gilcheck.judge.shortfall import own_pool, ready_pool, shortfall, shortfall_together, sure_shortfall
 from pytest_gilcheck.judge.together import QUANTITY, Together, are_stamped, control_overlaps, together
 
 if TYPE_CHECKING:
@@ -225,9 +226,12 @@ def wall_clock(observation: Observation, gil: str, held_share: Estimate) -> Wall
     is_doubted = any(doubt is not None for doubt in doubts)
     cause = None
     if ratios.word is None or not is_doubted:  # where witnesses contradict each other, nothing is explained
-        cause = _cause_together(observation, word, shared, gil, held_share)
         if shared.losses is None or ratios.is_left_alone:  # all that wall time lost was lost to the calls themselves
             cause = _cause(observation, ratios, gil, held_share)
+        else:
+            cause = _cause_together(observation, word, shared, gil, held_share)
+        if cause is None or cause.slug == "shortfall-unexplained":
+            cause = _cause_of_its_own(observation, word, gil, held_share) or cause
     is_contradicted = any(doubt is not None and doubt.slug == "witnesses-conflict" for doubt in doubts)
     if word is None or is_doubted:
         word, decided_by = "inconclusive", ""
@@ -257,6 +261,15 @@ def _uneven(shared: Together) -> Reason | None:
 
 def _contradiction(ratios: Ratios, shared: Together) -> Reason:
     return Reason.of("witnesses-conflict", speedup=ratios.speedup, together=shared.speedup)
+
+
+def _cause_of_its_own(observation: Observation, word: str | None, gil: str, held_share: Estimate) -> Reason | None:
+    """Return what surely keeps the calls from each other, whether or not it is known by how much."""
+    pool = ready_pool(observation.ready_threads)
+    if pool is not None or word is not None:
+        return pool
+    least = least_losses([*observation.rounds, *observation.short_rounds], observation.machine)
+    return sure_shortfall(observation.rounds, least, gil, held_share)
 
 
 def _cause(observation: Observation, ratios: Ratios, gil: str, held_share: Estimate) -> Reason | None:

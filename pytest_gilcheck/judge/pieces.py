@@ -42,6 +42,10 @@ class Piece:
         off_ns = self.likely_off_ns if likely else self.kept_off_ns
         return max(0, within_ns - sum(min(ns, within_ns) for ns in off_ns.values()))
 
+    def is_quiet(self, share: float) -> bool:
+        """Return whether its threads were surely kept off the processor for at most this share of its time, in sum."""
+        return sum(self.kept_off_ns.values()) <= share * self.span_ns
+
 
 def pieces_of(arm: Arm) -> list[Piece]:
     """Return the pieces between the readings of an arm, in the order of time.
@@ -121,13 +125,16 @@ class Stage:
     """One part of a thread's calls, or all of them: what the thread did in it while others ran their calls.
 
     `surely_ns`: for how long it worked and surely nobody was kept off the processor. `span_ns`: how long the dense pieces are, of
-    which that is likely for nearly all of the time, and `typical_ns` and `most_ns` how long it worked in them.
+    which that is likely for nearly all of the time, and `typical_ns` and `most_ns` how long it worked in them. In quiet pieces
+    surely nobody was kept off for long: `quiet_span_ns` is how long the thread itself was not, and `quiet_ns` how long it worked.
     """
 
     surely_ns: float = 0.0
     span_ns: float = 0.0
     typical_ns: float = 0.0
     most_ns: float = 0.0
+    quiet_span_ns: float = 0.0
+    quiet_ns: float = 0.0
 
     def __add__(self, other: Stage) -> Stage:
         """Return the sums of both."""
@@ -136,6 +143,8 @@ class Stage:
             self.span_ns + other.span_ns,
             self.typical_ns + other.typical_ns,
             self.most_ns + other.most_ns,
+            self.quiet_span_ns + other.quiet_span_ns,
+            self.quiet_ns + other.quiet_ns,
         )
 
 
@@ -183,7 +192,8 @@ def worked(
         together_ns += surely_ns
         span_ns += dense_ns
         part = in_calls_ns / max(1, piece.span_ns)
-        both, blocked, instead = _of_two(piece)
+        both, blocked, instead = of_two(piece, piece.likely_off_ns)
+        is_quiet = piece.is_quiet(rules.QUIET_SHARE)
         both_ns, blocked_ns, instead_ns = (
             both_ns + part * both,
             blocked_ns + part * blocked,
@@ -192,15 +202,23 @@ def worked(
         for thread, cpu_ns in piece.cpu_ns.items():
             if (place := places[thread][number]) is not None:
                 typical_ns, most_ns = cpu_ns * dense_ns / max(1, piece.span_ns), min(cpu_ns, dense_ns)
-                stages[thread][place] += Stage(min(surely_ns, cpu_ns), dense_ns, typical_ns, most_ns)
+                quiet_ns = (
+                    (part * (piece.span_ns - piece.kept_off_ns[thread]), part * cpu_ns) if is_quiet else (0.0, 0.0)
+                )
+                stages[thread][place] += Stage(min(surely_ns, cpu_ns), dense_ns, typical_ns, most_ns, *quiet_ns)
     return Worked(span_ns, together_ns, stages, both_ns, blocked_ns, instead_ns)
 
 
-def _of_two(piece: Piece) -> tuple[float, float, float]:
-    """Return for how long both threads surely worked, one worked and the other was blocked, and was kept off; 0 if not two."""
+def of_two(piece: Piece, off_by_thread_ns: Mapping[int, int]) -> tuple[float, float, float]:
+    """Return for how long both threads surely worked, one worked and the other was blocked, and was kept off; 0 if not two.
+
+    Args:
+        piece: The piece.
+        off_by_thread_ns: For how long each thread was kept off the processor in it.
+    """
     if len(piece.cpu_ns) != 2:  # noqa: PLR2004  (as the name says)
         return 0.0, 0.0, 0.0
-    cpu_ns, off_ns = list(piece.cpu_ns.values()), list(piece.likely_off_ns.values())
+    cpu_ns, off_ns = list(piece.cpu_ns.values()), list(off_by_thread_ns.values())
     both_ns = max(0.0, float(sum(cpu_ns) - piece.span_ns))
     alone_ns = [max(0.0, ns - both_ns) for ns in cpu_ns]
     instead_ns = min(alone_ns[0], off_ns[1]) + min(alone_ns[1], off_ns[0])

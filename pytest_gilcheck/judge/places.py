@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _GLUE_FILE = re.compile(
     r"(^|/)(pyo3(-[a-z]+)*-\d[^/]*|git/checkouts/pyo3-[0-9a-f]+|pyo3(-ffi|-macros)?/src)/"
     r"|/(rustc/[0-9a-f]+/library|rustlib/src/rust/library|pybind11|nanobind|boost/python|cppyy)/"
-    r"|^library/(core|std|alloc)/src/|/include/c\+\+/"
+    r"|^library/(core|std|alloc)/src/|/include/([\w-]+/)?c\+\+/"
 )
 
 #: Their functions, where only symbols are known: PyO3, Rust's and C++'s libraries, pybind11, nanobind, Cython's own.
@@ -27,7 +27,7 @@ _GLUE_FUNCTION = re.compile(
 )
 
 #: Functions of the interpreter that take, drop or pass on; none of them is a module's function that itself lets go.
-_MACHINERY = re.compile(
+MACHINERY = re.compile(
     r"^(drop_gil|take_gil|_?PyEval_|_?PyGILState_|_?PyThreadState_|_?PyThread_|_?PyObject_|_?PyVectorcall|_?PyCFunction|_?PyFunction_"
     r"|_?PyInterpreterState_|_?Py_HandlePending|_Py_Finish|cfunction_|method_vectorcall|method_call|method_descriptor|vectorcall_|type_call"
     r"|slot_|slot_tp|builtin_(eval|exec)|_?PyMethodDef|_?Py_CallInInterpreter|function_code_fastcall|object_vacall|do_call_core"
@@ -37,10 +37,18 @@ _MACHINERY = re.compile(
 #: Cython's wrapper of a function of the author's. Without debug information it is all that is left of an inlined one.
 _CYTHON_WRAPPER = re.compile(r"^__pyx_pw_\d")
 
-_PYTHON_FRAME = "_PyEval_EvalFrame"
+PYTHON_FRAME = "_PyEval_EvalFrame"
 
 
-def _is_glue(place: Place) -> bool:
+def is_glue(place: Place) -> bool:
+    """Return whether a frame belongs to a binding layer or to a language's run time.
+
+    Args:
+        place: The frame.
+
+    Returns:
+        Whether it is not the author's.
+    """
     return bool(
         (place.file and _GLUE_FILE.search(place.file)) or (place.function and _GLUE_FUNCTION.search(place.function))
     )
@@ -91,13 +99,13 @@ def _folded(event: GilEventPlace, places: Places) -> _Stack:
     for place in event.native[own_frames(event, places) :]:
         function = place.function or ""
         if place.library == places.interpreter and place.library is not None:
-            if _PYTHON_FRAME in function:
+            if PYTHON_FRAME in function:
                 stack.python_is_further_in = True
                 if event.python:
                     break
-            elif not (stack.via or stack.python_is_further_in or _MACHINERY.match(function or "_Py_HandlePending")):
+            elif not (stack.via or stack.python_is_further_in or MACHINERY.match(function or "_Py_HandlePending")):
                 stack.via = place
-        elif not _is_glue(place):
+        elif not is_glue(place):
             stack.author = place
             break
         elif not (stack.wrapper or stack.python_is_further_in) and _CYTHON_WRAPPER.match(function):
@@ -120,7 +128,7 @@ def _callee(event: GilEventPlace, places: Places) -> Place | None:
 
 def _without_glue(callee: Place | None) -> Place | None:
     """Return what was called, without the line of a binding layer that wraps it."""
-    return replace(callee, file=None, line=None) if callee is not None and _is_glue(callee) else callee
+    return replace(callee, file=None, line=None) if callee is not None and is_glue(callee) else callee
 
 
 def is_same_hold(pass_ns: int, longest_hold_ns: int) -> bool:

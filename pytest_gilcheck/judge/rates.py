@@ -111,9 +111,25 @@ def _read_rate(moments: Sequence[Moments], slot: int) -> tuple[float, float]:
     if not met:
         return 1.0, 1.0
     typical = len(met) / sum(stage.span_ns / max(1.0, stage.typical_ns) for stage in met)
+    # Who is woken beside a busy process has its wait counted when it runs: likely pieces show less than was lost.
+    if _are_quiet(met):
+        typical = len(met) / sum(stage.quiet_span_ns / max(1.0, stage.quiet_ns) for stage in met)
     # In a stage that was hardly met, the thread may have worked all the time.
     longer = [stage.span_ns / max(1.0, min(stage.most_ns, stage.span_ns)) for stage in met]
     return typical, len(stages) / (sum(longer) + len(stages) - len(met))
+
+
+def quiet_time_ns(moments: Sequence[Moments]) -> float:
+    """Return for how long the threads were surely not kept off in quiet pieces; 0 where that is too little for a figure."""
+    by_thread = [stages_of(moments, slot) for slot in range(len(moments[0].threads))]
+    if not all(stages and _are_quiet(stages) for stages in by_thread):
+        return 0.0
+    return sum(stage.quiet_span_ns for stages in by_thread for stage in stages)
+
+
+def _are_quiet(stages: Sequence[Stage]) -> bool:
+    least_ns = max(rules.LEAST_READ_TOGETHER_NS / max(1, len(stages)), rules.LEAST_STAGE_NS)
+    return all(stage.quiet_span_ns >= least_ns for stage in stages)
 
 
 def _rates(moments: Sequence[Moments], slot: int) -> tuple[float, float, float]:

@@ -84,6 +84,24 @@ SAMPLED_SHARE_Z = 3.29
 #: z² / (n + z²), which is below the border of 0.05 from 206 on.
 ENOUGH_SAMPLES = 206
 
+#: Threshold: the chance that no sample meets a share of the recorded attached time that was not attached, of which the
+#: bounds then know nothing. It is that of `SAMPLED_SHARE_Z`. (None of n samples meets a share u once in (1 - u) ** n.)
+MISSED_CHANCE = 0.001
+
+#: Threshold: so many samples have to confirm a recorded detached time. Only a module that looked its functions up by itself, as
+#: code of a just-in-time compiler does, could attach there unseen. If it did so for a third of the time, all of these would
+#: miss it once in 3,300 checks, and for half of it once in a million.
+CONFIRMING_SAMPLES = 20
+
+#: Threshold: in so many calls a tenth of the call has to be sampled, so that all samples together speak of it. Beside a load
+#: hardly one call is sampled throughout, and samples of some calls may always lie in the same part. If the interpreter
+#: detached for half of a tenth in each call, samples of ten calls would miss it once in a thousand (`MISSED_CHANCE`).
+SAMPLED_CALLS = 10
+
+#: Threshold: a recorded share is exact if its bounds lie no further apart. It is the difference that counts as a change
+#: between two runs (`DRIFT_SHARE`). For a call that is attached throughout, 342 samples confirm it that closely.
+RECORDED_WIDTH = 0.02
+
 #: Threshold: threads that work for the call are attached in so many of the calls, for at least half as long as in all of
 #: them together. One call in ten may be one that was hardly sampled.
 OWN_WORK_CALLS_SHARE = 0.9
@@ -220,6 +238,10 @@ AMDAHL_SLACK = 0.1
 #: Threshold: work and sleep outside of the threads that we follow, as a share, up to which their accounts are complete.
 UNACCOUNTED_SHARE = 0.1
 
+#: Threshold: work of other threads, as a share of that of those we follow, up to which no thread that makes calls waits for one of
+#: them. A worker that is handed 20 µs of a call of 1 ms may be kept off the processor for as long as the call takes.
+SPARE_WORK_SHARE = 0.02
+
 #: Threshold: processor time that one thread run costs beside its calls, in threads that wait for their phase: passing the
 #: gate, stamping. Measured: 0.03 to 0.13 ms.
 THREAD_RUN_NS = 100_000
@@ -247,6 +269,14 @@ ASKS_WHY_EFFICIENCY = 0.9
 
 #: Threshold: one call alone that uses so many cores has threads of its own: half-way from one core to two.
 OWN_POOL_CORES = 1.5
+
+#: Threshold: and so do calls beside which, in this part of the looks, two threads or more are running or ready: two threads that
+#: share work evenly are, until the first is done. Who hands work on and sleeps shows as two only until it sleeps. (Beside two busy
+#: processes: 0.36 to 0.56 for a pool of two, at most 0.21 for one thread that works in the caller's place.)
+OWN_POOL_LOOKS_SHARE = 0.3
+
+#: Threshold: in so many looks at least.
+FEWEST_LOOKS = 12
 
 #: Threshold: a loss is named if it is at least this share of the competing threads' time. It is well below what a
 #: serialised call loses: two threads that stay below the border of 1.25 have lost 0.37.
@@ -292,6 +322,11 @@ READING_SLACK_NS = 50_000
 #: Threshold: in a piece between two readings of which so much is surely together, what a thread worked is known to the rest:
 #: at three quarters, the bounds of one piece are as far apart as the border of 1.25 and full speed.
 DENSE_PIECE_SHARE = 0.75
+
+#: Threshold: a piece is quiet if its threads were kept off the processor for at most this share of it, in sum. Beside two busy
+#: processes that leaves 5 to 20 ms of a check. Half a lock came out at 1.64 to 1.79 there, for a truth of 1.6, and at 1.6 to 1.88 in
+#: dense pieces.
+QUIET_SHARE = 0.25
 
 #: Threshold: of a call that is longer than a time slice, each quarter must have run together with others for so long: four
 #: times what a reading is wrong by at most. Rounds begin together: beside four busy processes all of the time together would
@@ -347,6 +382,13 @@ EVEN_FACTOR = 1.25
 #: Threshold: threads that sleep for less than this share of their time, beyond what they do alone, wait for no inner lock that
 #: matters. The clocks of a call of 1 ms err by 20 µs.
 LOCK_FREE_SHARE = 0.02
+
+#: Threshold: a function is named as the one in which threads sleep, or wait for each other, only if more than this share of what
+#: was seen is in it. Then no other one has as much.
+SAME_SLEEPS_SHARE = 0.5
+
+#: Threshold: and only if so many were seen in it. If it had half of them only, all of eight would be in it once in 256 times.
+FEWEST_SLEEPS = 8
 
 #: Threshold: so much of a call may be under a lock that does not show then. Rounds begin together, and a tenth of a call under
 #: a lock makes one of two first calls wait for all of it: of five calls, 1 % of the time. Half of that passes unseen.

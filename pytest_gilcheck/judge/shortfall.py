@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Reason
 from pytest_gilcheck.judge import rules
+from pytest_gilcheck.judge.together import others_share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_gilcheck.evidence import Estimate, Observation, Round
+    from pytest_gilcheck.evidence import Estimate, Observation, ReadyThreads, Round
 
 #: Loss -> slug.
 _SLUGS = {
@@ -86,6 +88,22 @@ def own_pool(rounds: Sequence[Round]) -> Reason | None:
     return None if cores_used < rules.OWN_POOL_CORES else Reason.of("own-thread-pool", cores_used=cores_used)
 
 
+def ready_pool(ready: ReadyThreads | None) -> Reason | None:
+    """Return that one call alone has several threads running or ready to run, if it has. No neighbour hides that."""
+    if ready is None or ready.n_looks < rules.FEWEST_LOOKS:
+        return None
+    if ready.n_of_two < rules.OWN_POOL_LOOKS_SHARE * ready.n_looks:
+        return None
+    return Reason.of("own-thread-pool", n_ready=ready.n_ready / ready.n_of_two)
+
+
+def hides_a_pool(rounds: Sequence[Round]) -> bool:
+    """Return whether threads of the callee's own work, and it is not known if several of them do so at once."""
+    if not rounds or own_pool(rounds) is not None:
+        return False
+    return median(others_share(r.serial, r.n_threads) for r in rounds) > rules.UNACCOUNTED_SHARE
+
+
 def shortfall(observation: Observation, undisturbed: Sequence[Round], gil: str, held_share: Estimate) -> Reason:
     """Return the largest loss as a reason.
 
@@ -111,6 +129,9 @@ def shortfall(observation: Observation, undisturbed: Sequence[Round], gil: str, 
     uneven, growth = lost.pop("uneven"), lost.pop("growth")
     if not undisturbed and n_threads <= observation.machine.usable_cores:
         lost["delay"] = uneven = 0.0
+    if hides_a_pool(rounds):
+        # The callee's own threads may have been kept off the processor: threads that sleep wait for them, some longer.
+        lost["asleep"] = uneven = 0.0
     name, share = max(lost.items(), key=lambda loss: loss[1])
     if share < rules.NAMED_LOSS_SHARE <= uneven:
         name, share = "uneven", uneven  # alone: after a wait for a lock or the GIL, too, some end before others
@@ -120,8 +141,7 @@ def shortfall(observation: Observation, undisturbed: Sequence[Round], gil: str, 
     if gil == "held":
         return Reason.of("serialised-by-gil", waiting_share=lost["waiting"])
     if _chatters(rounds) and name in ("waiting", "own_growth", "delay"):
-        n_releases = sum(r.competing.n_releases_by_function or 0 for r in rounds)
-        return Reason.of("chatter", n_releases=n_releases / max(1, sum(r.n_threads * r.n_calls for r in rounds)))
+        return _chatter(rounds)
     if share < rules.NAMED_LOSS_SHARE:
         return Reason("shortfall-unexplained")
     if name == "waiting":
@@ -150,8 +170,7 @@ def shortfall_together(
     if max(waiting, asleep, growth) < rules.NAMED_LOSS_SHARE:
         return None
     if _chatters(rounds) and asleep < max(waiting, growth):
-        n_releases = sum(r.competing.n_releases_by_function or 0 for r in rounds)
-        return Reason.of("chatter", n_releases=n_releases / max(1, sum(r.n_threads * r.n_calls for r in rounds)))
+        return _chatter(rounds)
     n_threads = rounds[0].n_threads
     # Whoever waits, for the GIL or for a lock, also spends processor time on being put to sleep and woken; who shares
     # memory does not sleep. (Two threads under a lock of 20 µs need a quarter more processor time than one.)
@@ -160,6 +179,42 @@ def shortfall_together(
         return Reason.of("held-tail", lost_share=waiting, held_share=held_share.value, most_speedup=most)
     slug = "inner-lock" if asleep >= rules.NAMED_LOSS_SHARE else "memory-bandwidth"
     return Reason.of(slug, lost_share=max(asleep, growth if slug == "memory-bandwidth" else 0.0), n_threads=n_threads)
+
+
+def sure_shortfall(
+    rounds: Sequence[Round], least: Mapping[str, float], gil: str, held_share: Estimate
+) -> Reason | None:
+    """Return what surely keeps the calls from each other, where it is not known by how much.
+
+    Args:
+        rounds: The whole rounds.
+        least: What the threads at least lost to each other, as `least_losses` gives it.
+        gil: The word of the GIL verdict.
+        held_share: What the ledger says of single calls.
+
+    Returns:
+        The reason, with the least share that was lost. None where nothing is sure.
+    """
+    if not least:
+        return None
+    waiting, asleep, growth = (least[name] for name in ("waiting", "asleep", "growth"))
+    if gil == "held" and waiting >= rules.NAMED_LOSS_SHARE:
+        return Reason.of("serialised-by-gil", waiting_share=waiting)
+    # To hand the GIL over costs processor time, which is lost whoever else runs.
+    if _chatters(rounds) and growth >= rules.NAMED_LOSS_SHARE > asleep:
+        return _chatter(rounds)
+    n_threads = rounds[0].n_threads
+    if asleep >= max(waiting, rules.NAMED_LOSS_SHARE):
+        return Reason.of("inner-lock", least_lost_share=asleep, n_threads=n_threads)
+    if waiting >= rules.NAMED_LOSS_SHARE:
+        most = most_speedup(held_share, n_threads)
+        return Reason.of("held-tail", least_lost_share=waiting, held_share=held_share.value, most_speedup=most)
+    return None
+
+
+def _chatter(rounds: Sequence[Round]) -> Reason:
+    n_releases = sum(r.competing.n_releases_by_function or 0 for r in rounds)
+    return Reason.of("chatter", n_releases=n_releases / max(1, sum(r.n_threads * r.n_calls for r in rounds)))
 
 
 def _chatters(rounds: Sequence[Round]) -> bool:

@@ -11,7 +11,14 @@ from pytest_gilcheck.evidence import Estimate, Reason
 from pytest_gilcheck.judge import rules
 from pytest_gilcheck.judge.moments import Alone, Moments, alone_by_thread, alone_of, moments_of, stamps_by_thread
 from pytest_gilcheck.judge.pieces import pieces_of
-from pytest_gilcheck.judge.rates import most_at_work, most_if_even, speedup_of, stages_of, with_margin
+from pytest_gilcheck.judge.rates import (
+    most_at_work,
+    most_if_even,
+    quiet_time_ns,
+    speedup_of,
+    stages_of,
+    with_margin,
+)
 
 if TYPE_CHECKING:
     from pytest_gilcheck.evidence import Arm, Machine, Round, ShortRound
@@ -187,10 +194,8 @@ def _doubt(rounds: Sequence[Round | ShortRound], machine: Machine, alone: Mappin
     others = [max(others_share(r.serial, r.n_threads), others_share(r.one_each, r.n_threads)) for r in rounds]
     if median(others) > rules.UNACCOUNTED_SHARE:
         return Reason.of("other-threads-work", others_share=median(others))
-    stolen_ns = sum(r.stolen_ns or 0 for r in rounds) - rules.STOLEN_TICK_NS
-    all_ns = machine.n_cpus * sum(r.wall_ns for r in rounds)
-    if stolen_ns > rules.STOLEN_SHARE * all_ns:
-        return Reason.of("stolen-time", stolen_share=stolen_ns / all_ns)
+    if is_stolen_from(rounds, machine):
+        return Reason.of("stolen-time", stolen_share=_stolen_share(rounds, machine))
     threads = {stamp.thread for r in rounds for stamp in r.one_each.stamps}
     if len(threads) < 2 or not threads <= alone.keys():  # noqa: PLR2004  (together takes two)
         return _too_little(0, rounds, alone)
@@ -201,6 +206,16 @@ def _doubt(rounds: Sequence[Round | ShortRound], machine: Machine, alone: Mappin
     # Where one core fewer is free than threads want, they compute in turns and sleep at once: what they would lose to each
     # other while both compute hardly shows, and the moments in which it would are those with a delay.
     return Reason("sleeps-in-part") if is_delayed and any(alone[thread].sleeps_in_part for thread in threads) else None
+
+
+def is_stolen_from(rounds: Sequence[Round | ShortRound], machine: Machine) -> bool:
+    """Return whether the host or a quota took so much time from the rounds that accounts of threads do not decide."""
+    return _stolen_share(rounds, machine) > rules.STOLEN_SHARE
+
+
+def _stolen_share(rounds: Sequence[Round | ShortRound], machine: Machine) -> float:
+    stolen_ns = sum(r.stolen_ns or 0 for r in rounds) - rules.STOLEN_TICK_NS
+    return stolen_ns / max(1, machine.n_cpus * sum(r.wall_ns for r in rounds))
 
 
 def others_share(arm: Arm, n_threads: int) -> float:
@@ -238,14 +253,17 @@ def _are_enough(moments: Sequence[Moments], span_ns: float) -> bool:
 
 
 def _speedup(candidates: Sequence[Sequence[Moments]], alone: Mapping[int, Alone]) -> tuple[Estimate, Sequence[Moments]]:
-    """Return the speed-up with its bounds, and the least delayed moments, which the figure itself is of.
+    """Return the speed-up with its bounds, and the least delayed moments.
 
-    Each lower bound and each upper bound is true by itself, so the narrowest of all are taken.
+    Each lower bound and each upper bound is true by itself, so the narrowest of all are taken. The figure is that of the moments
+    with most quiet pieces, if there are enough of these, and else that of the least delayed ones.
     """
     bounds = [with_margin(moments, alone) for moments in candidates]
     low = max(low for low, _, _ in bounds)
     high = min(high for _, _, high in bounds)
-    value = bounds[0][1]
+    quiet_ns = [quiet_time_ns(moments) for moments in candidates]
+    quietest = quiet_ns.index(max(quiet_ns))
+    value = bounds[quietest if quiet_ns[quietest] else 0][1]
     if low > high:  # calls differ by more than their bounds allow for: the least delayed moments are taken
         low, _, high = bounds[0]
         low, high = min(low, high), max(low, high)

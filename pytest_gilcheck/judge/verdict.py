@@ -22,6 +22,7 @@ from pytest_gilcheck.judge.overlap import wall_clock
 from pytest_gilcheck.judge.ownership import owned_calls
 from pytest_gilcheck.judge.places import where
 from pytest_gilcheck.judge.shortfall import most_speedup
+from pytest_gilcheck.judge.sleeps import sleep_site, wait_site
 from pytest_gilcheck.judge.timeline import typical_timeline
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def judge(observation: Observation) -> Verdict:
     wall = wall_clock(observation, gil, share)
     known = {reason.slug for reason in reasons}
     reasons = [*reasons, *(reason for reason in wall.reasons if reason.slug not in known)]
-    exact = observation.instrument.grade == "exact"
+    slugs = tuple(dict.fromkeys(reason.slug for reason in reasons))
+    exact = observation.instrument.grade == "exact" and gil != "not_applicable"
     figures: dict[str, Estimate | str] = {
         "gil": gil,
         "held_share": share,
@@ -80,7 +82,7 @@ def judge(observation: Observation) -> Verdict:
         agreement=observation.agreement,
         claim_met=claim_met(limits),
         limits=limits,
-        reasons=tuple(dict.fromkeys(reason.slug for reason in reasons)),
+        reasons=slugs,
         notes=tuple(reasons),
         diagnosis="",
         timeline=typical_timeline(calls, _typical(calls, "span_ns"), longest_hold_ns),
@@ -97,6 +99,8 @@ def judge(observation: Observation) -> Verdict:
         attachment=attachment,
         attached_share=attached_share,
         longest_pause_ns=longest_pause_ns(observation.attachment, attached_share),
+        waits_at=wait_site(observation.sleeps) if "inner-lock" in slugs else None,
+        sleeps_at=sleep_site(observation.sleeps_alone) if "sleeps-while-holding" in slugs else None,
     )
 
 

@@ -1,14 +1,15 @@
-"""Instruments that watch calls: the exact ledger, the native GIL waiter, the sampler of attachment, and a trace. Never imports `run`."""
+"""Instruments that watch calls: the exact ledger, the native GIL waiter, the watch on attachment, and a trace. Never imports `run`."""
 
 from __future__ import annotations
 
 from pytest_gilcheck.observe.attachment import (
-    RawSample,
+    WatchedAttachment,
     attached_calls,
     garbage_collector,
     pauses_beside_calls,
-    sampled_attachment,
     state_of_this_thread,
+    watched_attachment,
+    why_not_recorded,
 )
 from pytest_gilcheck.observe.callee import is_native
 from pytest_gilcheck.observe.fold import call_span, progress_beside, waits_beside_calls
@@ -21,13 +22,13 @@ from pytest_gilcheck.observe.ledger import (
     without_ledger,
 )
 from pytest_gilcheck.observe.lines import PythonLines
-from pytest_gilcheck.observe.places import KeptStacks, longest_hold_of, places, python_stacks, stacks_of
+from pytest_gilcheck.observe.places import KeptStacks, longest_hold_of, places, python_stacks, sleeps, stacks_of
 
 __all__ = [
     "Block",
     "KeptStacks",
     "PythonLines",
-    "RawSample",
+    "WatchedAttachment",
     "attached_calls",
     "call_span",
     "clock_quality",
@@ -41,9 +42,11 @@ __all__ = [
     "places",
     "progress_beside",
     "python_stacks",
-    "sampled_attachment",
+    "sleeps",
     "stacks_of",
     "state_of_this_thread",
     "waits_beside_calls",
+    "watched_attachment",
+    "why_not_recorded",
     "without_ledger",
 ]

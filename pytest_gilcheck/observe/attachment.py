@@ -1,21 +1,20 @@
-"""Samples who is attached to an interpreter without a GIL, and times garbage collections beside calls."""
+"""Watches who is attached to an interpreter without a GIL, and times garbage collections beside calls."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 from bisect import bisect_left, bisect_right
-from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from itertools import accumulate, groupby, pairwise
+from typing import TYPE_CHECKING
 
 from pytest_gilcheck import _native
 from pytest_gilcheck.evidence import AttachedCall, GcPauses, Reason
+from pytest_gilcheck.observe.recorded import Blind, BlindParts, Changes, RawSample, Timed, recorded_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-#: (when a reading began, when it ended, whether the watched thread was attached, how many others were, the watched thread's
-#: run delay since it began).
-RawSample = tuple[int, int, bool, int, "int | None"]
 
 #: Samples are taken about so often: fifty to a call, within these bounds. The kernel takes 5 to 50 µs to wake a thread, and
 #: more than 20,000 samples a second would be felt by the call on a machine without a free processor.
@@ -36,15 +35,34 @@ NEAR_NS = 75_000
 _COLLECTION_GAP_NS = 200_000
 
 
+@dataclass(slots=True)
+class WatchedAttachment:
+    """What was seen of a thread that attaches and detaches, once the block in which it was watched has ended.
+
+    Attributes:
+        samples: Of its state, in order.
+        changes: Where native modules attached and detached it. None: some may be missing.
+        not_recorded: Why there are none.
+    """
+
+    samples: list[RawSample] = field(default_factory=list)
+    changes: Changes | None = None
+    not_recorded: Reason | None = None
+
+
 @contextlib.contextmanager
-def sampled_attachment(span_ns: int, samples: list[RawSample], waiting: Sequence[int] = ()) -> Iterator[Reason | None]:
-    """Sample whether the calling thread is attached while the block runs, and add the samples to `samples`.
+def watched_attachment(
+    span_ns: int, watched: WatchedAttachment, waiting: Sequence[int] = ()
+) -> Iterator[Reason | None]:
+    """Sample whether the calling thread is attached while the block runs, and record where it attaches and detaches.
 
     `span_ns`: how long a call takes, which says how often to sample; 0 where that is not known. `waiting`: states, as
     `state_of_this_thread` gives them, of threads that wait for the block, and are attached now and then while they look
-    whether it has ended. Gives the reason why nothing is sampled, or None.
+    whether it has ended. Gives the reason why nothing is sampled, or None. `watched` gets what was seen.
     """
     gap_ns = min(_LONGEST_GAP_NS, max(_SHORTEST_GAP_NS, span_ns // _SAMPLES_A_CALL))
+    atexit.unregister(_native.stop_recording_attachment)
+    atexit.register(_native.stop_recording_attachment)
     try:
         sampler = _native.AttachmentSampler(gap_ns, list(waiting))
     except _native.AttachmentUnavailable as unavailable:
@@ -54,7 +72,20 @@ def sampled_attachment(span_ns: int, samples: list[RawSample], waiting: Sequence
     try:
         yield None
     finally:
-        samples.extend(sampler.stop())
+        try:
+            watched.changes = Changes.of(*sampler.recorded())
+        except _native.AttachmentUnavailable as unavailable:
+            slug, text = unavailable.args
+            watched.not_recorded = Reason.of(slug, text=text)
+        watched.samples.extend(sampler.stop())
+
+
+def why_not_recorded(watched: WatchedAttachment, calls: Sequence[AttachedCall]) -> Reason | None:
+    """Return why some of these calls, which were watched, are not recorded; None if all of them are."""
+    n_missing = sum(call.recorded is None for call in calls)
+    if watched.not_recorded is None and n_missing and watched.changes is not None:
+        return Reason.of("attachment-not-recorded", n_missing=n_missing, n_calls=len(calls))
+    return watched.not_recorded
 
 
 def state_of_this_thread() -> tuple[int, ...]:
@@ -78,30 +109,21 @@ def garbage_collector(collections: list[tuple[int, int, int]]) -> Iterator[None]
         collections.extend(collector.stop())
 
 
-class Timed(Protocol):
-    """A call, a block or a pause of a thread: when it began and ended, and what the kernel knows of its thread meanwhile."""
-
-    @property
-    def start_ns(self) -> int: ...  # noqa: D102
-    @property
-    def end_ns(self) -> int: ...  # noqa: D102
-    @property
-    def delay_ns(self) -> int | None: ...  # noqa: D102
-    @property
-    def cpu_ns(self) -> int: ...  # noqa: D102
-
-
-def attached_calls(spans: Sequence[Timed], samples: Sequence[RawSample]) -> tuple[AttachedCall, ...]:
-    """Return what the samples, which are in order, show of each span. Pure."""
+def attached_calls(
+    spans: Sequence[Timed], samples: Sequence[RawSample], changes: Changes | None = None
+) -> tuple[AttachedCall, ...]:
+    """Return what the samples, which are in order, show of each span, and what was recorded of it. Pure."""
     begins = [sample[0] for sample in samples]
     ends = [sample[1] for sample in samples]
     calls = []
     for span in spans:
         start_ns, end_ns, delay_ns = span.start_ns, span.end_ns, span.delay_ns
         inside = samples[bisect_left(begins, start_ns) : bisect_right(ends, end_ns)]
-        weights_ns, shared_ns = _weights_ns(start_ns, end_ns, delay_ns, inside)
+        weights_ns, positions_ns, shared = _weights_ns(start_ns, end_ns, delay_ns, inside)
+        unsampled = _unsampled(start_ns, end_ns, begins)
         run_ns = sum(weights_ns)
         shown = list(zip(weights_ns, inside, strict=True))
+        blind = BlindParts(positions_ns, shared, unsampled)
         calls.append(
             AttachedCall(
                 span_ns=end_ns - start_ns,
@@ -111,18 +133,23 @@ def attached_calls(spans: Sequence[Timed], samples: Sequence[RawSample]) -> tupl
                 attached_ns=sum(weight for weight, sample in shown if sample[2]),
                 either_ns=sum(weight for weight, sample in shown if sample[2] or sample[3]),
                 n_most_others=max((sample[3] for sample in inside), default=0),
-                unsampled_ns=_unsampled_ns(start_ns, end_ns, begins),
-                shared_ns=shared_ns,
+                unsampled_ns=sum(blind_ns for *_, blind_ns in unsampled),
+                shared_ns=sum(blind_ns for *_, blind_ns in shared),
                 longest_attached_ns=_longest_attached_ns(start_ns, end_ns, inside),
                 delay_ns=delay_ns,
                 cpu_ns=span.cpu_ns,
+                recorded=None if changes is None else recorded_call(span, changes, shown, blind),
             )
         )
     return tuple(calls)
 
 
-def _weights_ns(start_ns: int, end_ns: int, delay_ns: int | None, inside: Sequence[RawSample]) -> tuple[list[int], int]:
-    """Return for how much of a span each of its samples stands, and how long it ran far from any and was delayed there.
+def _weights_ns(
+    start_ns: int, end_ns: int, delay_ns: int | None, inside: Sequence[RawSample]
+) -> tuple[list[int], list[int], list[Blind]]:
+    """Return for how much of a span each of its samples stands, for how long it had run, and where it ran far from any.
+
+    Only where it was kept off the processor as well is it far from a sample in this sense.
 
     A sample stands for the time halfway to its neighbours, without the thread's run delay. The kernel adds a delay to the
     account when it ends, so that it lies before the sample that shows it, over several others perhaps. What no sample shows
@@ -130,7 +157,7 @@ def _weights_ns(start_ns: int, end_ns: int, delay_ns: int | None, inside: Sequen
     there may be one anywhere.
     """
     if not inside:
-        return [], end_ns - start_ns
+        return [], [], [(start_ns, end_ns, end_ns - start_ns)]
     moments = [start_ns, *(sample[0] for sample in inside), end_ns]
     ran_ns = [now_ns - before_ns for before_ns, now_ns in pairwise(moments)]
     delayed_ns = [0] * len(ran_ns)
@@ -156,22 +183,25 @@ def _weights_ns(start_ns: int, end_ns: int, delay_ns: int | None, inside: Sequen
     weights[0] += ran_ns[0] // 2
     weights[-1] += ran_ns[-1] // 2
     is_felt = [delay_ns is None or delayed > 0 for delayed in delayed_ns]
-    shared_ns = sum(
-        max(0, ran - NEAR_NS) for index, ran in enumerate(ran_ns) if any(is_felt[max(0, index - 1) : index + 2])
-    )
-    return weights, shared_ns
+    shared = [
+        (from_ns, to_ns, max(0, ran - NEAR_NS))
+        for index, (ran, (from_ns, to_ns)) in enumerate(zip(ran_ns, pairwise(moments), strict=True))
+        if any(is_felt[max(0, index - 1) : index + 2])
+    ]
+    return weights, list(accumulate(ran_ns[:-1])), shared
 
 
-def _unsampled_ns(start_ns: int, end_ns: int, moments: Sequence[int]) -> int:
-    """Return how much of a span lies further than `FAR_NS` from any of these moments, which are in order."""
+def _unsampled(start_ns: int, end_ns: int, moments: Sequence[int]) -> list[Blind]:
+    """Return the parts of a span that lie further than `FAR_NS` from any of these moments, which are in order."""
     first = max(0, bisect_left(moments, start_ns) - 1)
     last = bisect_right(moments, end_ns) + 1
-    covered_ns, until_ns = 0, start_ns
-    for moment in moments[first:last]:
-        from_ns, to_ns = max(until_ns, moment - FAR_NS), min(end_ns, moment + FAR_NS)
-        covered_ns += max(0, to_ns - from_ns)
-        until_ns = max(until_ns, to_ns)
-    return end_ns - start_ns - covered_ns
+    parts, until_ns = [], start_ns
+    for moment in [*moments[first:last], end_ns + FAR_NS]:
+        to_ns = min(end_ns, moment - FAR_NS)
+        if to_ns > until_ns:
+            parts.append((until_ns, to_ns, to_ns - until_ns))
+        until_ns = max(until_ns, moment + FAR_NS)
+    return parts
 
 
 def _longest_attached_ns(start_ns: int, end_ns: int, inside: Sequence[RawSample]) -> int:

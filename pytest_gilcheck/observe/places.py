@@ -1,4 +1,4 @@
-"""The diagnosing pass: the native stacks of one call's GIL events, and the Python lines above them."""
+"""The diagnosing passes: the native stacks of one call's GIL events with the Python lines above them, and of threads that sleep."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_gilcheck import _native
-from pytest_gilcheck.evidence import GilEventPlace, HoldPlace, Place, Places, SourceLine
+from pytest_gilcheck.evidence import GilEventPlace, HoldPlace, Place, Places, SleepPlace, Sleeps, SourceLine
 from pytest_gilcheck.observe.callee import place_of
 
 if TYPE_CHECKING:
@@ -106,6 +106,26 @@ def places(
         own=own,
         root=os.getcwd(),  # noqa: PTH109  (a text for reports, not a path to work with)
         n_dropped=kept.n_dropped,
+    )
+
+
+def sleeps(phases: Iterable[Sleeps]) -> Sleeps:
+    """Return as one record what looks at competing threads saw in some phases, with the lines of source."""
+    phases = tuple(phases)
+    own, interpreter = _native.libraries()
+    counts: dict[tuple[str | None, tuple[Place, ...]], int] = {}
+    for place in (place for phase in phases for place in phase.places):
+        key = place.system_call, place.native
+        counts[key] = counts.get(key, 0) + place.n
+    shown = (place for _, native in counts for place in native if place.library not in (own, interpreter))
+    return Sleeps(
+        places=tuple(SleepPlace(*key, n) for key, n in counts.items()),
+        n_running=sum(phase.n_running for phase in phases),
+        n_unread=sum(phase.n_unread for phase in phases),
+        interpreter=interpreter,
+        own=own,
+        root=os.getcwd(),  # noqa: PTH109  (a text for reports, not a path to work with)
+        sources=source_lines(shown),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +16,7 @@ from pytest_gilcheck.pytest_plugin.report_entries import EntryCollector, EntrySe
 from pytest_gilcheck.pytest_plugin.report_sections import SectionWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from types import TracebackType
+    from collections.abc import Generator, Iterator, Sequence
 
     from pytest_gilcheck.pytest_plugin.session_state import SessionState
 
@@ -96,6 +96,7 @@ class ItemHooks:
         """
         if call.excinfo is None:
             return
+        _give_lines(call.excinfo)  # another plugin's timeout is raised by a signal, too
         line = _line_of_others(call.excinfo.value)
         if not isinstance(call.excinfo.value, Inconclusive):
             return
@@ -115,6 +116,51 @@ class ItemHooks:
             call.excinfo = pytest.ExceptionInfo.from_exception(skipped.with_traceback(error.__traceback__))
         elif policy == "warn":
             call.excinfo = None
+
+    @pytest.hookimpl(tryfirst=True)  # before the terminal's, which reads the lines
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Let pytest report an interrupt wherever it has come."""
+        _give_lines(excinfo)
+
+
+def _give_lines(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Give each frame of a traceback that has no line the first line of its function.
+
+    Some instructions have no line, such as the jump back at the end of a loop. What a signal handler raises may come there, and
+    pytest computes with the number of the line: one of 200 interrupted runs ended in a `TypeError` of pytest's report.
+    """
+    error: BaseException | None = excinfo.value
+    known: set[int] = set()
+    while error is not None and id(error) not in known:
+        known.add(id(error))
+        entries = list(_entries(error.__traceback__))
+        if any(_line_of(entry) is None for entry in entries):
+            error.__traceback__ = _with_lines(entries)
+            excinfo.traceback = type(excinfo.traceback)(excinfo.value.__traceback__ or excinfo.tb)
+        error = error.__cause__ or error.__context__
+
+
+def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
+
+
+def _line_of(entry: TracebackType) -> int | None:
+    return entry.tb_lineno  # the stub of the standard library knows of none without
+
+
+def _with_lines(entries: Sequence[TracebackType]) -> TracebackType | None:
+    """Return the traceback of these entries in which each has a line."""
+    following = None
+    for entry in reversed(entries):
+        if _line_of(entry) is None:
+            frame = entry.tb_frame
+            following = TracebackType(following, frame, entry.tb_lasti, frame.f_code.co_firstlineno)
+        else:
+            entry.tb_next = following
+            following = entry
+    return following
 
 
 #: Where this package is.

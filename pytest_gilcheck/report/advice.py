@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.report.figures import counted, duration, percent
 from pytest_gilcheck.report.reasons import CAUSES
-from pytest_gilcheck.report.where import is_of_python, line_to_look_at
+from pytest_gilcheck.report.where import is_of_python, line_text, line_to_look_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_gilcheck.evidence import Verdict, Where
+
+
+#: A longer suggestion takes two lines, for which there may be no room.
+_LONGEST_LINE = 78
 
 
 def advice(verdict: Verdict) -> str:
@@ -34,7 +38,11 @@ def _all_advice(verdict: Verdict) -> Iterator[str]:
     if "sleeps-while-holding" in notes:
         share = dict(notes["sleeps-while-holding"].values).get("asleep_share")
         part = f" for {percent(share)} of its time" if isinstance(share, float) else ""
-        yield f"It sleeps{part}: release the GIL around that wait."
+        site = verdict.sleeps_at
+        at = "" if site is None else f" {'at' if site.place.file else 'in'} {line_text(site.place, site.root)}"
+        with_place = f"It sleeps{part}{at}: release the GIL there."
+        is_short = len(with_place) <= _LONGEST_LINE
+        yield with_place if at and is_short else f"It sleeps{part}: release the GIL around that wait."
     if "small-input" in notes:
         yield f"Only {duration(verdict.span_ns or 0)}: try a larger input. Some functions release from 2 kB on."
     if verdict.gil in ("held", "partial") and verdict.where is not None:

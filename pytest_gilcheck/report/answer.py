@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence.reason import CONCERNS, concerning
 from pytest_gilcheck.evidence.requirement import DECIDED_ATTACHMENTS, DECIDED_WORDS
-from pytest_gilcheck.report import where
+from pytest_gilcheck.report import asleep, where
 from pytest_gilcheck.report.advice import advice
 from pytest_gilcheck.report.figures import duration, of_rest, percent, says_something, share_bounds
 from pytest_gilcheck.report.names import cut, cut_name
@@ -65,10 +65,14 @@ def answer(observation: Observation, verdict: Verdict, *, encoding: str | None =
     todo = [f"  {line}" for line in wrapped(advice(verdict))]
     # Where there is no room for all, the advice goes first, and then the drawing: the figures say the same.
     n_left = N_LINES - 1 - len(claimed) - len(places) - len(waits)
+    lock = [] if verdict.overlap != "serialised" else [*asleep.headline(verdict.waits_at, WIDTH)][: max(0, n_left)]
+    n_left -= len(lock)
     for line in (*claimed, *places, *(drawing if n_left else [])):
         yield line, False
     for line in waits:
         yield line, is_unasked
+    for line in lock:
+        yield line, False
     if len(todo) <= n_left - len(drawing):
         yield from ((line, False) for line in todo)
 
@@ -106,11 +110,13 @@ def _share(verdict: Verdict) -> str:
 
 
 def _attached_share(verdict: Verdict) -> str:
-    """Return the same where there is no GIL. Samples give bounds, and the text says no more than they do."""
+    """Return the same where there is no GIL. Samples give bounds, and the text says no more than they do; a record is exact."""
     share, word = verdict.attached_share, verdict.attachment
     if share.value is None or share.low is None or share.high is None:
         return ""
     span = "" if verdict.span_ns is None else f" ({duration(verdict.span_ns)})"
+    if word == "partial" and verdict.instrument.grade == "exact":
+        return f", attached for {percent(share.value)} of the call{span}"
     if word in ("inconclusive", "partial"):
         bounds = share_bounds(share.low, share.high)
         return f", attached for {bounds.strip('[]').replace(',', ' to')} % of the call{span}" if bounds else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_gilcheck.report import where
+from pytest_gilcheck.report import asleep, where
 from pytest_gilcheck.report.answer import WIDTH, answer, wrapped
 from pytest_gilcheck.report.figures import counted, duration, interval, percent, says_something
 from pytest_gilcheck.report.text import claim_text, count_text, limit_text, projected, share_text
@@ -59,6 +59,9 @@ def report_lines(
         yield from _notes(verdict, " ".join(said))
     if verbosity >= ALL_FRAMES and observation.places is not None:
         yield from where.all_frames(observation.places)
+    if verbosity >= ALL_FRAMES:
+        for sleeps in filter(None, (observation.sleeps_alone, observation.sleeps)):
+            yield from asleep.all_sleeps(sleeps)
 
 
 def _titled(title: str, text: str) -> Iterator[str]:
@@ -99,6 +102,9 @@ def figures(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, s
     if verdict.span_ns is not None and verdict.cpu_ns is not None:
         cpu = duration(verdict.cpu_ns)
         yield "time", f"{duration(verdict.span_ns)} of wall time, {cpu} of its thread's processor time"
+    if verdict.sleeps_at is not None:
+        seen = f"{verdict.sleeps_at.n} of {counted(verdict.sleeps_at.n_seen, 'sleep')} that were seen"
+        yield "asleep", f"in {asleep.site_text(verdict.sleeps_at)}: {seen}"
     yield from _overlap(observation, verdict)
     if verdict.agreement != "not_checked":
         yield (
@@ -132,6 +138,9 @@ def _overlap(observation: Observation, verdict: Verdict) -> Iterator[tuple[str, 
         decides = "decides" if verdict.decided_by == "together" else "does not decide"
         free_cores = f"speed-up on free cores {interval(verdict.together)} by what calls lost while they ran together"
         yield "together", f"{free_cores}; it {decides} the word"
+    if verdict.waits_at is not None:
+        seen = f"{verdict.waits_at.n} of {counted(verdict.waits_at.n_seen, 'wait')} that were seen"
+        yield "lock", f"threads wait in {asleep.site_text(verdict.waits_at)}: {seen}"
     if more_cores := projected(verdict):
         yield "projection", more_cores
     if verdict.cores_used is not None:

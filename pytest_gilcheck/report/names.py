@@ -24,6 +24,8 @@ _CLONE = re.compile(r"(\s*\[clone\b[^\]]*\]?|\.(isra|part|constprop|cold|llvm)[.
 _OPERATOR = re.compile(r"operator\s*(\(\)|\[\]|[-+*/%^&|~!=<>]+)")
 #: pybind11 keeps a function in an object of this class, and `__qualname__` says so.
 _PYBIND_RECORD = re.compile(r"pybind11_detail_function_record_\w+\.")
+#: What a place has for a name where Python code runs whose line is not known.
+_PYTHON_CODE = "Python code"
 _OPENING, _CLOSING = "<({[", ">)}]"
 
 
@@ -63,7 +65,7 @@ def short_function(name: str) -> str:
     it, ``f::{lambda}``, and a Cython function as its source has it.
     """
     name = _CLONE.sub("", name.strip())
-    if _PYTHON.search(name):
+    if _PYTHON.search(name) or name == _PYTHON_CODE:
         return cut(name, LONGEST_FUNCTION)
     if _CYTHON.match(name):
         return cut(_cython_name(name.partition("(")[0]), LONGEST_FUNCTION)  # in a module of C++ it has a signature

@@ -29,7 +29,7 @@ def detail(reason: Reason) -> str:
     values = dict(reason.values)
     if not values:
         return ""
-    if "text" in values:
+    if "text" in values and reason.slug not in _SENTENCES:
         return str(values["text"])
     try:
         return _SENTENCES[reason.slug](values)
@@ -170,7 +170,16 @@ def _held_tail(values: Mapping[str, Any]) -> str:
     return sentence
 
 
+def _own_thread_pool(values: Mapping[str, Any]) -> str:
+    threads = "it brings threads of its own, and more callers only share them."
+    if "n_ready" in values:
+        return f"One call alone has {values['n_ready']:.1f} threads that run or are ready to: {threads}"
+    return f"One call alone already uses {values['cores_used']:.1f} cores: {threads}"
+
+
 def _lost(values: Mapping[str, Any]) -> str:
+    if "least_lost_share" in values:
+        return f"at least {percent(values['least_lost_share'])} of their time"
     return f"{percent(values['lost_share'])} of their time"
 
 
@@ -197,6 +206,22 @@ def _attachment_borderline(values: Mapping[str, Any]) -> str:
         off = percent(values["unsampled_share"])
         remedy = f"the sampling thread was kept off the processor for {off} of the calls. Free a core, or {remedy}"
     return f"{n_samples} leave the {quantity(share)} on both sides of a threshold (5 % or 95 %): {remedy}"
+
+
+def _attachment_not_recorded(values: Mapping[str, Any]) -> str:
+    if "n_contradicting" in values:
+        n_samples = counted(values["n_compared"], "sample")
+        return (
+            f"{values['n_contradicting']:,} of {n_samples} contradict the record of who is attached: the interpreter detaches the "
+            "thread by itself (around a system call, or for a lock), or a module that cannot be watched does. The samples decide"
+        )
+    if "n_missing" in values:
+        n_calls = counted(values["n_calls"], "call")
+        return (
+            f"the record of {values['n_missing']} of {n_calls} is not complete: it was full, or the system does not report how "
+            "long a thread is kept off the processor. The samples decide"
+        )
+    return f"{values['text']}. The samples decide"
 
 
 #: From here on a reader is told that the sampling thread did not run.
@@ -229,6 +254,7 @@ _CONSTANT = {
 #: Slug -> sentence of its values.
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "attachment-borderline": _attachment_borderline,
+    "attachment-not-recorded": _attachment_not_recorded,
     "borderline": _borderline,
     "budget-too-small": _budget_too_small,
     "chatter": lambda v: (
@@ -266,9 +292,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "that made the calls: whether these ran together says little"
     ),
     "overlap-borderline": _overlap_borderline,
-    "own-thread-pool": lambda v: (
-        f"One call alone already uses {v['cores_used']:.1f} cores: it brings threads of its own, and more callers only share them."
-    ),
+    "own-thread-pool": _own_thread_pool,
     "own-threads-attached": lambda v: (
         f"{counted(v['n_threads'], 'thread')} of the callee's own attached to the interpreter within the calls; that counts as "
         "attached by the call"

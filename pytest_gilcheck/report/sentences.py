@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_gilcheck.report.asleep import site_text
 from pytest_gilcheck.report.figures import duration, of_rest, percent, quantity, says_something, times
 from pytest_gilcheck.report.reasons import CAUSES, WHY_NOT, detail, estimate_in
 
@@ -55,6 +56,8 @@ def diagnosis(verdict: Verdict, observation: Observation) -> str:
     asleep = next((note for note in verdict.notes if note.slug == "sleeps-while-holding"), None)
     if asleep is not None:
         sentence += f" {asleep.detail}"
+        if verdict.sleeps_at is not None:
+            sentence += f" It sleeps in {site_text(verdict.sleeps_at)}."
     if verdict.agreement == "differ":
         sentence += " Its results differ when threads compete: look at that first."
     return " ".join(filter(None, (sentence, _of_overlap(verdict, observation))))
@@ -110,6 +113,8 @@ def _of_attachment(verdict: Verdict) -> str:
 def _of_overlap(verdict: Verdict, observation: Observation) -> str:
     cause = next((note for note in verdict.notes if note.slug in CAUSES), None)
     explained = "" if cause is None else cause.detail
+    if cause is not None and cause.slug == "inner-lock" and verdict.waits_at is not None:
+        explained += f" They wait in {site_text(verdict.waits_at)}."
     if verdict.overlap in ("overlaps", "serialised") and verdict.speedup.value is not None and observation.rounds:
         overlap = "overlap" if verdict.overlap == "overlaps" else "do not overlap"
         speedup = (

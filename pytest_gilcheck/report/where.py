@@ -47,12 +47,13 @@ def place_text(place: Place, root: str = "") -> str:
     """Return ``src/lib.rs:31 (name)``, or ``name (library.so)`` where there is no debug information."""
     name = short_function(place.function) if place.function else ""
     if place.file is not None:
-        return f"{_line_text(place, root)}{f' ({name})' if name and not _NAMELESS.fullmatch(name) else ''}"
+        return f"{line_text(place, root)}{f' ({name})' if name and not _NAMELESS.fullmatch(name) else ''}"
     library = f" ({PurePath(place.library).name})" if place.library else ""
     return f"{name or 'an unknown function'}{library}"
 
 
-def _line_text(place: Place, root: str) -> str:
+def line_text(place: Place, root: str = "") -> str:
+    """Return ``src/lib.rs:31``, or the function where there is no debug information."""
     if place.file is None or place.file == _STATEMENT:
         return "the statement" if place.file else place_text(place, root)
     return f"{short_path(place.file, root)}{'' if place.line is None else f':{place.line}'}"
@@ -136,14 +137,14 @@ def _held_throughout(where: Where, place: Place | None) -> list[str]:
     native = None if busiest is None else busiest.native
     if native is None or native is place:
         preposition = "at" if place.file else "in"
-        named, line = place_text(place, root), _line_text(place, root)
+        named, line = place_text(place, root), line_text(place, root)
         short = short_function(place.function) if place.function and not place.file else line
         return [f"held from start to end{share} {preposition} {text}" for text in (named, short)]
     within = f" in {short_function(native.function or '?')}"
     return [
         f"held from start to end{share} at {place_text(place, root)}{within}",
-        f"held from start to end{share} at {_line_text(place, root)}{within}",
-        f"held from start to end{share} at {_line_text(place, root)}",
+        f"held from start to end{share} at {line_text(place, root)}{within}",
+        f"held from start to end{share} at {line_text(place, root)}",
     ]
 
 
@@ -177,7 +178,7 @@ def _end_text(begin: Site, end: Site, root: str) -> str:
 
 
 def _short_site(site: Site, root: str) -> str:
-    return "an unknown place" if site.place is None else _ABI_TAG.sub("", _line_text(site.place, root))
+    return "an unknown place" if site.place is None else _ABI_TAG.sub("", line_text(site.place, root))
 
 
 def _callers(where: Where) -> Iterator[str]:
@@ -264,13 +265,17 @@ def all_frames(places: Places) -> Iterator[str]:
         yield f"  GIL event {number} ({event.kind}, {times(event.n)})"
         for place in event.python:
             yield f"    python  {place.function} {place.file}:{place.line}"
-        for place in event.native:
-            line = "" if place.line is None else f":{place.line}"
-            source = f" {place.file}{line}" if place.file else ""
-            yield f"    native  {place.function or '?'}{source} [{place.library or '?'}]"
+        yield from map(frame_text, event.native)
     for hold in places.holds:
         begin = "start" if hold.taken is None else f"GIL event {hold.taken}"
         end = "return" if hold.dropped is None else f"GIL event {hold.dropped}"
         yield f"  held from {begin} to {end}: {times(hold.n)}, at most {duration(hold.longest_ns)} in this pass"
     if places.n_dropped:
         yield f"  {places.n_dropped} more GIL events were not recorded"
+
+
+def frame_text(place: Place) -> str:
+    """Return a native frame with its whole paths."""
+    line = "" if place.line is None else f":{place.line}"
+    source = f" {place.file}{line}" if place.file else ""
+    return f"    native  {place.function or '?'}{source} [{place.library or '?'}]"

@@ -1,4 +1,4 @@
-"""From what the threads of a phase did to the arm of a round."""
+"""From what the threads of a phase did to the arm of a round, and what another thread sees of them meanwhile."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_gilcheck import _native
-from pytest_gilcheck.evidence import Arm, Reading, Stamp
+from pytest_gilcheck.evidence import Arm, Place, Reading, SleepPlace, Sleeps, Stamp
 
 #: Where `setup` makes a phase of each call, the stamps and readings of so many threads' calls are kept of each arm.
 _MOST_STAMPS_OF_PHASES = 64
@@ -18,6 +18,10 @@ _MOST_READINGS_OF_PHASES = 256
 _READING_GAP_NS = 500_000
 #: So often at most in one phase: for 0.1 s.
 _MOST_READINGS = 200
+
+#: So many looks at each thread are wanted, and so much time lies between two at least. A look takes a core for 20 µs.
+_WANTED_LOOKS = 200
+_LOOK_GAP_NS = 300_000
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,35 @@ class PhaseReader:
             for at_ns, accounts in taken[: len(within) + 1]
             for thread, account in zip(self._threads, accounts, strict=True)
         ), cpu_ns
+
+
+class PhaseSampler:
+    """Looks where the threads that work in a phase sleep, from outside, until the first of them is done."""
+
+    def __init__(self, phase: Phase, native_ids: Sequence[int], expected_ns: int) -> None:
+        self._threads = [index for index, n_calls in enumerate(phase.n_calls) if n_calls]
+        gap_ns = max(_LOOK_GAP_NS, expected_ns // _WANTED_LOOKS)
+        self._sampler = _native.SleepSampler([native_ids[t] for t in self._threads], gap_ns, 2 * _WANTED_LOOKS)
+
+    def start(self, index: int) -> None:
+        """Begin to look, if thread `index`, which calls this before the barrier opens, is the first of those that work."""
+        if index == self._threads[0]:
+            with contextlib.suppress(RuntimeError):  # the system has no more threads: nothing is seen
+                self._sampler.start()
+
+    def stop(self) -> None:
+        """Look no more: a thread is done."""
+        self._sampler.stop()
+
+    def sleeps(self, in_phase: Sequence[_native.ThreadRun | None]) -> Sleeps:
+        """Return what was seen while all of these threads were within their calls."""
+        thread_runs = [thread_run for thread_run in in_phase if thread_run is not None]
+        first_ns = min(thread_run.end_ns for thread_run in thread_runs)
+        stacks, n_running, n_unread = self._sampler.finish(thread_runs[0].opened_ns, first_ns)
+        places = (
+            SleepPlace(system_call, tuple(Place(*frame) for frame in frames), n) for system_call, frames, n in stacks
+        )
+        return Sleeps(tuple(places), n_running, n_unread)
 
 
 def arm_of(

@@ -11,7 +11,7 @@ from pytest_gilcheck.run.competing import CompetingThreads, unpatched
 from pytest_gilcheck.run.switch_interval import switch_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: One run of the background thread: long against a hand-over of the GIL (microseconds), short against the calls that are
 #: worth measuring in this way.
@@ -36,13 +36,13 @@ def background_thread(
     budget_ns: int | None = None,
     wait_seconds: float = 60.0,
     is_only_witness: bool = False,
-) -> Iterator[None]:
-    """Run a background Python thread beside the block, and add its runs to `runs`.
+) -> Iterator[Callable[[], None]]:
+    """Run a background Python thread beside the block, and add its runs to `runs`; gives what ends it before the block ends.
 
     A run is (start, end) in nanoseconds of `_native.clock_ns`. The thread holds the GIL during a whole run: the switch
     interval is so long that nobody asks it to drop the GIL. Between two runs it sleeps as long, or for a moment if it
     `is_only_witness`. After `budget_ns` it ends, so that it cannot keep the call waiting for ever. The interval is restored at
-    the end, which waits up to `wait_seconds` for the thread to stop.
+    the end, or as soon as what this gives is called; the end waits up to `wait_seconds` for the thread to stop.
     """
     run_ns = LONG_RUN_NS if is_only_witness else RUN_NS
     is_running = True
@@ -61,13 +61,20 @@ def background_thread(
             # only witness it does that, until its budget is spent.)
             nap((NAP_NS if is_only_witness else now - start) / 1e9)
 
-    with CompetingThreads(1) as competing, switch_interval(SWITCH_INTERVAL):
+    def end() -> None:
+        nonlocal is_running
+        is_running = False
+        interval.close()
+
+    with CompetingThreads(1) as competing, contextlib.ExitStack() as interval:
+        interval.enter_context(switch_interval(SWITCH_INTERVAL))
         worker = competing._workers[0]  # noqa: SLF001  (same folder; one thread that runs beside another one's calls)
         try:
             worker.begin(run)
-            yield
+            yield end
         finally:
-            is_running = False
+            # The interval first: beside a busy thread each take below would wait for half a second.
+            end()
             # An interrupt may have come before the thread was given its work: it would never report the end of that.
             worker.end()
             worker.wait_until_gone(wait_seconds)

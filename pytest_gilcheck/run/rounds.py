@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_gilcheck import _native, specimens
-from pytest_gilcheck.evidence import Arm, Round, ShortRound, UsageError
+from pytest_gilcheck.evidence import Arm, Round, ShortRound, Sleeps, UsageError
 from pytest_gilcheck.evidence.errors import is_hidden
-from pytest_gilcheck.run.arms import Phase, PhaseReader, added, arm_of, opened_ns
+from pytest_gilcheck.run.arms import Phase, PhaseReader, PhaseSampler, added, arm_of, opened_ns
 from pytest_gilcheck.run.call import with_note
 from pytest_gilcheck.run.competing import CompetingThreads, ThreadFailed
 
@@ -41,7 +41,8 @@ _ARMS = ("serial", "competing", "control", "released", "held")
 _CONTROLS = ("control", "released", "held")
 _ON_CORES = "on_cores"
 _TOGETHER = "together"
-_CALLS = ("serial", "competing", _ON_CORES, _TOGETHER)
+_LOOKED_AT = "looked at"
+_CALLS = ("serial", "competing", _ON_CORES, _TOGETHER, _LOOKED_AT)
 _WARM = "warm-up"
 _NO_CALLS = Arm(0, 0, 0, 0, delay_ns=0, waiting_ns=0)
 
@@ -78,15 +79,30 @@ def _between_calls() -> None:
     """Pass through the evaluation loop once, between two calls."""
 
 
+class OutOfTime(Exception):  # noqa: N818  (no error: a round has ended early, and is dropped)
+    """The time for rounds was over before a round had ended."""
+
+
 class Rounds:
     """Makes rounds with competing threads; the order of the arms in a round is drawn from `seed`.
+
+    Where `is_over` says so, a round ends before its next phase and is dropped: `OutOfTime`. Beside threads that keep the GIL busy a
+    round may take many times as long as its calls.
 
     In the serial arm each thread makes its calls while the others wait. A thread has its own arguments, processor and
     memory: one thread took 27 ms for work that took another one 17 ms. When the first thread made all serial calls, they
     seemed to gain more from two threads than they did.
     """
 
-    def __init__(self, competing: CompetingThreads, call: Call, size: RoundSize, seed: int) -> None:
+    def __init__(
+        self,
+        competing: CompetingThreads,
+        call: Call,
+        size: RoundSize,
+        seed: int,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._is_over = is_over
         self._competing = competing
         self._call = call
         self._size = size
@@ -99,7 +115,7 @@ class Rounds:
         specimens.computes(1)
 
     def next(self, deadline: Deadline) -> Round:
-        """Make one more round; raise what the call raises, with a note of the thread and its arguments."""
+        """Make one more round; raise `OutOfTime`, or what the call raises, with a note of the thread and its arguments."""
         size = self._size
         names = _ARMS if size.n_threads <= size.n_on_cores else (*_ARMS, _ON_CORES)
         arms = self._arms([phase for arm in self._shuffled(names) for phase in self._phases(arm)], deadline)
@@ -120,33 +136,37 @@ class Rounds:
         )
 
     def next_short(self, deadline: Deadline, *, with_serial: bool) -> ShortRound:
-        """Make one more round without controls, and without the serial arm on request; raise what the call raises."""
+        """Make one more round without controls, and without the serial arm on request; raise as `next` does."""
         names = ("serial", _TOGETHER) if with_serial else (_TOGETHER,)
         arms = self._arms([phase for arm in self._shuffled(names) for phase in self._phases(arm)], deadline)
         self._n_rounds += 1
         return ShortRound(self._size.n_threads, arms.get("serial", _NO_CALLS), arms[_TOGETHER])
+
+    def sleeps(self, deadline: Deadline, *, expected_ns: int) -> list[Sleeps]:
+        """Make calls in all threads at once, and return for each phase where threads slept; raise what the call raises.
+
+        `expected_ns`: how long all of them take, at a guess.
+        """
+        phases = self._phases(_LOOKED_AT)
+        samplers = [PhaseSampler(phase, self._competing.native_ids, expected_ns) for phase in phases]
+        thread_runs = self._run(phases, samplers, deadline)
+        return [
+            sampler.sleeps([thread[position] for thread in thread_runs]) for position, sampler in enumerate(samplers)
+        ]
 
     def _shuffled(self, names: Sequence[str]) -> list[str]:
         return self._random.sample(names, len(names))
 
     def _arms(self, phases: list[Phase], deadline: Deadline) -> dict[str, Arm]:
         """Run these phases, and return the arms that they make up."""
-        n = self._size.n_threads
         if not self._is_warm:
             # The first call in a thread fills thread-local buffers and caches, and takes longer than later ones.
-            phases.insert(0, Phase(_WARM, (1,) * n))
+            phases.insert(0, Phase(_WARM, (1,) * self._size.n_threads))
             self._is_warm = True
-        barrier = _native.Barrier(n)
         readers = [
             PhaseReader(phase, self._competing.native_ids) if phase.arm == _TOGETHER else None for phase in phases
         ]
-        try:
-            outcomes = self._competing.run([self._job(index, phases, readers, barrier) for index in range(n)], deadline)
-        finally:
-            barrier.abort()  # after a deadline or Ctrl-C no thread waits at it any more
-            for reader in filter(None, readers):
-                reader.stop()
-        thread_runs = _all_returned(outcomes)
+        thread_runs = self._run(phases, readers, deadline)
         arms: dict[str, Arm] = {}
         began_ns: dict[str, int] = {}
         for position, phase in enumerate(phases):
@@ -158,6 +178,23 @@ class Rounds:
         arms.pop(_WARM, None)
         return arms
 
+    def _run(
+        self, phases: Sequence[Phase], watchers: Sequence[PhaseReader | PhaseSampler | None], deadline: Deadline
+    ) -> list[list[_native.ThreadRun | None]]:
+        """Run these phases, each beside what watches it, and return for each thread what it did in them."""
+        n = self._size.n_threads
+        barrier = _native.Barrier(n)
+        try:
+            outcomes = self._competing.run(
+                [self._job(index, phases, watchers, barrier) for index in range(n)], deadline
+            )
+        finally:
+            barrier.abort()  # after a deadline or Ctrl-C no thread waits at it any more
+            for watcher in watchers:
+                if watcher is not None:
+                    watcher.stop()
+        return _all_returned(outcomes)
+
     def _phases(self, arm: str) -> list[Phase]:
         n = self._size.n_threads
         n_calls = self._size.n_calls if arm in _CALLS else self._size.n_control_calls
@@ -168,7 +205,7 @@ class Rounds:
             # `setup` is called right before each call, as everywhere. Called n times before n calls, it left the second
             # call of a function that uses up its input with an empty one.
             n_phases, n_calls = n_calls, 1
-        if arm in ("competing", "released", "held"):
+        if arm in ("competing", "released", "held", _LOOKED_AT):
             return [Phase(arm, (n_calls,) * n)] * n_phases
         if arm in (_ON_CORES, _TOGETHER):
             # Neighbours in number get processors of their own at the barrier.
@@ -179,21 +216,26 @@ class Rounds:
         return alone * n_phases
 
     def _job(
-        self, index: int, phases: Sequence[Phase], readers: Sequence[PhaseReader | None], barrier: _native.Barrier
+        self,
+        index: int,
+        phases: Sequence[Phase],
+        watchers: Sequence[PhaseReader | PhaseSampler | None],
+        barrier: _native.Barrier,
     ) -> Callable[[], list[_native.ThreadRun | None]]:
         def run() -> list[_native.ThreadRun | None]:
             thread_runs: list[_native.ThreadRun | None] = []
             try:
-                for phase, reader in zip(phases, readers, strict=True):
+                for phase, watcher in zip(phases, watchers, strict=True):
                     n_calls = phase.n_calls[index]
+                    self._go_on()
                     if self._has_own_threads and not index and phase.arm in _CONTROLS:
                         _settle()  # the others wait at the barrier
                     if n_calls:
-                        if reader is not None:
-                            reader.start(index)
+                        if watcher is not None:
+                            watcher.start(index)
                         thread_runs.append(self._thread_run(index, phase, barrier))
-                        if reader is not None:
-                            reader.stop()
+                        if watcher is not None:
+                            watcher.stop()
                     else:
                         barrier.wait()
                         thread_runs.append(None)
@@ -203,6 +245,10 @@ class Rounds:
             return thread_runs
 
         return run
+
+    def _go_on(self) -> None:
+        if self._is_over():
+            raise OutOfTime
 
     def _thread_run(self, index: int, phase: Phase, barrier: _native.Barrier) -> _native.ThreadRun:
         arm, n_calls = phase.arm, phase.n_calls[index]
@@ -249,12 +295,14 @@ def _all_returned(outcomes: Sequence[Any]) -> list[list[_native.ThreadRun | None
         if failed:
             raise failed[0].error
         return list(outcomes)
-    errors = [outcome.error for outcome in causes]
+    errors = [outcome.error for outcome in causes if not isinstance(outcome.error, OutOfTime)]
+    if not errors:
+        raise OutOfTime
     # A skip, an exit or a misuse is meant for the caller, and means the same from any thread.
     for error in errors:
         if len(errors) == 1 or isinstance(error, UsageError) or not isinstance(error, Exception):
             raise error
-    where = ", ".join(str(outcome.index) for outcome in causes)
+    where = ", ".join(str(outcome.index) for outcome in causes if outcome.error in errors)
     raise ExceptionGroup(
         f"the call raised in threads {where}", [error for error in errors if isinstance(error, Exception)]
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from built import BLIND, RACE, call, observation, verdict_on
+from built_rounds import arm, one_round
 
 from pytest_gilcheck.evidence import (
     Agreement,
@@ -18,6 +19,8 @@ from pytest_gilcheck.evidence import (
     Place,
     Places,
     Progress,
+    SleepPlace,
+    Sleeps,
     SourceLine,
 )
 from pytest_gilcheck.report import agreement as agreement_text
@@ -91,7 +94,23 @@ def partial():
     return shown("demo.positions(text)", *[made] * 7, places=places, gil_waits=GilWaits(1, 9, 9_500_000, 0, 1))
 
 
-def held(**more):
+#: Where a call sleeps while it holds the GIL.
+READS = Sleeps(
+    (
+        SleepPlace(
+            "read",
+            (
+                Place(function="__read", library="/lib/libc.so.6"),
+                Place("/home/me/demo.c", 15, "load", "/home/me/demo.so"),
+            ),
+            90,
+        ),
+    ),
+    root="/home/me",
+)
+
+
+def held(sleeps_alone=None, **more):
     """A native call that never releases the GIL."""
     function = Place("/home/me/demo.c", 12, "demo.count", "/home/me/demo.so")
     line = "static PyObject *count(PyObject *module, PyObject *args)"
@@ -102,7 +121,9 @@ def held(**more):
         sources=(SourceLine("/home/me/demo.c", 12, line),),
     )
     made = call(20_000_000, timeline=GilTimeline(), delay_ns=0, **more)
-    return shown("demo.count(text)", made, places=places, gil_waits=GilWaits(1, 9, 19_300_000, 0, 0))
+    return shown(
+        "demo.count(text)", made, places=places, gil_waits=GilWaits(1, 9, 19_300_000, 0, 0), sleeps_alone=sleeps_alone
+    )
 
 
 def released():
@@ -110,6 +131,20 @@ def released():
     made = call(12_000, 20_000_000, timeline=GilTimeline((GilEvent(12_000, "release", 0),)))
     observed, verdict = shown("demo.count(text)", *[made] * 7, gil_waits=GilWaits(1, 9, 14_000, 0, 0))
     return observed, replace(verdict, overlap="inconclusive")
+
+
+def inner_lock():
+    """A call that releases the GIL and waits for a lock of its own."""
+    competing = arm(4_000_000, n_threads=2, cpu_ns=4_000_000)
+    rounds = (replace(one_round(4_000_000), competing=competing),) * 20
+    futex, mutex = (
+        Place(function=name, library="/lib/libc.so.6") for name in ("__lll_lock_wait", "pthread_mutex_lock")
+    )
+    add = Place("/home/me/counter.c", 41, "counter_add", "/home/me/counter.so")
+    line = SourceLine("/home/me/counter.c", 41, "pthread_mutex_lock(&lock);")
+    sleeps = Sleeps((SleepPlace("futex", (futex, mutex, add), 57),), 60, 3, root="/home/me", sources=(line,))
+    made = call(12_000, 1_000_000, timeline=GilTimeline((GilEvent(12_000, "release", 0),)))
+    return shown("counter.add(1)", *[made] * 7, rounds=rounds, sleeps=sleeps)
 
 
 def inconclusive():
@@ -138,8 +173,9 @@ ANSWERS = {
     "held": held,
     "partial": partial,
     "released": released,
-    "sleeps-while-holding": lambda: held(cpu_ns=1_000_000),
+    "sleeps-while-holding": lambda: held(cpu_ns=1_000_000, sleeps_alone=READS),
     "inconclusive": inconclusive,
+    "inner-lock": inner_lock,
     "by-progress": by_progress,
     "ledger-required": without_witness,
 }

@@ -8,14 +8,14 @@ import concurrent.futures
 import contextlib
 import signal
 import statistics
-import subprocess
 import sys
-import threading
 import time
 
 import pytest
+from neighbours import busy_process, thread
 
 from pytest_gilcheck import _native, check, specimens
+from pytest_gilcheck.checker.stages import Stages
 from pytest_gilcheck.observe import call_span
 
 MS = 1_000_000
@@ -25,38 +25,6 @@ MS = 1_000_000
 BESIDE_NS = 150_000
 #: The same where another thread does the work: both are woken once.
 HANDED_OVER_NS = 500_000
-
-BUSY = "print(flush=True)\nwhile True: pass"
-
-
-@contextlib.contextmanager
-def thread(step):
-    """Repeat `step` in a thread beside the block."""
-    stop = threading.Event()
-
-    def repeats():
-        while not stop.is_set():
-            step()
-
-    beside = threading.Thread(target=repeats)
-    beside.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        beside.join()
-
-
-@contextlib.contextmanager
-def busy_process():
-    """Compute in another process."""
-    process = subprocess.Popen([sys.executable, "-S", "-c", BUSY], stdout=subprocess.PIPE)
-    try:
-        process.stdout.readline()
-        yield
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @contextlib.contextmanager
@@ -194,3 +162,35 @@ def test_span_when_something_lives_beside_it_then_the_word_is_its_own_or_inconcl
         with neighbour(), check.span("half") as span:
             holds_then_releases(10 * MS, 10 * MS)
         never_wrong(span.verdict, "partial", 10, 10)
+
+
+@pytest.mark.parametrize("neighbour", ["a busy thread", "a busy process"])
+@pytest.mark.parametrize("call", ["half, first held", "held"])
+def test_check_when_something_lives_beside_it_then_no_stage_begins_that_does_not_fit(
+    call, neighbour, monkeypatch, record_property
+):
+    """The least that a stage may take fits into what was left as it began. How long it took says the machine, not the test."""
+    made = []
+
+    class Kept(Stages):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            made.append(self)
+
+    monkeypatch.setattr("pytest_gilcheck.checker.measure.Stages", Kept)
+    function, arguments, *_ = CALLS[call]
+
+    with NEIGHBOURS[neighbour]():
+        verdict = check(function, *arguments)
+
+    (stages,) = made
+    times = stages.time_limit.stages()
+    for time_ in times:
+        share = time_.took_ns / max(1, time_.left_ns)
+        record_property(time_.stage, f"took {time_.took_ns / MS:.0f} of {time_.left_ns / MS:.0f} ms left ({share:.0%})")
+    assert [time_.stage for time_ in times[:2]] == ["first call", "single calls"]
+    assert all(time_.step_ns <= time_.left_ns for time_ in times[2:]), times
+    began = {time_.stage for time_ in times}
+    left_out = {dict(note.values)["stage"] for note in verdict.notes if note.slug == "time-limit"}
+    # Of the two stages that may end early, one that began and brought nothing is noted, too.
+    assert not began & left_out - {"background thread", "rounds in competing threads"}

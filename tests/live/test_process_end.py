@@ -1,27 +1,16 @@
-"""What a process and its test run come to after something that ends, interrupts or starves them.
+"""What a process and its test run come to after something that ends or starves them.
 
 The exit status is the one that the program or pytest would have had without this tool: never an abort (134), never a
 segmentation fault (139), never a hang.
 """
 
 import importlib.util
-import os
-import random
-import signal
-import subprocess
 import sys
-import time
 
 import pytest
 from scripts import PRELUDE, SAYS_THAT_THREADS_ARE_MISSING
 
 MS = 1_000_000
-
-#: As many random moments as somebody has patience for; half of them in pytest, half in a plain script.
-N_INTERRUPTS = int(os.environ.get("GILCHECK_INTERRUPTS", "10"))
-
-#: Time in which a run that was interrupted ends by itself.
-PATIENCE_SECONDS = 60
 
 # The call wants the GIL at a moment at which the interpreter has begun to end, and no earlier.
 ABANDONED = """
@@ -75,141 +64,6 @@ except DeadlineExceeded:
 """
     )
     assert (done.returncode, "FATAL" in done.stderr) == (7, False), done.stderr
-
-
-CHECKS_FOR_EVER = """
-import itertools
-from pytest_gilcheck import check, specimens
-
-def checks_for_ever(check):
-    open("begun", "w").close()
-    for n in itertools.count():
-        check.options(budget="20ms", seed=n)(specimens.releases_then_holds, 500_000, 500_000)
-        check.options(budget="20ms", seed=n)(specimens.yields, 1_000_000)
-"""
-
-INTERRUPTED_TEST = (
-    CHECKS_FOR_EVER
-    + """
-def test_before():
-    pass
-
-def test_checks(gilcheck):
-    checks_for_ever(gilcheck)
-"""
-)
-
-INTERRUPTED_SCRIPT = CHECKS_FOR_EVER + "\nchecks_for_ever(check)\n"
-
-
-def interrupted(command, folder, seconds):
-    """Interrupt a run `seconds` after its checks have begun; return its exit status and what it said."""
-    with open(folder / "said", "w+") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said, cwd=folder)
-        try:
-            while not (folder / "begun").exists() and process.poll() is None:
-                time.sleep(0.01)  # a poll, ended by the progress of the other process
-            time.sleep(seconds)  # the random moment
-            process.send_signal(signal.SIGINT)
-            try:
-                status = process.wait(PATIENCE_SECONDS)
-            except subprocess.TimeoutExpired:
-                status = "hangs"
-        finally:
-            process.kill()
-            process.wait()
-        said.seek(0)
-        return status, said.read()
-
-
-def moments(how):
-    """Give the seeded moments of the interrupts."""
-    dice = random.Random(how)  # noqa: S311  (moments, no secret)
-    return [dice.uniform(0, 1) for _ in range(max(1, N_INTERRUPTS // 2))]
-
-
-@pytest.mark.smoke
-def test_run_when_interrupted_at_a_random_moment_then_its_status_is_that_of_an_interrupted_run(tmp_path):
-    """That is 2. The summary counts the test that had passed."""
-    seen = {}
-    for n, seconds in enumerate(moments("pytest")):
-        folder = tmp_path / str(n)
-        folder.mkdir()
-        (folder / "test_interrupted.py").write_text(INTERRUPTED_TEST)
-        command = [sys.executable, "-m", "pytest", "--gilcheck", "-p", "no:cacheprovider"]
-        status, said = interrupted(command, folder, seconds)
-        if status != 2 or "KeyboardInterrupt" not in said or "1 passed" not in said:
-            seen[seconds] = (status, said)
-    assert not seen
-
-
-@pytest.mark.smoke
-def test_script_when_interrupted_at_a_random_moment_then_it_ends_by_keyboard_interrupt(tmp_path):
-    """As any script does: by the signal, or with status 130."""
-    seen = {}
-    for n, seconds in enumerate(moments("script")):
-        folder = tmp_path / str(n)
-        folder.mkdir()
-        (folder / "script.py").write_text(INTERRUPTED_SCRIPT)
-        status, said = interrupted([sys.executable, "script.py"], folder, seconds)
-        if status not in (-signal.SIGINT, 130) or "KeyboardInterrupt" not in said:
-            seen[seconds] = (status, said)
-    assert not seen
-
-
-def test_check_when_interrupted_again_and_again_then_the_next_one_is_right(python):
-    """One process survives each interrupt, and no hook and no switch interval is left behind."""
-    done = python(
-        PRELUDE
-        + """
-import random, time
-interval, dice, n_interrupted = sys.getswitchinterval(), random.Random(1), 0
-interrupter = '''
-import os, random, sys, time
-dice = random.Random(2)
-for _ in range(20):
-    time.sleep(dice.uniform(0, 0.2))
-    os.kill(int(sys.argv[1]), 2)
-'''
-child = subprocess.Popen([sys.executable, "-c", interrupter, str(os.getpid())])
-while True:
-    try:
-        if child.poll() is not None:
-            break
-        check.options(budget="20ms")(specimens.releases_then_holds, MS, MS)
-    except KeyboardInterrupt:
-        n_interrupted += 1
-assert n_interrupted
-assert sys.getswitchinterval() == interval, sys.getswitchinterval()
-assert not _native.ledger_is_recording()
-verdict = check.options(overlap=False)(specimens.holds, 20 * MS)
-assert verdict.gil in ("held", "inconclusive") and verdict.instrument.grade == "exact", verdict
-"""
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_check_when_a_signal_does_not_end_its_wait_then_the_interrupt_is_noticed_all_the_same(python):
-    """The system may give a signal to another thread than the one that waits, or deliver it just before the wait."""
-    done = python(
-        PRELUDE
-        + """
-import time
-from pathlib import Path
-
-def interrupted():
-    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-    time.sleep(15)
-    Path("late").touch()
-
-try:
-    check.options(deadline="60s")(interrupted)
-except KeyboardInterrupt:
-    sys.stdout.flush()
-    os._exit(2 if Path("late").exists() else 0)
-"""
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def test_check_when_the_call_closes_all_descriptors_then_its_own_files_stay_open(python):
@@ -400,24 +254,3 @@ assert check(specimens.holds, 5 * MS).gil in ("held", "inconclusive")
 """
     )
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_signal_when_releases_are_being_learned_then_its_exception_is_raised(python):
-    """It ended the loop that releases are learned from, and was lost: 3 of 200 interrupted runs went on."""
-    done = python(
-        PRELUDE
-        + """
-def raises(*_):
-    raise KeyboardInterrupt
-
-signal.signal(signal.SIGALRM, raises)
-_native.open_ledger(round(sys.getswitchinterval() * 1e6))
-signal.setitimer(signal.ITIMER_REAL, 0.1)
-try:
-    _native.learn_drop_request(50 * MS)
-except KeyboardInterrupt:
-    print("raised")
-assert _native.close_ledger()
-"""
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "raised\n", "")

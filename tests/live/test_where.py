@@ -1,19 +1,16 @@
 """The lines that a verdict names, compared with the source; marks in the source say which lines are expected."""
 
 import hashlib
-import importlib.machinery
-import importlib.util
 import json
 import math
-import shutil
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from extensions import compiled, imported, line_of
 
 from pytest_gilcheck import _native, check, specimens
 from pytest_gilcheck.observe import exact_ledger, stacks_of
@@ -83,44 +80,6 @@ def partial():
 def holding(ns):  # HOLDING
     spend(ns)
 """
-
-
-def line_of(source: str, mark: str) -> int:
-    (line,) = [number for number, text in enumerate(source.splitlines(), 1) if mark in text]
-    return line
-
-
-def imported(name, path):
-    loader = importlib.machinery.ExtensionFileLoader(name, str(path))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
-    loader.exec_module(module)
-    return module
-
-
-def compiled(folder, source, *flags, compiler=None):
-    """Return the library compiled from `source`, with debug information and optimised as releases are."""
-    program = shutil.which(compiler or "cc")
-    include = sysconfig.get_paths()["include"]
-    if program is None or not (Path(include) / "Python.h").is_file():
-        pytest.skip(f"no {compiler or 'C'} compiler, or no headers of this interpreter, here")
-    library = source.with_suffix(sysconfig.get_config_var("EXT_SUFFIX"))
-    command = [
-        program,
-        "-shared",
-        "-fPIC",
-        "-O2",
-        "-g",
-        "-w",
-        f"-I{include}",
-        f"-I{folder}",
-        str(source),
-        "-o",
-        str(library),
-        *flags,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return library
 
 
 @pytest.fixture(scope="module")

@@ -32,10 +32,10 @@ def test_run_writes_a_page_and_a_trace(project, pytester):
     assert {"held"} <= {event["name"] for event in events}
 
 
-def test_page_has_the_comparison_and_why_the_gate_fails(project, pytester):
-    project(RELEASED, "--gilcheck-json=before.json")
+def test_page_has_the_comparison_and_why_the_gate_fails(project, pytester, decided):
+    project(decided + RELEASED, "--gilcheck-json=before.json")
 
-    result = project(HELD, "--gilcheck-compare=before.json", "--gilcheck-html=o.html")
+    result = project(decided + HELD, "--gilcheck-compare=before.json", "--gilcheck-html=o.html")
 
     assert result.ret == 1
     page = (pytester.path / "o.html").read_text(encoding="utf-8")
@@ -76,9 +76,9 @@ def test_show_makes_both_of_a_json_report(project, pytester):
     assert trace.stdout == (pytester.path / "t.json").read_text()
 
 
-def test_show_compares_on_the_page(project, pytester):
-    project(RELEASED, "--gilcheck-json=before.json")
-    project(HELD, "--gilcheck-json=after.json")
+def test_show_compares_on_the_page(project, pytester, decided):
+    project(decided + RELEASED, "--gilcheck-json=before.json")
+    project(decided + HELD, "--gilcheck-json=after.json")
 
     gilcheck(pytester.path, "show", "after.json", "--compare", "before.json", "--html", "o.html")
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::cpython::attach_log::Broken;
+
 /// Why there is no ledger in this process, or, where there is no GIL, no reading of who is attached. The slug is stable; the text is for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unavailable {
@@ -33,6 +35,52 @@ pub enum Unavailable {
     AttachmentNotFound(usize),
     /// The list of thread states cannot be followed.
     ThreadListNotFound,
+    /// A loaded module's GOT entry of this function leads to somebody else's.
+    HookedByOthers(&'static str),
+    /// A loaded module keeps the address of this function in its data, from where it may call it.
+    KeptInData(&'static str),
+    /// A module was unloaded while its imports were looked for.
+    ObjectUnloaded,
+}
+
+/// Why the record of a thread that attaches and detaches is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRecorded {
+    /// The process was forked meanwhile, and this is the child.
+    ForkedChild,
+    /// The recording was ended by another thread than the one that it is of.
+    OtherThread,
+    /// Another thread has been watched since.
+    TakenOver,
+    /// A module was loaded or unloaded meanwhile.
+    ModulesLoaded,
+    /// Another tool has changed a slot meanwhile.
+    SlotsChanged,
+    /// The record contradicts itself.
+    Broken(Broken),
+}
+
+impl fmt::Display for NotRecorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ForkedChild => f.write_str("this process was forked while a check ran in its parent"),
+            Self::OtherThread => f.write_str("another thread ended the recording"),
+            Self::TakenOver => f.write_str("another check recorded its own thread at the same time"),
+            Self::ModulesLoaded => f.write_str("a native module was loaded or unloaded while the calls were made"),
+            Self::SlotsChanged => {
+                f.write_str("another tool has changed how a loaded module attaches and detaches threads")
+            }
+            Self::Broken(Broken::Order) => f.write_str("two recorded calls overlap in time"),
+            Self::Broken(Broken::Word) => f.write_str("the thread was neither attached nor detached"),
+            Self::Broken(Broken::Unseen) => f.write_str("the thread attached or detached where nothing is recorded"),
+            Self::Broken(Broken::Unexpected(function)) => {
+                write!(f, "{} did not attach or detach the thread as it must", function.name())
+            }
+            Self::Broken(Broken::Foreign(function)) => {
+                write!(f, "{} was called for another thread state, as for another interpreter", function.name())
+            }
+        }
+    }
 }
 
 impl Unavailable {
@@ -50,6 +98,7 @@ impl Unavailable {
             Self::ForkedChild => "ledger-forked-child",
             Self::OtherInterpreter => "ledger-other-interpreter",
             Self::AttachmentNotFound(_) | Self::ThreadListNotFound => "attachment-not-found",
+            Self::HookedByOthers(_) | Self::KeptInData(_) | Self::ObjectUnloaded => "attachment-not-recorded",
         }
     }
 }
@@ -84,6 +133,13 @@ impl fmt::Display for Unavailable {
             }
             Self::ThreadListNotFound => f.write_str("the interpreter's list of threads cannot be followed"),
             Self::ForkedChild => f.write_str("this process was forked while a check ran in its parent"),
+            Self::HookedByOthers(name) => {
+                write!(f, "another tool has changed how a loaded module calls {name}")
+            }
+            Self::KeptInData(name) => {
+                write!(f, "a loaded module keeps the address of {name} in its data, from where it may call it unseen")
+            }
+            Self::ObjectUnloaded => f.write_str("a native module was unloaded while its imports were looked for"),
         }
     }
 }

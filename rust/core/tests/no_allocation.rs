@@ -4,7 +4,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use gilcheck_core::clock;
+use gilcheck_core::clock::{self, DelayReading};
+use gilcheck_core::cpython::attach_log::{AttachLog, Change, Function};
 use gilcheck_core::ledger::{Detail, Recorder, State};
 
 /// The allocator of this program: counts what the calling thread asks of it.
@@ -130,4 +131,34 @@ fn a_recording_and_a_span_begin_without_an_allocation() {
     });
 
     assert_eq!(n_requests, 0);
+}
+
+#[test]
+fn a_record_of_attachment_is_written_without_an_allocation() {
+    let log = AttachLog::new();
+    let change = |at_ns: u64| Change {
+        function: if at_ns % 2 == 0 { Function::SaveThread } else { Function::RestoreThread },
+        start_ns: at_ns,
+        before_ns: at_ns,
+        after_ns: at_ns,
+        end_ns: at_ns,
+        words: if at_ns % 2 == 0 { [1, 0] } else { [0, 1] },
+        is_foreign: false,
+        delay: Some(DelayReading { at_ns, after_ns: at_ns }),
+    };
+
+    let n_requests = n_requests_in(|| {
+        log.begin(OWN, 0x1000, 0x1028, 0);
+        // More changes than there is room for.
+        for at_ns in 0..100_000 {
+            std::hint::black_box(log.may_read_delay(at_ns));
+            log.push(&change(at_ns));
+        }
+        std::hint::black_box(clock::run_delay_at(clock::now_ns(), clock::run_delay_ns));
+    });
+
+    assert_eq!(n_requests, 0);
+    let history = log.history().expect("it alternates");
+    assert!(history.changes.len() < 100_000);
+    assert_eq!(history.missing_from_ns, history.changes.last().map(|change| change.end_ns));
 }

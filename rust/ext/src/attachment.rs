@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use gilcheck_core::Unavailable;
 use gilcheck_core::clock;
+use gilcheck_core::cpython::attach_hooks::{self, Recording};
+use gilcheck_core::cpython::attach_log::Change;
 use gilcheck_core::cpython::attachment::{self, Sample, WatchedThread};
 use gilcheck_core::cpython::{current_thread, thread_exit};
 use pyo3::create_exception;
@@ -24,6 +26,11 @@ create_exception!(
 /// (`start_ns`, `end_ns`, whether the watched thread was attached, how many other threads were, the watched thread's run delay
 /// so far).
 type RawSample = (u64, u64, bool, u32, Option<u64>);
+/// (`start_ns`, `before_ns`, `after_ns`, `end_ns`, whether the thread is attached afterwards, its run delay before the hook's own
+/// reading and after it).
+type RawChange = (u64, u64, u64, u64, bool, Option<(u64, u64)>);
+/// Changes, and from when on some may be missing.
+type RawHistory = (Vec<RawChange>, Option<u64>);
 /// A garbage collection: when it began, when it ended, and for how long its thread was ready to run and did not run.
 type Collection = (u64, u64, u64);
 
@@ -42,11 +49,29 @@ fn thread_state() -> PyResult<usize> {
     attachment::current_state().map_err(|reason| unavailable(&reason))
 }
 
-/// Samples, from a native thread, whether the thread that makes this object is attached.
+/// Returns the error for a thread whose changes are not recorded.
+fn not_recorded(reason: &impl std::fmt::Display) -> PyErr {
+    AttachmentUnavailable::new_err(("attachment-not-recorded", reason.to_string()))
+}
+
+fn raw_change(change: &Change) -> RawChange {
+    let delay_ns = change.delay.map(|delay| (delay.at_ns, delay.after_ns));
+    (change.start_ns, change.before_ns, change.after_ns, change.end_ns, change.attaches(), delay_ns)
+}
+
+/// Removes all hooks that are still in, at exit.
+#[pyfunction]
+fn stop_recording_attachment() {
+    attach_hooks::remove_all();
+}
+
+/// Samples, from a native thread, whether the thread that makes this object is attached, and records in that thread where
+/// native modules attach and detach it.
 #[pyclass(module = "pytest_gilcheck._native")]
 struct AttachmentSampler {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Vec<Sample>>>,
+    recording: Option<Result<Recording, Unavailable>>,
 }
 
 #[pymethods]
@@ -79,8 +104,20 @@ impl AttachmentSampler {
             .map_err(|error| PyRuntimeError::new_err(format!("cannot start the sampling thread: {error}")))?;
         let _ = py.detach(move || is_known.recv());
         let found = WatchedThread::current(left_out).map_err(|reason| unavailable(&reason))?;
+        let recording = found.record();
         let _ = watched.send(found);
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self { stop, thread: Some(thread), recording: Some(recording) })
+    }
+
+    /// Ends the recording, in the thread that made this object. Returns what was recorded: changes from attached to detached and
+    /// back, and from when on some may be missing, or None.
+    ///
+    /// Raises `AttachmentUnavailable`: changes may be missing anywhere. It is called once.
+    fn recorded(&mut self) -> PyResult<RawHistory> {
+        let recording = self.recording.take().ok_or_else(|| PyRuntimeError::new_err("the recording has ended"))?;
+        let history = recording.map_err(|reason| not_recorded(&reason))?.end();
+        let history = history.map_err(|reason| not_recorded(&reason))?;
+        Ok((history.changes.iter().map(raw_change).collect(), history.missing_from_ns))
     }
 
     /// Stops the thread; returns its samples. A second call returns none.
@@ -173,6 +210,7 @@ fn collect_repeatedly(
 pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("AttachmentUnavailable", m.py().get_type::<AttachmentUnavailable>())?;
     m.add_function(wrap_pyfunction!(thread_state, m)?)?;
+    m.add_function(wrap_pyfunction!(stop_recording_attachment, m)?)?;
     m.add_class::<AttachmentSampler>()?;
     m.add_class::<GarbageCollector>()
 }

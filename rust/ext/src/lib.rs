@@ -8,6 +8,7 @@ mod gil_waiter;
 mod ledger;
 mod places;
 mod reference;
+mod sleepers;
 mod specimens;
 
 use gilcheck_core::clock;
@@ -53,6 +54,7 @@ fn _native(m: &Bound<'_, PyModule>) -> PyResult<()> {
     ledger::register(m)?;
     gil_waiter::register(m)?;
     places::register(m)?;
+    sleepers::register(m)?;
     specimens::register(m)?;
     reference::register(m)?;
     deadline::register(m)

@@ -9,11 +9,11 @@ use pyo3::prelude::*;
 use crate::ledger::kind_name;
 
 /// (file, line, function, library), each None if it is not known.
-type PlaceTuple = (Option<String>, Option<u32>, Option<String>, Option<String>);
+pub type PlaceTuple = (Option<String>, Option<u32>, Option<String>, Option<String>);
 /// (monotonic nanoseconds, kind, nanoseconds that the recording took, frames from the innermost on).
 type StackTuple = (u64, &'static str, u64, Vec<PlaceTuple>);
 
-fn to_tuple(frame: &Frame) -> PlaceTuple {
+pub fn to_tuple(frame: &Frame) -> PlaceTuple {
     (frame.file.clone(), frame.line, frame.function.clone(), frame.library.clone())
 }
 

@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks.living.cases import Public, specimens
 from benchmarks.living.cells import Answer, Cell, plan
+from benchmarks.living.neighbours import NOBODY
 from benchmarks.living.report import bars, mark, render
 
 BY_ID = {case.id: case for case in specimens()}
@@ -75,3 +76,16 @@ def test_bars_when_one_word_is_wrong_then_that_bar_alone_is_missed():
 
     assert [name for name, _, _, met in bars([right, wrong]) if not met] == ["wrong words"]
     assert "- WRONG: holds_then_releases(10, 10) beside nobody, load 0" in render([right, wrong])
+
+
+def test_truth_when_load_makes_another_word_of_a_call_then_both_are_right_beside_others():
+    """The call holds for longer where others want the processors: neither word is wrong there, and one is where it is alone."""
+    case = Public("f", "", "f()", "released", also_under_load=("partial",))
+
+    def is_wrong(gil, neighbour, load):
+        return Answer(Cell(case, neighbour, load), "ok", gil).is_wrong
+
+    assert is_wrong("partial", NOBODY, 0)
+    assert not is_wrong("partial", NOBODY, 2) and not is_wrong("partial", "spinning thread", 0)
+    assert not is_wrong("released", NOBODY, 2)
+    assert is_wrong("held", NOBODY, 2)

@@ -56,6 +56,16 @@ def test_mark_when_said_then_only_the_ledger_answers_for_partial(truth, witness,
     assert mark(case, measured(case, witness=witness, outcome=outcome, gil=gil)) == expected
 
 
+def test_mark_when_load_makes_another_word_of_a_call_then_both_are_right_beside_busy_processes():
+    """A call that waits for its own threads with the GIL held waits for longer there."""
+    case = dataclasses.replace(CASE, truth="released", also_under_load=("partial",))
+    marks = [
+        mark(case, measured(case, load=load, gil=gil)) for load in (0, 2) for gil in ("released", "partial", "held")
+    ]
+
+    assert marks == ["right", "wrong", "wrong", "right", "right", "wrong"]
+
+
 def test_score_when_a_case_was_changed_since_then_its_measurement_is_left_out():
     assert score([CASE], [measured(digest="another"), measured(case=dataclasses.replace(CASE, id="gone"))]) == []
 

@@ -24,6 +24,7 @@ from pytest_gilcheck.evidence import (
     Places,
     Progress,
     Reason,
+    RecordedCall,
     SourceLine,
 )
 from pytest_gilcheck.judge import judge
@@ -240,6 +241,18 @@ def test_answer_without_a_gil_says_for_how_long_the_thread_is_attached():
     ]
     assert answered(sampled(0.5))[0] == "f: partial, attached for 46.4 to 53.6 % of the call (20 ms)"
     assert answered(sampled(0.05))[0] == "f: inconclusive, attached for 3.6 to 6.9 % of the call (20 ms)"
+
+
+def test_answer_without_a_gil_says_a_recorded_share_as_one_figure():
+    record = RecordedCall(20 * MS, 5 * MS, 5 * MS, 2, 300, 0, 300.0, 300.0)
+    call = sampled(0.25).attachment.calls[0]
+    recorded = observation(
+        instrument=Instrument("recorder", "exact", Reason("no-gil")),
+        attachment=Attachment((replace(call, recorded=record),) * 7),
+    )
+
+    assert answered(recorded)[0] == "f: partial, attached for 25.0 % of the call (20 ms)"
+    assert answered(sampled(0.25))[0] != answered(recorded)[0]
 
 
 def test_answer_without_a_gil_or_without_a_ledger():

@@ -49,6 +49,18 @@ def test_detail_when_a_native_reason_brings_its_text_then_it_stands_as_it_is():
     assert detail(Reason.of("ledger-no-slot", text="no slot was found")) == "no slot was found"
 
 
+def test_why_there_is_no_record_of_attachment_is_said_in_one_of_three_ways():
+    slug = "attachment-not-recorded"
+
+    contradicted = detail(Reason.of(slug, n_contradicting=3, n_compared=2100))
+    missing = detail(Reason.of(slug, n_missing=4, n_calls=7))
+    refused = detail(Reason.of(slug, text="a native module was loaded"))
+
+    assert contradicted.startswith("3 of 2,100 samples contradict the record")
+    assert missing.startswith("the record of 4 of 7 calls is not complete")
+    assert refused == "a native module was loaded. The samples decide"
+
+
 @given(observations)
 def test_text_of_any_observation_is_complete_and_changes_nothing_else(observed):
     """Words and figures are the judge's."""

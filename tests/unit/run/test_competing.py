@@ -180,6 +180,21 @@ def test_background_thread_when_the_block_raises_then_the_interval_is_restored()
     assert sys.getswitchinterval() == before
 
 
+def test_background_thread_when_ended_before_the_block_then_the_interval_is_restored_at_once():
+    """Beside a busy thread that nobody has noticed each take of the GIL would cost half a second until the end of the block."""
+    before, runs = sys.getswitchinterval(), []
+
+    with background_thread(runs) as end_background:
+        assert sys.getswitchinterval() > before
+        end_background()
+        assert sys.getswitchinterval() == before
+        with switch_interval(0.25):
+            end_background()  # again: it is an end all the same
+            assert sys.getswitchinterval() == 0.25
+
+    assert sys.getswitchinterval() == before
+
+
 def test_deadlines_when_nested_then_they_share_their_signal_until_the_last_ends(tmp_path):
     """The end of an inner check must not remove the outer check's handler."""
     with open(tmp_path / "stacks", "w+b") as file:

@@ -11,6 +11,7 @@ use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::attach_hooks::Recording;
 use super::symbols::Symbols;
 use crate::os::{self, Memory, ProcessMemory};
 use crate::{Unavailable, clock};
@@ -24,9 +25,9 @@ const WORD: usize = size_of::<usize>();
 const MOST_STATES: usize = 256;
 
 /// The values of the word. A thread that was detached when the world was stopped is *suspended* until it goes on.
-const DETACHED: i32 = 0;
-const ATTACHED: i32 = 1;
-const SUSPENDED: i32 = 2;
+pub(super) const DETACHED: i32 = 0;
+pub(super) const ATTACHED: i32 = 1;
+pub(super) const SUSPENDED: i32 = 2;
 
 type ThreadHead = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 type NextThread = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
@@ -212,6 +213,15 @@ impl WatchedThread {
             }
         }
         Err(Unavailable::ThreadListNotFound)
+    }
+
+    /// Begins to record where this thread, which is the calling one and attached, attaches and detaches.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`]: loaded modules cannot be watched. The thread can still be sampled.
+    pub fn record(&self) -> Result<Recording, Unavailable> {
+        Recording::start(&Symbols::resolve()?, self.state, self.state + self.offsets.attached)
     }
 
     /// Reads the list of thread states once; `None` if it changed meanwhile. Any thread may call it, attached or not.

@@ -4,6 +4,8 @@
 //! versions.
 //!
 //! - [`attachment`]: finds the word that says whether a thread is attached, where there is no GIL, and samples it.
+//! - [`attach_hooks`]: the functions that native modules call there instead of the interpreter's, to attach and detach.
+//! - [`attach_log`]: what these write down, and the laws that it must satisfy.
 //! - [`symbols`]: the interpreter's functions, resolved at run time.
 //! - [`locate`]: finds the GIL by its shape and verifies it by releasing and taking it.
 //! - [`hook`]: a function that is replaced, and where.
@@ -13,6 +15,8 @@
 //! - [`thread_exit`]: keeps threads out of an interpreter that has ended.
 //! - [`instrument`](mod@instrument): installs the hooks and removes them.
 
+pub mod attach_hooks;
+pub mod attach_log;
 pub mod attachment;
 mod drop_request;
 mod hook;

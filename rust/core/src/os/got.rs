@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use super::{LoadedObject, real_function, write_word};
+use super::{KeptObject, LoadedObject, real_function, write_word, write_words};
 use crate::Unavailable;
 
 /// The GOT entries of one function in one object, before they are redirected.
@@ -91,6 +91,95 @@ impl Redirected {
     }
 }
 
+/// A GOT entry of any loaded object, before it is redirected.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    /// Its address.
+    pub address: usize,
+    /// Its content.
+    pub content: usize,
+    /// The number of the function.
+    pub function: usize,
+}
+
+/// Finds the GOT entries through which `object`, which cannot be unloaded meanwhile, calls these functions. Each has its
+/// name, and the address of the function itself.
+///
+/// # Errors
+///
+/// [`Unavailable`]: an entry leads to a function of somebody else, or the object calls one of them in another way.
+pub fn find_slots(object: &LoadedObject, functions: &[(&'static CStr, usize)]) -> Result<Vec<Slot>, Unavailable> {
+    let names: Vec<&CStr> = functions.iter().map(|(name, _)| *name).collect();
+    let mut slots = Vec::new();
+    for (function, address, is_got_entry) in object.references(&names) {
+        let (name, real) = functions[function];
+        let name = name.to_str().unwrap_or("a function");
+        if !is_got_entry {
+            return Err(Unavailable::KeptInData(name));
+        }
+        // SAFETY: the address is that of a GOT entry, by the dynamic linker's own tables, as in `find`.
+        let content = unsafe { load(address) };
+        // It leads to the function, or to the object's own stub, which would look it up at the first call.
+        if content != real && !object.contains(content) {
+            return Err(Unavailable::HookedByOthers(name));
+        }
+        slots.push(Slot { address, content, function });
+    }
+    Ok(slots)
+}
+
+/// GOT entries of some objects that lead to hooks. The objects stay loaded meanwhile.
+#[derive(Debug)]
+pub struct RedirectedSlots {
+    /// (address of the entry, its former content, the hook).
+    entries: Vec<(usize, usize, usize)>,
+    _objects: Vec<KeptObject>,
+}
+
+impl RedirectedSlots {
+    /// Lets these slots lead to the hook of their function. If one cannot be written, none is changed.
+    ///
+    /// `objects` are those that have them.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable::PageLocked`].
+    pub fn redirect(slots: &[Slot], hooks: &[usize], objects: Vec<KeptObject>) -> Result<Self, Unavailable> {
+        let entries = slots.iter().map(|slot| (slot.address, slot.content, hooks[slot.function])).collect();
+        let mut redirected = Self { entries, _objects: objects };
+        let words: Vec<_> = redirected.entries.iter().map(|(address, _, hook)| (*address, *hook)).collect();
+        // SAFETY: the entries are aligned words of a loaded object. Other threads only load them in one piece to call through
+        // them, and both the old and the new content are functions of the same type.
+        if unsafe { write_words(&words) } {
+            return Ok(redirected);
+        }
+        redirected.restore();
+        Err(Unavailable::PageLocked)
+    }
+
+    /// Returns whether all of the entries still lead to our hooks.
+    pub fn is_intact(&self) -> bool {
+        // SAFETY: the objects of the entries are kept, as in `redirect`.
+        self.entries.iter().all(|(address, _, hook)| unsafe { load(*address) == *hook })
+    }
+
+    /// Restores the entries that still lead to our hooks; returns whether all are restored, as [`Redirected::restore`] does.
+    pub fn restore(&mut self) -> bool {
+        // SAFETY: as in `is_intact`.
+        let (ours, others): (Vec<_>, Vec<_>) =
+            self.entries.drain(..).partition(|(address, _, hook)| unsafe { load(*address) == *hook });
+        let words: Vec<_> = ours.iter().map(|(address, content, _)| (*address, *content)).collect();
+        // SAFETY: as in `redirect`.
+        let is_restored = unsafe { write_words(&words) };
+        self.entries = others;
+        if !is_restored {
+            // SAFETY: as in `is_intact`.
+            self.entries.extend(ours.iter().filter(|(address, _, hook)| unsafe { load(*address) == *hook }));
+        }
+        self.entries.is_empty()
+    }
+}
+
 /// Reads a GOT entry.
 ///
 /// # Safety
@@ -138,6 +227,57 @@ mod tests {
 
         // SAFETY: as above.
         assert_eq!(unsafe { load(address) }, 333);
+    }
+
+    fn slots(words: &'static [AtomicUsize]) -> Vec<Slot> {
+        let slot = |(function, word): (usize, &'static AtomicUsize)| Slot {
+            address: std::ptr::from_ref(word) as usize,
+            content: word.load(SeqCst),
+            function,
+        };
+        words.iter().enumerate().map(slot).collect()
+    }
+
+    fn contents(words: &[AtomicUsize]) -> Vec<usize> {
+        words.iter().map(|word| word.load(SeqCst)).collect()
+    }
+
+    #[test]
+    fn slots_of_several_functions_are_redirected_and_restored() {
+        static WORDS: [AtomicUsize; 3] = [const { AtomicUsize::new(7) }; 3];
+
+        let mut redirected = RedirectedSlots::redirect(&slots(&WORDS), &[21, 22, 23], Vec::new()).expect("writable");
+
+        assert_eq!(contents(&WORDS), [21, 22, 23]);
+        assert!(redirected.is_intact());
+        assert!(redirected.restore());
+        assert_eq!(contents(&WORDS), [7, 7, 7]);
+    }
+
+    #[test]
+    fn of_several_slots_those_of_somebody_else_are_left_alone() {
+        static WORDS: [AtomicUsize; 3] = [const { AtomicUsize::new(7) }; 3];
+        let mut redirected = RedirectedSlots::redirect(&slots(&WORDS), &[21, 22, 23], Vec::new()).expect("writable");
+        WORDS[1].store(99, SeqCst);
+
+        assert!(!redirected.is_intact());
+        assert!(!redirected.restore());
+
+        assert_eq!(contents(&WORDS), [7, 99, 7]);
+    }
+
+    #[test]
+    fn an_object_has_the_slots_of_what_it_imports() {
+        let object = super::super::object_at(find as *const () as usize).expect("this program");
+        let real = real_function(c"dl_iterate_phdr", None).expect("the C library has it");
+
+        let slots = find_slots(&object, &[(c"no_such_function", 1), (c"dl_iterate_phdr", real)]).expect("nobody else");
+
+        assert!(!slots.is_empty());
+        assert!(slots.iter().all(|slot| slot.function == 1));
+        // Were the function somewhere else, the entry would lead to another one.
+        let hooked = find_slots(&object, &[(c"dl_iterate_phdr", real + 1)]);
+        assert!(matches!(hooked, Err(Unavailable::HookedByOthers("dl_iterate_phdr"))), "{hooked:?}");
     }
 
     #[test]

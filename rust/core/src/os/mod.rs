@@ -5,11 +5,11 @@
 //! and processes, but no ledger, and [`check_supported`] says so with [`Unavailable::Platform`]. Support for another
 //! system is a module of its own beside these two.
 //!
-//! - Loaded objects: [`object_at`], [`LoadedObject`] with its imports, [`symbol`], [`real_function`], [`symbol_size_at`],
+//! - Loaded objects: [`object_at`], [`loaded_objects`], [`LoadedObject`] with its imports and its call frame information, [`KeptObject`], [`symbol`], [`real_function`], [`symbol_size_at`],
 //!   [`code_at`].
-//! - Memory: [`ProcessMemory`] reads without faults, [`write_word`] writes read-only pages too.
+//! - Memory: [`ProcessMemory`] reads without faults, [`write_word`] and [`write_words`] write read-only pages too.
 //! - Threads: [`current_thread`], [`run_delay_ns`], [`processor_account`], [`processor_account_of`], [`n_sleeps`], [`move_to_processor`],
-//!   [`walk_stack`], [`preserve_errno`].
+//!   [`walk_stack`], [`preserve_errno`], [`thread_state`], [`system_call_name`].
 //! - Clocks and processes: [`monotonic_ns`], [`thread_cpu_ns`], [`process_cpu_ns`], [`call_in_forked_child`],
 //!   [`write_message`], [`send_signal`], [`exit_now`].
 //!
@@ -52,10 +52,26 @@ pub use process::{
     thread_cpu_ns, write_message,
 };
 pub use system::{
-    LoadedObject, ProcessMemory, check_supported, code_at, move_to_processor, n_sleeps, object_at, preserve_errno,
-    processor_account, processor_account_of, real_function, run_delay_ns, sharpen_timer, symbol, symbol_size_at,
-    walk_stack, write_word,
+    KeptObject, LoadedObject, ProcessMemory, check_supported, code_at, loaded_objects, move_to_processor, n_sleeps,
+    object_at, preserve_errno, processor_account, processor_account_of, real_function, run_delay_ns, sharpen_timer,
+    symbol, symbol_size_at, system_call_name, thread_state, walk_stack, write_word, write_words,
 };
+
+/// Whether a thread runs, and where it sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadState {
+    /// It runs, or is ready to.
+    Running,
+    /// It is off its processor until something happens.
+    Asleep {
+        /// The number of the system call; negative if it is in none.
+        system_call: i64,
+        /// Its stack pointer at the call.
+        sp: usize,
+        /// The address of the instruction after the call.
+        pc: usize,
+    },
+}
 
 /// What the kernel knows of one thread since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

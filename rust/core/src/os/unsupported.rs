@@ -1,10 +1,10 @@
 //! Stands for an operating system or processor without a ledger: nothing is found, and nothing is changed.
 
 use std::convert::Infallible;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
-use super::ProcessorAccount;
 use super::memory::{CodeLocation, GotEntry, Memory};
+use super::{ProcessorAccount, ThreadState};
 use crate::Unavailable;
 
 /// Returns that the ledger is not available here.
@@ -13,7 +13,7 @@ pub fn check_supported() -> Result<(), Unavailable> {
 }
 
 /// A loaded object. There is none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LoadedObject(Infallible);
 
 impl LoadedObject {
@@ -22,9 +22,49 @@ impl LoadedObject {
         match self.0 {}
     }
 
+    /// Returns the address of the header of its call frame information.
+    pub fn frame_header(&self) -> Option<usize> {
+        match self.0 {}
+    }
+
+    /// Returns its first address.
+    pub fn start(&self) -> usize {
+        match self.0 {}
+    }
+
     /// Returns the GOT entries through which this object calls `function`.
     pub fn got_entries(&self, _function: &CStr) -> Vec<GotEntry> {
         match self.0 {}
+    }
+
+    /// Returns every word that leads to one of these functions.
+    pub fn references(&self, _functions: &[&CStr]) -> Vec<(usize, usize, bool)> {
+        match self.0 {}
+    }
+}
+
+/// The loaded objects. There are none.
+#[derive(Debug, Default)]
+pub struct LoadedObjects {
+    /// How many objects have been loaded and unloaded.
+    pub n_changes: u64,
+    /// None.
+    pub objects: Vec<(CString, LoadedObject)>,
+}
+
+/// Returns no objects.
+pub fn loaded_objects() -> LoadedObjects {
+    LoadedObjects::default()
+}
+
+/// A loaded object that is kept. There is none.
+#[derive(Debug)]
+pub struct KeptObject(Infallible);
+
+impl KeptObject {
+    /// Keeps nothing.
+    pub fn new(_file: &CStr, object: &LoadedObject) -> Option<Self> {
+        match object.0 {}
     }
 }
 
@@ -82,6 +122,15 @@ pub unsafe fn write_word(_address: usize, _value: usize) -> bool {
     false
 }
 
+/// Returns false and writes nothing.
+///
+/// # Safety
+///
+/// Always safe; the implementations for other systems are not.
+pub unsafe fn write_words(_words: &[(usize, usize)]) -> bool {
+    false
+}
+
 /// Returns no run delay.
 #[must_use]
 pub fn run_delay_ns() -> Option<u64> {
@@ -116,6 +165,18 @@ pub fn walk_stack(_boundary: usize, _frames: &mut [usize]) -> usize {
     0
 }
 
+/// Returns that the state of a thread is not known.
+#[must_use]
+pub fn thread_state(_thread_id: u32) -> Option<ThreadState> {
+    None
+}
+
+/// Returns no name.
+#[must_use]
+pub fn system_call_name(_number: i64) -> Option<&'static str> {
+    None
+}
+
 /// Runs `work`.
 pub fn preserve_errno<T>(work: impl FnOnce() -> T) -> T {
     work()
@@ -140,6 +201,7 @@ mod tests {
 
         assert!(object_at(address).is_none() && code_at(address).is_none() && symbol(c"malloc").is_none());
         assert!(ProcessMemory::open().is_err() && run_delay_ns().is_none());
+        assert!(thread_state(1).is_none() && system_call_name(0).is_none());
         // SAFETY: this implementation writes nothing.
         assert!(!unsafe { write_word(address, 2) });
         assert_eq!((word, walk_stack(0, &mut [0; 4]), move_to_processor(3)), (1, 0, 1));

@@ -5,6 +5,7 @@
 //! and the library. A frame in C code that Cython generated has the line of the `.pyx` file instead (see [`cython`]).
 
 mod cython;
+pub mod unwind;
 
 use std::collections::HashMap;
 use std::path::Path;

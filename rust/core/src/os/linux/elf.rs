@@ -35,13 +35,48 @@ struct Tables {
     n_needed_versions: usize,
 }
 
+/// A relocation that names a symbol.
+struct Named<'o> {
+    kind: RelocationType,
+    /// The number of the symbol.
+    index: usize,
+    name: &'o CStr,
+    /// The address of the word that the dynamic linker writes.
+    address: usize,
+}
+
 impl LoadedObject {
     /// Returns the GOT entries through which this object calls `function`.
     pub fn got_entries(&self, function: &CStr) -> Vec<GotEntry> {
         let tables = self.tables();
         let mut entries: Vec<GotEntry> = Vec::new();
+        self.visit_named(&tables, |named| {
+            let is_new = !entries.iter().any(|entry| entry.address == named.address);
+            if GOT_RELOCATIONS.contains(&named.kind) && named.name == function && is_new {
+                entries.push(GotEntry { address: named.address, version: tables.version_of(named.index) });
+            }
+        });
+        entries
+    }
+
+    /// Returns every word that the dynamic linker sets to the address of one of these functions, in one pass: (number of the
+    /// function, address, whether it is a GOT entry). A word that is none is a pointer in the object's data.
+    pub fn references(&self, functions: &[&CStr]) -> Vec<(usize, usize, bool)> {
+        let mut found: Vec<(usize, usize, bool)> = Vec::new();
+        self.visit_named(&self.tables(), |named| {
+            if let Some(number) = functions.iter().position(|function| *function == named.name)
+                && !found.iter().any(|(_, address, _)| *address == named.address)
+            {
+                found.push((number, named.address, GOT_RELOCATIONS.contains(&named.kind)));
+            }
+        });
+        found
+    }
+
+    /// Calls `visit` with every relocation that names a symbol.
+    fn visit_named(&self, tables: &Tables, mut visit: impl FnMut(&Named<'_>)) {
         if tables.symbols == 0 || tables.strings == 0 {
-            return entries;
+            return;
         }
         for (start, n_bytes) in tables.relocations {
             if start == 0 {
@@ -52,10 +87,10 @@ impl LoadedObject {
             let relocations =
                 unsafe { std::slice::from_raw_parts(start as *const Relocation, n_bytes / size_of::<Relocation>()) };
             for relocation in relocations {
-                if !GOT_RELOCATIONS.contains(&relocation.r_type(NATIVE, false)) {
+                let index = relocation.r_sym(NATIVE, false) as usize;
+                if index == 0 {
                     continue;
                 }
-                let index = relocation.r_sym(NATIVE, false) as usize;
                 // SAFETY: the linker's own relocation has the index, so it lies within the symbol table, and the symbol's
                 // name is a C string in the string table. Both tables stay mapped.
                 let name = unsafe {
@@ -64,12 +99,9 @@ impl LoadedObject {
                 };
                 #[allow(clippy::cast_possible_truncation, reason = "pointers have 64 bits here")]
                 let address = self.base.wrapping_add(relocation.r_offset.get(NATIVE) as usize);
-                if name == function && !entries.iter().any(|entry| entry.address == address) {
-                    entries.push(GotEntry { address, version: tables.version_of(index) });
-                }
+                visit(&Named { kind: relocation.r_type(NATIVE, false), index, name, address });
             }
         }
-        entries
     }
 
     fn tables(&self) -> Tables {
@@ -180,10 +212,11 @@ mod tests {
             .iter()
             .flat_map(|place| [(*place, 4), (0x12, 1), (0, 1), (0, 2), (0, 8), (0, 8)])
             .collect();
-        let symbols = image.push(&symbols);
+        // The first symbol of every table is none.
+        let symbols = image.push(&[[(0, 8); 3].to_vec(), symbols].concat());
         let relocations = calls.iter().enumerate().flat_map(|(number, (symbol, is_got))| {
             let kind = if *is_got { GOT_RELOCATIONS[number % 2] } else { RelocationType(0) };
-            let info = (symbol.index(names.len()) as u64) << 32 | u64::from(kind.0);
+            let info = (symbol.index(names.len()) as u64 + 1) << 32 | u64::from(kind.0);
             [(8 * number as u64, 8), (info, 8), (0, 8)]
         });
         let relocations: Vec<(u64, usize)> = relocations.collect();
@@ -191,13 +224,11 @@ mod tests {
         let relocations = image.push(&relocations);
         // Versions are numbered from 2 on; 1 is none.
         let mut number = 1;
-        let indexes: Vec<_> = versions
-            .iter()
-            .map(|version| {
-                number += u64::from(version.is_some());
-                (if version.is_some() { number } else { 1 }, 2)
-            })
-            .collect();
+        let indexes = versions.iter().map(|version| {
+            number += u64::from(version.is_some());
+            (if version.is_some() { number } else { 1 }, 2)
+        });
+        let indexes: Vec<_> = std::iter::once((0, 2)).chain(indexes).collect();
         let indexes = image.push(&indexes);
         // One record of a needed object, and an auxiliary one for each version.
         let mut needed = vec![(1, 2), (all_versions.len() as u64, 2), (0, 4), (16, 4), (0, 4)];
@@ -241,7 +272,8 @@ mod tests {
             let (names, versions): (Vec<_>, Vec<_>) = imports.into_iter().unzip();
             let (words, dynamic) = image(&names, &versions, &calls, is_relocated);
             let base = words.as_ptr() as usize;
-            let object = LoadedObject { base, range: (base, base + words.len() * 8), dynamic: base + dynamic };
+            let range = (base, base + words.len() * 8);
+            let object = LoadedObject { base, range, dynamic: base + dynamic, frame_header: 0 };
             let wanted = wanted.index(names.len());
             let text = |text: &String| CString::new(text.as_str()).expect("no zero byte");
 
@@ -254,6 +286,14 @@ mod tests {
                 .map(|(number, _)| GotEntry { address: base + 8 * number, version: versions[wanted].as_ref().map(text) })
                 .collect();
             prop_assert_eq!(entries, expected);
+            let all: Vec<_> = names.iter().map(text).collect();
+            let references = object.references(&all.iter().map(CString::as_c_str).collect::<Vec<_>>());
+            let expected: Vec<_> = calls
+                .iter()
+                .enumerate()
+                .map(|(number, (symbol, is_got))| (symbol.index(names.len()), base + 8 * number, *is_got))
+                .collect();
+            prop_assert_eq!(references, expected);
         }
     }
 

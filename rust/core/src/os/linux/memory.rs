@@ -54,45 +54,62 @@ impl Memory for ProcessMemory {
 /// `address` is aligned. If it is mapped, it is that of a word which all threads access atomically and which may take
 /// this value at any time.
 pub unsafe fn write_word(address: usize, value: usize) -> bool {
+    // SAFETY: the caller's guarantees are those of `write_words`.
+    unsafe { write_words(&[(address, value)]) }
+}
+
+/// Writes words, (address, value) each, as [`write_word`] does, by one reading of the memory map; stops at the first that
+/// cannot be written, and then returns false.
+///
+/// # Safety
+///
+/// As for [`write_word`], for each of them.
+pub unsafe fn write_words(words: &[(usize, usize)]) -> bool {
+    // As bytes: the path of a mapped file need not be UTF-8.
+    let Ok(maps) = std::fs::read("/proc/self/maps") else { return false };
+    let ranges: Vec<_> =
+        maps.split(|byte| *byte == b'\n').filter_map(|line| range_in(&String::from_utf8_lossy(line))).collect();
     // SAFETY: sysconf has no precondition.
     let Ok(page_size) = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }) else { return false };
-    let page = address & !(page_size - 1);
-    let Some(protection) = protection_of(address) else { return false };
-    let is_writable = protection & libc::PROT_WRITE != 0;
-    // SAFETY: the memory map says that `page` is mapped with `protection`. The first call only adds the permission to
-    // write, and the last one restores what was. The store is atomic, so a thread that calls through this word meanwhile
-    // uses the old or the new value, and the caller allows both.
-    unsafe {
-        if !is_writable && libc::mprotect(page as *mut libc::c_void, page_size, protection | libc::PROT_WRITE) != 0 {
-            return false;
+    words.iter().all(|(address, value)| {
+        let page = address & !(page_size - 1);
+        let Some(protection) = ranges.iter().find_map(|range| protection_at(range, *address)) else { return false };
+        let is_writable = protection & libc::PROT_WRITE != 0;
+        // SAFETY: the memory map says that `page` is mapped with `protection`. The first call only adds the permission to
+        // write, and the last one restores what was. The store is atomic, so a thread that calls through this word meanwhile
+        // uses the old or the new value, and the caller allows both.
+        unsafe {
+            if !is_writable && libc::mprotect(page as *mut libc::c_void, page_size, protection | libc::PROT_WRITE) != 0
+            {
+                return false;
+            }
+            (*(*address as *const AtomicUsize)).store(*value, SeqCst);
+            if !is_writable {
+                libc::mprotect(page as *mut libc::c_void, page_size, protection);
+            }
         }
-        (*(address as *const AtomicUsize)).store(value, SeqCst);
-        if !is_writable {
-            libc::mprotect(page as *mut libc::c_void, page_size, protection);
-        }
-    }
-    true
+        true
+    })
 }
 
-/// Returns the protection of the page at `address`, from the process's memory map.
-fn protection_of(address: usize) -> Option<libc::c_int> {
-    // As bytes: the path of a mapped file need not be UTF-8.
-    let maps = std::fs::read("/proc/self/maps").ok()?;
-    maps.split(|byte| *byte == b'\n').find_map(|line| protection_in(&String::from_utf8_lossy(line), address))
+/// (first address, address after the last one, protection).
+type MappedRange = (usize, usize, libc::c_int);
+
+fn protection_at((start, end, protection): &MappedRange, address: usize) -> Option<libc::c_int> {
+    (*start..*end).contains(&address).then_some(*protection)
 }
 
-/// Returns the protection in a line `start-end rwxp ...` of the map, if `address` lies in its range.
-fn protection_in(line: &str, address: usize) -> Option<libc::c_int> {
+/// Returns the range in a line `start-end rwxp ...` of the map.
+fn range_in(line: &str) -> Option<MappedRange> {
     let mut fields = line.split(' ');
     let (start, end) = fields.next()?.split_once('-')?;
     let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
     let letters = fields.next()?;
-    (start..end).contains(&address).then(|| {
-        [('r', libc::PROT_READ), ('w', libc::PROT_WRITE), ('x', libc::PROT_EXEC)]
-            .iter()
-            .filter(|(letter, _)| letters.contains(*letter))
-            .fold(libc::PROT_NONE, |all, (_, bit)| all | bit)
-    })
+    let protection = [('r', libc::PROT_READ), ('w', libc::PROT_WRITE), ('x', libc::PROT_EXEC)]
+        .iter()
+        .filter(|(letter, _)| letters.contains(*letter))
+        .fold(libc::PROT_NONE, |all, (_, bit)| all | bit);
+    Some((start, end, protection))
 }
 
 #[cfg(test)]
@@ -100,6 +117,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Returns the protection in a line of the map, if `address` lies in its range.
+    fn protection_in(line: &str, address: usize) -> Option<libc::c_int> {
+        range_in(line).and_then(|range| protection_at(&range, address))
+    }
+
+    fn protection_of(address: usize) -> Option<libc::c_int> {
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("Linux");
+        maps.lines().find_map(|line| protection_in(line, address))
+    }
 
     proptest! {
         #[test]

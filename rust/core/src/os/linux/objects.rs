@@ -1,11 +1,11 @@
 //! Loaded objects and their symbols, as the dynamic linker knows them.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
 use crate::os::memory::CodeLocation;
 
 /// A loaded object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LoadedObject {
     /// What the dynamic linker added to the addresses in the object's file.
     pub(super) base: usize,
@@ -13,12 +13,24 @@ pub struct LoadedObject {
     pub(super) range: (usize, usize),
     /// The address of its dynamic section.
     pub(super) dynamic: usize,
+    /// The address of the header of its call frame information; 0 if it has none.
+    pub(super) frame_header: usize,
 }
 
 impl LoadedObject {
     /// Returns whether `address` lies in this object.
     pub fn contains(&self, address: usize) -> bool {
         (self.range.0..self.range.1).contains(&address)
+    }
+
+    /// Returns the address of the header of its call frame information (LSB, `.eh_frame_hdr`).
+    pub fn frame_header(&self) -> Option<usize> {
+        (self.frame_header != 0).then_some(self.frame_header)
+    }
+
+    /// Returns its first address, which no other object has as long as it is loaded.
+    pub fn start(&self) -> usize {
+        self.range.0
     }
 
     /// Returns a pointer of the dynamic section as an address: glibc relocates them in place, musl leaves them relative.
@@ -32,19 +44,17 @@ struct Search {
     result: Option<LoadedObject>,
 }
 
-/// Sets the result of a search if its address lies in this object.
+/// Returns the object of a record; `None` if it has no dynamic section.
 ///
 /// # Safety
 ///
-/// `info` is a record of the dynamic linker, and `data` a `Search` that nobody else uses.
-unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, data: *mut c_void) -> c_int {
-    // SAFETY: the caller guarantees both pointers.
-    let (info, search) = unsafe { (&*info, &mut *data.cast::<Search>()) };
+/// `info` is a record of the dynamic linker, which has not returned from the call that it was made for.
+unsafe fn object_of(info: &libc::dl_phdr_info) -> Option<LoadedObject> {
     #[allow(clippy::cast_possible_truncation, reason = "pointers have 64 bits here")]
     let base = info.dlpi_addr as usize;
-    // SAFETY: the record has the address and the number of the program headers, which stay mapped during this call.
+    // SAFETY: the record has the address and the number of the program headers, which stay mapped during that call.
     let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
-    let (mut low, mut high, mut dynamic) = (usize::MAX, 0, 0);
+    let (mut low, mut high, mut dynamic, mut frame_header) = (usize::MAX, 0, 0, 0);
     for header in headers {
         #[allow(clippy::cast_possible_truncation, reason = "pointers have 64 bits here")]
         let (start, size) = (base.wrapping_add(header.p_vaddr as usize), header.p_memsz as usize);
@@ -54,14 +64,23 @@ unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, data: *m
                 high = high.max(start + size);
             }
             libc::PT_DYNAMIC => dynamic = start,
+            libc::PT_GNU_EH_FRAME => frame_header = start,
             _ => {}
         }
     }
-    if (low..high).contains(&search.address) && dynamic != 0 {
-        search.result = Some(LoadedObject { base, range: (low, high), dynamic });
-        return 1;
-    }
-    0
+    (dynamic != 0).then_some(LoadedObject { base, range: (low, high), dynamic, frame_header })
+}
+
+/// Sets the result of a search if its address lies in this object.
+///
+/// # Safety
+///
+/// `info` is a record of the dynamic linker, and `data` a `Search` that nobody else uses.
+unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, data: *mut c_void) -> c_int {
+    // SAFETY: the caller guarantees both pointers.
+    let (object, search) = unsafe { (object_of(&*info), &mut *data.cast::<Search>()) };
+    search.result = object.filter(|object| object.contains(search.address));
+    c_int::from(search.result.is_some())
 }
 
 /// Returns the loaded object that `address` lies in.
@@ -72,6 +91,76 @@ pub fn object_at(address: usize) -> Option<LoadedObject> {
     // SAFETY: dl_iterate_phdr calls `visit` with its own records and with `search`, which outlives the call.
     unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
     search.result
+}
+
+/// The objects that are loaded at one moment.
+#[derive(Debug, Default)]
+pub struct LoadedObjects {
+    /// How many objects have been loaded and unloaded so far; it changes with each of them.
+    pub n_changes: u64,
+    /// Each object, with its file as the dynamic linker knows it; without one for the program itself.
+    pub objects: Vec<(CString, LoadedObject)>,
+}
+
+/// Adds an object to a list of them.
+///
+/// # Safety
+///
+/// `info` is a record of the dynamic linker of `size` bytes, and `data` a `LoadedObjects` that nobody else uses.
+unsafe extern "C" fn add(info: *mut libc::dl_phdr_info, size: usize, data: *mut c_void) -> c_int {
+    // SAFETY: the caller guarantees both pointers.
+    let (info, list) = unsafe { (&*info, &mut *data.cast::<LoadedObjects>()) };
+    if size >= std::mem::offset_of!(libc::dl_phdr_info, dlpi_subs) + size_of_val(&info.dlpi_subs) {
+        list.n_changes = info.dlpi_adds.wrapping_add(info.dlpi_subs);
+    }
+    // SAFETY: this is the call that the record was made for.
+    if let Some(object) = unsafe { object_of(info) } {
+        // SAFETY: the name is null or a C string of the dynamic linker, which is copied at once.
+        let name = (!info.dlpi_name.is_null()).then(|| unsafe { CStr::from_ptr(info.dlpi_name) }.to_owned());
+        list.objects.push((name.unwrap_or_default(), object));
+    }
+    0
+}
+
+/// Returns all loaded objects.
+pub fn loaded_objects() -> LoadedObjects {
+    let mut list = LoadedObjects::default();
+    // SAFETY: dl_iterate_phdr calls `add` with its own records and with `list`, which outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut list).cast()) };
+    list
+}
+
+/// Keeps a loaded object from being unloaded, as long as this lives.
+#[derive(Debug)]
+pub struct KeptObject {
+    handle: *mut c_void,
+}
+
+// SAFETY: the dynamic linker's functions may be called with a handle in any thread.
+unsafe impl Send for KeptObject {}
+
+impl KeptObject {
+    /// Keeps this object, which has this file. `None` if the dynamic linker does not know it any more. Until then the object's
+    /// memory may not be read: another thread may unload it.
+    pub fn new(file: &CStr, object: &LoadedObject) -> Option<Self> {
+        // The program itself, which has no name, is never unloaded. Its handle needs no care either.
+        let file = if file.is_empty() { std::ptr::null() } else { file.as_ptr() };
+        // SAFETY: `file` is null or a C string. The object is loaded already, so that no code of it runs.
+        let handle = unsafe { libc::dlopen(file, libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+        if handle.is_null() {
+            return None;
+        }
+        let kept = Self { handle };
+        // Another one of the same name may have come in its place.
+        object_at(object.dynamic).filter(|now| now.range == object.range).map(|_| kept)
+    }
+}
+
+impl Drop for KeptObject {
+    fn drop(&mut self) {
+        // SAFETY: the handle is one of `dlopen`, and is closed once.
+        unsafe { libc::dlclose(self.handle) };
+    }
 }
 
 /// Returns the address of the symbol `name` among the objects that are loaded globally.
@@ -152,6 +241,19 @@ mod tests {
 
         assert!(object.contains(visit as *const () as usize));
         assert!(object_at(16).is_none());
+    }
+
+    #[test]
+    fn every_object_is_listed_and_can_be_kept() {
+        let list = loaded_objects();
+
+        let own = object_at(object_at as *const () as usize).expect("this program");
+        assert!(list.objects.iter().any(|(_, object)| object.base == own.base));
+        let libc = object_at(libc::getpid as *const () as usize).expect("the C library");
+        let (file, object) = list.objects.iter().find(|(_, object)| object.base == libc.base).expect("it is loaded");
+        assert!(KeptObject::new(file, object).is_some());
+        assert!(KeptObject::new(c"/no/such/object.so", object).is_none());
+        assert_eq!(loaded_objects().n_changes, list.n_changes);
     }
 
     #[test]
