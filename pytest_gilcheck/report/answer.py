@@ -58,16 +58,16 @@ def answer(observation: Observation, verdict: Verdict, *, encoding: str | None =
         lines = [*claimed, *_undecided(verdict, encoding)]
         yield from ((line, False) for line in lines[: N_LINES - 1])
         return
-    places = list(where.headline(verdict, WIDTH))
     drawing = _timeline(verdict, encoding)
     waits, is_unasked = _waits_and_overlap(observation, verdict)
     claimed += _weaker_witness(verdict)
+    places = [*where.headline(verdict, WIDTH)][: N_LINES - 1 - len(claimed) - len(waits)]
     todo = [f"  {line}" for line in wrapped(advice(verdict))]
     # Where there is no room for all, the advice goes first, and then the drawing: the figures say the same.
     n_left = N_LINES - 1 - len(claimed) - len(places) - len(waits)
     lock = [] if verdict.overlap != "serialised" else [*asleep.headline(verdict.waits_at, WIDTH)][: max(0, n_left)]
     n_left -= len(lock)
-    for line in (*claimed, *places, *(drawing if n_left else [])):
+    for line in (*claimed, *places, *(drawing if n_left > 0 else [])):
         yield line, False
     for line in waits:
         yield line, is_unasked
@@ -129,7 +129,7 @@ def _weaker_witness(verdict: Verdict) -> list[str]:
         return []
     if verdict.attachment != "not_applicable":  # the only one that there is without a GIL
         return []
-    witness, why = verdict.instrument.name, verdict.instrument.unavailable.slug
+    witness, why = cut(verdict.instrument.name, _SHORTEST_NAME), cut(verdict.instrument.unavailable.slug, WIDTH - 2)
     text = f"by the {witness} witness ({verdict.instrument.grade}), not by the ledger: {why}"
     return [f"  {line}" for line in wrapped(text)]
 

@@ -1,5 +1,6 @@
 """What interpreters bring, and what a user does first on each: `nox -s smoke` and `nox -s tests_all` run these on every one."""
 
+import functools
 import importlib.util
 import json
 import os
@@ -30,6 +31,12 @@ def words(n_times=3):
             pairs.append((verdict.gil, word))
     return [(gil, word) for gil, word in pairs if gil not in (word, "inconclusive")]
 """
+
+
+@pytest.fixture
+def python(python):
+    """Run a script as elsewhere; only one that hangs takes so long, and nine checks may be slow beside a load."""
+    return functools.partial(python, timeout=600)
 
 
 @pytest.fixture(params=[0, 2], ids=["idle", "beside-two-busy-processes"])

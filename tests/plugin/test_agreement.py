@@ -127,7 +127,7 @@ def test_answers_that_became_wrong_are_worse_than_the_baseline(project):
         [
             "gilcheck: this run compared with 0001_main.json: 1 check in both: 1 worse",
             "gilcheck: WORSE: test_a.py::test_it agreement of right: results agree -> DIFFER",
-            "    *expected 1, got 0; came again in 20 of 20*",
+            "    *expected 1, got 0; came again in * of 20*",
         ]
     )
 

@@ -64,6 +64,21 @@ def answered(observed, **more):
     return [line for line, _ in answer(observed, verdict_on(observed), **more)]
 
 
+def test_answer_when_everything_is_there_then_it_is_still_short():
+    """hypothesis once found a witness with a name of 150 letters, and seven lines."""
+    observed = observation(
+        HELD, gil_waits=GilWaits(1, 9, 6 * MS, 0, 3), claim=Claim(gil="released"), places=HELD_PLACES
+    )
+    weak = Instrument("a witness " * 15, "bounded", Reason("x" * 70))
+    verdict = replace(verdict_on(observed), instrument=weak, overlap="overlaps", speedup=Estimate(1.93, 1.9, 1.95))
+
+    lines = answered_by(observed, verdict)
+
+    assert len(lines) == N_LINES
+    assert max(map(len, lines)) <= WIDTH
+    assert lines[1].startswith("  FAILED: ") and lines[-1].startswith("  another thread waited up to 6 ms for the GIL")
+
+
 @given(observations, verdicts)
 def test_answer_of_any_records_is_short(observed, verdict):
     """Six lines, none wider than a terminal."""
