@@ -107,12 +107,13 @@ class Stages:
     def _left_beside_others_ns(self, n_windows: int, n_calls: int) -> int:
         """Return what is left for an undecided word beyond the budget of single calls, where other threads take the GIL.
 
-        With fewer calls than windows nobody knows whose these threads are: a verdict is worth all that is left. With more of
-        them, beside busy processes, half of it narrows the bounds: a held call had 12, [0.925, 0.999], and half of the limit.
+        With fewer calls than windows nobody knows whose these threads are: a verdict is worth all that is left, that of the other
+        stages included. With more of them, beside busy processes, half of it narrows the bounds: a held call had 12, [0.925, 0.999],
+        and half of the limit.
         """
         if not n_windows:
             return 0
-        return round(self._left_for_calls_ns() * (1 if n_calls < n_windows else STAGE_SHARE))
+        return self.left_ns() if n_calls < n_windows else round(self._left_for_calls_ns() * STAGE_SHARE)
 
     def wait_for_others(self, waited_ns: int, *, in_vain: bool) -> None:
         """Leave the time that the check waited for other processes out of its time limit; a note says if they went on."""
@@ -237,7 +238,7 @@ class Stages:
         """Make single calls; once more if they show releases by the interpreter, which must be learned to be counted right."""
         run = self.made(self.solo.job(n_calls, budget_ns=budget_ns, **options))
         if any(raw.n_releases_by_interpreter for raw in run.spans) and self._learns():
-            budget_ns = min(budget_ns, self._left_for_calls_ns())
+            budget_ns = min(budget_ns, self.left_ns())
             run = self.made(self.solo.job(n_calls, budget_ns=budget_ns, **options))
         return run
 
