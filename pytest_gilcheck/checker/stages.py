@@ -143,10 +143,10 @@ class Stages:
         limit_ns = self.time_limit.limit_ns
         self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=limit_ns, call_ns=call_ns))
 
-    def made(self, job: Callable[[], SoloRun], *, meanwhile: Callable[[], object] | None = None) -> SoloRun:
+    def made(self, job: Callable[[], SoloRun]) -> SoloRun:
         """Run a job that makes calls, and take note of how long they take."""
         begun_ns = time.perf_counter_ns()
-        run = self.competing.solo(job, self.deadline, meanwhile=meanwhile)
+        run = self.competing.solo(job, self.deadline)
         took_ns = time.perf_counter_ns() - begun_ns
         watched_ns = sum(window.end_ns - window.start_ns for window in run.windows)
         self.time_limit.saw([span.end_ns - span.start_ns for span in run.spans], took_ns - watched_ns)
