@@ -37,11 +37,11 @@ _BESIDE_ONLY_WITNESS_NS = 100_000_000
 #: rarely kept waiting.
 _N_ALONE = 5
 
-#: So many naps, each this long, show whether another thread keeps the GIL busy: so many of them end late then. Beside busy processes
-#: such a thread is itself often off the processor: of five naps most had to be late, and half of the checks saw nothing.
-_N_PROBES = 8
+#: Naps show whether another thread keeps the GIL busy: so many of them end late then. Beside busy processes such a thread is itself
+#: often off the processor: of five naps most had to be late, and half of the checks saw nothing. It needs time to get there, too: after
+#: naps of 0.1 ms alone one check in 26 went on, waited for it with the long switch interval, and took 3.4 s instead of 3 s.
+_PROBES_NS = (*(100_000,) * 4, *(1_000_000,) * 4, *(3_000_000,) * 2)
 _N_LATE = 2
-_PROBE_NS = 100_000
 
 #: What it costs where that thread is seen too late: the wait of who restores the interval, and of the call until then.
 _MOST_TAKES = 2
@@ -84,6 +84,7 @@ def progress(stages: Stages, span_ns: int, *, is_exact: bool) -> Progress | None
     n_calls = max(1, (_BESIDE_NS if is_exact else _BESIDE_ONLY_WITNESS_NS) // max(1, span_ns))
     budget_ns = round(stages.left_ns() * STAGE_SHARE)
     is_late = False
+    begun_ns = time.perf_counter_ns()
     with background_thread(background_runs, budget_ns=budget_ns, is_only_witness=not is_exact) as end_background:
 
         def ends_early() -> None:
@@ -91,6 +92,8 @@ def progress(stages: Stages, span_ns: int, *, is_exact: bool) -> Progress | None
             is_late = True
             end_background()
 
+        if is_exact and time.perf_counter_ns() - begun_ns > _INTERVAL_NS // 2:
+            ends_early()  # this thread has waited for the GIL already
         job = stages.solo.job(n_calls, budget_ns=budget_ns)
         # As the only witness it makes calls that take longer than what this waits for.
         run = stages.competing.solo(job, stages.deadline, meanwhile=ends_early if is_exact else None)
@@ -115,13 +118,13 @@ def _others_are_busy(stages: Stages) -> bool:
     if stages.surroundings.windows:
         return others_matter(stages.surroundings.windows)
     n_late = 0
-    for _ in range(_N_PROBES):
+    for probe_ns in _PROBES_NS:
         begun_ns, ready_before_ns = time.perf_counter_ns(), own_ready_ns()
-        time.sleep(_PROBE_NS / 1e9)
+        time.sleep(probe_ns / 1e9)
         # Who waits for a processor does not wait for the GIL: beside other processes each nap ended late.
         kept_off_ns = since(ready_before_ns, own_ready_ns()) or 0
         took_ns = time.perf_counter_ns() - begun_ns - kept_off_ns
-        n_late += took_ns > _PROBE_NS + sys.getswitchinterval() * 1e9 / 2
+        n_late += took_ns > probe_ns + sys.getswitchinterval() * 1e9 / 2
         if n_late >= _N_LATE:
             return True
     return False

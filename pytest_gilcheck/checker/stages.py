@@ -107,12 +107,13 @@ class Stages:
     def _left_beside_others_ns(self, n_windows: int, n_calls: int) -> int:
         """Return what is left for an undecided word beyond the budget of single calls, where other threads take the GIL.
 
-        With fewer calls than windows nobody knows whose these threads are: a verdict is worth all that is left. With more of
-        them, beside busy processes, half of it narrows the bounds: a held call had 12, [0.925, 0.999], and half of the limit.
+        With fewer calls than windows nobody knows whose these threads are: a verdict is worth all that is left, that of the other
+        stages included. With more of them, beside busy processes, half of it narrows the bounds: a held call had 12, [0.925, 0.999],
+        and half of the limit.
         """
         if not n_windows:
             return 0
-        return round(self._left_for_calls_ns() * (1 if n_calls < n_windows else STAGE_SHARE))
+        return self.left_ns() if n_calls < n_windows else round(self._left_for_calls_ns() * STAGE_SHARE)
 
     def wait_for_others(self, waited_ns: int, *, in_vain: bool) -> None:
         """Leave the time that the check waited for other processes out of its time limit; a note says if they went on."""
@@ -142,10 +143,10 @@ class Stages:
         limit_ns = self.time_limit.limit_ns
         self.notes.append(Reason.of("time-limit", stage=stage, limit_ns=limit_ns, call_ns=call_ns))
 
-    def made(self, job: Callable[[], SoloRun], *, meanwhile: Callable[[], object] | None = None) -> SoloRun:
+    def made(self, job: Callable[[], SoloRun]) -> SoloRun:
         """Run a job that makes calls, and take note of how long they take."""
         begun_ns = time.perf_counter_ns()
-        run = self.competing.solo(job, self.deadline, meanwhile=meanwhile)
+        run = self.competing.solo(job, self.deadline)
         took_ns = time.perf_counter_ns() - begun_ns
         watched_ns = sum(window.end_ns - window.start_ns for window in run.windows)
         self.time_limit.saw([span.end_ns - span.start_ns for span in run.spans], took_ns - watched_ns)
@@ -237,7 +238,7 @@ class Stages:
         """Make single calls; once more if they show releases by the interpreter, which must be learned to be counted right."""
         run = self.made(self.solo.job(n_calls, budget_ns=budget_ns, **options))
         if any(raw.n_releases_by_interpreter for raw in run.spans) and self._learns():
-            budget_ns = min(budget_ns, self._left_for_calls_ns())
+            budget_ns = min(budget_ns, self.left_ns())
             run = self.made(self.solo.job(n_calls, budget_ns=budget_ns, **options))
         return run
 

@@ -134,7 +134,7 @@ def _give_lines(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
     while error is not None and id(error) not in known:
         known.add(id(error))
         entries = list(_entries(error.__traceback__))
-        if any(_line_of(entry) is None for entry in entries):
+        if not all(map(_has_line, entries)):
             error.__traceback__ = _with_lines(entries)
             excinfo.traceback = type(excinfo.traceback)(excinfo.value.__traceback__ or excinfo.tb)
         error = error.__cause__ or error.__context__
@@ -146,20 +146,20 @@ def _entries(traceback: TracebackType | None) -> Iterator[TracebackType]:
         traceback = traceback.tb_next
 
 
-def _line_of(entry: TracebackType) -> int | None:
-    return entry.tb_lineno  # the stub of the standard library knows of none without
+def _has_line(entry: TracebackType) -> bool:
+    return (entry.tb_lineno or 0) > 0  # without one it is None, and -1 on 3.10
 
 
 def _with_lines(entries: Sequence[TracebackType]) -> TracebackType | None:
     """Return the traceback of these entries in which each has a line."""
     following = None
     for entry in reversed(entries):
-        if _line_of(entry) is None:
-            frame = entry.tb_frame
-            following = TracebackType(following, frame, entry.tb_lasti, frame.f_code.co_firstlineno)
-        else:
+        if _has_line(entry):
             entry.tb_next = following
             following = entry
+        else:
+            frame = entry.tb_frame
+            following = TracebackType(following, frame, entry.tb_lasti, frame.f_code.co_firstlineno)
     return following
 
 
