@@ -344,7 +344,9 @@ mod tests {
     fn log_of(capacity: usize, changes: &[Change]) -> AttachLog {
         let log = AttachLog::with_capacity(capacity);
         log.begin(7, 0x1000, 0x1028, BEGUN_NS);
-        changes.iter().for_each(|change| log.push(change));
+        for change in changes {
+            log.push(change);
+        }
         log
     }
 
