@@ -66,7 +66,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """The witness of the GIL.
+    """The witness of the GIL, or of who is attached where there is none.
 
     Attributes:
         name: Name of the witness.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pytest_gilcheck.evidence import Estimate, Reason
@@ -58,7 +59,7 @@ def recorded_share(attachment: Attachment) -> Estimate | Reason | None:
 
 def _missed_share(n_samples: float) -> float:
     """Return which share of a time so many samples may all have missed."""
-    return 1 - float(rules.MISSED_CHANCE ** (1 / n_samples)) if n_samples >= 1 else 1.0
+    return 1 - math.pow(rules.MISSED_CHANCE, 1 / n_samples) if n_samples >= 1 else 1.0
 
 
 def _unconfirmed_ns(call: AttachedCall) -> int:

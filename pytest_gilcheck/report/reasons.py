@@ -215,13 +215,11 @@ def _attachment_not_recorded(values: Mapping[str, Any]) -> str:
             f"{values['n_contradicting']:,} of {n_samples} contradict the record of who is attached: the interpreter detaches the "
             "thread by itself (around a system call, or for a lock), or a module that cannot be watched does. The samples decide"
         )
-    if "n_missing" in values:
-        n_calls = counted(values["n_calls"], "call")
-        return (
-            f"the record of {values['n_missing']} of {n_calls} is not complete: it was full, or the system does not report how "
-            "long a thread is kept off the processor. The samples decide"
-        )
-    return f"{values['text']}. The samples decide"
+    n_calls = counted(values["n_calls"], "call")
+    return (
+        f"the record of {values['n_missing']} of {n_calls} is not complete: it was full, or the system does not report how long a "
+        "thread is kept off the processor. The samples decide"
+    )
 
 
 #: From here on a reader is told that the sampling thread did not run.
