@@ -150,6 +150,17 @@ def test_wait_when_the_lock_is_kept_then_its_line_is_found(folder, build):
     assert "lock" in wait.through
 
 
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+def test_wait_when_others_run_beside_then_the_line_is_found(folder, neighbour):
+    module, expected = built(folder, "c")
+
+    with NEIGHBOURS[neighbour]():
+        wait, sleeps = seen_waiting(module)
+
+    assert wait is not None, sleeps
+    assert (Path(wait.place.file).name, wait.place.line) == expected
+
+
 def test_wait_when_there_are_no_symbols_then_the_library_is_named_and_no_function(folder):
     module, _ = built(folder, "c", "-g0", "-s")
 
@@ -211,7 +222,7 @@ def test_verdict_when_calls_wait_for_a_lock_then_the_named_line_is_the_one_that_
     module, expected = built(folder, "c")
 
     with NEIGHBOURS[neighbour]():
-        verdict = check(module.add, MS)
+        verdict = check.options(budget="1s")(module.add, MS)
 
     assert verdict.overlap != "overlaps"
     if verdict.waits_at is None:
