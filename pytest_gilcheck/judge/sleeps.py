@@ -92,14 +92,14 @@ def _site(sleeps: Sleeps | None, counts_as: Callable[[SleepPlace], bool]) -> Sle
 
 
 def _waits_for_gil(native: Sequence[Place], sleeps: Sleeps) -> bool:
-    """Return whether the interpreter's functions that were called last wait for the GIL."""
+    """Return whether the interpreter's functions that were called last wait for the GIL, through the ledger's hooks or not."""
     for place in native:
         if place.library == sleeps.interpreter:
             if _LOCK_FUNCTION.match(place.function or ""):
                 return False
             if _GIL_FUNCTION.match(place.function or ""):
                 return True
-        elif not _is_run_time(place):
+        elif not _is_run_time(place) and (place.library != sleeps.own or place.library is None):
             return False
     return False
 

@@ -14,6 +14,7 @@ from neighbours import busy_process, thread
 from pytest_gilcheck import _native, check, specimens
 from pytest_gilcheck.evidence import Place, SleepPlace, Sleeps
 from pytest_gilcheck.judge.sleeps import wait_site
+from pytest_gilcheck.observe import exact_ledger
 
 MS = 1_000_000
 ROOT = Path(__file__).parents[2]
@@ -185,7 +186,8 @@ def test_wait_when_python_code_waits_for_its_own_lock_then_it_is_no_function_of_
     assert wait is None or wait.place == Place(function="Python code"), sleeps
 
 
-def test_wait_when_a_thread_waits_for_the_gil_then_nothing_is_named(folder):
+@pytest.mark.parametrize("recording", [contextlib.nullcontext, lambda: exact_ledger("ledger")], ids=["alone", "ledger"])
+def test_wait_when_a_thread_waits_for_the_gil_then_nothing_is_named(folder, recording):
     """The function that takes the GIL back waits for no lock of its own."""
     if not shows_threads():
         pytest.skip("this system does not show where threads sleep")
@@ -203,8 +205,9 @@ def test_wait_when_a_thread_waits_for_the_gil_then_nothing_is_named(folder):
         sampler = _native.SleepSampler([calling.native_id], 200_000, 400)
         begun_ns = _native.clock_ns()
         sampler.start()
-        for _ in range(20):
-            specimens.holds(10 * MS)
+        with recording():
+            for _ in range(20):
+                specimens.holds(10 * MS)
         stacks, *_ = sampler.finish(begun_ns, _native.clock_ns())
     finally:
         stop.set()
