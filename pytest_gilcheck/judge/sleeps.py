@@ -27,17 +27,17 @@ _ANY_SYSTEM_CALL = "syscall"
 
 #: Functions of the interpreter that wait for a lock of whoever calls them.
 _LOCK_FUNCTION = re.compile(
-    r"^_?(PyThread_acquire_lock|PyMutex_Lock|PyRecursiveMutex_Lock|PySeqLock_|PyRWMutex_|PyCriticalSection|PyOnceFlag)"
+    r"^_?Py(Thread_acquire_lock|Mutex_Lock|RecursiveMutex_Lock|SeqLock_|RWMutex_|CriticalSection|OnceFlag)"
 )
+#: What these, and waits to be attached, are made of.
+_PARKING_FUNCTION = re.compile(r"^_?Py(Semaphore|ParkingLot|RawMutex|Event)_")
 #: Those that wait for the GIL, or to be attached.
 _GIL_FUNCTION = re.compile(
     r"^(take_gil|drop_gil|_?PyEval_(RestoreThread|SaveThread|AcquireThread|AcquireLock|ReInit|StopTheWorld)|_?PyGILState_"
     r"|_?PyThreadState_|_?Py_HandlePending|tstate_wait_attach)"
 )
 #: What Python's own locks wait in.
-_PYTHON_LOCK = re.compile(
-    r"^(acquire_timed|_?thread_\w*lock\w*_acquire|rlock_acquire|lock_PyThread_|PyThread_acquire_lock_timed_with)"
-)
+_PYTHON_LOCK = re.compile(r"^(acquire_timed|_?thread_\w*[lL]ock\w*_acquire|rlock_acquire|lock_PyThread_)")
 _PYTHON_LOCK_NAME = "threading.Lock.acquire"
 
 
@@ -92,50 +92,78 @@ def _site(sleeps: Sleeps | None, counts_as: Callable[[SleepPlace], bool]) -> Sle
 
 
 def _waits_for_gil(native: Sequence[Place], sleeps: Sleeps) -> bool:
-    """Return whether the interpreter's functions that were called last wait for the GIL."""
+    """Return whether the interpreter's functions that were called last wait for the GIL, through the ledger's hooks or not."""
     for place in native:
         if place.library == sleeps.interpreter:
             if _LOCK_FUNCTION.match(place.function or ""):
                 return False
             if _GIL_FUNCTION.match(place.function or ""):
                 return True
-        elif not _is_run_time(place):
+        elif not _is_run_time(place) and (place.library != sleeps.own or place.library is None):
             return False
     return False
 
 
 def _sleeping_place(sleep: SleepPlace, sleeps: Sleeps) -> tuple[Place, str] | None:
-    """Return the innermost function that is neither the system's nor a binding's, and what it called there.
+    """Return the innermost function that is neither the system's, nor a binding's, nor one that passes on; and what it called.
 
-    None where it is not known. Of one without a name the library is.
+    None where it is not known. Of one without a name the library is, but for the interpreter's: that may be one that takes the
+    GIL, unless the thread is parked further in, and it may be the one that waits.
     """
     through = sleep.system_call or ""
+    is_parked, is_lock, is_certain = False, False, True
     for place in sleep.native:
-        function = place.function or ""
-        if _is_run_time(place) or is_glue(place):
-            if function and function != _ANY_SYSTEM_CALL:
-                # The C library knows its functions by a second name, which begins so.
-                through = function.lstrip("_") if _is_run_time(place) else function
-        elif place.library != sleeps.interpreter or place.library is None:
-            is_ours = place.library == sleeps.own and "specimens" not in (place.file or function)
-            return None if is_ours or place.library is None else (place, through)
-        elif _PYTHON_LOCK.match(function):
-            through = _PYTHON_LOCK_NAME
-        elif _LOCK_FUNCTION.match(function):
-            through = function
-        elif PYTHON_FRAME in function or not MACHINERY.match(function):
-            return _in_interpreter(place, through)
+        kind = _kind(place, sleeps)
+        if kind in ("lock", "passes on"):
+            through = _name(place) or through
+            is_lock = is_lock or kind == "lock"
+            is_certain = is_certain or kind == "lock"
+        elif kind == "parks":
+            is_parked = True
+        elif kind == "unnamed" and (is_lock or is_parked):
+            is_certain = False
+        elif kind == "Python":
+            # A native stack has no line of Python code.
+            return (Place(function="Python code"), through) if through == _PYTHON_LOCK_NAME else None
+        elif kind != "machinery":
+            is_found = (is_certain and kind == "interpreter") or ((is_certain or is_lock) and kind == "author")
+            return (place, through) if is_found else None
     return None
 
 
-def _in_interpreter(place: Place, through: str) -> tuple[Place, str] | None:
-    """Return the same for a function of the interpreter: one without a name may be one that takes the GIL."""
-    if not place.function:
-        return None
-    if PYTHON_FRAME in place.function:
-        # A native stack has no line of Python code.
-        return (Place(function="Python code"), through) if through == _PYTHON_LOCK_NAME else None
-    return place, through
+def _kind(place: Place, sleeps: Sleeps) -> str:
+    """Return whose function this is, as far as it matters for who waits."""
+    function = place.function or ""
+    if _LOCK_FUNCTION.match(function):  # also one of a header, within another library
+        return "lock"
+    if _is_run_time(place) or is_glue(place):
+        return "passes on"
+    if place.library is None or (place.library == sleeps.own and "specimens" not in (place.file or function)):
+        return "ours"
+    return "author" if place.library != sleeps.interpreter else _kind_in_interpreter(function)
+
+
+def _kind_in_interpreter(function: str) -> str:
+    if not function:
+        return "unnamed"
+    if _PYTHON_LOCK.match(function):
+        return "lock"
+    if PYTHON_FRAME in function:
+        return "Python"
+    if _PARKING_FUNCTION.match(function):
+        return "parks"
+    return "machinery" if MACHINERY.match(function) else "interpreter"
+
+
+def _name(place: Place) -> str:
+    """Return what a function that puts threads to sleep is called by those who call it."""
+    function = place.function or ""
+    if _PYTHON_LOCK.match(function):
+        return _PYTHON_LOCK_NAME
+    if not _is_run_time(place):
+        return function
+    # The C library knows its functions by a second name, which begins so.
+    return "" if function == _ANY_SYSTEM_CALL else function.lstrip("_")
 
 
 def _is_run_time(place: Place) -> bool:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 RawGilEvent: TypeAlias = "tuple[int, str, int, Sequence[tuple[str | None, int | None, str | None, str | None]]]"
 
 
+#: What the interpreter's functions that run Python code have in their names.
+_PYTHON_FRAME = "_PyEval_EvalFrame"
+
 #: So much of a source line is kept.
 _LONGEST_LINE = 200
 
@@ -37,7 +40,7 @@ class KeptStacks:
     @property
     def runs_python(self) -> bool:
         """Whether Python code ran between the call and one of its GIL events."""
-        return any("_PyEval_EvalFrame" in (frame[2] or "") for event in self.events for frame in event[3])
+        return any(_PYTHON_FRAME in (frame[2] or "") for event in self.events for frame in event[3])
 
 
 @contextlib.contextmanager
@@ -115,7 +118,7 @@ def sleeps(phases: Iterable[Sleeps]) -> Sleeps:
     own, interpreter = _native.libraries()
     counts: dict[tuple[str | None, tuple[Place, ...]], int] = {}
     for place in (place for phase in phases for place in phase.places):
-        key = place.system_call, place.native
+        key = place.system_call, _below_python(place.native)
         counts[key] = counts.get(key, 0) + place.n
     shown = (place for _, native in counts for place in native if place.library not in (own, interpreter))
     return Sleeps(
@@ -127,6 +130,14 @@ def sleeps(phases: Iterable[Sleeps]) -> Sleeps:
         root=os.getcwd(),  # noqa: PTH109  (a text for reports, not a path to work with)
         sources=source_lines(shown),
     )
+
+
+def _below_python(native: tuple[Place, ...]) -> tuple[Place, ...]:
+    """Return a stack up to the first frame of Python code: which code calls that says nothing of a native function."""
+    first = next(
+        (number for number, place in enumerate(native) if _PYTHON_FRAME in (place.function or "")), len(native)
+    )
+    return native[: first + 1]
 
 
 def longest_hold_of(kept: KeptStacks, span: tuple[int, int]) -> int:

@@ -14,6 +14,7 @@ from neighbours import busy_process, thread
 from pytest_gilcheck import _native, check, specimens
 from pytest_gilcheck.evidence import Place, SleepPlace, Sleeps
 from pytest_gilcheck.judge.sleeps import wait_site
+from pytest_gilcheck.observe import exact_ledger
 
 MS = 1_000_000
 ROOT = Path(__file__).parents[2]
@@ -150,6 +151,17 @@ def test_wait_when_the_lock_is_kept_then_its_line_is_found(folder, build):
     assert "lock" in wait.through
 
 
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+def test_wait_when_others_run_beside_then_the_line_is_found(folder, neighbour):
+    module, expected = built(folder, "c")
+
+    with NEIGHBOURS[neighbour]():
+        wait, sleeps = seen_waiting(module)
+
+    assert wait is not None, sleeps
+    assert (Path(wait.place.file).name, wait.place.line) == expected
+
+
 def test_wait_when_there_are_no_symbols_then_the_library_is_named_and_no_function(folder):
     module, _ = built(folder, "c", "-g0", "-s")
 
@@ -174,7 +186,8 @@ def test_wait_when_python_code_waits_for_its_own_lock_then_it_is_no_function_of_
     assert wait is None or wait.place == Place(function="Python code"), sleeps
 
 
-def test_wait_when_a_thread_waits_for_the_gil_then_nothing_is_named(folder):
+@pytest.mark.parametrize("recording", [contextlib.nullcontext, lambda: exact_ledger("ledger")], ids=["alone", "ledger"])
+def test_wait_when_a_thread_waits_for_the_gil_then_nothing_is_named(folder, recording):
     """The function that takes the GIL back waits for no lock of its own."""
     if not shows_threads():
         pytest.skip("this system does not show where threads sleep")
@@ -192,8 +205,9 @@ def test_wait_when_a_thread_waits_for_the_gil_then_nothing_is_named(folder):
         sampler = _native.SleepSampler([calling.native_id], 200_000, 400)
         begun_ns = _native.clock_ns()
         sampler.start()
-        for _ in range(20):
-            specimens.holds(10 * MS)
+        with recording():
+            for _ in range(20):
+                specimens.holds(10 * MS)
         stacks, *_ = sampler.finish(begun_ns, _native.clock_ns())
     finally:
         stop.set()
@@ -211,7 +225,7 @@ def test_verdict_when_calls_wait_for_a_lock_then_the_named_line_is_the_one_that_
     module, expected = built(folder, "c")
 
     with NEIGHBOURS[neighbour]():
-        verdict = check(module.add, MS)
+        verdict = check.options(budget="1s")(module.add, MS)
 
     assert verdict.overlap != "overlaps"
     if verdict.waits_at is None:

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::clock;
+use crate::clock::{self, ProcessorAccount};
 use crate::os::{self, Memory, ProcessMemory, ThreadState};
 use crate::places::unwind::{Snapshot, Unwinder};
 
@@ -121,7 +121,7 @@ fn look_repeatedly(thread_ids: &[u32], gap: Duration, most: usize, stop: &Atomic
             break;
         }
         for thread_id in thread_ids {
-            let look = look_at(*thread_id, &memory);
+            let look = look_at(&Watched { thread_id: *thread_id, memory: &memory });
             n_snapshots += usize::from(matches!(look, Look::Asleep(..)));
             looks.push((clock::now_ns(), look));
         }
@@ -135,21 +135,47 @@ fn look_repeatedly(thread_ids: &[u32], gap: Duration, most: usize, stop: &Atomic
 /// The kernel counts how often a thread was given a processor. It shows the registers of one that sleeps now. Where the thread
 /// sleeps at the second and at the fourth reading, and the count is the same at the first and at the last one, it has not
 /// run between them, and so has not written to its stack.
-fn look_at(thread_id: u32, memory: &ProcessMemory) -> Look {
-    let Some(before) = clock::processor_account_of(thread_id) else { return Look::Unread };
-    let state = match os::thread_state(thread_id) {
-        None => return Look::Unread,
-        Some(ThreadState::Running) => return Look::Running,
-        Some(state) => state,
-    };
-    let ThreadState::Asleep { system_call, sp, pc } = state else { return Look::Unread };
-    let stack = copied_from(sp, memory);
-    let is_same = os::thread_state(thread_id) == Some(state);
+fn look_at(thread: &impl Visible) -> Look {
+    let Some(before) = thread.account() else { return Look::Unread };
+    let Some(state) = thread.state() else { return Look::Unread };
+    let ThreadState::Asleep { system_call, sp, pc } = state else { return Look::Running };
+    let stack = thread.copied_from(sp);
+    let is_same = thread.state() == Some(state);
     let is_known = before.n_runs != u64::MAX;
-    if is_same && is_known && clock::processor_account_of(thread_id) == Some(before) {
+    if is_same && is_known && thread.account() == Some(before) {
         return Look::Asleep(system_call, Snapshot { pc, sp, stack });
     }
     Look::Unread
+}
+
+/// What can be seen of a thread from outside.
+trait Visible {
+    /// Returns the kernel's account of it; `None` if there is none.
+    fn account(&self) -> Option<ProcessorAccount>;
+    /// Returns whether it runs, and where it sleeps; `None` if that is hidden.
+    fn state(&self) -> Option<ThreadState>;
+    /// Returns its memory from an address on.
+    fn copied_from(&self, address: usize) -> Vec<u8>;
+}
+
+/// A thread of this process.
+struct Watched<'m> {
+    thread_id: u32,
+    memory: &'m ProcessMemory,
+}
+
+impl Visible for Watched<'_> {
+    fn account(&self) -> Option<ProcessorAccount> {
+        clock::processor_account_of(self.thread_id)
+    }
+
+    fn state(&self) -> Option<ThreadState> {
+        os::thread_state(self.thread_id)
+    }
+
+    fn copied_from(&self, address: usize) -> Vec<u8> {
+        copied_from(address, self.memory)
+    }
 }
 
 /// Returns the memory from an address on, up to the first page that is not readable.
@@ -359,5 +385,78 @@ mod tests {
 
         assert_eq!(copied[..64], own);
         assert!(copied_from(8, &memory).is_empty());
+    }
+}
+
+#[cfg(test)]
+mod look_tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    const ASLEEP: ThreadState = ThreadState::Asleep { system_call: 202, sp: 0x8000, pc: 0x1000 };
+    const ACCOUNT: ProcessorAccount =
+        ProcessorAccount { thread_id: 7, cpu_ns: 5, delay_ns: 6, n_runs: 9, n_sleeps: None };
+
+    /// A thread whose account and state are the first ones before its stack is copied, and the second ones afterwards.
+    struct Scripted {
+        accounts: [Option<ProcessorAccount>; 2],
+        states: [Option<ThreadState>; 2],
+        is_copied: Cell<bool>,
+    }
+
+    impl Visible for Scripted {
+        fn account(&self) -> Option<ProcessorAccount> {
+            self.accounts[usize::from(self.is_copied.get())]
+        }
+
+        fn state(&self) -> Option<ThreadState> {
+            self.states[usize::from(self.is_copied.get())]
+        }
+
+        fn copied_from(&self, address: usize) -> Vec<u8> {
+            assert_eq!(address, 0x8000);
+            self.is_copied.set(true);
+            vec![1, 2, 3]
+        }
+    }
+
+    fn looked_at(accounts: [Option<ProcessorAccount>; 2], states: [Option<ThreadState>; 2]) -> Look {
+        look_at(&Scripted { accounts, states, is_copied: Cell::new(false) })
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_on_is_asleep_with_the_copy_of_its_stack() {
+        let look = looked_at([Some(ACCOUNT); 2], [Some(ASLEEP); 2]);
+
+        let Look::Asleep(202, snapshot) = look else { panic!("{look:?}") };
+        assert_eq!(snapshot, Snapshot { pc: 0x1000, sp: 0x8000, stack: vec![1, 2, 3] });
+    }
+
+    #[test]
+    fn a_thread_that_wakes_while_it_is_looked_at_is_not_read() {
+        let woken = Some(ProcessorAccount { n_runs: 10, ..ACCOUNT });
+        let elsewhere = Some(ThreadState::Asleep { system_call: 202, sp: 0x8000, pc: 0x2000 });
+        let deeper = Some(ThreadState::Asleep { system_call: 202, sp: 0x7ff0, pc: 0x1000 });
+
+        // It sleeps again at the same place; runs; sleeps elsewhere; has ended.
+        assert!(matches!(looked_at([Some(ACCOUNT), woken], [Some(ASLEEP); 2]), Look::Unread));
+        for after in [Some(ThreadState::Running), elsewhere, deeper, None] {
+            assert!(matches!(looked_at([Some(ACCOUNT); 2], [Some(ASLEEP), after]), Look::Unread), "{after:?}");
+        }
+    }
+
+    #[test]
+    fn a_thread_that_the_system_hides_is_not_read() {
+        let uncounted = Some(ProcessorAccount { n_runs: u64::MAX, ..ACCOUNT });
+
+        assert!(matches!(looked_at([None; 2], [Some(ASLEEP); 2]), Look::Unread));
+        assert!(matches!(looked_at([Some(ACCOUNT); 2], [None; 2]), Look::Unread));
+        assert!(matches!(looked_at([uncounted; 2], [Some(ASLEEP); 2]), Look::Unread));
+    }
+
+    #[test]
+    fn a_thread_that_runs_has_nothing_to_read() {
+        assert!(matches!(looked_at([Some(ACCOUNT); 2], [Some(ThreadState::Running); 2]), Look::Running));
     }
 }

@@ -36,8 +36,16 @@ LOCK_METHOD = Place("Modules/_threadmodule.c", 4, "lock_PyThread_acquire_lock", 
 VECTORCALL = Place("Objects/methodobject.c", 5, "cfunction_vectorcall_NOARGS", LIBPYTHON)
 EVAL = Place("Python/ceval.c", 6, "_PyEval_EvalFrameDefault", LIBPYTHON)
 BUFFERED = Place("Modules/_io/bufferedio.c", 7, "_enter_buffered_busy", LIBPYTHON)
+HOOK = Place("rust/core/src/cpython/hooks.rs", 318, "timed_wait", OWN)
 BARRIER = Place("rust/core/src/barrier.rs", 8, "gilcheck_core::barrier::Barrier::wait", OWN)
 SPECIMEN = Place("rust/ext/src/specimens.rs", 9, "_native::specimens::serialises::{closure#0}", OWN)
+SEMAPHORE_WAIT = Place(function="_PySemaphore_Wait", library=LIBPYTHON)
+PARK = Place(function="_PyParkingLot_Park", library=LIBPYTHON)
+MUTEX_TIMED = Place(function="_PyMutex_LockTimed", library=LIBPYTHON)
+PYMUTEX = Place(function="PyMutex_Lock", library=LIBPYTHON)
+INLINE_PYMUTEX = Place("/usr/include/python3.13/cpython/lock.h", 49, "_PyMutex_Lock", LIB)
+NANOBIND = Place("/x/nanobind/nb_internals.h", 9, "nanobind::detail::lock_internals::lock_internals", LIB)
+ATTACH = Place(function="tstate_wait_attach", library=LIBPYTHON)
 UNNAMED_INTERPRETER = Place(library=LIBPYTHON)
 
 
@@ -73,6 +81,16 @@ def found(*native):
             Place(function="Python code"),
             "threading.Lock.acquire",
         ),
+        ((FUTEX, SEMAPHORE_WAIT, PARK, MUTEX_TIMED, PYMUTEX, AUTHOR), AUTHOR, "PyMutex_Lock"),
+        ((FUTEX, SEMAPHORE_WAIT, PARK, MUTEX_TIMED, LOCK_METHOD, VECTORCALL, AUTHOR), AUTHOR, "threading.Lock.acquire"),
+        ((FUTEX, SEMAPHORE_WAIT, PARK, PYMUTEX, INLINE_PYMUTEX, AUTHOR), AUTHOR, "_PyMutex_Lock"),
+        (
+            (FUTEX, SEMAPHORE_WAIT, PARK, PYMUTEX, NANOBIND, AUTHOR),
+            AUTHOR,
+            "nanobind::detail::lock_internals::lock_internals",
+        ),
+        ((FUTEX, SEMAPHORE_WAIT, UNNAMED_INTERPRETER, MUTEX_TIMED, AUTHOR), AUTHOR, "_PyMutex_LockTimed"),
+        ((FUTEX, PYTHREAD, UNNAMED_INTERPRETER, VECTORCALL, AUTHOR), AUTHOR, "PyThread_acquire_lock_timed"),
         ((SYSCALL, STD_FUTEX, STD_MUTEX, SPECIMEN), SPECIMEN, "std::sync::mutex::Mutex<T>::lock"),
     ],
 )
@@ -88,6 +106,12 @@ def test_wait_when_a_function_calls_a_lock_then_that_function_is_found(native, p
         (FUTEX, LOCK, Place(function="nowhere")),
         (FUTEX, LOCK, UNNAMED_INTERPRETER, AUTHOR),  # may be a wait for the GIL
         (FUTEX, UNNAMED_INTERPRETER, RESTORE, AUTHOR),
+        (FUTEX, SEMAPHORE_WAIT, PARK, ATTACH, RESTORE, AUTHOR),
+        (FUTEX, SEMAPHORE_WAIT, PARK, UNNAMED_INTERPRETER, RESTORE, AUTHOR),
+        (FUTEX, SEMAPHORE_WAIT, PARK, UNNAMED_INTERPRETER, AUTHOR),
+        (FUTEX, UNNAMED_INTERPRETER, SEMAPHORE_WAIT, MUTEX_TIMED, AUTHOR),  # takes the GIL back within it
+        (FUTEX, PYTHREAD, UNNAMED_INTERPRETER, EVAL, AUTHOR),  # some function of the interpreter waits
+        (FUTEX, PYTHREAD, UNNAMED_INTERPRETER, BUFFERED, AUTHOR),
         (FUTEX, TAKE_GIL, RESTORE, AUTHOR),
         (FUTEX, LOCK, EVAL, AUTHOR),
         (SYSCALL, STD_FUTEX, BARRIER),  # ours
@@ -107,7 +131,8 @@ def test_wait_when_a_thread_sleeps_for_itself_then_it_is_no_wait(system_call):
 
 
 def test_wait_when_threads_wait_for_the_gil_too_then_those_waits_do_not_count():
-    wait = wait_site(seen(asleep(FUTEX, LOCK, AUTHOR), asleep(FUTEX, TAKE_GIL, RESTORE, AUTHOR, n=500)))
+    gil = (asleep(FUTEX, TAKE_GIL, RESTORE, AUTHOR, n=500), asleep(FUTEX, HOOK, TAKE_GIL, RESTORE, AUTHOR, n=500))
+    wait = wait_site(seen(asleep(FUTEX, LOCK, AUTHOR), *gil))
 
     assert (wait.place, wait.n, wait.n_seen) == (AUTHOR, 20, 20)
 
@@ -142,7 +167,23 @@ def test_sleep_when_a_call_reads_or_waits_then_the_function_that_does_is_found()
 
 
 PLACES = st.sampled_from(
-    [FUTEX, LOCK, SYSCALL, STD_MUTEX, AUTHOR, OTHER, STRIPPED, PYTHREAD, TAKE_GIL, RESTORE, EVAL, BARRIER, ACQUIRE]
+    [
+        FUTEX,
+        LOCK,
+        SYSCALL,
+        STD_MUTEX,
+        AUTHOR,
+        OTHER,
+        STRIPPED,
+        PYTHREAD,
+        TAKE_GIL,
+        RESTORE,
+        EVAL,
+        BARRIER,
+        ACQUIRE,
+        PARK,
+        ATTACH,
+    ]
 )
 ANY = st.lists(
     st.builds(

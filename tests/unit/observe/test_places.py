@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_gilcheck.evidence import HoldPlace, Place
-from pytest_gilcheck.observe.places import KeptStacks, folded, python_stacks, source_lines
+from pytest_gilcheck.evidence import HoldPlace, Place, SleepPlace, Sleeps
+from pytest_gilcheck.observe.places import KeptStacks, folded, python_stacks, sleeps, source_lines
 
 A = ("a.c", 1, "a", "/lib/a.so")
 B = ("b.c", 2, "b", "/lib/b.so")
@@ -116,3 +116,28 @@ def test_python_stacks_when_the_interpreter_released_then_those_of_the_function_
 
 def test_python_stacks_when_the_calls_differ_then_they_are_empty():
     assert python_stacks(kept("release", "take", "release"), Lines(), kept("release", "take").events) == [(), ()]
+
+
+def test_sleeps_when_stacks_differ_above_python_code_only_then_they_are_counted_together(tmp_path):
+    source = tmp_path / "a.c"
+    source.write_text("first\nlock(&mutex);\n")
+    waits, runs = (
+        Place(str(source), 2, "waits", "/lib/a.so"),
+        Place(function="_PyEval_EvalFrameDefault", library="/p.so"),
+    )
+    outer, more = Place(function="thread_run", library="/p.so"), Place(function="main", library="/p.so")
+    phases = [
+        Sleeps((SleepPlace("futex", (waits, runs, outer), 3), SleepPlace("read", (waits, runs), 1)), 5, 1),
+        Sleeps((SleepPlace("futex", (waits, runs, more), 4),), 2, 0),
+    ]
+
+    seen = sleeps(phases)
+
+    assert seen.places == (SleepPlace("futex", (waits, runs), 7), SleepPlace("read", (waits, runs), 1))
+    assert (seen.n_running, seen.n_unread) == (7, 1)
+    assert [line.text for line in seen.sources] == ["lock(&mutex);"]
+    assert seen.own is not None
+
+
+def test_sleeps_when_nobody_slept_then_there_are_no_places():
+    assert sleeps([]).places == ()

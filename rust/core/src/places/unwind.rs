@@ -52,7 +52,7 @@ mod abi {
     pub const PRESERVED: &[u16] = &[19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29];
 }
 
-/// Whether a return address is signed (AArch64), as a register of the call frame information.
+/// Whether a return address is signed (aarch64), as a register of the call frame information.
 const RA_SIGN_STATE: Register = Register(34);
 /// A signature is in the bits above the addresses of a process.
 const ADDRESS_BITS: usize = (1 << 48) - 1;
