@@ -77,7 +77,7 @@ def _unsampled_share(records: Sequence[RecordedCall]) -> float:
     """
     if not all(record.sampled_tenths for record in records):
         return 1.0
-    n_calls = [sum(tenth) for tenth in zip(*(record.sampled_tenths for record in records), strict=True)]
+    n_calls: list[int] = [sum(tenth) for tenth in zip(*(record.sampled_tenths for record in records), strict=True)]
     return sum(n < rules.SAMPLED_CALLS for n in n_calls) / len(n_calls)
 
 
