@@ -210,11 +210,15 @@ def worked(
 
 
 def of_two(piece: Piece, off_by_thread_ns: Mapping[int, int]) -> tuple[float, float, float]:
-    """Return for how long both threads surely worked, one worked and the other was blocked, and was kept off; 0 if not two.
+    """Return what two threads did in a piece.
 
     Args:
         piece: The piece.
         off_by_thread_ns: For how long each thread was kept off the processor in it.
+
+    Returns:
+        For how long both surely worked, one worked and the other was blocked, and one worked and the other was kept off. Zeros
+        where there are not two threads.
     """
     if len(piece.cpu_ns) != 2:  # noqa: PLR2004  (as the name says)
         return 0.0, 0.0, 0.0

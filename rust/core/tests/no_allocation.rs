@@ -137,12 +137,12 @@ fn a_recording_and_a_span_begin_without_an_allocation() {
 fn a_record_of_attachment_is_written_without_an_allocation() {
     let log = AttachLog::new();
     let change = |at_ns: u64| Change {
-        function: if at_ns % 2 == 0 { Function::SaveThread } else { Function::RestoreThread },
+        function: if at_ns.is_multiple_of(2) { Function::SaveThread } else { Function::RestoreThread },
         start_ns: at_ns,
         before_ns: at_ns,
         after_ns: at_ns,
         end_ns: at_ns,
-        words: if at_ns % 2 == 0 { [1, 0] } else { [0, 1] },
+        words: if at_ns.is_multiple_of(2) { [1, 0] } else { [0, 1] },
         is_foreign: false,
         delay: Some(DelayReading { at_ns, after_ns: at_ns }),
     };
