@@ -58,6 +58,7 @@ pub use system::{
 };
 
 /// Whether a thread runs, and where it sleeps.
+#[allow(dead_code, reason = "only systems with a ledger show it")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThreadState {
     /// It runs, or is ready to.
