@@ -29,7 +29,7 @@ def detail(reason: Reason) -> str:
     values = dict(reason.values)
     if not values:
         return ""
-    if "text" in values and reason.slug not in _SENTENCES:
+    if "text" in values:
         return str(values["text"])
     try:
         return _SENTENCES[reason.slug](values)
